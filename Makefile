@@ -1,0 +1,243 @@
+# GK Mail. `make help` lists what there is to do.
+#
+# One makefile for the whole tree. A new .c file needs no entry here: lib/ becomes one archive, each program is the
+# .c files of its folders, x_test.c is a unit test and x_fuzz.c a fuzz target wherever it stands.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+VERSION  := 0.1.0
+BUILD_ID := $(VERSION)-$(shell git rev-parse --short=12 HEAD 2>/dev/null || cat etc/build-id 2>/dev/null || echo local)
+
+prefix      ?= /usr/local
+sbindir     ?= $(prefix)/sbin
+libexecdir  ?= $(prefix)/libexec
+mandir      ?= $(prefix)/share/man
+datadir     ?= $(prefix)/share
+sysconfdir  ?= /etc
+DESTDIR     ?=
+
+B      ?= build
+CC     := gcc
+CLANG  ?= clang-14
+PYTHON ?= /usr/bin/python3
+SUITES ?= $(wildcard ../shared/data)
+
+# ---- packages -------------------------------------------------------------------------------------------------------
+
+DEPS_BUILD := gcc libc6-dev pkg-config libevent-dev libssl-dev libsodium-dev libsqlite3-dev libseccomp-dev libcap-dev \
+	uthash-dev libutf8proc-dev openssl
+DEPS_RUN   := $(DEPS_BUILD)
+DEPS_CHECK := $(DEPS_BUILD) clang-14 clang-format-14 libclang-rt-14-dev libcmocka-dev mandoc python3 python3-pytest \
+	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux
+DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
+
+# ---- flags ----------------------------------------------------------------------------------------------------------
+
+PKGS     := libevent_core libssl libcrypto libsodium sqlite3 libseccomp libutf8proc libcap
+PKG_LIBS  = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+WARN := -Wall -Wextra -Werror -Wformat=2 -Wshadow -Wvla -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wundef -Wswitch-enum -Wnull-dereference -Wno-format-nonliteral
+BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -O2 -g $(WARN) -fno-strict-aliasing -fno-omit-frame-pointer -fPIE -pthread \
+	-Ilib -I. -include base/banned.h
+HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection \
+	-ftrivial-auto-var-init=zero
+LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
+
+ifdef SAN
+CFLAGS  := $(BASE_CFLAGS) -Wno-null-dereference -fsanitize=address,undefined -fno-sanitize-recover=all -DGK_SANITIZED
+LDFLAGS += -fsanitize=address,undefined
+else
+CFLAGS  := $(BASE_CFLAGS) $(HARDEN)
+endif
+
+# ---- what is built --------------------------------------------------------------------------------------------------
+
+code      = $(filter-out %_test.c %_fuzz.c,$(wildcard $(addsuffix /*.c,$(1))))
+LIB_DIRS := $(patsubst %/,%,$(wildcard lib/*/))
+LIB_SRC  := $(call code,$(LIB_DIRS))
+
+PROGRAMS          := gk-master gk-authd gk-smtpd gk-queue gk-local gk-mailboxd gk-imapd gkmail
+gk-master_DIRS    := master
+gk-authd_DIRS     := authd
+gk-smtpd_DIRS     := smtpd
+gk-queue_DIRS     := queue
+gk-local_DIRS     := delivery/local
+gk-mailboxd_DIRS  := mailboxd mailboxd/imap
+gk-imapd_DIRS     := imapd
+gkmail_DIRS       := ctl
+DAEMONS           := $(filter gk-%,$(PROGRAMS))
+CODE_DIRS         := $(LIB_DIRS) $(foreach p,$(PROGRAMS),$($(p)_DIRS))
+
+# A program whose main.c is not there yet is left out.
+READY  := $(foreach p,$(PROGRAMS),$(if $(wildcard $(firstword $($(p)_DIRS))/main.c),$(p)))
+BINS   := $(addprefix $(B)/bin/,$(READY))
+LIB    := $(B)/libgkmail.a
+object  = $(patsubst %.c,$(B)/obj/%.o,$(1))
+
+TEST_SRC := $(wildcard $(addsuffix /*_test.c,$(CODE_DIRS)))
+TESTS    := $(patsubst %.c,$(B)/test/%,$(TEST_SRC))
+FUZZ_SRC := $(wildcard $(addsuffix /*_fuzz.c,$(CODE_DIRS)))
+FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(FUZZ_SRC))
+ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests/unit tests/bench))
+ALL_H    := $(wildcard $(addsuffix /*.h,$(CODE_DIRS) tests/unit tests/bench))
+
+.PHONY: help all run check check-long unit e2e conformance asan fuzz fuzz-short bench lint tidy format install clean \
+	deps deps-check deps-bench FORCE
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+all: $(BINS) $(B)/compile_commands.json ## build every program into build/bin
+
+# ---- compiling ------------------------------------------------------------------------------------------------------
+
+$(B)/obj/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Changes of the flags rebuild; the build id is compiled into one file only.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' >$@
+$(B)/build_id.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define GK_VERSION "$(VERSION)"' >$@.new
+	@echo '#define GK_BUILD "$(BUILD_ID)"' >>$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(B)/obj/lib/svc/build.o: $(B)/build_id.h
+$(B)/obj/lib/svc/build.o: CFLAGS += -I$(B)
+FORCE:
+
+$(LIB): $(call object,$(LIB_SRC))
+	@rm -f $@
+	ar rcs $@ $^
+
+define program_rule
+$(B)/bin/$(1): $(call object,$(call code,$($(1)_DIRS))) $(LIB)
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+
+# A unit test is linked with the other objects of its folder (but main) and with the library.
+.SECONDEXPANSION:
+$(B)/test/%: $(B)/obj/%.o $$(filter-out %/main.o,$$(call object,$$(if $$(filter-out lib/%,$$*),$$(call code,$$(patsubst %/,%,$$(dir $$*)))))) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+
+# Fuzz targets and the library under them, by clang with libFuzzer, ASan and UBSan.
+FUZZ_CFLAGS := $(filter-out -Werror -Wconversion,$(BASE_CFLAGS)) -Wno-everything -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined -DGK_SANITIZED
+$(B)/fuzz/obj/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -I$(B) -MMD -MP -c -o $@ $<
+$(B)/fuzz/obj/lib/svc/build.o: $(B)/build_id.h
+$(B)/fuzz/lib.a: $(patsubst %.c,$(B)/fuzz/obj/%.o,$(LIB_SRC))
+	@rm -f $@
+	ar rcs $@ $^
+fuzz_object = $(patsubst %.c,$(B)/fuzz/obj/%.o,$(1))
+$(FUZZERS): $(B)/fuzz/%: $(B)/fuzz/obj/%.o $$(filter-out %/main.o,$$(call fuzz_object,$$(if $$(filter-out lib/%,$$*),$$(call code,$$(patsubst %/,%,$$(dir $$*)))))) $(B)/fuzz/lib.a
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined,fuzzer -pthread -Wl,--allow-multiple-definition -o $@ $^ $(PKG_LIBS)
+
+$(B)/compile_commands.json: Makefile
+	@mkdir -p $(@D)
+	@$(PYTHON) -c 'import json,sys; \
+	print(json.dumps([{"directory": sys.argv[1], "file": f, "command": sys.argv[2] + " -c " + f} for f in sys.argv[3:]], indent=1))' \
+	"$(CURDIR)" '$(CC) $(CFLAGS) -I$(B)' $(ALL_C) >$@ 2>/dev/null || echo '[]' >$@
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# ---- running and checking -------------------------------------------------------------------------------------------
+
+# $(call need,PACKAGES): installs what is missing, saying what.
+define need
+	@missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done | xargs); \
+	if [ -n "$$missing" ]; then \
+		echo "Installing Debian packages: $$missing"; \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get -qq update && \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $$missing >/dev/null; \
+	fi
+endef
+
+deps: ## install what building and running needs
+	$(call need,$(DEPS_RUN))
+deps-check: ## install what the tests need
+	$(call need,$(DEPS_CHECK))
+deps-bench: ## install what the benchmarks need
+	@etc/without-starting $(MAKE) --no-print-directory deps-bench-packages
+deps-bench-packages:
+	$(call need,$(DEPS_BENCH))
+
+run: deps ## build and start the whole suite in a sandbox, with demo users
+	@$(MAKE) --no-print-directory all
+	@exec $(B)/bin/gkmail sandbox --demo --dir $(B)/run
+
+check: deps-check ## every test
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory asan
+	@$(MAKE) --no-print-directory fuzz-short
+	@$(MAKE) --no-print-directory conformance
+	@$(MAKE) --no-print-directory e2e
+
+check-long: check tidy ## the long forms of the tests too
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=60
+
+unit: $(TESTS) ## unit tests
+	@tests/run-unit $(TESTS)
+
+asan: ## unit tests under ASan and UBSan
+	@$(MAKE) --no-print-directory B=$(B)/asan SAN=1 unit
+
+PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider
+e2e: all ## end-to-end tests on the real suite (as root: once as root, once as an ordinary user)
+	@tests/run-e2e $(B) $(PYTEST)
+
+conformance: all $(TESTS) ## public test suites (SUITES=folder)
+	@if [ -d "$(SUITES)" ]; then GKMAIL_SUITES="$(abspath $(SUITES))" $(PYTEST) tests/conformance; \
+	else echo "conformance: no folder of test suites (SUITES=…): skipped"; fi
+
+FUZZ_SECONDS ?= 60
+fuzz: $(FUZZERS) ## fuzz every parser, FUZZ_SECONDS each
+	@tests/run-fuzz $(FUZZ_SECONDS) $(B)/fuzz $(FUZZERS)
+fuzz-short: $(FUZZERS)
+	@tests/run-fuzz 10 $(B)/fuzz $(FUZZERS)
+
+bench: deps-bench ## compare with Postfix and Dovecot, as a table
+	@$(MAKE) --no-print-directory all
+	@$(PYTHON) tests/bench/bench.py --build $(B)
+
+lint: ## layout, floors of the house, manual pages
+	@tests/lint $(ALL_C) $(ALL_H)
+
+tidy: $(B)/compile_commands.json ## clang-tidy and cppcheck over everything
+	$(call need,clang-tidy-14 cppcheck)
+	clang-tidy-14 --quiet -p $(B) $(filter-out %_fuzz.c,$(ALL_C))
+	cppcheck --quiet --enable=warning,portability --error-exitcode=1 --inline-suppr -Ilib $(CODE_DIRS)
+
+format: ## lay the code out
+	clang-format-14 -i $(ALL_C) $(ALL_H)
+
+# ---- installing -----------------------------------------------------------------------------------------------------
+
+install: all ## install below $(DESTDIR)$(prefix)
+	install -d $(DESTDIR)$(libexecdir)/gkmail $(DESTDIR)$(sbindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 \
+		$(DESTDIR)$(mandir)/man8 $(DESTDIR)$(sysconfdir)/gkmail $(DESTDIR)$(datadir)/bash-completion/completions \
+		$(DESTDIR)$(datadir)/doc/gkmail
+	install -m 755 $(addprefix $(B)/bin/,$(filter gk-%,$(READY))) $(DESTDIR)$(libexecdir)/gkmail/
+	install -m 755 $(B)/bin/gkmail $(DESTDIR)$(sbindir)/gkmail
+	for s in 1 5 8; do set -- man/*.$$s; [ ! -e "$$1" ] || install -m 644 "$$@" $(DESTDIR)$(mandir)/man$$s/; done
+	install -m 644 etc/gkmail.bash $(DESTDIR)$(datadir)/bash-completion/completions/gkmail
+	install -m 644 etc/gkmail.toml etc/gkmail.service etc/gkmail.init README.md LICENSE $(DESTDIR)$(datadir)/doc/gkmail/
+
+clean: ## forget everything built
+	rm -rf $(B)

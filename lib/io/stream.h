@@ -1,0 +1,76 @@
+/*
+ * stream.h - buffered octets over a connected non-blocking socket, plain or TLS.
+ *
+ * Input gathers in a buffer of at most in_max octets: when it is full, reading stops until the owner consumes
+ * (back-pressure; the peer waits). Output gathers too and is written at the end of the loop turn, in one write
+ * where the socket takes it. The owner of a stream frees it; callbacks may free it at any time.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "io/tls.h"
+
+struct stream;
+
+struct stream_events {
+	/* New octets stand in stream_input(), or the end was reached (stream_at_end). Also called after
+	 * stream_resume() when input is waiting. */
+	void (*input)(void *arg);
+	/* Output that was waiting is written. Optional. */
+	void (*drained)(void *arg);
+	/* The TLS handshake is done. Optional. */
+	void (*secured)(void *arg);
+	/* Broken, timed out (E_TIMEOUT), or finished after stream_finish() (E_CLOSED). Nothing follows but
+	 * stream_free(). */
+	void (*closed)(void *arg, const struct err *e);
+};
+
+struct stream_limits {
+	size_t in_max;    /* largest input held */
+	size_t out_max;   /* largest output held; passing it closes the stream with E_LIMIT */
+	uint64_t idle_ms; /* no octet in either direction for so long: E_TIMEOUT. 0 = never */
+};
+
+/* Takes over fd (made non-blocking, TCP_NODELAY where it is TCP). Nothing is read before stream_start(). */
+struct stream *stream_new(
+    int fd, const struct stream_limits *limits, const struct stream_events *events, void *arg);
+void stream_start(struct stream *s);
+/* Closes the socket at once; output not yet written is lost. */
+void stream_free(struct stream **s);
+
+struct str stream_input(const struct stream *s);
+void stream_consume(struct stream *s, size_t n);
+bool stream_at_end(const struct stream *s); /* the peer will send no more */
+/* No more input callbacks, and no more reading, until stream_resume(). */
+void stream_pause(struct stream *s);
+void stream_resume(struct stream *s);
+void stream_set_idle(struct stream *s, uint64_t ms);
+
+/* Never fail for the caller: past out_max the stream closes by itself at the end of the turn. */
+void stream_write(struct stream *s, const void *p, size_t n);
+void stream_puts(struct stream *s, const char *z);
+void stream_printf(struct stream *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+size_t stream_pending(const struct stream *s); /* output not yet written */
+/* Writes what is pending now instead of at the end of the turn. */
+void stream_flush(struct stream *s);
+/* Reads no more, writes what is pending, sends the closing alert, then closed(E_CLOSED). */
+void stream_finish(struct stream *s);
+
+/* Begins the server's handshake. Input that arrived before it is dropped: a STARTTLS command must not be followed by
+ * plaintext (RFC 3207 4.2; CVE-2011-0411). Pending output is written first. */
+void stream_tls_accept(struct stream *s, struct tls_context *c);
+bool stream_is_tls(const struct stream *s);
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" on a plain stream. */
+const char *stream_tls_cipher(const struct stream *s);
+/* Writes channel binding data for SCRAM-…-PLUS into out (64 octets); its length, or 0 where there is none. */
+size_t stream_tls_binding(const struct stream *s, enum tls_binding kind, unsigned char out[64]);
+
+/* The peer's address as text without port ("192.0.2.1", "2001:db8::1", "local"). */
+const char *stream_peer(const struct stream *s);
+/* The socket beneath, borrowed. */
+int stream_fd(const struct stream *s);

@@ -1,0 +1,214 @@
+/*
+ * msg.h - every message between processes of the suite, in one table.
+ *
+ * A row: name, who may send it, who may receive it, seconds until a call for it times out (0: never answered,
+ * a notice or itself a reply), and its fields: "name:kind" with kinds u32, u64, str (octets with length), list
+ * (of str), fd (at most one, last). ctl is gkmail, the operator's command. Messages are added; the meaning of
+ * one is never changed. A call is answered by the message of the same name with _R, or by an error.
+ */
+#pragma once
+
+#include <stdint.h>
+
+enum ipc_peer {
+	PEER_NONE = 0,
+	PEER_MASTER = 1u << 0,
+	PEER_AUTHD = 1u << 1,
+	PEER_SMTPD = 1u << 2,
+	PEER_QUEUE = 1u << 3,
+	PEER_LOCAL = 1u << 4,
+	PEER_MAILBOXD = 1u << 5, /* the parent of the owners */
+	PEER_OWNER = 1u << 6,    /* one user's mailboxd */
+	PEER_IMAPD = 1u << 7,
+	PEER_CTL = 1u << 8,
+	PEER_DAEMON = PEER_AUTHD | PEER_SMTPD | PEER_QUEUE | PEER_LOCAL | PEER_MAILBOXD | PEER_IMAPD,
+	PEER_FRONT = PEER_SMTPD | PEER_IMAPD
+};
+
+/* clang-format off */
+#define IPC_MESSAGES(X) \
+	/* Set-up and life of a daemon, on its control channel. CONFIG comes after all SETUP messages: the first starts
+	 * the daemon, a later one is a reload (answered by an error, all stays as it was). keys: "section.key", value, … */ \
+	X(SETUP_IDENTITY, PEER_MASTER, PEER_DAEMON, 0, "uid:u32 gid:u32 root:str") \
+	X(SETUP_LISTEN,   PEER_MASTER, PEER_DAEMON, 0, "name:str fd:fd") \
+	X(LISTEN_END,     PEER_MASTER, PEER_DAEMON, 0, "name:str") \
+	X(SETUP_FILE,     PEER_MASTER, PEER_DAEMON, 0, "name:str fd:fd") \
+	X(SETUP_CHANNEL,  PEER_MASTER, PEER_DAEMON, 0, "peer:u32 label:str fd:fd") \
+	X(SETUP_LOG,      PEER_MASTER, PEER_DAEMON, 0, "format:u32 level:u32 fd:fd") \
+	X(SETUP_METRICS,  PEER_MASTER, PEER_DAEMON, 0, "fd:fd") \
+	X(CONFIG,         PEER_MASTER, PEER_DAEMON, 30, "keys:list") \
+	X(CONFIG_R,       PEER_DAEMON, PEER_MASTER, 0, "build:str") \
+	X(DRAIN,          PEER_MASTER, PEER_DAEMON, 0, "") \
+	/* gkmail to master. CTL_CONNECT gives a channel straight to a daemon. */ \
+	X(CTL_HELLO,      PEER_CTL, PEER_MASTER, 10, "build:str") \
+	X(CTL_HELLO_R,    PEER_MASTER, PEER_CTL, 0, "build:str pid:u32") \
+	X(CTL_STATUS,     PEER_CTL, PEER_MASTER, 10, "") \
+	/* processes: name, pid, state, restarts, uptime in seconds, … five a process */ \
+	X(CTL_STATUS_R,   PEER_MASTER, PEER_CTL, 0, "processes:list") \
+	X(CTL_CONNECT,    PEER_CTL, PEER_MASTER, 10, "daemon:str") \
+	X(CTL_CONNECT_R,  PEER_MASTER, PEER_CTL, 0, "fd:fd") \
+	X(CTL_RELOAD,     PEER_CTL, PEER_MASTER, 60, "") \
+	X(CTL_RELOAD_R,   PEER_MASTER, PEER_CTL, 0, "") \
+	X(CTL_METRICS,    PEER_CTL, PEER_MASTER, 10, "") \
+	X(CTL_METRICS_R,  PEER_MASTER, PEER_CTL, 0, "text:fd") \
+	/* Logging in. A front hands over SASL octets (base64 taken off); authd keeps the exchange. service: "smtp",
+	 * "imap". binding data: exporter, then end point (empty where there is none). state: enum auth_state. */ \
+	X(AUTH_START,     PEER_FRONT, PEER_AUTHD, 30, "service:str mech:str has_initial:u32 initial:str peer:str tls:u32 exporter:str end_point:str conn:u64") \
+	X(AUTH_STEP,      PEER_FRONT, PEER_AUTHD, 30, "session:u64 data:str") \
+	X(AUTH_START_R,   PEER_AUTHD, PEER_FRONT, 0, "state:u32 session:u64 data:str user:str ticket:str text:str") \
+	X(AUTH_STEP_R,    PEER_AUTHD, PEER_FRONT, 0, "state:u32 session:u64 data:str user:str ticket:str text:str") \
+	X(AUTH_ABORT,     PEER_FRONT, PEER_AUTHD, 0, "session:u64") \
+	/* Recipients and senders. verdict: enum rcpt_verdict. targets: the mailboxes (user addresses) and foreign
+	 * addresses that the address leads to. */ \
+	X(RCPT_CHECK,     PEER_SMTPD, PEER_AUTHD, 10, "address:str user:str size:u64") \
+	X(RCPT_CHECK_R,   PEER_AUTHD, PEER_SMTPD, 0, "verdict:u32 targets:list") \
+	X(SENDER_CHECK,   PEER_SMTPD, PEER_AUTHD, 10, "user:str address:str") \
+	X(SENDER_CHECK_R, PEER_AUTHD, PEER_SMTPD, 0, "owned:u32") \
+	/* Answers given before may be wrong now: forget them. */ \
+	X(AUTH_CHANGED,   PEER_AUTHD, PEER_SMTPD, 0, "") \
+	/* Every session of the user ends, and every resume token (INVARIANTS 16). deleted: the user is gone. */ \
+	X(USER_REVOKED,   PEER_AUTHD, PEER_MAILBOXD, 0, "user:str deleted:u32") \
+	X(TICKET_REDEEM,  PEER_MAILBOXD, PEER_AUTHD, 10, "ticket:str service:str front:u32 conn:u64") \
+	X(TICKET_REDEEM_R, PEER_AUTHD, PEER_MAILBOXD, 0, "user:str quota:u64") \
+	X(USER_CHECK,     PEER_MAILBOXD, PEER_AUTHD, 10, "user:str") \
+	X(USER_CHECK_R,   PEER_AUTHD, PEER_MAILBOXD, 0, "user:str quota:u64") \
+	X(USAGE_SET,      PEER_MAILBOXD, PEER_AUTHD, 0, "user:str octets:u64 messages:u64") \
+	X(USAGE_ADD,      PEER_QUEUE, PEER_AUTHD, 0, "user:str octets:u64 messages:u64") \
+	/* Messages into the spool. envelope: mail/envelope.h. A small message comes sealed with SPOOL_COMMIT; a
+	 * large one goes into the file that SPOOL_OPEN lends, and SPOOL_COMMIT_LARGE names it. */ \
+	X(SPOOL_OPEN,     PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 30, "mid:str") \
+	X(SPOOL_OPEN_R,   PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "fd:fd") \
+	X(SPOOL_ABORT,    PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 0, "mid:str") \
+	X(SPOOL_COMMIT,   PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 60, "envelope:str size:u64 fd:fd") \
+	X(SPOOL_COMMIT_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
+	X(SPOOL_COMMIT_LARGE, PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 120, "envelope:str size:u64 digest:str") \
+	X(SPOOL_COMMIT_LARGE_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
+	/* Into Maildirs. targets: user addresses; results: enum deliver_result as a digit and a text, two a target.
+	 * users: whose mailbox got it, told on to mailboxd. */ \
+	X(LARGE_NEW,      PEER_QUEUE, PEER_LOCAL, 20, "mid:str") \
+	X(LARGE_NEW_R,    PEER_LOCAL, PEER_QUEUE, 0, "fd:fd") \
+	X(LARGE_SEAL,     PEER_QUEUE, PEER_LOCAL, 110, "mid:str size:u64 digest:str") \
+	X(LARGE_SEAL_R,   PEER_LOCAL, PEER_QUEUE, 0, "") \
+	X(LARGE_DROP,     PEER_QUEUE, PEER_LOCAL, 0, "mid:str") \
+	X(LARGE_READ,     PEER_QUEUE, PEER_LOCAL, 20, "mid:str") \
+	X(LARGE_READ_R,   PEER_LOCAL, PEER_QUEUE, 0, "fd:fd") \
+	X(DELIVER,        PEER_QUEUE, PEER_LOCAL, 60, "mid:str arrived:u64 size:u64 targets:list fd:fd") \
+	X(DELIVER_R,      PEER_LOCAL, PEER_QUEUE, 0, "results:list") \
+	X(DELIVER_LARGE,  PEER_QUEUE, PEER_LOCAL, 60, "mid:str arrived:u64 size:u64 targets:list") \
+	X(DELIVER_LARGE_R, PEER_LOCAL, PEER_QUEUE, 0, "results:list") \
+	X(CHECKPOINT,     PEER_QUEUE, PEER_LOCAL, 120, "") \
+	X(CHECKPOINT_R,   PEER_LOCAL, PEER_QUEUE, 0, "") \
+	X(HOME_ENSURE,    PEER_LOCAL, PEER_MAILBOXD, 20, "user:str") \
+	X(HOME_ENSURE_R,  PEER_MAILBOXD, PEER_LOCAL, 0, "") \
+	X(DELIVERED,      PEER_LOCAL, PEER_MAILBOXD, 0, "user:str") \
+	/* Opening and parking. conn: the front's number for the connection. */ \
+	X(OWNER_OPEN,     PEER_IMAPD, PEER_MAILBOXD, 30, "ticket:str conn:u64 peer:str sid:str tag:str fd:fd") \
+	X(OWNER_OPEN_R,   PEER_MAILBOXD, PEER_IMAPD, 0, "user:str") \
+	X(OWNER_RESUME,   PEER_IMAPD, PEER_MAILBOXD, 30, "token:str record:str conn:u64 peer:str sid:str fd:fd") \
+	X(OWNER_RESUME_R, PEER_MAILBOXD, PEER_IMAPD, 0, "") \
+	X(PARK,           PEER_MAILBOXD, PEER_IMAPD, 10, "conn:u64 consumed:u64 token:str record:str") \
+	X(PARK_R,         PEER_IMAPD, PEER_MAILBOXD, 0, "accepted:u32") \
+	X(WAKE,           PEER_MAILBOXD, PEER_IMAPD, 0, "conn:u64") \
+	X(KICK,           PEER_MAILBOXD, PEER_IMAPD, 0, "conn:u64") \
+	X(CONN_GONE,      PEER_IMAPD, PEER_MAILBOXD, 0, "conn:u64") \
+	/* Between the parent and one owner. */ \
+	X(OWN_CONN,       PEER_MAILBOXD, PEER_OWNER, 0, "conn:u64 peer:str sid:str tag:str record:str fd:fd") \
+	X(OWN_QUOTA,      PEER_MAILBOXD, PEER_OWNER, 0, "quota:u64") \
+	X(OWN_DELIVERED,  PEER_MAILBOXD, PEER_OWNER, 0, "") \
+	X(OWN_GO,         PEER_MAILBOXD, PEER_OWNER, 0, "") \
+	X(OWN_DRAIN,      PEER_MAILBOXD, PEER_OWNER, 0, "") \
+	X(OWN_LEAVE,      PEER_OWNER, PEER_MAILBOXD, 0, "") \
+	X(OWN_USAGE,      PEER_OWNER, PEER_MAILBOXD, 0, "octets:u64 messages:u64") \
+	X(OWN_PARK,       PEER_OWNER, PEER_MAILBOXD, 15, "conn:u64 consumed:u64 record:str") \
+	X(OWN_PARK_R,     PEER_MAILBOXD, PEER_OWNER, 0, "accepted:u32") \
+	X(OWN_CLOSED,     PEER_OWNER, PEER_MAILBOXD, 0, "conn:u64") \
+	/* The operator to authd. */ \
+	X(USER_ADD,       PEER_CTL, PEER_AUTHD, 30, "address:str password:str quota:u64") \
+	X(USER_ADD_R,     PEER_AUTHD, PEER_CTL, 0, "") \
+	X(USER_PASSWD,    PEER_CTL, PEER_AUTHD, 30, "address:str password:str") \
+	X(USER_PASSWD_R,  PEER_AUTHD, PEER_CTL, 0, "") \
+	X(USER_QUOTA,     PEER_CTL, PEER_AUTHD, 10, "address:str quota:u64") \
+	X(USER_QUOTA_R,   PEER_AUTHD, PEER_CTL, 0, "") \
+	X(USER_DEL,       PEER_CTL, PEER_AUTHD, 10, "address:str") \
+	X(USER_DEL_R,     PEER_AUTHD, PEER_CTL, 0, "") \
+	/* rows: address, quota, octets used, messages, created (RFC 3339), five a user; at most 500 users after
+	 * `after`; more: ask again from the last. The other lists page alike. */ \
+	X(USER_LIST,      PEER_CTL, PEER_AUTHD, 10, "after:str") \
+	X(USER_LIST_R,    PEER_AUTHD, PEER_CTL, 0, "more:u32 rows:list") \
+	X(APPPASS_ADD,    PEER_CTL, PEER_AUTHD, 30, "address:str name:str") \
+	X(APPPASS_ADD_R,  PEER_AUTHD, PEER_CTL, 0, "password:str") \
+	X(APPPASS_DEL,    PEER_CTL, PEER_AUTHD, 10, "address:str name:str") \
+	X(APPPASS_DEL_R,  PEER_AUTHD, PEER_CTL, 0, "") \
+	X(APPPASS_LIST,   PEER_CTL, PEER_AUTHD, 10, "address:str") \
+	X(APPPASS_LIST_R, PEER_AUTHD, PEER_CTL, 0, "rows:list") \
+	X(DOMAIN_ADD,     PEER_CTL, PEER_AUTHD, 10, "domain:str quota:u64") \
+	X(DOMAIN_ADD_R,   PEER_AUTHD, PEER_CTL, 0, "") \
+	X(DOMAIN_DEL,     PEER_CTL, PEER_AUTHD, 10, "domain:str") \
+	X(DOMAIN_DEL_R,   PEER_AUTHD, PEER_CTL, 0, "") \
+	X(DOMAIN_LIST,    PEER_CTL, PEER_AUTHD, 10, "after:str") \
+	X(DOMAIN_LIST_R,  PEER_AUTHD, PEER_CTL, 0, "more:u32 rows:list") \
+	X(ALIAS_ADD,      PEER_CTL, PEER_AUTHD, 10, "address:str targets:list") \
+	X(ALIAS_ADD_R,    PEER_AUTHD, PEER_CTL, 0, "") \
+	X(ALIAS_DEL,      PEER_CTL, PEER_AUTHD, 10, "address:str targets:list") \
+	X(ALIAS_DEL_R,    PEER_AUTHD, PEER_CTL, 0, "") \
+	X(ALIAS_LIST,     PEER_CTL, PEER_AUTHD, 10, "after:str") \
+	X(ALIAS_LIST_R,   PEER_AUTHD, PEER_CTL, 0, "more:u32 rows:list") \
+	/* The operator to queue. rows: mid, state, arrived (RFC 3339), size, sender, recipients left, next try, last
+	 * error, eight a message. what: mid, or "all". count: how many it touched. */ \
+	X(QUEUE_LIST,     PEER_CTL, PEER_QUEUE, 10, "after:str") \
+	X(QUEUE_LIST_R,   PEER_QUEUE, PEER_CTL, 0, "more:u32 rows:list") \
+	/* facts: key, value, … then for each recipient "rcpt", address, "state", …, "error", … */ \
+	X(QUEUE_SHOW,     PEER_CTL, PEER_QUEUE, 10, "mid:str") \
+	X(QUEUE_SHOW_R,   PEER_QUEUE, PEER_CTL, 0, "facts:list") \
+	X(QUEUE_FLUSH,    PEER_CTL, PEER_QUEUE, 10, "what:str") \
+	X(QUEUE_FLUSH_R,  PEER_QUEUE, PEER_CTL, 0, "count:u64") \
+	X(QUEUE_HOLD,     PEER_CTL, PEER_QUEUE, 10, "what:str") \
+	X(QUEUE_HOLD_R,   PEER_QUEUE, PEER_CTL, 0, "count:u64") \
+	X(QUEUE_RELEASE,  PEER_CTL, PEER_QUEUE, 10, "what:str") \
+	X(QUEUE_RELEASE_R, PEER_QUEUE, PEER_CTL, 0, "count:u64") \
+	X(QUEUE_DELETE,   PEER_CTL, PEER_QUEUE, 10, "what:str") \
+	X(QUEUE_DELETE_R, PEER_QUEUE, PEER_CTL, 0, "count:u64")
+/* clang-format on */
+
+#define IPC_MESSAGE_ENUM(name, from, to, timeout, fields) MSG_##name,
+enum ipc_type {
+	MSG_ERROR, /* answers any call: "code:u32 text:str" */
+	IPC_MESSAGES(IPC_MESSAGE_ENUM) MSG_COUNT
+};
+
+enum auth_state {
+	AUTH_CONTINUE, /* send data, go on with AUTH_STEP */
+	AUTH_OK,       /* user and ticket are set; data may carry the server's last words */
+	AUTH_FAIL,     /* wrong credential: 535 5.7.8 */
+	AUTH_TEMP,     /* cannot be checked now: 454 4.7.0 */
+	AUTH_BAD       /* malformed exchange or unknown mechanism: 501 5.5.2, 504 5.5.4 */
+};
+
+enum rcpt_verdict {
+	RCPT_OK,
+	RCPT_NO_USER,    /* 550 5.1.1 */
+	RCPT_RELAY,      /* not our domain, and the client may not relay: 550 5.7.1 */
+	RCPT_NO_ROUTE,   /* a foreign address, and outbound delivery is not there: 550 5.4.4 */
+	RCPT_QUOTA,      /* 452 4.2.2 */
+	RCPT_LOOP        /* aliases that lead in a circle: 550 5.4.6 */
+};
+
+enum deliver_result {
+	DELIVER_OK,
+	DELIVER_TEMP, /* try again */
+	DELIVER_PERM  /* bounce */
+};
+
+struct ipc_row {
+	const char *name;
+	uint32_t from, to;
+	uint32_t timeout_s;
+	const char *fields;
+};
+
+/* The row of a type; NULL for an unknown one. */
+const struct ipc_row *ipc_row(uint32_t type);
+/* "smtpd"; a name for logs, of one PEER_ bit. */
+const char *ipc_peer_name(enum ipc_peer p);
+/* The PEER_ bit of a name, or PEER_NONE. */
+enum ipc_peer ipc_peer_parse(const char *name);

@@ -1,0 +1,60 @@
+/*
+ * conf.h - the configuration: read by master, handed in parts to the daemons.
+ *
+ * The file is overridden by the environment (GKMAIL_<SECTION>_<KEY>), that by overrides (the command line). A value
+ * knows where it came from, and an error names the place: "gkmail.toml:12:3: smtp.max_sise: no such key; did you
+ * mean max_size?".
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "svc/conf_keys.h"
+
+enum conf_type {
+	CONF_TYPE_STR,
+	CONF_TYPE_UINT,
+	CONF_TYPE_SIZE,
+	CONF_TYPE_DURATION,
+	CONF_TYPE_BOOL,
+	CONF_TYPE_LIST,
+	CONF_TYPE_CHOICE
+};
+
+struct conf_row {
+	const char *section, *key;
+	enum conf_type type;
+	const char *value; /* the default, as text */
+	const char *limits;
+	const char *help;
+};
+
+extern const struct conf_row conf_rows[CONF_COUNT];
+
+struct conf;
+
+/* Reads path (NULL: no file), then the environment, then overrides ("section.key=value", n of them), and checks
+ * the whole. NULL with a message that says file, line, column and what to write. */
+struct conf *conf_load(const char *path, const char *const *overrides, size_t n, struct err *e);
+/* The same from text in memory; name is used in messages. */
+struct conf *conf_parse(struct str toml, const char *name, struct err *e);
+void conf_free(struct conf **c);
+
+/* A type other than the key's is our own mistake (assume). Strings live as long as c. */
+struct str conf_str(const struct conf *c, enum conf_key k); /* STR and CHOICE */
+const char *conf_z(const struct conf *c, enum conf_key k);  /* the same, NUL-terminated */
+uint64_t conf_num(const struct conf *c, enum conf_key k);   /* UINT, SIZE (octets), DURATION (ms) */
+bool conf_bool(const struct conf *c, enum conf_key k);
+const struct str *conf_list(const struct conf *c, enum conf_key k, size_t *n);
+/* Where the value came from: "default", "gkmail.toml:12", "GKMAIL_SMTP_MAX_SIZE", "command line". */
+const char *conf_origin(const struct conf *c, enum conf_key k);
+/* The value as text that the file would take. */
+struct str conf_text(const struct conf *c, enum conf_key k, struct arena *a);
+
+/* The keys of the named sections ("server smtp limits") as a flat list "section.key", value, … for CONFIG, and back. */
+size_t conf_pack(const struct conf *c, const char *sections, struct arena *a, struct str **out);
+struct conf *conf_unpack(const struct str *v, size_t n, struct err *e);

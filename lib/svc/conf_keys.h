@@ -1,0 +1,76 @@
+/*
+ * conf_keys.h - every configuration key: the one table behind validation, `gkmail config explain`, the man page and
+ * the daemons' getters.
+ *
+ * X(ID, section, key, type, default, limits, help). Types: STR, UINT, SIZE (octets), DURATION (milliseconds), BOOL,
+ * LIST (of strings), CHOICE. limits: "min..max" for numbers (either may be empty), "a|b|c" for CHOICE, else "".
+ */
+#pragma once
+
+/* clang-format off */
+#define CONF_KEYS(X) \
+	X(SERVER_HOST_NAME, "server", "host_name", STR, "", "", "The name of this server in greetings, Received lines and Message-IDs. The one key that has no default.") \
+	X(SERVER_DATA_DIR, "server", "data_dir", STR, "/var/lib/gkmail", "", "Where mail, the spool and accounts live.") \
+	X(SERVER_RUN_DIR, "server", "run_dir", STR, "/run/gkmail", "", "Where the control socket and the pid file live.") \
+	X(SERVER_USER_PREFIX, "server", "user_prefix", STR, "gkmail", "", "System users are PREFIX-auth, PREFIX-smtp, PREFIX-queue, PREFIX-store, PREFIX-imap.") \
+	X(SERVER_ADMIN_GROUP, "server", "admin_group", STR, "gkmail-admin", "", "Members of this group may use gkmail beside root.") \
+	X(SERVER_SANDBOX, "server", "sandbox", CHOICE, "auto", "auto|required", "With \"required\" nothing starts where the kernel lacks Landlock or seccomp, or where master is not root.") \
+	X(SERVER_DRAIN_TIMEOUT, "server", "drain_timeout", DURATION, "30s", "0s..1h", "How long connections may finish after SIGTERM.") \
+	X(TLS_CERTIFICATE, "tls", "certificate", STR, "", "", "PEM file with the certificate and its chain. Without one, a self-signed certificate is made in data_dir/tls.") \
+	X(TLS_KEY, "tls", "key", STR, "", "", "PEM file with the private key of tls.certificate.") \
+	X(TLS_MIN_VERSION, "tls", "min_version", CHOICE, "1.2", "1.2|1.3", "The oldest TLS version taken.") \
+	X(SMTP_LISTEN, "smtp", "listen", LIST, "*:25", "", "Addresses and ports on which mail from other hosts is taken.") \
+	X(SMTP_MAX_SIZE, "smtp", "max_size", SIZE, "50MiB", "1KiB..1GiB", "The largest message taken, as announced by SIZE.") \
+	X(SMTP_MAX_RECIPIENTS, "smtp", "max_recipients", UINT, "100", "1..1000", "Recipients in one transaction; more get 452 4.5.3.") \
+	X(SMTP_MAX_ERRORS, "smtp", "max_errors", UINT, "20", "1..1000", "Refused commands before a client is hung up on with 421.") \
+	X(SMTP_MAX_HEADER, "smtp", "max_header", SIZE, "256KiB", "4KiB..16MiB", "The largest message header taken.") \
+	X(SMTP_MAX_RECEIVED, "smtp", "max_received", UINT, "50", "5..1000", "Received fields in a message before it is refused as looping.") \
+	X(SMTP_COMMAND_TIMEOUT, "smtp", "command_timeout", DURATION, "5m", "1s..1h", "How long a client may be silent (RFC 5321 4.5.3.2.7).") \
+	X(SMTP_SESSION_TIMEOUT, "smtp", "session_timeout", DURATION, "2h", "1m..1d", "How long one session may last in all.") \
+	X(SUBMISSION_LISTEN, "submission", "listen", LIST, "*:587", "", "Addresses and ports for users' mail with STARTTLS.") \
+	X(SUBMISSION_LISTEN_TLS, "submission", "listen_tls", LIST, "*:465", "", "Addresses and ports for users' mail with TLS from the start.") \
+	X(SUBMISSION_AUTH_WITHOUT_TLS, "submission", "auth_without_tls", BOOL, "false", "", "Lets passwords cross the network unencrypted. Leave it off.") \
+	X(SUBMISSION_SENDER_OWNERSHIP, "submission", "sender_ownership", BOOL, "true", "", "Users send only as their own addresses (MAIL FROM, From and Sender).") \
+	X(IMAP_LISTEN, "imap", "listen", LIST, "*:143", "", "Addresses and ports for IMAP with STARTTLS.") \
+	X(IMAP_LISTEN_TLS, "imap", "listen_tls", LIST, "*:993", "", "Addresses and ports for IMAP with TLS from the start.") \
+	X(IMAP_AUTH_WITHOUT_TLS, "imap", "auth_without_tls", BOOL, "false", "", "Lets passwords cross the network unencrypted. Leave it off.") \
+	X(IMAP_IDLE_TIMEOUT, "imap", "idle_timeout", DURATION, "30m", "1m..1d", "How long a client may be silent (RFC 9051 5.4 asks for 30 minutes at least).") \
+	X(IMAP_LOGIN_TIMEOUT, "imap", "login_timeout", DURATION, "1m", "5s..30m", "How long a client may take to log in.") \
+	X(IMAP_PARK_AFTER, "imap", "park_after", DURATION, "2s", "0s..1h", "How long a connection is in IDLE before it is parked without a process.") \
+	X(MAILBOX_MAX_OWNERS, "mailbox", "max_owners", UINT, "1000", "1..100000", "Owner processes at one time; further logins wait.") \
+	X(MAILBOX_LINGER, "mailbox", "linger", DURATION, "10s", "0s..1h", "How long an owner stays after its last connection.") \
+	X(MAILBOX_MAX_CONNECTIONS, "mailbox", "max_connections", UINT, "50", "1..10000", "Connections of one user at one time.") \
+	X(QUEUE_LIFETIME, "queue", "lifetime", DURATION, "5d", "1m..60d", "How long delivery is tried before a message bounces.") \
+	X(QUEUE_RETRY_FIRST, "queue", "retry_first", DURATION, "1m", "1s..1d", "The first wait after a failed delivery; each further one doubles.") \
+	X(QUEUE_RETRY_MAX, "queue", "retry_max", DURATION, "1h", "1s..1d", "The longest wait between deliveries.") \
+	X(QUEUE_SEGMENT_SIZE, "queue", "segment_size", SIZE, "64MiB", "1MiB..1GiB", "Size of a journal segment.") \
+	X(QUEUE_CHECKPOINT, "queue", "checkpoint", DURATION, "5s", "100ms..10m", "How often delivered mail is made durable in its Maildirs so that segments can go.") \
+	X(QUEUE_MAX_BACKLOG, "queue", "max_backlog", SIZE, "2GiB", "1MiB..1TiB", "Undelivered octets in the spool at which new mail has to wait.") \
+	X(QUEUE_MIN_FREE, "queue", "min_free", SIZE, "256MiB", "0..1TiB", "Free disk space below which new mail gets 452 4.3.1.") \
+	X(DELIVERY_CONCURRENCY, "delivery", "concurrency", UINT, "64", "1..10000", "Messages under way to gk-local at one time.") \
+	X(AUTH_HASH_THREADS, "auth", "hash_threads", UINT, "2", "1..64", "Threads that check passwords.") \
+	X(AUTH_HASH_MEMORY, "auth", "hash_memory", SIZE, "19MiB", "8MiB..1GiB", "Memory of one argon2id password hash.") \
+	X(AUTH_HASH_PASSES, "auth", "hash_passes", UINT, "2", "1..16", "Passes of one argon2id password hash.") \
+	X(AUTH_SCRAM_ITERATIONS, "auth", "scram_iterations", UINT, "4096", "4096..1000000", "PBKDF2 iterations of SCRAM-SHA-256 secrets.") \
+	X(AUTH_MIN_PASSWORD, "auth", "min_password", UINT, "8", "1..128", "The shortest password that gkmail user add takes.") \
+	X(AUTH_MECHANISMS, "auth", "mechanisms", LIST, "SCRAM-SHA-256-PLUS,SCRAM-SHA-256,PLAIN,LOGIN", "", "SASL mechanisms offered.") \
+	X(AUTH_TAG_SEPARATOR, "auth", "tag_separator", STR, "+", "", "What divides user and tag in user+tag@domain. Empty: no tags.") \
+	X(AUTH_DEFAULT_QUOTA, "auth", "default_quota", SIZE, "0", "", "Quota of a user created without one. 0: none.") \
+	X(LIMITS_CONNECTIONS, "limits", "connections", UINT, "10000", "1..1000000", "Connections one front holds at one time.") \
+	X(LIMITS_CONNECTIONS_PER_IP, "limits", "connections_per_ip", UINT, "100", "1..1000000", "Connections one front takes from one address (IPv6: one /64).") \
+	X(LOG_TO, "log", "to", STR, "stdout", "", "\"stdout\", \"syslog\", or a file name.") \
+	X(LOG_FORMAT, "log", "format", CHOICE, "text", "text|json", "How log lines look.") \
+	X(LOG_LEVEL, "log", "level", CHOICE, "info", "error|warn|info|debug", "What is logged by daemons that have no level of their own.") \
+	X(LOG_MASTER, "log", "master", CHOICE, "", "|error|warn|info|debug", "Level of gk-master.") \
+	X(LOG_AUTHD, "log", "authd", CHOICE, "", "|error|warn|info|debug", "Level of gk-authd.") \
+	X(LOG_SMTPD, "log", "smtpd", CHOICE, "", "|error|warn|info|debug", "Level of gk-smtpd.") \
+	X(LOG_QUEUE, "log", "queue", CHOICE, "", "|error|warn|info|debug", "Level of gk-queue.") \
+	X(LOG_LOCAL, "log", "local", CHOICE, "", "|error|warn|info|debug", "Level of gk-local.") \
+	X(LOG_MAILBOXD, "log", "mailboxd", CHOICE, "", "|error|warn|info|debug", "Level of gk-mailboxd.") \
+	X(LOG_IMAPD, "log", "imapd", CHOICE, "", "|error|warn|info|debug", "Level of gk-imapd.")
+/* clang-format on */
+
+#define CONF_KEY_ENUM(id, ...) CONF_##id,
+enum conf_key {
+	CONF_KEYS(CONF_KEY_ENUM) CONF_COUNT
+};

@@ -1,0 +1,51 @@
+/*
+ * metrics_keys.h - every metric of the suite.
+ *
+ * X(ID, name, labels, kind, help). Rows of one name stand together and share kind and help. A histogram counts
+ * durations in microseconds and is shown in seconds.
+ */
+#pragma once
+
+/* clang-format off */
+#define METRICS(X) \
+	X(SMTP_SESSIONS_OK, "smtp_sessions_total", "result=\"ok\"", COUNTER, "SMTP sessions that ended") \
+	X(SMTP_SESSIONS_REFUSED, "smtp_sessions_total", "result=\"refused\"", COUNTER, "SMTP sessions that ended") \
+	X(SMTP_SESSIONS_TIMEOUT, "smtp_sessions_total", "result=\"timeout\"", COUNTER, "SMTP sessions that ended") \
+	X(SMTP_SESSIONS_LOST, "smtp_sessions_total", "result=\"lost\"", COUNTER, "SMTP sessions that ended") \
+	X(SMTP_SESSIONS_ERRORS, "smtp_sessions_total", "result=\"errors\"", COUNTER, "SMTP sessions that ended") \
+	X(SMTP_CONNECTIONS, "gkmail_smtp_connections_active", "", GAUGE, "SMTP connections open") \
+	X(SMTP_COMMAND_SECONDS, "smtp_commands_duration_seconds", "", HISTOGRAM, "Time from an SMTP command to its reply") \
+	X(SMTP_MESSAGES, "gkmail_smtp_messages_total", "", COUNTER, "Messages answered 250") \
+	X(SMTP_OCTETS, "gkmail_smtp_octets_total", "", COUNTER, "Octets of messages answered 250") \
+	X(SMTP_REJECTED, "gkmail_smtp_rejected_total", "", COUNTER, "Commands and messages refused") \
+	X(IMAP_CONNECTIONS, "imap_connections_active", "", GAUGE, "IMAP connections open") \
+	X(IMAP_PARKED, "gkmail_imap_connections_parked", "", GAUGE, "IMAP connections in IDLE without a process") \
+	X(IMAP_COMMANDS, "gkmail_imap_commands_total", "", COUNTER, "IMAP commands answered") \
+	X(IMAP_COMMAND_SECONDS, "gkmail_imap_commands_duration_seconds", "", HISTOGRAM, "Time from an IMAP command to its reply") \
+	X(AUTH_PLAIN_OK, "auth_attempts_total", "method=\"plain\",result=\"ok\"", COUNTER, "Logins") \
+	X(AUTH_PLAIN_FAIL, "auth_attempts_total", "method=\"plain\",result=\"fail\"", COUNTER, "Logins") \
+	X(AUTH_LOGIN_OK, "auth_attempts_total", "method=\"login\",result=\"ok\"", COUNTER, "Logins") \
+	X(AUTH_LOGIN_FAIL, "auth_attempts_total", "method=\"login\",result=\"fail\"", COUNTER, "Logins") \
+	X(AUTH_SCRAM_OK, "auth_attempts_total", "method=\"scram-sha-256\",result=\"ok\"", COUNTER, "Logins") \
+	X(AUTH_SCRAM_FAIL, "auth_attempts_total", "method=\"scram-sha-256\",result=\"fail\"", COUNTER, "Logins") \
+	X(AUTH_HASH_SECONDS, "gkmail_auth_hash_seconds", "", HISTOGRAM, "Time of one password check, waiting included") \
+	X(QUEUE_SIZE, "queue_size", "", GAUGE, "Messages not yet delivered") \
+	X(QUEUE_OCTETS, "gkmail_queue_octets", "", GAUGE, "Octets not yet delivered") \
+	X(QUEUE_SEGMENTS, "gkmail_queue_segments", "", GAUGE, "Journal segments on disk") \
+	X(QUEUE_ACCEPTED, "gkmail_queue_accepted_total", "", COUNTER, "Messages made durable") \
+	X(QUEUE_BOUNCED, "gkmail_queue_bounced_total", "", COUNTER, "Recipients bounced") \
+	X(QUEUE_SYNC_SECONDS, "gkmail_queue_sync_seconds", "", HISTOGRAM, "Time of one journal sync") \
+	X(QUEUE_SYNC_BATCH, "gkmail_queue_synced_records_total", "", COUNTER, "Records made durable by journal syncs") \
+	X(QUEUE_CHECKPOINT_SECONDS, "gkmail_queue_checkpoint_seconds", "", HISTOGRAM, "Time of one checkpoint") \
+	X(LOCAL_DELIVERED, "gkmail_local_delivered_total", "result=\"ok\"", COUNTER, "Deliveries into Maildirs") \
+	X(LOCAL_TEMP, "gkmail_local_delivered_total", "result=\"temp\"", COUNTER, "Deliveries into Maildirs") \
+	X(LOCAL_PERM, "gkmail_local_delivered_total", "result=\"perm\"", COUNTER, "Deliveries into Maildirs") \
+	X(OWNERS, "gkmail_mailbox_owners_active", "", GAUGE, "Owner processes") \
+	X(OWNER_STARTS, "gkmail_mailbox_owner_starts_total", "", COUNTER, "Owner processes started") \
+	X(LOOP_SLOW, "gkmail_loop_slow_turns_total", "", COUNTER, "Turns of an event loop over one second")
+/* clang-format on */
+
+#define METRIC_ENUM(id, ...) METRIC_##id,
+enum metric {
+	METRICS(METRIC_ENUM) METRIC_COUNT
+};
