@@ -43,8 +43,9 @@ enum ipc_peer {
 	X(CTL_HELLO,      PEER_CTL, PEER_MASTER, 10, "build:str") \
 	X(CTL_HELLO_R,    PEER_MASTER, PEER_CTL, 0, "build:str pid:u32") \
 	X(CTL_STATUS,     PEER_CTL, PEER_MASTER, 10, "") \
-	/* processes: name, pid, state, restarts, uptime in seconds, … five a process */ \
-	X(CTL_STATUS_R,   PEER_MASTER, PEER_CTL, 0, "processes:list") \
+	/* processes: name, pid, state, restarts, uptime in seconds, … five a process. listeners: name ("smtp", "imaps"),
+	 * address with the port really bound ("127.0.0.1:2525"), … */ \
+	X(CTL_STATUS_R,   PEER_MASTER, PEER_CTL, 0, "processes:list listeners:list") \
 	X(CTL_CONNECT,    PEER_CTL, PEER_MASTER, 10, "daemon:str") \
 	X(CTL_CONNECT_R,  PEER_MASTER, PEER_CTL, 0, "fd:fd") \
 	X(CTL_RELOAD,     PEER_CTL, PEER_MASTER, 60, "") \
