@@ -37,6 +37,7 @@
 	X(IMAP_IDLE_TIMEOUT, "imap", "idle_timeout", DURATION, "30m", "1m..1d", "How long a client may be silent (RFC 9051 5.4 asks for 30 minutes at least).") \
 	X(IMAP_LOGIN_TIMEOUT, "imap", "login_timeout", DURATION, "1m", "5s..30m", "How long a client may take to log in.") \
 	X(IMAP_PARK_AFTER, "imap", "park_after", DURATION, "2s", "0s..1h", "How long a connection is in IDLE before it is parked without a process.") \
+	X(IMAP_MAX_SIZE, "imap", "max_size", SIZE, "50MiB", "1KiB..1GiB", "The largest message taken by APPEND.") \
 	X(MAILBOX_MAX_OWNERS, "mailbox", "max_owners", UINT, "1000", "1..100000", "Owner processes at one time; further logins wait.") \
 	X(MAILBOX_LINGER, "mailbox", "linger", DURATION, "10s", "0s..1h", "How long an owner stays after its last connection.") \
 	X(MAILBOX_MAX_CONNECTIONS, "mailbox", "max_connections", UINT, "50", "1..10000", "Connections of one user at one time.") \
