@@ -26,7 +26,8 @@ void *arena_array(struct arena *a, size_t n, size_t size) __attribute__((returns
 /* A copy with a NUL behind it (which does not count). */
 struct str arena_dup(struct arena *a, struct str s);
 char *arena_dupz(struct arena *a, struct str s) __attribute__((returns_nonnull));
-struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct str
+arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void arena_defer(struct arena *a, void (*fn)(void *), void *arg);
 void arena_reset(struct arena *a); /* keeps one block */
 void arena_free(struct arena *a);  /* as after arena_init */

@@ -1,5 +1,6 @@
 /*
- * banned.h - functions that have no place here, as compile errors. Forced into every file by the Makefile.
+ * banned.h - functions that have no place here, as compile errors. Forced into every file by the
+ * Makefile.
  */
 #pragma once
 
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 #pragma GCC poison strcpy strncpy strcat strncat stpcpy sprintf vsprintf strtok strtok_r gets
-#pragma GCC poison atoi atol atoll atof rand srand random localtime ctime asctime tmpnam mktemp
+#pragma GCC poison atoi atol atoll atof rand srand localtime ctime asctime tmpnam mktemp
 #pragma GCC poison system popen
 #undef alloca
 #pragma GCC poison alloca

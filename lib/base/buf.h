@@ -1,9 +1,9 @@
 /*
  * buf.h - owned, growing octets with a ceiling.
  *
- * The ceiling given at init is never passed: a put that would pass it adds nothing, returns -1 and sets
- * `over`, which stays set until buf_reset() (so a run of puts may be checked once). p[n] is always a NUL
- * that does not count.
+ * The ceiling given at init is never passed: a put that would pass it adds nothing, returns -1 and
+ * sets `over`, which stays set until buf_reset() (so a run of puts may be checked once). p[n] is
+ * always a NUL that does not count.
  */
 #pragma once
 
@@ -23,7 +23,7 @@ struct buf {
 };
 
 void buf_init(struct buf *b, size_t max);
-void buf_free(struct buf *b); /* usable again only after buf_init */
+void buf_free(struct buf *b);  /* usable again only after buf_init */
 void buf_reset(struct buf *b); /* empty, memory kept, over cleared */
 int buf_put(struct buf *b, const void *p, size_t n);
 int buf_str(struct buf *b, struct str s);

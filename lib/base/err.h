@@ -1,9 +1,9 @@
 /*
  * err.h - the one error value.
  *
- * A function that can fail returns 0, or -1 with *e filled in. Each layer may put its own context in
- * front with err_wrap(); only the top of a call chain logs, once. Every function here takes e == NULL
- * to mean "the caller does not want to know".
+ * A function that can fail returns 0, or -1 with *e filled in. Each layer may put its own context
+ * in front with err_wrap(); only the top of a call chain logs, once. Every function here takes e ==
+ * NULL to mean "the caller does not want to know".
  */
 #pragma once
 
@@ -38,8 +38,9 @@ struct err {
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4), cold));
 
-/* The same with ": strerror(errno)" appended; the code follows from errno (ENOSPC, EDQUOT: E_NOSPACE;
- * ENOENT: E_NOTFOUND; EEXIST: E_EXISTS; EACCES, EPERM: E_DENIED; else E_IO). Returns -1. */
+/* The same with ": strerror(errno)" appended; the code follows from errno (ENOSPC, EDQUOT:
+ * E_NOSPACE; ENOENT: E_NOTFOUND; EEXIST: E_EXISTS; EACCES, EPERM: E_DENIED; else E_IO). Returns -1.
+ */
 int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
 
 /* Puts "context: " in front of the text. Returns -1. */

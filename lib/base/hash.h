@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* SipHash-2-4 (libsodium) under a key drawn at process start. */

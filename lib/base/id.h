@@ -1,9 +1,9 @@
 /*
  * id.h - ids of messages, sessions and requests.
  *
- * 20 characters of Crockford's base 32 in lower case: 44 bits of wall clock milliseconds, then 56 bits of
- * randomness. They sort by time, are safe in file names, and are unique over hosts and restarts for all
- * practical purposes; whoever relies on that (the queue) checks.
+ * 20 characters of Crockford's base 32 in lower case: 45 bits of wall clock milliseconds, then 55
+ * bits of randomness. They sort by time, are safe in file names, and are unique over hosts and
+ * restarts for all practical purposes; whoever relies on that (the queue) checks.
  */
 #pragma once
 

@@ -1,9 +1,9 @@
 /*
  * log.h - structured events.
  *
- * One event is one line, text or JSON, written with one write(2) (CONVENTIONS, "Log line"). Peer octets are
- * escaped here, and values cut at 512 octets. Lines gather until the end of the loop turn; warnings and errors
- * go out at once. Never log a secret or message content.
+ * One event is one line, text or JSON, written with one write(2) (CONVENTIONS, "Log line"). Peer
+ *octets are escaped here, and values cut at 512 octets. Lines gather until the end of the loop
+ *turn; warnings and errors go out at once. Never log a secret or message content.
  *
  *	log_info("smtp.reject", LS("sid", sid), LZ("reason", "relay"), LU("ms", 41));
  */
@@ -25,7 +25,7 @@ enum log_level {
 enum log_format {
 	LOG_TEXT,
 	LOG_JSON,
-	LOG_SYSLOG /* text behind "<priority>": fd is a datagram socket to syslog */
+	LOG_TO_SYSLOG /* text behind "<priority>": fd is a datagram socket to syslog */
 };
 
 struct log_field {
@@ -58,13 +58,13 @@ void log_flush(void);
 
 void log_event(enum log_level level, const char *event, const struct log_field *fields, size_t n);
 
-#define LOG_AT(level, event, ...) \
-	do { \
-		if (log_enabled(level)) { \
+#define LOG_AT(level, event, ...)                                             \
+	do {                                                                  \
+		if (log_enabled(level)) {                                     \
 			const struct log_field log_fields_[] = {__VA_ARGS__}; \
-			log_event(level, event, log_fields_, \
-			    sizeof(log_fields_) / sizeof(struct log_field)); \
-		} \
+			log_event(level, event, log_fields_,                  \
+			    sizeof(log_fields_) / sizeof(struct log_field));  \
+		}                                                             \
 	} while (0)
 
 #define log_error(event, ...) LOG_AT(LOG_LEVEL_ERROR, event, __VA_ARGS__)

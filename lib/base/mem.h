@@ -1,15 +1,16 @@
 /*
  * mem.h - allocation that cannot fail, and assertions.
  *
- * Out of memory ends the process (master starts it again): a size that a peer chose must meet its limit
- * before it comes here.
+ * Out of memory ends the process (master starts it again): a size that a peer chose must meet its
+ * limit before it comes here.
  */
 #pragma once
 
 #include <stddef.h>
 
 void *mem_alloc(size_t n) __attribute__((malloc, returns_nonnull)); /* zeroed */
-void *mem_array(size_t n, size_t size) __attribute__((malloc, returns_nonnull)); /* zeroed, checked */
+void *
+mem_array(size_t n, size_t size) __attribute__((malloc, returns_nonnull)); /* zeroed, checked */
 void *mem_grow(void *p, size_t n, size_t size) __attribute__((returns_nonnull)); /* reallocarray */
 char *mem_dup(const void *p, size_t n) __attribute__((malloc, returns_nonnull)); /* adds a NUL */
 

@@ -18,7 +18,8 @@
 /* Decimal digits only, all of s, within [min, max]; else -1 and *out untouched. */
 int num_parse(struct str s, uint64_t min, uint64_t max, uint64_t *out);
 
-/* "512", "64KiB", "50MiB", "2GiB" (also K, M, G, kB, MB, GB as powers of 1024 for IEC names only): octets. */
+/* "512", "64KiB", "50MiB", "2GiB" (also K, M, G, kB, MB, GB as powers of 1024 for IEC names only):
+ * octets. */
 int num_parse_size(struct str s, uint64_t *out);
 
 /* "250ms", "30s", "5m", "4h", "2d", "1w": milliseconds. A bare number is refused. */

@@ -1,7 +1,8 @@
 /*
  * str.h - borrowed strings with a length.
  *
- * A struct str never owns its octets and need not end in NUL. ASCII case only; locale never matters.
+ * A struct str never owns its octets and need not end in NUL. ASCII case only; locale never
+ * matters.
  */
 #pragma once
 
@@ -14,8 +15,11 @@ struct str {
 	size_t n;
 };
 
-#define STR(lit)   ((struct str){(lit), sizeof(lit) - 1})
-#define STR_INIT(lit) {(lit), sizeof(lit) - 1}
+#define STR(lit) ((struct str){(lit), sizeof(lit) - 1})
+#define STR_INIT(lit)                  \
+	{                              \
+		(lit), sizeof(lit) - 1 \
+	}
 #define STR_NONE   ((struct str){NULL, 0})
 #define STR_FMT    "%.*s"
 #define STR_ARG(s) (int)(s).n, (s).p
@@ -52,15 +56,15 @@ struct str str_sub(struct str s, size_t off, size_t n);
 struct str str_from(struct str s, size_t off);
 /* Without spaces, tabs, CR and LF at both ends. */
 struct str str_trim(struct str s);
-/* Takes what stands before the first c into *head and moves *s behind it; false (and *head = all) when
- * there is no c. */
+/* Takes what stands before the first c into *head and moves *s behind it; false (and *head = all)
+ * when there is no c. */
 bool str_cut(struct str *s, char c, struct str *head);
 /* Copies into out with a NUL; -1 when it does not fit or has a NUL inside. */
 int str_cz(struct str s, char *out, size_t size);
 /* Lower-cases ASCII letters from s into out (may be s.p itself; room for s.n). */
 void str_lower(struct str s, char *out);
-bool str_is_ascii(struct str s);  /* no octet above 127 */
-bool str_is_utf8(struct str s);   /* valid UTF-8 (RFC 3629), no NUL */
+bool str_is_ascii(struct str s); /* no octet above 127 */
+bool str_is_utf8(struct str s);  /* valid UTF-8 (RFC 3629), no NUL */
 
 static inline bool
 is_digit(char c)

@@ -1,8 +1,8 @@
 /*
  * file.h - files and their durability, behind one layer into which tests put faults.
  *
- * Names are relative to a directory descriptor. Every function returns 0 or a descriptor, or -1 with *e set.
- * What is durable when is said at each call that makes it so; nothing else is durable.
+ * Names are relative to a directory descriptor. Every function returns 0 or a descriptor, or -1
+ * with *e set. What is durable when is said at each call that makes it so; nothing else is durable.
  */
 #pragma once
 
@@ -15,14 +15,18 @@
 #include "base/err.h"
 #include "base/str.h"
 
-int file_open(int dir, const char *name, int flags, mode_t mode, struct err *e); /* O_CLOEXEC added */
-int file_mkdir(int dir, const char *name, mode_t mode, struct err *e); /* already there is success */
-void file_close(int *fd); /* -1 is fine; sets *fd = -1 */
-int file_write(int fd, const void *p, size_t n, struct err *e); /* all of it, or an error */
+int
+file_open(int dir, const char *name, int flags, mode_t mode, struct err *e); /* O_CLOEXEC added */
+int
+file_mkdir(int dir, const char *name, mode_t mode, struct err *e); /* already there is success */
+void file_close(int *fd);                                          /* -1 is fine; sets *fd = -1 */
+int file_write(int fd, const void *p, size_t n, struct err *e);    /* all of it, or an error */
 int file_writev(int fd, const struct iovec *v, int n, struct err *e); /* all of it, or an error */
 int file_pwrite(int fd, const void *p, size_t n, off_t off, struct err *e);
-int file_pread(int fd, void *p, size_t n, off_t off, struct err *e); /* exactly n, or E_IO "short" */
-int file_read_all(int dir, const char *name, size_t max, struct arena *a, struct str *out, struct err *e);
+int
+file_pread(int fd, void *p, size_t n, off_t off, struct err *e); /* exactly n, or E_IO "short" */
+int file_read_all(
+    int dir, const char *name, size_t max, struct arena *a, struct str *out, struct err *e);
 int file_size(int fd, uint64_t *out, struct err *e);
 int file_reserve(int fd, off_t off, off_t n, struct err *e); /* fallocate */
 int file_truncate(int fd, off_t n, struct err *e);
@@ -34,8 +38,9 @@ int file_unlink(int dir, const char *name, struct err *e); /* not there is succe
 int file_sync(int fd, struct err *e);
 /* Durable on return: names in the directory (fsync of it). */
 int file_sync_dir(int dir, struct err *e);
-/* Durable on return: everything on the file system of fd that was written before the call (syncfs). Reports a
- * write-back error only once per open descriptor: keep one opened before the first write (INVARIANTS 5). */
+/* Durable on return: everything on the file system of fd that was written before the call (syncfs).
+ * Reports a write-back error only once per open descriptor: keep one opened before the first write
+ * (INVARIANTS 5). */
 int file_sync_all(int fd, struct err *e);
 
 /* A memory file holding n octets, sealed against every change (INVARIANTS 13). */
@@ -45,7 +50,8 @@ int file_seal(int fd, struct err *e);
 /* Is fd a memory file that nobody can change any more? */
 bool file_is_sealed(int fd);
 
-/* Where tests put faults: called before each operation; a non-zero errno value makes it fail with that. */
+/* Where tests put faults: called before each operation; a non-zero errno value makes it fail with
+ * that. */
 enum file_op {
 	FILE_OPEN,
 	FILE_WRITE,

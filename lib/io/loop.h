@@ -1,8 +1,8 @@
 /*
  * loop.h - the event loop of a process: one, single-threaded, libevent behind this page.
  *
- * Callbacks run one at a time. A turn over 1 s is logged (loop.slow), one over 30 s aborts the process:
- * a daemon that hangs is worse than one that restarts.
+ * Callbacks run one at a time. A turn over 1 s is logged (loop.slow), one over 30 s aborts the
+ * process: a daemon that hangs is worse than one that restarts.
  */
 #pragma once
 
@@ -22,20 +22,23 @@ typedef void (*loop_io_fn)(void *arg, unsigned events);
 typedef void (*loop_fn)(void *arg);
 
 int loop_init(struct err *e);
-/* Forgets the parent's loop in a forked child and begins anew; no watch, timer or deferral survives. */
+/* Forgets the parent's loop in a forked child and begins anew; no watch, timer or deferral
+ * survives. */
 int loop_init_forked(struct err *e);
-void loop_run(void);  /* until loop_stop() */
+void loop_run(void); /* until loop_stop() */
 void loop_stop(void);
 /* Runs one turn, waiting at most wait_ms for something to happen (tests). */
 void loop_once(uint64_t wait_ms);
 
-/* Watches fd for events (LOOP_READ | LOOP_WRITE; 0 = nothing yet), level-triggered. Never owns fd. */
+/* Watches fd for events (LOOP_READ | LOOP_WRITE; 0 = nothing yet), level-triggered. Never owns fd.
+ */
 struct loop_io *loop_io_new(int fd, unsigned events, loop_io_fn fn, void *arg);
 void loop_io_want(struct loop_io *w, unsigned events);
 void loop_io_free(struct loop_io **w);
 
 struct loop_timer *loop_timer_new(loop_fn fn, void *arg);
-void loop_timer_set(struct loop_timer *t, uint64_t ms); /* once, ms from now; replaces an earlier setting */
+void loop_timer_set(
+    struct loop_timer *t, uint64_t ms); /* once, ms from now; replaces an earlier setting */
 void loop_timer_stop(struct loop_timer *t);
 bool loop_timer_pending(const struct loop_timer *t);
 void loop_timer_free(struct loop_timer **t);
@@ -44,9 +47,10 @@ struct loop_signal *loop_signal_new(int signo, loop_fn fn, void *arg);
 void loop_signal_free(struct loop_signal **s);
 
 /*
- * Runs fn(arg) once, at the end of the current turn: where batches are flushed. A deferral is embedded in its
- * owner, may be asked for any number of times a turn, and is taken back with loop_defer_cancel() before the
- * owner is freed. Deferrals asked for by deferrals still run before the loop waits again.
+ * Runs fn(arg) once, at the end of the current turn: where batches are flushed. A deferral is
+ * embedded in its owner, may be asked for any number of times a turn, and is taken back with
+ * loop_defer_cancel() before the owner is freed. Deferrals asked for by deferrals still run before
+ * the loop waits again.
  */
 struct loop_defer {
 	loop_fn fn;

@@ -1,8 +1,8 @@
 /*
  * pool.h - a few threads beside the loop for what blocks: syncs and password hashing.
  *
- * work() runs in a thread and touches only what its argument owns; done() runs in the loop afterwards. Threads
- * start with the pool (before the sandbox closes clone), all signals blocked.
+ * work() runs in a thread and touches only what its argument owns; done() runs in the loop
+ * afterwards. Threads start with the pool (before the sandbox closes clone), all signals blocked.
  */
 #pragma once
 
@@ -15,7 +15,8 @@ struct pool;
 /* threads: how many; backlog: how many jobs may wait. */
 struct pool *pool_new(unsigned threads, size_t backlog, struct err *e);
 /* -1 and E_LIMIT when the backlog is full. */
-int pool_submit(struct pool *p, void (*work)(void *), void (*done)(void *), void *arg, struct err *e);
+int
+pool_submit(struct pool *p, void (*work)(void *), void (*done)(void *), void *arg, struct err *e);
 size_t pool_waiting(const struct pool *p);
 /* Waits for running jobs; those not begun are dropped without done(). */
 void pool_free(struct pool **p);

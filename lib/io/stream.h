@@ -1,9 +1,10 @@
 /*
  * stream.h - buffered octets over a connected non-blocking socket, plain or TLS.
  *
- * Input gathers in a buffer of at most in_max octets: when it is full, reading stops until the owner consumes
- * (back-pressure; the peer waits). Output gathers too and is written at the end of the loop turn, in one write
- * where the socket takes it. The owner of a stream frees it; callbacks may free it at any time.
+ * Input gathers in a buffer of at most in_max octets: when it is full, reading stops until the
+ * owner consumes (back-pressure; the peer waits). Output gathers too and is written at the end of
+ * the loop turn, in one write where the socket takes it. The owner of a stream frees it; callbacks
+ * may free it at any time.
  */
 #pragma once
 
@@ -18,15 +19,15 @@
 struct stream;
 
 struct stream_events {
-	/* New octets stand in stream_input(), or the end was reached (stream_at_end). Also called after
-	 * stream_resume() when input is waiting. */
+	/* New octets stand in stream_input(), or the end was reached (stream_at_end). Also called
+	 * after stream_resume() when input is waiting. */
 	void (*input)(void *arg);
 	/* Output that was waiting is written. Optional. */
 	void (*drained)(void *arg);
 	/* The TLS handshake is done. Optional. */
 	void (*secured)(void *arg);
-	/* Broken, timed out (E_TIMEOUT), or finished after stream_finish() (E_CLOSED). Nothing follows but
-	 * stream_free(). */
+	/* Broken, timed out (E_TIMEOUT), or finished after stream_finish() (E_CLOSED). Nothing
+	 * follows but stream_free(). */
 	void (*closed)(void *arg, const struct err *e);
 };
 
@@ -36,7 +37,8 @@ struct stream_limits {
 	uint64_t idle_ms; /* no octet in either direction for so long: E_TIMEOUT. 0 = never */
 };
 
-/* Takes over fd (made non-blocking, TCP_NODELAY where it is TCP). Nothing is read before stream_start(). */
+/* Takes over fd (made non-blocking, TCP_NODELAY where it is TCP). Nothing is read before
+ * stream_start(). */
 struct stream *stream_new(
     int fd, const struct stream_limits *limits, const struct stream_events *events, void *arg);
 void stream_start(struct stream *s);
@@ -61,13 +63,14 @@ void stream_flush(struct stream *s);
 /* Reads no more, writes what is pending, sends the closing alert, then closed(E_CLOSED). */
 void stream_finish(struct stream *s);
 
-/* Begins the server's handshake. Input that arrived before it is dropped: a STARTTLS command must not be followed by
- * plaintext (RFC 3207 4.2; CVE-2011-0411). Pending output is written first. */
+/* Begins the server's handshake. Input that arrived before it is dropped: a STARTTLS command must
+ * not be followed by plaintext (RFC 3207 4.2; CVE-2011-0411). Pending output is written first. */
 void stream_tls_accept(struct stream *s, struct tls_context *c);
 bool stream_is_tls(const struct stream *s);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" on a plain stream. */
 const char *stream_tls_cipher(const struct stream *s);
-/* Writes channel binding data for SCRAM-…-PLUS into out (64 octets); its length, or 0 where there is none. */
+/* Writes channel binding data for SCRAM-…-PLUS into out (64 octets); its length, or 0 where there
+ * is none. */
 size_t stream_tls_binding(const struct stream *s, enum tls_binding kind, unsigned char out[64]);
 
 /* The peer's address as text without port ("192.0.2.1", "2001:db8::1", "local"). */

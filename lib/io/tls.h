@@ -1,9 +1,9 @@
 /*
  * tls.h - TLS by OpenSSL 3: contexts, and what a stream needs of a session.
  *
- * Certificates and keys come as descriptors that master opened (INVARIANTS 15). Policy: TLS 1.2 or newer (1.3
- * only, when asked), no renegotiation, no compression, ECDHE with AEAD only, P-256 and X25519, tickets on,
- * SSL_MODE_RELEASE_BUFFERS so that an idle connection is small.
+ * Certificates and keys come as descriptors that master opened (INVARIANTS 15). Policy: TLS 1.2 or
+ * newer (1.3 only, when asked), no renegotiation, no compression, ECDHE with AEAD only, P-256 and
+ * X25519, tickets on, SSL_MODE_RELEASE_BUFFERS so that an idle connection is small.
  */
 #pragma once
 
@@ -15,13 +15,15 @@
 struct tls_context;
 
 struct tls_options {
-	bool only_13;  /* tls.min_version = "1.3" */
-	struct str alpn; /* one protocol name ("imap"), or empty: what the client offers is ignored then */
+	bool only_13; /* tls.min_version = "1.3" */
+	struct str
+	    alpn; /* one protocol name ("imap"), or empty: what the client offers is ignored then */
 };
 
-/* A server context from PEM descriptors: a chain and its key. Descriptors are read, not kept. Refuses a key that
- * does not belong to the certificate. */
-struct tls_context *tls_server_new(int cert_fd, int key_fd, const struct tls_options *o, struct err *e);
+/* A server context from PEM descriptors: a chain and its key. Descriptors are read, not kept.
+ * Refuses a key that does not belong to the certificate. */
+struct tls_context *
+tls_server_new(int cert_fd, int key_fd, const struct tls_options *o, struct err *e);
 /* Sessions that use it keep it alive. */
 void tls_context_free(struct tls_context **c);
 

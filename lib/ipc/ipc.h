@@ -1,12 +1,13 @@
 /*
  * ipc.h - typed messages over a SOCK_SEQPACKET channel.
  *
- * A channel joins two processes; master makes it and says who is at the other end. Messages gather until the end
- * of the loop turn and go out in one sendmmsg. A message that is not in the table, from the wrong side, or whose
- * octets do not fit its row ends the channel: it cannot come from our own code.
+ * A channel joins two processes; master makes it and says who is at the other end. Messages gather
+ *until the end of the loop turn and go out in one sendmmsg. A message that is not in the table,
+ *from the wrong side, or whose octets do not fit its row ends the channel: it cannot come from our
+ *own code.
  *
- * A channel whose peer died is not an error to its users: calls under way fail with E_CLOSED, new ones wait a
- * little for master to attach the restarted peer (ipc_attach), then fail with E_TEMP.
+ * A channel whose peer died is not an error to its users: calls under way fail with E_CLOSED, new
+ *ones wait a little for master to attach the restarted peer (ipc_attach), then fail with E_TEMP.
  *
  *	struct ipc_out m;
  *	ipc_begin(&m, MSG_RCPT_CHECK);
@@ -36,7 +37,7 @@ struct ipc_out {
 	unsigned char *p;   /* grows; freed by sending */
 	size_t n, cap;
 	int fd;
-	bool bad; /* misuse: asserted at send */
+	bool bad;  /* misuse: asserted at send */
 	bool over; /* payload too large: send fails with E_LIMIT */
 };
 
@@ -72,8 +73,8 @@ uint32_t ipc_get_list(struct ipc_in *m);
 struct str ipc_get_item(struct ipc_in *m);
 /* The descriptor now belongs to the caller. -1 only when the message is bad. */
 int ipc_take_fd(struct ipc_in *m);
-/* 0 when every field was read and fitted. Otherwise -1: reply nothing, the channel is being closed. Call it after
- * the last get and before believing any value. */
+/* 0 when every field was read and fitted. Otherwise -1: reply nothing, the channel is being closed.
+ * Call it after the last get and before believing any value. */
 int ipc_end(struct ipc_in *m);
 
 /* ---- channels ---- */
@@ -101,9 +102,11 @@ void ipc_free(struct ipc_chan **c);
 
 /* Sends a notice. A closed channel drops it. */
 void ipc_send(struct ipc_chan *c, struct ipc_out *m);
-/* Sends a call; fn is called once with reply or error, never before ipc_call returns. The id serves ipc_cancel. */
+/* Sends a call; fn is called once with reply or error, never before ipc_call returns. The id serves
+ * ipc_cancel. */
 uint64_t ipc_call(struct ipc_chan *c, struct ipc_out *m, ipc_reply_fn fn, void *arg);
-/* The caller is going away: fn will not be called; a late reply is dropped (its descriptor closed). */
+/* The caller is going away: fn will not be called; a late reply is dropped (its descriptor closed).
+ */
 void ipc_cancel(struct ipc_chan *c, uint64_t id);
 /* Answers call `id` (ipc_in.id). Answering on a channel that was replaced meanwhile is dropped. */
 void ipc_reply(struct ipc_chan *c, uint64_t id, struct ipc_out *m);
@@ -117,6 +120,6 @@ void ipc_flush(struct ipc_chan *c);
 
 /* ---- without a loop: gkmail, and tests ---- */
 
-/* Sends and waits for the answer, blocking, at most the row's timeout. *in borrows from a static buffer that the
- * next call reuses. -1 with the peer's error, or our own. */
+/* Sends and waits for the answer, blocking, at most the row's timeout. *in borrows from a static
+ * buffer that the next call reuses. -1 with the peer's error, or our own. */
 int ipc_call_wait(int fd, struct ipc_out *m, struct ipc_in *in, struct err *e);

@@ -1,10 +1,11 @@
 /*
  * msg.h - every message between processes of the suite, in one table.
  *
- * A row: name, who may send it, who may receive it, seconds until a call for it times out (0: never answered,
- * a notice or itself a reply), and its fields: "name:kind" with kinds u32, u64, str (octets with length), list
- * (of str), fd (at most one, last). ctl is gkmail, the operator's command. Messages are added; the meaning of
- * one is never changed. A call is answered by the message of the same name with _R, or by an error.
+ * A row: name, who may send it, who may receive it, seconds until a call for it times out (0: never
+ * answered, a notice or itself a reply), and its fields: "name:kind" with kinds u32, u64, str
+ * (octets with length), list (of str), fd (at most one, last). ctl is gkmail, the operator's
+ * command. Messages are added; the meaning of one is never changed. A call is answered by the
+ * message of the same name with _R, or by an error.
  */
 #pragma once
 
@@ -21,7 +22,8 @@ enum ipc_peer {
 	PEER_OWNER = 1u << 6,    /* one user's mailboxd */
 	PEER_IMAPD = 1u << 7,
 	PEER_CTL = 1u << 8,
-	PEER_DAEMON = PEER_AUTHD | PEER_SMTPD | PEER_QUEUE | PEER_LOCAL | PEER_MAILBOXD | PEER_IMAPD,
+	PEER_DAEMON =
+	    PEER_AUTHD | PEER_SMTPD | PEER_QUEUE | PEER_LOCAL | PEER_MAILBOXD | PEER_IMAPD,
 	PEER_FRONT = PEER_SMTPD | PEER_IMAPD
 };
 
@@ -187,11 +189,11 @@ enum auth_state {
 
 enum rcpt_verdict {
 	RCPT_OK,
-	RCPT_NO_USER,    /* 550 5.1.1 */
-	RCPT_RELAY,      /* not our domain, and the client may not relay: 550 5.7.1 */
-	RCPT_NO_ROUTE,   /* a foreign address, and outbound delivery is not there: 550 5.4.4 */
-	RCPT_QUOTA,      /* 452 4.2.2 */
-	RCPT_LOOP        /* aliases that lead in a circle: 550 5.4.6 */
+	RCPT_NO_USER,  /* 550 5.1.1 */
+	RCPT_RELAY,    /* not our domain, and the client may not relay: 550 5.7.1 */
+	RCPT_NO_ROUTE, /* a foreign address, and outbound delivery is not there: 550 5.4.4 */
+	RCPT_QUOTA,    /* 452 4.2.2 */
+	RCPT_LOOP      /* aliases that lead in a circle: 550 5.4.6 */
 };
 
 enum deliver_result {

@@ -1,8 +1,9 @@
 /*
  * wire.h - octets in order: the codec under IPC, the journal and other formats of ours.
  *
- * Numbers are big-endian, strings carry a u32 length. The reader is sticky: after the first thing that does not
- * fit every get returns 0 or STR_NONE, and wire_end() says so. Allocates nothing, copies nothing.
+ * Numbers are big-endian, strings carry a u32 length. The reader is sticky: after the first thing
+ * that does not fit every get returns 0 or STR_NONE, and wire_end() says so. Allocates nothing,
+ * copies nothing.
  */
 #pragma once
 

@@ -1,5 +1,6 @@
 /*
- * envelope.h - what SMTP knows of a message beside its octets, as it crosses channels and lies in the journal.
+ * envelope.h - what SMTP knows of a message beside its octets, as it crosses channels and lies in
+ * the journal.
  *
  * One versioned codec for both. Everything is bounded: encoded at most ENVELOPE_MAX octets.
  */
@@ -36,7 +37,8 @@ struct envelope_rcpt {
 	struct str address; /* as in RCPT TO, domain in lower case */
 	struct str orcpt;   /* RFC 3461 4.2 as given ("rfc822;a@b", xtext), or empty */
 	uint32_t notify;    /* NOTIFY_ bits */
-	struct str *targets; /* where authd said it leads: user addresses of ours, or foreign addresses */
+	struct str
+	    *targets; /* where authd said it leads: user addresses of ours, or foreign addresses */
 	uint32_t ntargets;
 };
 
@@ -45,12 +47,13 @@ struct envelope {
 	int64_t arrived;   /* wall clock, microseconds */
 	struct str sender; /* MAIL FROM without brackets; empty: the null reverse-path */
 	struct str user;   /* who authenticated; empty: nobody */
-	struct str actor;  /* "smtp", "submission", "bounce" … (ARCHITECTURE: every change has an actor) */
-	struct str peer;   /* address text of the client */
+	struct str
+	    actor; /* "smtp", "submission", "bounce" … (ARCHITECTURE: every change has an actor) */
+	struct str peer; /* address text of the client */
 	struct str helo;
-	struct str envid;  /* RFC 3461 4.4, xtext as given */
+	struct str envid; /* RFC 3461 4.4, xtext as given */
 	enum envelope_ret ret;
-	uint32_t flags;    /* ENVELOPE_ bits */
+	uint32_t flags;       /* ENVELOPE_ bits */
 	uint32_t return_path; /* octets of our Return-Path line on top, which a relay leaves out */
 	struct envelope_rcpt *rcpts;
 	uint32_t nrcpts;
@@ -58,5 +61,6 @@ struct envelope {
 
 /* Appends to out; -1 with E_LIMIT past ENVELOPE_MAX. */
 int envelope_encode(const struct envelope *env, struct buf *out, struct err *e);
-/* Reads all of s; strings borrow from s, arrays are in a. Refuses unknown versions, bad ids, too many of anything. */
+/* Reads all of s; strings borrow from s, arrays are in a. Refuses unknown versions, bad ids, too
+ * many of anything. */
 int envelope_decode(struct str s, struct envelope *env, struct arena *a, struct err *e);

@@ -1,9 +1,9 @@
 /*
  * conf.h - the configuration: read by master, handed in parts to the daemons.
  *
- * The file is overridden by the environment (GKMAIL_<SECTION>_<KEY>), that by overrides (the command line). A value
- * knows where it came from, and an error names the place: "gkmail.toml:12:3: smtp.max_sise: no such key; did you
- * mean max_size?".
+ * The file is overridden by the environment (GKMAIL_<SECTION>_<KEY>), that by overrides (the
+ * command line). A value knows where it came from, and an error names the place: "gkmail.toml:12:3:
+ * smtp.max_sise: no such key; did you mean max_size?".
  */
 #pragma once
 
@@ -37,8 +37,9 @@ extern const struct conf_row conf_rows[CONF_COUNT];
 
 struct conf;
 
-/* Reads path (NULL: no file), then the environment, then overrides ("section.key=value", n of them), and checks
- * the whole. NULL with a message that says file, line, column and what to write. */
+/* Reads path (NULL: no file), then the environment, then overrides ("section.key=value", n of
+ * them), and checks the whole. NULL with a message that says file, line, column and what to write.
+ */
 struct conf *conf_load(const char *path, const char *const *overrides, size_t n, struct err *e);
 /* The same from text in memory; name is used in messages. */
 struct conf *conf_parse(struct str toml, const char *name, struct err *e);
@@ -50,11 +51,13 @@ const char *conf_z(const struct conf *c, enum conf_key k);  /* the same, NUL-ter
 uint64_t conf_num(const struct conf *c, enum conf_key k);   /* UINT, SIZE (octets), DURATION (ms) */
 bool conf_bool(const struct conf *c, enum conf_key k);
 const struct str *conf_list(const struct conf *c, enum conf_key k, size_t *n);
-/* Where the value came from: "default", "gkmail.toml:12", "GKMAIL_SMTP_MAX_SIZE", "command line". */
+/* Where the value came from: "default", "gkmail.toml:12", "GKMAIL_SMTP_MAX_SIZE", "command line".
+ */
 const char *conf_origin(const struct conf *c, enum conf_key k);
 /* The value as text that the file would take. */
 struct str conf_text(const struct conf *c, enum conf_key k, struct arena *a);
 
-/* The keys of the named sections ("server smtp limits") as a flat list "section.key", value, … for CONFIG, and back. */
+/* The keys of the named sections ("server smtp limits") as a flat list "section.key", value, … for
+ * CONFIG, and back. */
 size_t conf_pack(const struct conf *c, const char *sections, struct arena *a, struct str **out);
 struct conf *conf_unpack(const struct str *v, size_t n, struct err *e);

@@ -1,9 +1,10 @@
 /*
- * conf_keys.h - every configuration key: the one table behind validation, `gkmail config explain`, the man page and
- * the daemons' getters.
+ * conf_keys.h - every configuration key: the one table behind validation, `gkmail config explain`,
+ * the man page and the daemons' getters.
  *
- * X(ID, section, key, type, default, limits, help). Types: STR, UINT, SIZE (octets), DURATION (milliseconds), BOOL,
- * LIST (of strings), CHOICE. limits: "min..max" for numbers (either may be empty), "a|b|c" for CHOICE, else "".
+ * X(ID, section, key, type, default, limits, help). Types: STR, UINT, SIZE (octets), DURATION
+ * (milliseconds), BOOL, LIST (of strings), CHOICE. limits: "min..max" for numbers (either may be
+ * empty), "a|b|c" for CHOICE, else "".
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /*
  * metrics.h - counters in shared memory, one page per process, read by others without asking.
  *
- * Adding is one relaxed atomic; owners share their parent's page. Before metrics_attach() everything is counted in a
- * page of the process's own.
+ * Adding is one relaxed atomic; owners share their parent's page. Before metrics_attach()
+ * everything is counted in a page of the process's own.
  */
 #pragma once
 
@@ -21,8 +21,8 @@ int metrics_create(struct err *e);
 /* Maps a page for reading. NULL on error. */
 const struct metrics_page *metrics_map(int fd, struct err *e);
 
-void metric_add(enum metric m, int64_t n);     /* COUNTER, GAUGE */
-void metric_set(enum metric m, int64_t v);     /* GAUGE */
+void metric_add(enum metric m, int64_t n);       /* COUNTER, GAUGE */
+void metric_set(enum metric m, int64_t v);       /* GAUGE */
 void metric_observe(enum metric m, uint64_t us); /* HISTOGRAM */
 
 /* Prometheus text of the sum over pages. */

@@ -1,8 +1,8 @@
 /*
  * metrics_keys.h - every metric of the suite.
  *
- * X(ID, name, labels, kind, help). Rows of one name stand together and share kind and help. A histogram counts
- * durations in microseconds and is shown in seconds.
+ * X(ID, name, labels, kind, help). Rows of one name stand together and share kind and help. A
+ * histogram counts durations in microseconds and is shown in seconds.
  */
 #pragma once
 

@@ -1,15 +1,18 @@
 /*
  * svc.h - the daemon skeleton: one way to start, run, reload and end.
  *
- * A daemon's main.c is a struct svc and a call of svc_main(), which in order: takes its arguments; reads identity,
- * listeners, files, channels and configuration from master on descriptor 3; goes to its directory under data_dir
- * (chroot when root), gives up root; start(); Landlock and seccomp; tells master it is ready; runs the loop.
+ * A daemon's main.c is a struct svc and a call of svc_main(), which in order: takes its arguments;
+ * reads identity, listeners, files, channels and configuration from master on descriptor 3; goes to
+ * its directory under data_dir (chroot when root), gives up root; start(); Landlock and seccomp;
+ * tells master it is ready; runs the loop.
  *
- * All paths a daemon uses are relative to its working directory: data_dir/<root>, or an empty directory.
+ * All paths a daemon uses are relative to its working directory: data_dir/<root>, or an empty
+ * directory.
  *
- * SIGTERM or DRAIN: stop accepting, drain(), and exit 0 once svc_drained() is called or drain_timeout is over; a
- * second one exits at once. The end of the control channel counts as SIGKILL: without master nothing runs.
- * Exit codes: 0 done; 75 restart me; 78 the configuration is at fault, do not restart.
+ * SIGTERM or DRAIN: stop accepting, drain(), and exit 0 once svc_drained() is called or
+ * drain_timeout is over; a second one exits at once. The end of the control channel counts as
+ * SIGKILL: without master nothing runs. Exit codes: 0 done; 75 restart me; 78 the configuration is
+ * at fault, do not restart.
  */
 #pragma once
 
@@ -32,18 +35,23 @@ struct svc {
 	const char *name;     /* "smtpd" */
 	enum ipc_peer peer;   /* PEER_SMTPD */
 	const char *sections; /* of the configuration, blank-separated: "server smtp limits" */
-	const char *root;     /* directory below data_dir ("auth", "spool", "mail"); NULL: an empty one */
-	unsigned sandbox;     /* SB_… */
+	const char
+	    *root; /* directory below data_dir ("auth", "spool", "mail"); NULL: an empty one */
+	unsigned sandbox; /* SB_… */
 	const struct sandbox_path *paths;
 	size_t npaths;
-	unsigned keep_caps; /* capabilities kept when root, bits (1 << CAP_…); 0 for all but the mailboxd parent */
+	unsigned keep_caps; /* capabilities kept when root, bits (1 << CAP_…); 0 for all but the
+			       mailboxd parent */
 
-	int (*start)(struct err *e); /* configuration is there; may open files; no byte of a peer is read yet */
-	int (*reload)(struct err *e); /* svc_conf() is the new one; on failure the old one comes back. Optional */
+	int (*start)(struct err
+		*e); /* configuration is there; may open files; no byte of a peer is read yet */
+	int (*reload)(struct err
+		*e); /* svc_conf() is the new one; on failure the old one comes back. Optional */
 	void (*accept)(const struct svc_conn *c); /* optional */
 	/* Every message on any channel but control. */
 	ipc_message_fn message;
-	/* A further channel of a kind that may be many (PEER_CTL, PEER_OWNER) came or went. Optional. */
+	/* A further channel of a kind that may be many (PEER_CTL, PEER_OWNER) came or went.
+	 * Optional. */
 	void (*channel)(struct ipc_chan *c, bool open);
 	void (*drain)(void); /* optional: svc_drained() is then implied */
 };
@@ -51,11 +59,11 @@ struct svc {
 int svc_main(const struct svc *svc, int argc, char **argv);
 
 const struct conf *svc_conf(void);
-/* The channel to the one peer of that kind; open or waiting to be attached. Never NULL for a peer that master's
- * table joins with this daemon. */
+/* The channel to the one peer of that kind; open or waiting to be attached. Never NULL for a peer
+ * that master's table joins with this daemon. */
 struct ipc_chan *svc_channel(enum ipc_peer peer);
-/* A descriptor that master opened ("tls.certificate", "tls.key"); -1 when there is none. Borrowed; changes at
- * reload. */
+/* A descriptor that master opened ("tls.certificate", "tls.key"); -1 when there is none. Borrowed;
+ * changes at reload. */
 int svc_file(const char *name);
 /* All is finished: the process may end. */
 void svc_drained(void);

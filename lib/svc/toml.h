@@ -17,7 +17,7 @@ enum toml_type {
 	TOML_INTEGER,
 	TOML_FLOAT,
 	TOML_BOOL,
-	TOML_DATETIME,       /* text kept as written, in normal form */
+	TOML_DATETIME, /* text kept as written, in normal form */
 	TOML_DATETIME_LOCAL,
 	TOML_DATE_LOCAL,
 	TOML_TIME_LOCAL,
@@ -30,12 +30,12 @@ struct toml {
 	unsigned line, column; /* of the value, 1-based */
 	struct str key;        /* in its table */
 	unsigned key_line, key_column;
-	struct toml *next;     /* the next of a table or array */
-	struct toml *child;    /* the first of a table or array */
-	struct str text;       /* STRING and the date types */
-	int64_t i;             /* INTEGER, BOOL */
-	double f;              /* FLOAT */
-	unsigned flags;        /* private: how a table was defined */
+	struct toml *next;  /* the next of a table or array */
+	struct toml *child; /* the first of a table or array */
+	struct str text;    /* STRING and the date types */
+	int64_t i;          /* INTEGER, BOOL */
+	double f;           /* FLOAT */
+	unsigned flags;     /* private: how a table was defined */
 };
 
 /* The root table; everything lives in a. NULL on error. */

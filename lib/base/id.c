@@ -1,0 +1,36 @@
+/* id.c - ids that sort by time. */
+#include "base/id.h"
+
+#include <sodium.h>
+
+#include "base/clock.h"
+
+static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford: no i, l, o, u */
+
+void
+id_new(char out[ID_SIZE])
+{
+	uint64_t ms = (uint64_t)clock_wall_us() / 1000u;
+	unsigned char r[7];
+	uint64_t low = 0;
+
+	randombytes_buf(r, sizeof(r));
+	for (size_t i = 0; i < sizeof(r); i++)
+		low = low << 8 | r[i];
+	for (int i = 8; i >= 0; i--, ms >>= 5)
+		out[i] = digits[ms & 31];
+	for (int i = ID_LEN - 1; i >= 9; i--, low >>= 5)
+		out[i] = digits[low & 31];
+	out[ID_LEN] = '\0';
+}
+
+bool
+id_valid(struct str s)
+{
+	if (s.n != ID_LEN)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] == '\0' || strchr(digits, s.p[i]) == NULL)
+			return false;
+	return true;
+}

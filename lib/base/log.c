@@ -1,0 +1,227 @@
+/*
+ * log.c - structured events: fields to lines, lines to a descriptor.
+ *
+ * Lines gather in one buffer until log_flush(); a writer that fails loses lines, never the process.
+ */
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <syslog.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#define GATHER_MAX 65536u
+#define VALUE_MAX  512u
+
+static struct {
+	const char *daemon;
+	int fd;
+	enum log_format format;
+	enum log_level level;
+	struct buf lines;
+} state = {"gkmail", 2, LOG_TEXT, LOG_LEVEL_INFO, {.max = GATHER_MAX * 2}};
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+
+void
+log_init(const char *daemon, int fd, enum log_format format, enum log_level level)
+{
+	log_flush();
+	state.daemon = daemon;
+	state.fd = fd;
+	state.format = format;
+	state.level = level;
+}
+
+void
+log_set_fd(int fd)
+{
+	log_flush();
+	if (state.fd > 2)
+		close(state.fd);
+	state.fd = fd;
+}
+
+void
+log_set_level(enum log_level level)
+{
+	state.level = level;
+}
+
+void
+log_set_format(enum log_format format)
+{
+	log_flush();
+	state.format = format;
+}
+
+bool
+log_enabled(enum log_level level)
+{
+	return level <= state.level;
+}
+
+int
+log_level_parse(struct str s, enum log_level *out)
+{
+	for (size_t i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++)
+		if (str_eq_z(s, level_names[i])) {
+			*out = (enum log_level)i;
+			return 0;
+		}
+	return -1;
+}
+
+int
+log_format_parse(struct str s, enum log_format *out)
+{
+	if (str_eq(s, STR("text")))
+		*out = LOG_TEXT;
+	else if (str_eq(s, STR("json")))
+		*out = LOG_JSON;
+	else
+		return -1;
+	return 0;
+}
+
+static void
+write_out(struct str s)
+{
+	while (s.n > 0) {
+		ssize_t n = write(state.fd, s.p, s.n);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		s = str_from(s, (size_t)n);
+	}
+}
+
+void
+log_flush(void)
+{
+	if (state.lines.n > 0) {
+		write_out(buf_view(&state.lines));
+		buf_reset(&state.lines);
+	}
+}
+
+static void
+put_escaped(struct buf *b, struct str s, bool json)
+{
+	bool cut = s.n > VALUE_MAX;
+
+	s = str_sub(s, 0, VALUE_MAX);
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c == '"' || c == '\\')
+			buf_printf(b, "\\%c", c);
+		else if (c < 32 || c > 126)
+			buf_printf(b, json ? "\\u%04x" : "\\x%02x", c);
+		else
+			buf_putc(b, (char)c);
+	}
+	if (cut)
+		buf_puts(b, "...");
+}
+
+static bool
+is_plain(struct str s)
+{
+	if (s.n == 0 || s.n > VALUE_MAX)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= 32 || s.p[i] > 126 || strchr("\"\\=", s.p[i]) != NULL)
+			return false;
+	return true;
+}
+
+static void
+put_value(struct buf *b, const struct log_field *f, bool json)
+{
+	switch (f->kind) {
+	case LOG_FIELD_UINT:
+		buf_printf(b, "%" PRIu64, f->u);
+		break;
+	case LOG_FIELD_INT:
+		buf_printf(b, "%" PRId64, (int64_t)f->u);
+		break;
+	case LOG_FIELD_STR:
+		if (!json && is_plain(f->s)) {
+			buf_str(b, f->s);
+			break;
+		}
+		buf_putc(b, '"');
+		put_escaped(b, f->s, json);
+		buf_putc(b, '"');
+		break;
+	}
+}
+
+static void
+put_text(
+    struct buf *b, enum log_level level, const char *event, const struct log_field *f, size_t n)
+{
+	char ts[CLOCK_RFC3339_SIZE];
+
+	if (state.format != LOG_TO_SYSLOG)
+		buf_printf(b, "%s ", clock_rfc3339(clock_wall_us(), ts));
+	buf_printf(b, "%s %s %s", level_names[level], state.daemon, event);
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(b, " %s=", f[i].key);
+		put_value(b, &f[i], false);
+	}
+}
+
+static void
+put_json(
+    struct buf *b, enum log_level level, const char *event, const struct log_field *f, size_t n)
+{
+	char ts[CLOCK_RFC3339_SIZE];
+
+	buf_printf(b,
+	    "{\"ts\":\"%s\",\"level\":\"%s\",\"daemon\":\"%s\",\"pid\":%d,\"event\":\"%s\"",
+	    clock_rfc3339(clock_wall_us(), ts), level_names[level], state.daemon, getpid(), event);
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(b, ",\"%s\":", f[i].key);
+		put_value(b, &f[i], true);
+	}
+	buf_putc(b, '}');
+}
+
+/* A datagram to syslog is one line: "<facility|severity>gkmail-daemon[pid]: text" (RFC 3164 as
+ * syslog(3) writes it). */
+static void
+to_syslog(enum log_level level, const char *event, const struct log_field *f, size_t n)
+{
+	static const int severity[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
+	struct buf b;
+
+	buf_init(&b, GATHER_MAX);
+	buf_printf(&b, "<%d>gk-%s[%d]: ", LOG_MAIL | severity[level], state.daemon, getpid());
+	put_text(&b, level, event, f, n);
+	write_out(buf_view(&b));
+	buf_free(&b);
+}
+
+void
+log_event(enum log_level level, const char *event, const struct log_field *fields, size_t n)
+{
+	if (!log_enabled(level))
+		return;
+	if (state.format == LOG_TO_SYSLOG) {
+		to_syslog(level, event, fields, n);
+		return;
+	}
+	if (state.format == LOG_JSON)
+		put_json(&state.lines, level, event, fields, n);
+	else
+		put_text(&state.lines, level, event, fields, n);
+	buf_putc(&state.lines, '\n');
+	if (level <= LOG_LEVEL_WARN || state.lines.n >= GATHER_MAX)
+		log_flush();
+}
