@@ -1,0 +1,32 @@
+/*
+ * date.h - dates of mail: RFC 5322 3.3 with the obsolete forms of 4.3, and those of IMAP (RFC 9051
+ * 9).
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct date {
+	int64_t utc;  /* seconds since the epoch */
+	int32_t zone; /* minutes east of UTC */
+};
+
+/* A Date field's value; also without day of week, seconds or zone, with comments, and with years of
+ * two or three digits. -1 when it is none. */
+int date_parse(struct str s, struct date *out);
+
+/* IMAP date-time without its quotes: "17-Jul-1996 02:44:25 -0700", " 7-Jul-…". */
+int date_imap_parse(struct str s, struct date *out);
+
+#define DATE_IMAP_SIZE 27
+/* The same form from seconds, shown in a zone (minutes). */
+const char *date_imap(int64_t utc, int32_t zone, char out[DATE_IMAP_SIZE]);
+
+/* IMAP date of SEARCH, "1-Feb-1994" (without quotes): days since the epoch. */
+int date_day_parse(struct str s, int64_t *day);
+
+/* The day on which a date fell where it was written, time and zone disregarded (SENTBEFORE …, RFC
+ * 9051 6.4.4); with zone 0 the day of an internal date. */
+int64_t date_day(struct date d);
