@@ -1,0 +1,47 @@
+/*
+ * change.h - the change log: one row for every change in a home, with who did it and what was
+ * before (ARCHITECTURE, idea 4).
+ *
+ * One log serves CONDSTORE, QRESYNC, JMAP /changes, undelete, and "undo all that the agent did".
+ * The changes of one operation share a modseq.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "store/home.h"
+
+/* Written to disk: numbers are added, never changed. */
+enum change_kind {
+	CHANGE_ADDED = 1,    /* delivered, appended, found; before: empty */
+	CHANGE_COPIED = 2,   /* before: "<mailbox id> <uid>" of the source */
+	CHANGE_FLAGS = 3,    /* before: flags and keywords, "\Seen $Label1" */
+	CHANGE_EXPUNGED = 4, /* before: flags and keywords */
+	CHANGE_MOVED = 5, /* left for another mailbox; before: "<mailbox id> <uid>" it has there */
+	CHANGE_CREATED = 6, /* a mailbox; before: empty */
+	CHANGE_DELETED = 7, /* before: its name */
+	CHANGE_RENAMED = 8, /* before: its old name */
+	CHANGE_SUBSCRIBED =
+	    9,               /* before: "" or "subscribed"; with a name in `before` when uid is 0 */
+	CHANGE_VANISHED = 10 /* its file was removed by other hands */
+};
+
+/* "flags"; "?" for an unknown one. */
+const char *change_kind_name(enum change_kind kind);
+
+struct change {
+	uint64_t modseq;
+	int64_t time; /* wall clock, seconds */
+	enum change_kind kind;
+	struct str actor, sid;
+	uint32_t mailbox;
+	uint32_t uid; /* 0: the mailbox itself */
+	struct str before;
+};
+
+/* Calls fn for each change with modseq > after, oldest first, until fn returns false. Strings hold
+ * during the call. fn must not change the store. */
+int change_each(struct home *h, uint64_t after, bool (*fn)(void *arg, const struct change *c),
+    void *arg, struct err *e);

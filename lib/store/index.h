@@ -1,0 +1,122 @@
+/*
+ * index.h - the index of a home on disk, db/index.db, behind one page: sqlite stops here.
+ *
+ * Rows of mailboxes, keywords, messages, tombstones, cached text and the change log. One writer,
+ * WAL, synchronous=FULL. The first write opens a transaction, index_commit() ends it. Only
+ * lib/store includes this; others see home.h and mailbox.h. Errors as in db.h; after a failed write
+ * inside a transaction only closing helps.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "store/change.h"
+#include "store/mailbox.h"
+
+struct index;
+
+/* *fresh: the file was made just now. E_PROTO: damaged. */
+struct index *index_open(const char *path, bool *fresh, struct err *e);
+void index_close(struct index **ix);
+
+int index_commit(struct index *ix, struct err *e); /* durable on return; nothing open is success */
+void index_rollback(struct index *ix);
+bool index_is_dirty(const struct index *ix);
+
+/* Small facts by name: "quota_epoch", "host" … absent reads as 0. */
+int index_get(struct index *ix, const char *name, uint64_t *out, struct err *e);
+int index_put(struct index *ix, const char *name, uint64_t v, struct err *e);
+
+/* ---- mailboxes ---- */
+
+/* What of a mailbox is stored beside the fields of struct mailbox. */
+struct index_mailbox {
+	uint32_t id, uidvalidity, uidnext, recent_from, exists, unseen, deleted;
+	uint32_t use;
+	uint64_t highestmodseq, octets;
+	struct str name;
+	struct str old_name; /* a rename whose directory is still to be moved; else empty */
+	bool doomed;         /* deleted, its directory still to be removed */
+	int64_t cur_mtime_us, new_mtime_us; /* directories as last scanned */
+};
+
+int index_mailboxes(struct index *ix,
+    int (*fn)(void *arg, const struct index_mailbox *m, struct err *e), void *arg, struct err *e);
+int index_mailbox_put(struct index *ix, const struct index_mailbox *m, struct err *e);
+int index_mailbox_drop(struct index *ix, uint32_t id, struct err *e); /* and all that is in it */
+
+int index_keywords(struct index *ix, uint32_t mailbox,
+    void (*fn)(void *arg, unsigned bit, struct str name), void *arg, struct err *e);
+int
+index_keyword_put(struct index *ix, uint32_t mailbox, unsigned bit, struct str name, struct err *e);
+
+int index_subscriptions(
+    struct index *ix, void (*fn)(void *arg, struct str name), void *arg, struct err *e);
+int index_subscribe(struct index *ix, struct str name, bool on, struct err *e);
+
+/* ---- messages ---- */
+
+/* Where the file of a message is. */
+struct index_file {
+	struct str base;
+	uint32_t letters; /* MAILDIR_ bits that its name has now */
+	bool in_new;
+	bool missing; /* not found by the last scan */
+};
+
+int index_messages(struct index *ix, uint32_t mailbox,
+    void (*fn)(void *arg, const struct message *m), void *arg, struct err *e);
+/* The same with files, for scans; dirty_only: those whose name is behind their flags. */
+int index_files(struct index *ix, uint32_t mailbox, bool dirty_only,
+    void (*fn)(void *arg, const struct message *m, const struct index_file *f), void *arg,
+    struct err *e);
+/* E_NOTFOUND. f->base is copied into base (MAILDIR_NAME_SIZE octets). */
+int index_file_get(struct index *ix, uint32_t mailbox, uint32_t uid, struct index_file *f,
+    char *base, struct err *e);
+/* *uid = 0 when no message of the mailbox has that base. */
+int
+index_find_base(struct index *ix, uint32_t mailbox, struct str base, uint32_t *uid, struct err *e);
+
+int index_message_add(struct index *ix, uint32_t mailbox, const struct message *m,
+    const struct index_file *f, struct err *e);
+/* Flags, keywords and modseq; dirty: the file name is behind. */
+int index_message_flags(
+    struct index *ix, uint32_t mailbox, const struct message *m, bool dirty, struct err *e);
+int index_message_file(struct index *ix, uint32_t mailbox, uint32_t uid, const struct index_file *f,
+    bool dirty, struct err *e);
+
+/* ---- tombstones ---- */
+
+enum tombstone {
+	TOMBSTONE_PENDING = 1, /* its file is still to be unlinked */
+	TOMBSTONE_DONE = 2,    /* unlinked, durably */
+	TOMBSTONE_VANISHED = 3 /* removed by other hands: should the file return, it is a new one */
+};
+
+/* The message row becomes a tombstone. */
+int index_message_expunge(struct index *ix, uint32_t mailbox, uint32_t uid, uint64_t modseq,
+    enum tombstone state, struct err *e);
+/* 0 when there is none of that base in the mailbox. */
+int index_tombstone(
+    struct index *ix, uint32_t mailbox, struct str base, enum tombstone *out, struct err *e);
+int index_tombstone_done(struct index *ix, uint32_t mailbox, uint32_t uid, struct err *e);
+int index_tombstones_pending(struct index *ix,
+    void (*fn)(void *arg, uint32_t mailbox, uint32_t uid, const struct index_file *f), void *arg,
+    struct err *e);
+int index_vanished(struct index *ix, uint32_t mailbox, uint64_t modseq, uint32_t below,
+    void (*fn)(void *arg, uint32_t uid), void *arg, struct err *e);
+
+/* ---- cached text, change log ---- */
+
+/* *out.p NULL when there is none of this version. Borrows until the next call. */
+int index_cache_get(struct index *ix, uint32_t mailbox, uint32_t uid, enum cache_kind kind,
+    unsigned version, struct arena *a, struct str *out, struct err *e);
+int index_cache_put(struct index *ix, uint32_t mailbox, uint32_t uid, enum cache_kind kind,
+    unsigned version, struct str text, struct err *e);
+
+int index_change_add(struct index *ix, const struct change *c, struct err *e);
+int index_changes(struct index *ix, uint64_t after, bool (*fn)(void *arg, const struct change *c),
+    void *arg, struct err *e);

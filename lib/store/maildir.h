@@ -1,0 +1,83 @@
+/*
+ * maildir.h - names of homes, folders and message files.
+ *
+ * Pure functions on names; no sqlite and no state, so that gk-local uses this page alone. A message
+ * file is `<seconds>.<id>.<host>,S=<octets>`, followed in cur/ by `:2,<letters>`. The part before
+ * the colon (the base) names the message for ever; the letters mirror its flags. A file whose size
+ * is not the one in its name is no message (INVARIANTS 1).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+/* ---- homes ---- */
+
+#define MAILDIR_HOME_SIZE 512
+
+/* "alice@example.test" -> "example.test/alice", relative to the mail directory. The address is one
+ * that authd vouches for; E_INVAL for what could leave the directory all the same (empty parts, a
+ * leading dot, '/', control characters, over-long). */
+int maildir_home(struct str user, char out[MAILDIR_HOME_SIZE], struct err *e);
+/* Makes home below dir (each level 0700): Maildir/{cur,new,tmp} and db. What is there stays. */
+int maildir_home_make(int dir, struct str user, struct err *e);
+
+#define MAILDIR_NEW "Maildir/new" /* where gk-local links what it delivers */
+#define MAILDIR_TMP "Maildir/tmp" /* the one tmp of a home: folders have none of their own */
+
+/* ---- message files ---- */
+
+#define MAILDIR_NAME_SIZE 256 /* NAME_MAX and a NUL */
+
+/* Letters of the `:2,` part as bits: the six of Maildir, and `a` to `z`, which are other programs'
+ * keywords and kept as they came. */
+#define MAILDIR_DRAFT   0x01u
+#define MAILDIR_FLAGGED 0x02u
+#define MAILDIR_PASSED  0x04u
+#define MAILDIR_REPLIED 0x08u
+#define MAILDIR_SEEN    0x10u
+#define MAILDIR_TRASHED 0x20u
+#define MAILDIR_OTHER   0xffffffc0u /* bit 6 is `a` */
+
+struct maildir_name {
+	struct str base; /* up to the colon */
+	struct str id;   /* the second part of the base; id.h when it is one of ours */
+	int64_t time;    /* the first part: seconds, INTERNALDATE */
+	uint64_t size;   /* ,S= */
+	bool has_size;
+	bool has_info;    /* `:2,` was there */
+	uint32_t letters; /* MAILDIR_ bits */
+};
+
+/* -1 for what is no message name: a leading dot, no first part of digits, '/', over-long, control
+ * characters. Borrows from name. */
+int maildir_parse(struct str name, struct maildir_name *out);
+/* The base of a new file; host is cut and cleaned to what may stand there. */
+void maildir_base(
+    char out[MAILDIR_NAME_SIZE], int64_t time, struct str id, struct str host, uint64_t size);
+/* base and letters: the name in cur/. -1 when it is too long. */
+int maildir_name(char out[MAILDIR_NAME_SIZE], struct str base, uint32_t letters);
+
+/* ---- folders ---- */
+
+#define FOLDER_NAME_MAX      1000 /* octets of a whole mailbox name, NUL not counted */
+#define FOLDER_COMPONENT_MAX 200
+#define FOLDER_DEPTH_MAX     16
+#define FOLDER_DIR_SIZE      264 /* "Maildir/" + a directory name + NUL */
+
+/*
+ * Checks a mailbox name as a user gave it (UTF-8, '/' between levels) and puts it into the one form
+ * that is stored: NFC, a first component "inbox" in any case as "INBOX". E_INVAL says why not:
+ * empty, not UTF-8, control characters, "." or "..", a leading, trailing or double '/', too long or
+ * too deep, or a name whose directory would not fit.
+ */
+int folder_normalize(struct str name, struct buf *out, struct err *e);
+/* The directory of a normal name: "INBOX" is "Maildir", "a/b.c" is "Maildir/.a.b%2Ec" ('.' and '%'
+ * in a component are written %2E and %25). */
+int folder_dir(struct str name, char out[FOLDER_DIR_SIZE], struct err *e);
+/* The mailbox name of a directory entry ".a.b%2Ec"; -1 for what folder_dir never writes. */
+int folder_of_dir(struct str entry, struct buf *out);
