@@ -125,7 +125,8 @@ enum ipc_peer {
 	X(OWN_PARK,       PEER_OWNER, PEER_MAILBOXD, 15, "conn:u64 consumed:u64 record:str") \
 	X(OWN_PARK_R,     PEER_MAILBOXD, PEER_OWNER, 0, "accepted:u32") \
 	X(OWN_CLOSED,     PEER_OWNER, PEER_MAILBOXD, 0, "conn:u64") \
-	/* The operator to authd. */ \
+	/* The operator to authd. quota: octets, 0 for none; but in USER_ADD 0 is auth.default_quota, and 2^64 - 1 none. A
+	 * domain's quota is over all its users. */ \
 	X(USER_ADD,       PEER_CTL, PEER_AUTHD, 30, "address:str password:str quota:u64") \
 	X(USER_ADD_R,     PEER_AUTHD, PEER_CTL, 0, "") \
 	X(USER_PASSWD,    PEER_CTL, PEER_AUTHD, 30, "address:str password:str") \
@@ -135,7 +136,10 @@ enum ipc_peer {
 	X(USER_DEL,       PEER_CTL, PEER_AUTHD, 10, "address:str") \
 	X(USER_DEL_R,     PEER_AUTHD, PEER_CTL, 0, "") \
 	/* rows: address, quota, octets used, messages, created (RFC 3339), five a user; at most 500 users after
-	 * `after`; more: ask again from the last. The other lists page alike. */ \
+	 * `after`; more: ask again from the last. The other lists page alike. APPPASS rows: name, created, two a password.
+	 * DOMAIN rows: domain, quota, octets used, users, created, five a domain. ALIAS rows: address ("@domain" is the
+	 * catch-all), target, two a row, never cut within an alias; ask again from the last address. ALIAS_DEL without
+	 * targets removes the whole alias. */ \
 	X(USER_LIST,      PEER_CTL, PEER_AUTHD, 10, "after:str") \
 	X(USER_LIST_R,    PEER_AUTHD, PEER_CTL, 0, "more:u32 rows:list") \
 	X(APPPASS_ADD,    PEER_CTL, PEER_AUTHD, 30, "address:str name:str") \

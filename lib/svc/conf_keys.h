@@ -57,6 +57,7 @@
 	X(AUTH_MIN_PASSWORD, "auth", "min_password", UINT, "8", "1..128", "The shortest password that gkmail user add takes.") \
 	X(AUTH_MECHANISMS, "auth", "mechanisms", LIST, "SCRAM-SHA-256-PLUS,SCRAM-SHA-256,PLAIN,LOGIN", "", "SASL mechanisms offered.") \
 	X(AUTH_TAG_SEPARATOR, "auth", "tag_separator", STR, "+", "", "What divides user and tag in user+tag@domain. Empty: no tags.") \
+	X(AUTH_POSTMASTER, "auth", "postmaster", STR, "", "", "The address to which postmaster and abuse lead in domains where they are neither user nor alias. Empty: the first user.") \
 	X(AUTH_DEFAULT_QUOTA, "auth", "default_quota", SIZE, "0", "", "Quota of a user created without one. 0: none.") \
 	X(LIMITS_CONNECTIONS, "limits", "connections", UINT, "10000", "1..1000000", "Connections one front holds at one time.") \
 	X(LIMITS_CONNECTIONS_PER_IP, "limits", "connections_per_ip", UINT, "100", "1..1000000", "Connections one front takes from one address (IPv6: one /64).") \
