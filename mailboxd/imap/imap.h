@@ -19,14 +19,14 @@
 #include "base/err.h"
 #include "base/str.h"
 
-struct store;
+struct home;
 struct imap_conn;
 
 #define IMAP_RECORD_MAX 512u /* a park record, encoded */
 
 /* What the owner process provides: one, outliving all connections. */
 struct imap_host {
-	struct store *store;
+	struct home *home;
 	uint64_t idle_ms;       /* imap.idle_timeout */
 	uint64_t park_after_ms; /* imap.park_after; in IDLE so long with nothing to report */
 	uint64_t max_message;   /* imap.max_size: the largest APPEND */

@@ -6,15 +6,15 @@
  */
 #include "mailboxd/imap/parse.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
-#include "base/num.h"
+#include "mail/date.h"
 #include "mailboxd/imap/lex.h"
 #include "mailboxd/imap/mutf7.h"
+#include "store/maildir.h"
 
-#define WORDS_MAX    200 /* ID has 30 pairs (RFC 2971 3.3), ENABLE a handful */
-#define KEYWORDS_MAX 100 /* flags in one command */
-#define KEYWORD_LEN  100
-#define NAME_LEN     1000 /* octets of a mailbox name */
+#define WORDS_MAX 200  /* ID has 30 pairs (RFC 2971 3.3), ENABLE a handful */
+#define NAME_LEN  4000 /* octets of a mailbox name as it comes */
 
 #define VERB_NAME(v) [VERB_##v] = #v,
 static const char *const verb_names[VERB_COUNT] = {[VERB_NONE] = "", IMAP_VERBS(VERB_NAME)};
@@ -34,76 +34,83 @@ verb_of(struct str word)
 	return VERB_NONE;
 }
 
-/* INBOX in any case is INBOX (RFC 3501 5.1), as a first level too. */
-static struct str
-canonical(struct str name, struct arena *a)
-{
-	if (str_istarts(name, STR("INBOX")) && (name.n == 5 || name.p[5] == '/'))
-		return arena_printf(a, "INBOX" STR_FMT, STR_ARG(str_from(name, 5)));
-	return name;
-}
-
+/* Names come in modified UTF-7 and leave in the one form that the store knows. */
 int
 parse_mailbox(struct lex *l, struct imap_cmd *cmd, struct str *out)
 {
-	struct str raw;
+	struct str raw, name;
+	struct buf b;
+	int rc = -1;
 
+	buf_init(&b, 4096);
 	if (lex_astring(l, &raw) < 0)
-		return -1;
-	if (raw.n > NAME_LEN || mutf7_decode(raw, l->a, out) < 0) {
-		cmd->code = "CANNOT";
-		return lex_fail(l, "Not a valid mailbox name");
+		goto out;
+	/* RFC 3501 6.3.3: a client may say by a last delimiter that it will create names below. */
+	if (cmd->verb == VERB_CREATE && raw.n > 1 && raw.p[raw.n - 1] == '/')
+		raw.n--;
+	cmd->code = "CANNOT";
+	if (raw.n > NAME_LEN || mutf7_decode(raw, l->a, &name) < 0) {
+		lex_fail(l, "Not a valid mailbox name");
+		goto out;
 	}
-	*out = canonical(*out, l->a);
-	return 0;
+	if (folder_normalize(name, &b, l->e) < 0)
+		goto out;
+	*out = arena_dup(l->a, buf_view(&b));
+	cmd->code = NULL;
+	rc = 0;
+out:
+	buf_free(&b);
+	return rc;
 }
 
 static int
-flag(struct lex *l, struct imap_flags *out)
+flag(struct lex *l, struct flag_set *out)
 {
 	static const struct {
 		const char *name;
 		unsigned bit;
 	} system_flags[] = {
-	    {"Seen", IMAP_SEEN},
-	    {"Answered", IMAP_ANSWERED},
-	    {"Flagged", IMAP_FLAGGED},
-	    {"Deleted", IMAP_DELETED},
-	    {"Draft", IMAP_DRAFT},
+	    {"Seen", FLAG_SEEN},
+	    {"Answered", FLAG_ANSWERED},
+	    {"Flagged", FLAG_FLAGGED},
+	    {"Deleted", FLAG_DELETED},
+	    {"Draft", FLAG_DRAFT},
 	};
 	bool is_system = lex_take(l, '\\');
-	struct str word;
+	struct str word, *keywords;
 
 	if (lex_atom(l, &word) < 0)
 		return -1;
 	for (size_t i = 0; is_system && i < ARRAY_LEN(system_flags); i++)
 		if (str_ieq_z(word, system_flags[i].name)) {
-			out->bits |= system_flags[i].bit;
+			out->flags |= system_flags[i].bit;
 			return 0;
 		}
 	/* \Recent is the server's to set (RFC 3501 2.3.2), and no other name may begin with a
 	 * backslash. */
 	if (is_system)
 		return lex_fail(l, "No such system flag");
-	if (word.n > KEYWORD_LEN)
+	if (word.n > KEYWORD_MAX_LEN)
 		return lex_fail(l, "Keyword too long");
-	for (size_t i = 0; i < out->n; i++)
+	for (size_t i = 0; i < out->nkeywords; i++)
 		if (str_ieq(out->keywords[i], word))
 			return 0;
-	if (out->n == KEYWORDS_MAX)
-		return lex_fail(l, "Too many flags");
+	if (out->nkeywords == KEYWORDS_MAX)
+		return lex_fail(l, "Too many keywords");
+	/* One block for all that there can be; the cast takes back what is ours. */
 	if (out->keywords == NULL)
 		out->keywords = arena_array(l->a, KEYWORDS_MAX, sizeof(struct str));
-	out->keywords[out->n++] = word;
+	keywords = (struct str *)(uintptr_t)out->keywords;
+	keywords[out->nkeywords++] = word;
 	return 0;
 }
 
 int
-parse_flags(struct lex *l, bool bare, struct imap_flags *out)
+parse_flags(struct lex *l, bool bare, struct flag_set *out)
 {
 	bool list = lex_take(l, '(');
 
-	*out = (struct imap_flags){0, NULL, 0};
+	*out = (struct flag_set){0};
 	if (!list && !bare)
 		return lex_fail(l, "Expected a list of flags");
 	if (list && lex_take(l, ')'))
@@ -121,7 +128,7 @@ store_args(struct lex *l, struct imap_cmd *cmd)
 {
 	if (parse_set(l, &cmd->set) < 0 || lex_space(l) < 0)
 		return -1;
-	cmd->mode = STORE_SET;
+	cmd->mode = STORE_REPLACE;
 	if (lex_take(l, '+'))
 		cmd->mode = STORE_ADD;
 	else if (lex_take(l, '-'))
@@ -147,17 +154,19 @@ copy_args(struct lex *l, struct imap_cmd *cmd)
 static int
 append_args(struct lex *l, struct imap_cmd *cmd)
 {
-	struct str date;
+	struct str text;
+	struct date date;
 
 	if (parse_mailbox(l, cmd, &cmd->mailbox) < 0 || lex_space(l) < 0)
 		return -1;
 	if (lex_peek(l) == '(' && (parse_flags(l, false, &cmd->flags) < 0 || lex_space(l) < 0))
 		return -1;
 	if (lex_peek(l) == '"') {
-		if (lex_string(l, &date) < 0 || lex_space(l) < 0)
+		if (lex_string(l, &text) < 0 || lex_space(l) < 0)
 			return -1;
-		if (imap_parse_datetime(date, &cmd->date) < 0)
+		if (date_imap_parse(text, &date) < 0)
 			return lex_fail(l, "Bad date");
+		cmd->date = date.utc;
 		cmd->has_date = true;
 	}
 	return lex_literal_header(l, &cmd->literal, &cmd->literal_sync);

@@ -13,14 +13,16 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "store/mailbox.h"
 
-#define IMAP_VERBS(X)                                                                            \
-	X(CAPABILITY)                                                                            \
-	X(NOOP) X(LOGOUT) X(ID) X(ENABLE) X(LOGIN) X(AUTHENTICATE) X(STARTTLS) X(SELECT)         \
-	    X(EXAMINE) X(CREATE) X(DELETE) X(RENAME) X(SUBSCRIBE) X(UNSUBSCRIBE) X(LIST) X(LSUB) \
-		X(NAMESPACE) X(STATUS) X(APPEND) X(CHECK) X(CLOSE) X(UNSELECT) X(EXPUNGE)        \
-		    X(SEARCH) X(FETCH) X(STORE) X(COPY) X(MOVE) X(IDLE) X(GETQUOTA)              \
-			X(GETQUOTAROOT) X(SETQUOTA)
+#define IMAP_VERBS(X)                                                                              \
+	X(CAPABILITY)                                                                              \
+	X(NOOP)                                                                                    \
+	X(LOGOUT)                                                                                  \
+	X(ID) X(ENABLE) X(LOGIN) X(AUTHENTICATE) X(STARTTLS) X(SELECT) X(EXAMINE) X(CREATE)        \
+	    X(DELETE) X(RENAME) X(SUBSCRIBE) X(UNSUBSCRIBE) X(LIST) X(LSUB) X(NAMESPACE) X(STATUS) \
+		X(APPEND) X(CHECK) X(CLOSE) X(UNSELECT) X(EXPUNGE) X(SEARCH) X(FETCH) X(STORE)     \
+		    X(COPY) X(MOVE) X(IDLE) X(GETQUOTA) X(GETQUOTAROOT) X(SETQUOTA)
 
 #define IMAP_VERB_ENUM(v) VERB_##v,
 enum imap_verb {
@@ -48,18 +50,8 @@ bool imap_set_has(const struct imap_set *s, uint32_t number);
 
 /* ---- flags ---- */
 
-#define IMAP_SEEN     0x01u
-#define IMAP_ANSWERED 0x02u
-#define IMAP_FLAGGED  0x04u
-#define IMAP_DELETED  0x08u
-#define IMAP_DRAFT    0x10u
-#define IMAP_RECENT   0x20u /* never set by a client; in SEARCH only */
-
-struct imap_flags {
-	unsigned bits;
-	struct str *keywords;
-	size_t n;
-};
+#define FLAG_RECENT \
+	0x20u /* beside those of store/mailbox.h: a session's, never a client's; in SEARCH */
 
 /* ---- FETCH ---- */
 
@@ -152,12 +144,6 @@ struct search_key {
 #define STATUS_SIZE        0x20u /* RFC 8438 */
 #define STATUS_DELETED     0x40u /* RFC 9208 */
 
-enum store_mode {
-	STORE_SET,
-	STORE_ADD,
-	STORE_REMOVE
-};
-
 /* ---- a command ---- */
 
 struct imap_cmd {
@@ -180,7 +166,7 @@ struct imap_cmd {
 	size_t nitems;
 	enum store_mode mode;
 	bool silent;
-	struct imap_flags flags; /* STORE, APPEND */
+	struct flag_set flags; /* STORE, APPEND */
 	struct search_key *key;
 
 	bool has_date;
@@ -207,14 +193,6 @@ bool imap_parse_wants_message(struct str text);
 
 const char *imap_verb_name(enum imap_verb v);
 
-/* Seconds since the epoch of a "date-time" of RFC 3501 9: " 1-Jan-2026 12:00:00 +0000", without
- * quotes. */
-int imap_parse_datetime(struct str s, int64_t *out);
-/* The other way, always in UTC; out holds 27 octets. */
-const char *imap_datetime(int64_t t, char out[32]);
-/* Days since 1970-01-01. */
-int64_t imap_day(int year, int month, int day);
-
 /* ---- between the parse*.c files ---- */
 
 struct lex;
@@ -225,7 +203,4 @@ int parse_list(struct lex *l, struct imap_cmd *cmd);
 int parse_status_items(struct lex *l, unsigned *out);
 int parse_mailbox(struct lex *l, struct imap_cmd *cmd, struct str *out);
 /* "(\Seen word)" or, when bare is allowed, "\Seen word". */
-int parse_flags(struct lex *l, bool bare, struct imap_flags *out);
-int parse_date(struct lex *l, int64_t *day);
-/* The day of "1-Jan-2026". */
-int parse_day(struct str s, int64_t *day);
+int parse_flags(struct lex *l, bool bare, struct flag_set *out);

@@ -7,6 +7,7 @@
 #include "mailboxd/imap/parse.h"
 
 #include "base/mem.h"
+#include "mail/date.h"
 
 #define DEPTH_MAX 50
 #define KEYS_MAX  2000
@@ -36,22 +37,22 @@ static const struct search_word {
 	const char *field;
 } words[] = {
     {"ALL", SEARCH_ALL, ARG_NONE, 0, false, NULL},
-    {"ANSWERED", SEARCH_FLAG, ARG_NONE, IMAP_ANSWERED, false, NULL},
+    {"ANSWERED", SEARCH_FLAG, ARG_NONE, FLAG_ANSWERED, false, NULL},
     {"BCC", SEARCH_ADDRESS, ARG_TEXT, 0, false, "Bcc"},
     {"BEFORE", SEARCH_BEFORE, ARG_DATE, 0, false, NULL},
     {"BODY", SEARCH_BODY, ARG_TEXT, 0, false, NULL},
     {"CC", SEARCH_ADDRESS, ARG_TEXT, 0, false, "Cc"},
-    {"DELETED", SEARCH_FLAG, ARG_NONE, IMAP_DELETED, false, NULL},
-    {"DRAFT", SEARCH_FLAG, ARG_NONE, IMAP_DRAFT, false, NULL},
-    {"FLAGGED", SEARCH_FLAG, ARG_NONE, IMAP_FLAGGED, false, NULL},
+    {"DELETED", SEARCH_FLAG, ARG_NONE, FLAG_DELETED, false, NULL},
+    {"DRAFT", SEARCH_FLAG, ARG_NONE, FLAG_DRAFT, false, NULL},
+    {"FLAGGED", SEARCH_FLAG, ARG_NONE, FLAG_FLAGGED, false, NULL},
     {"FROM", SEARCH_ADDRESS, ARG_TEXT, 0, false, "From"},
     {"HEADER", SEARCH_HEADER, ARG_FIELD_TEXT, 0, false, NULL},
     {"KEYWORD", SEARCH_KEYWORD, ARG_KEYWORD, 0, false, NULL},
     {"LARGER", SEARCH_LARGER, ARG_NUMBER, 0, false, NULL},
-    {"OLD", SEARCH_FLAG, ARG_NONE, IMAP_RECENT, true, NULL},
+    {"OLD", SEARCH_FLAG, ARG_NONE, FLAG_RECENT, true, NULL},
     {"ON", SEARCH_ON, ARG_DATE, 0, false, NULL},
-    {"RECENT", SEARCH_FLAG, ARG_NONE, IMAP_RECENT, false, NULL},
-    {"SEEN", SEARCH_FLAG, ARG_NONE, IMAP_SEEN, false, NULL},
+    {"RECENT", SEARCH_FLAG, ARG_NONE, FLAG_RECENT, false, NULL},
+    {"SEEN", SEARCH_FLAG, ARG_NONE, FLAG_SEEN, false, NULL},
     {"SENTBEFORE", SEARCH_SENTBEFORE, ARG_DATE, 0, false, NULL},
     {"SENTON", SEARCH_SENTON, ARG_DATE, 0, false, NULL},
     {"SENTSINCE", SEARCH_SENTSINCE, ARG_DATE, 0, false, NULL},
@@ -61,12 +62,12 @@ static const struct search_word {
     {"TEXT", SEARCH_TEXT, ARG_TEXT, 0, false, NULL},
     {"TO", SEARCH_ADDRESS, ARG_TEXT, 0, false, "To"},
     {"UID", SEARCH_UID, ARG_SET, 0, false, NULL},
-    {"UNANSWERED", SEARCH_FLAG, ARG_NONE, IMAP_ANSWERED, true, NULL},
-    {"UNDELETED", SEARCH_FLAG, ARG_NONE, IMAP_DELETED, true, NULL},
-    {"UNDRAFT", SEARCH_FLAG, ARG_NONE, IMAP_DRAFT, true, NULL},
-    {"UNFLAGGED", SEARCH_FLAG, ARG_NONE, IMAP_FLAGGED, true, NULL},
+    {"UNANSWERED", SEARCH_FLAG, ARG_NONE, FLAG_ANSWERED, true, NULL},
+    {"UNDELETED", SEARCH_FLAG, ARG_NONE, FLAG_DELETED, true, NULL},
+    {"UNDRAFT", SEARCH_FLAG, ARG_NONE, FLAG_DRAFT, true, NULL},
+    {"UNFLAGGED", SEARCH_FLAG, ARG_NONE, FLAG_FLAGGED, true, NULL},
     {"UNKEYWORD", SEARCH_KEYWORD, ARG_KEYWORD, 0, true, NULL},
-    {"UNSEEN", SEARCH_FLAG, ARG_NONE, IMAP_SEEN, true, NULL},
+    {"UNSEEN", SEARCH_FLAG, ARG_NONE, FLAG_SEEN, true, NULL},
 };
 
 static struct search_key *
@@ -101,6 +102,16 @@ text_arg(struct search *s, struct str *out)
 }
 
 static int
+date_arg(struct lex *l, int64_t *day)
+{
+	struct str s;
+
+	if (lex_space(l) < 0 || lex_astring(l, &s) < 0)
+		return -1;
+	return date_day_parse(s, day) < 0 ? lex_fail(l, "Bad date") : 0;
+}
+
+static int
 argument(struct search *s, const struct search_word *w, struct search_key *k)
 {
 	k->bits = w->bits;
@@ -119,7 +130,7 @@ argument(struct search *s, const struct search_word *w, struct search_key *k)
 	case ARG_NUMBER:
 		return lex_space(s->l) < 0 ? -1 : lex_number(s->l, 0, UINT32_MAX, &k->number);
 	case ARG_DATE:
-		return lex_space(s->l) < 0 ? -1 : parse_date(s->l, &k->day);
+		return date_arg(s->l, &k->day);
 	case ARG_SET:
 		return lex_space(s->l) < 0 ? -1 : parse_set(s->l, &k->set);
 	}
@@ -165,8 +176,8 @@ new_messages(struct search *s)
 {
 	struct search_key *recent = new_key(s, SEARCH_FLAG), *seen = new_key(s, SEARCH_FLAG);
 
-	recent->bits = IMAP_RECENT;
-	seen->bits = IMAP_SEEN;
+	recent->bits = FLAG_RECENT;
+	seen->bits = FLAG_SEEN;
 	recent->next = parent_of(s, SEARCH_NOT, seen);
 	return parent_of(s, SEARCH_AND, recent);
 }
