@@ -33,11 +33,10 @@ struct ipc_chan;
 
 struct ipc_out {
 	enum ipc_type type;
-	const char *fields; /* what the row still expects */
+	const char *fields; /* what the row still expects; misuse is our own mistake (assume) */
 	unsigned char *p;   /* grows; freed by sending */
 	size_t n, cap;
 	int fd;
-	bool bad;  /* misuse: asserted at send */
 	bool over; /* payload too large: send fails with E_LIMIT */
 };
 
@@ -62,6 +61,7 @@ struct ipc_in {
 	size_t n;
 	int fd;
 	bool bad;
+	bool ended; /* ipc_end was called */
 };
 
 /* Strings borrow from the message, which lives until the callback returns. */
@@ -73,6 +73,8 @@ uint32_t ipc_get_list(struct ipc_in *m);
 struct str ipc_get_item(struct ipc_in *m);
 /* The descriptor now belongs to the caller. -1 only when the message is bad. */
 int ipc_take_fd(struct ipc_in *m);
+/* Ends the channel after the callback: the message makes no sense at this place. */
+void ipc_refuse(struct ipc_in *m);
 /* 0 when every field was read and fitted. Otherwise -1: reply nothing, the channel is being closed.
  * Call it after the last get and before believing any value. */
 int ipc_end(struct ipc_in *m);

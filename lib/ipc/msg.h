@@ -31,6 +31,8 @@ enum ipc_peer {
 #define IPC_MESSAGES(X) \
 	/* Set-up and life of a daemon, on its control channel. CONFIG comes after all SETUP messages: the first starts
 	 * the daemon, a later one is a reload (answered by an error, all stays as it was). keys: "section.key", value, … */ \
+	/* The first word of a daemon: its build, the configuration sections it wants, its directory below data_dir. */ \
+	X(HELLO,          PEER_DAEMON, PEER_MASTER, 0, "build:str sections:str root:str") \
 	X(SETUP_IDENTITY, PEER_MASTER, PEER_DAEMON, 0, "uid:u32 gid:u32 root:str") \
 	X(SETUP_LISTEN,   PEER_MASTER, PEER_DAEMON, 0, "name:str fd:fd") \
 	X(LISTEN_END,     PEER_MASTER, PEER_DAEMON, 0, "name:str") \
@@ -39,7 +41,7 @@ enum ipc_peer {
 	X(SETUP_LOG,      PEER_MASTER, PEER_DAEMON, 0, "format:u32 level:u32 fd:fd") \
 	X(SETUP_METRICS,  PEER_MASTER, PEER_DAEMON, 0, "fd:fd") \
 	X(CONFIG,         PEER_MASTER, PEER_DAEMON, 30, "keys:list") \
-	X(CONFIG_R,       PEER_DAEMON, PEER_MASTER, 0, "build:str") \
+	X(CONFIG_R,       PEER_DAEMON, PEER_MASTER, 0, "") \
 	X(DRAIN,          PEER_MASTER, PEER_DAEMON, 0, "") \
 	/* gkmail to master. CTL_CONNECT gives a channel straight to a daemon. */ \
 	X(CTL_HELLO,      PEER_CTL, PEER_MASTER, 10, "build:str") \

@@ -20,9 +20,10 @@
 #define SB_THREADS 0x10u /* more threads (a pool starts before, and needs nothing) */
 #define SB_FORK    0x20u /* fork and wait: the mailboxd parent */
 #define SB_CHMOD   0x40u /* fchmod on own files: gk-local makes message files 0440 */
-#define SB_SQLITE  0x80u /* pread/pwrite, fcntl locks, ftruncate, mremap: with SB_FILES | SB_WRITE \
-			  */
-#define SB_LEASE 0x100u  /* F_SETLEASE: gk-local proves that a lent file has no writer */
+#define SB_SQLITE                                                                                 \
+	0x80u           /* pread/pwrite, fcntl locks, ftruncate, mremap: with SB_FILES | SB_WRITE \
+			 */
+#define SB_LEASE 0x100u /* F_SETLEASE: gk-local proves that a lent file has no writer */
 
 /* Rights below a path, beyond none. */
 #define SBP_READ       0x01u /* read files */

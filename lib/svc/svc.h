@@ -48,10 +48,10 @@ struct svc {
 	int (*reload)(struct err
 		*e); /* svc_conf() is the new one; on failure the old one comes back. Optional */
 	void (*accept)(const struct svc_conn *c); /* optional */
-	/* Every message on any channel but control. */
+	/* Every message on any channel but control; arg is NULL. */
 	ipc_message_fn message;
-	/* A further channel of a kind that may be many (PEER_CTL, PEER_OWNER) came or went.
-	 * Optional. */
+	/* A channel came (its peer runs now) or went. Kinds that may be many (PEER_CTL, PEER_OWNER)
+	 * are freed after this tells that they went. Optional. */
 	void (*channel)(struct ipc_chan *c, bool open);
 	void (*drain)(void); /* optional: svc_drained() is then implied */
 };

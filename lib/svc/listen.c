@@ -1,0 +1,177 @@
+/* listen.c - taking connections. A listener is named "smtp|127.0.0.1:25": what it speaks, and
+ * where. */
+#include "svc/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sys/queue.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define ACCEPTS_AT_ONCE 32u
+#define RETRY_MS        100u
+
+struct listener {
+	TAILQ_ENTRY(listener) entry;
+	char *id;   /* the whole name */
+	char *name; /* what it speaks */
+	int fd;
+	struct loop_io *io;
+};
+
+static TAILQ_HEAD(, listener) listeners = TAILQ_HEAD_INITIALIZER(listeners);
+static void (*accept_fn)(const struct svc_conn *c);
+static struct loop_timer *retry;
+static bool paused, started;
+
+static void
+peer_text(struct svc_conn *c)
+{
+	const void *a = NULL;
+	int family = c->peer.ss_family;
+
+	if (family == AF_INET)
+		a = &((const struct sockaddr_in *)&c->peer)->sin_addr;
+	else if (family == AF_INET6)
+		a = &((const struct sockaddr_in6 *)&c->peer)->sin6_addr;
+	if (a == NULL || inet_ntop(family, a, c->peer_text, sizeof(c->peer_text)) == NULL)
+		snprintf(c->peer_text, sizeof(c->peer_text), "local");
+}
+
+static void
+watch_all(bool on)
+{
+	struct listener *l;
+
+	TAILQ_FOREACH (l, &listeners, entry)
+		if (l->io != NULL)
+			loop_io_want(l->io, on ? LOOP_READ : 0);
+}
+
+static void
+on_retry(void *arg)
+{
+	(void)arg;
+	if (!paused)
+		watch_all(true);
+}
+
+/* Out of descriptors or memory: the connection stays in the backlog, and asking at once again would
+ * spin. */
+static void
+wait_a_little(void)
+{
+	log_warn("svc.accept", LZ("error", strerror(errno)));
+	watch_all(false);
+	loop_timer_set(retry, RETRY_MS);
+}
+
+static void
+on_readable(void *arg, unsigned events)
+{
+	struct listener *l = arg;
+	struct svc_conn c = {.name = l->name};
+	socklen_t size;
+
+	(void)events;
+	for (unsigned i = 0; i < ACCEPTS_AT_ONCE && !paused; i++) {
+		size = sizeof(c.peer);
+		c.fd =
+		    accept4(l->fd, (struct sockaddr *)&c.peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (c.fd < 0 &&
+		    (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
+			wait_a_little();
+		if (c.fd < 0)
+			return;
+		peer_text(&c);
+		accept_fn(&c);
+	}
+}
+
+static void
+watch(struct listener *l)
+{
+	l->io = loop_io_new(l->fd, paused ? 0 : LOOP_READ, on_readable, l);
+}
+
+void
+listen_add(struct ipc_in *m)
+{
+	struct str id = ipc_get_str(m), rest = id, name;
+	int fd = ipc_take_fd(m);
+	struct listener *l;
+
+	if (ipc_end(m) < 0)
+		return;
+	str_cut(&rest, '|', &name);
+	l = mem_alloc(sizeof(*l));
+	l->id = mem_dup(id.p, id.n);
+	l->name = mem_dup(name.p, name.n);
+	l->fd = fd;
+	TAILQ_INSERT_TAIL(&listeners, l, entry);
+	if (started)
+		watch(l);
+}
+
+static void
+remove_listener(struct listener *l)
+{
+	TAILQ_REMOVE(&listeners, l, entry);
+	loop_io_free(&l->io);
+	close(l->fd);
+	free(l->id);
+	free(l->name);
+	free(l);
+}
+
+void
+listen_end(struct ipc_in *m)
+{
+	struct str id = ipc_get_str(m);
+	struct listener *l;
+
+	if (ipc_end(m) < 0)
+		return;
+	TAILQ_FOREACH (l, &listeners, entry)
+		if (str_eq_z(id, l->id)) {
+			remove_listener(l);
+			return;
+		}
+}
+
+void
+listen_start(void (*accept)(const struct svc_conn *c))
+{
+	struct listener *l;
+
+	started = true;
+	accept_fn = accept;
+	retry = loop_timer_new(on_retry, NULL);
+	TAILQ_FOREACH (l, &listeners, entry)
+		watch(l);
+}
+
+bool
+listen_started(void)
+{
+	return started;
+}
+
+void
+listen_stop(void)
+{
+	struct listener *l;
+
+	while ((l = TAILQ_FIRST(&listeners)) != NULL)
+		remove_listener(l);
+}
+
+void
+svc_accept_pause(bool pause)
+{
+	if (pause == paused)
+		return;
+	paused = pause;
+	watch_all(!pause);
+}

@@ -1,0 +1,374 @@
+/*
+ * svc.c - the daemon skeleton: from arguments to the loop, and out again.
+ *
+ * Everything here happens on orders of master that come over the control channel. The process exits
+ * when that channel ends: without master nothing runs.
+ */
+#include "svc/svc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "svc/build.h"
+#include "svc/listen.h"
+#include "svc/metrics.h"
+#include "svc/privilege.h"
+
+#define CONTROL_FD 3
+
+#define EXIT_RESTART 75
+#define EXIT_CONFIG  78
+
+#define FILES_MAX    16u
+#define CHANNELS_MAX 16u
+
+static struct {
+	const struct svc *svc;
+	struct ipc_chan *control;
+	struct ipc_chan *channels[CHANNELS_MAX]; /* by number of the PEER_ bit */
+	struct conf *conf;
+	struct identity identity;
+	struct {
+		char *name;
+		int fd;
+	} files[FILES_MAX];
+	struct loop_timer *deadline;
+	bool started, draining;
+} self;
+
+const struct conf *
+svc_conf(void)
+{
+	return self.conf;
+}
+
+bool
+svc_draining(void)
+{
+	return self.draining;
+}
+
+void
+svc_drained(void)
+{
+	if (self.draining)
+		loop_stop();
+}
+
+/* ---- channels ---- */
+
+static void
+channel_gone(void *arg, struct ipc_chan *c)
+{
+	(void)arg;
+	if (self.svc->channel != NULL)
+		self.svc->channel(c, false);
+	if (ipc_peer_of(c) == PEER_CTL || ipc_peer_of(c) == PEER_OWNER)
+		ipc_free(&c);
+}
+
+static void
+channel_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	(void)arg;
+	self.svc->message(NULL, c, m);
+}
+
+struct ipc_chan *
+svc_channel(enum ipc_peer peer)
+{
+	unsigned n = (unsigned)__builtin_ctz((unsigned)peer);
+
+	assume(peer != PEER_NONE && n < CHANNELS_MAX);
+	if (self.channels[n] == NULL)
+		self.channels[n] =
+		    ipc_new(-1, self.svc->peer, peer, channel_message, channel_gone, NULL);
+	return self.channels[n];
+}
+
+static void
+add_channel(struct ipc_in *m)
+{
+	enum ipc_peer peer = (enum ipc_peer)ipc_get_u32(m);
+	struct str label = ipc_get_str(m);
+	int fd = ipc_take_fd(m);
+	struct ipc_chan *c;
+
+	if (ipc_end(m) < 0)
+		return;
+	if (peer == PEER_CTL || peer == PEER_OWNER) {
+		c = ipc_new(fd, self.svc->peer, peer, channel_message, channel_gone, NULL);
+		ipc_set_label(c, label);
+	} else {
+		c = svc_channel(peer);
+		ipc_attach(c, fd);
+	}
+	if (self.svc->channel != NULL && self.started)
+		self.svc->channel(c, true);
+}
+
+/* ---- files, log, metrics ---- */
+
+int
+svc_file(const char *name)
+{
+	for (size_t i = 0; i < FILES_MAX; i++)
+		if (self.files[i].name != NULL && strcmp(self.files[i].name, name) == 0)
+			return self.files[i].fd;
+	return -1;
+}
+
+static void
+add_file(struct ipc_in *m)
+{
+	struct str name = ipc_get_str(m);
+	int fd = ipc_take_fd(m);
+	size_t i = 0;
+
+	if (ipc_end(m) < 0)
+		return;
+	while (i < FILES_MAX && self.files[i].name != NULL && !str_eq_z(name, self.files[i].name))
+		i++;
+	assume(i < FILES_MAX);
+	if (self.files[i].name == NULL)
+		self.files[i].name = mem_dup(name.p, name.n);
+	else
+		close(self.files[i].fd);
+	self.files[i].fd = fd;
+}
+
+static void
+set_log(struct ipc_in *m)
+{
+	uint32_t format = ipc_get_u32(m), level = ipc_get_u32(m);
+	int fd = ipc_take_fd(m);
+
+	if (ipc_end(m) < 0)
+		return;
+	log_set_format((enum log_format)format);
+	log_set_level((enum log_level)level);
+	log_set_fd(fd);
+}
+
+static void
+set_metrics(struct ipc_in *m)
+{
+	int fd = ipc_take_fd(m);
+	struct err e;
+
+	if (ipc_end(m) == 0 && metrics_attach(fd, &e) < 0)
+		log_warn("svc.metrics", LE(&e));
+	close(fd);
+}
+
+/* ---- life ---- */
+
+static void
+give_up(const struct err *e)
+{
+	/* Master logs why, from the answer: one line, once. */
+	ipc_flush(self.control);
+	exit(e->code == E_INVAL ? EXIT_CONFIG : EXIT_RESTART);
+}
+
+static int
+confine(struct err *e)
+{
+	struct sandbox box = {.calls = self.svc->sandbox | SB_IPC,
+	    .paths = self.svc->paths,
+	    .n = self.svc->npaths,
+	    .required = str_eq(conf_str(self.conf, CONF_SERVER_SANDBOX), STR("required"))};
+
+	return sandbox_enter(&box, e);
+}
+
+/* In this order: no byte of a peer is read before the sandbox is closed. */
+static int
+begin(struct err *e)
+{
+	if (privilege_drop(&self.identity, self.svc->keep_caps, e) < 0)
+		return -1;
+	self.started = true;
+	if (self.svc->start != NULL && self.svc->start(e) < 0)
+		return -1;
+	if (confine(e) < 0)
+		return -1;
+	listen_start(self.svc->accept);
+	return 0;
+}
+
+static int
+reload(struct conf *conf, struct err *e)
+{
+	struct conf *old = self.conf;
+
+	self.conf = conf;
+	if (self.svc->reload != NULL && self.svc->reload(e) < 0) {
+		self.conf = old;
+		conf_free(&conf);
+		return -1;
+	}
+	conf_free(&old);
+	return 0;
+}
+
+static void
+configure(struct ipc_in *m)
+{
+	uint32_t n = ipc_get_list(m);
+	struct str *keys = mem_array(n, sizeof(*keys));
+	struct conf *conf = NULL;
+	struct err e = {0};
+	int rc = -1;
+
+	for (uint32_t i = 0; i < n; i++)
+		keys[i] = ipc_get_item(m);
+	if (ipc_end(m) < 0)
+		goto out;
+	conf = conf_unpack(keys, n, &e);
+	if (conf != NULL && self.conf != NULL) {
+		rc = reload(conf, &e);
+	} else if (conf != NULL) {
+		self.conf = conf;
+		rc = begin(&e);
+	}
+	if (rc == 0) {
+		ipc_reply_ok(self.control, m->id, MSG_CONFIG_R);
+	} else {
+		ipc_reply_error(self.control, m->id, &e);
+		if (!listen_started())
+			give_up(&e);
+	}
+out:
+	free(keys);
+}
+
+static void
+on_deadline(void *arg)
+{
+	(void)arg;
+	log_warn("svc.drain_timeout", LU("pid", getpid()));
+	loop_stop();
+}
+
+static void
+drain(void *arg)
+{
+	(void)arg;
+	if (self.draining || !self.started) {
+		log_flush();
+		_exit(0);
+	}
+	self.draining = true;
+	listen_stop();
+	self.deadline = loop_timer_new(on_deadline, NULL);
+	loop_timer_set(self.deadline, conf_num(self.conf, CONF_SERVER_DRAIN_TIMEOUT));
+	if (self.svc->drain != NULL)
+		self.svc->drain();
+	else
+		svc_drained();
+}
+
+static void
+set_identity(struct ipc_in *m)
+{
+	self.identity.uid = ipc_get_u32(m);
+	self.identity.gid = ipc_get_u32(m);
+	if (str_cz(ipc_get_str(m), self.identity.root, sizeof(self.identity.root)) < 0)
+		m->bad = true;
+	ipc_end(m);
+}
+
+static void
+control_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	(void)arg;
+	(void)c;
+	/* Only master's set-up messages come here: lib/ipc checked the direction against the table.
+	 */
+	if (m->type == MSG_SETUP_IDENTITY)
+		set_identity(m);
+	else if (m->type == MSG_SETUP_LISTEN)
+		listen_add(m);
+	else if (m->type == MSG_LISTEN_END)
+		listen_end(m);
+	else if (m->type == MSG_SETUP_FILE)
+		add_file(m);
+	else if (m->type == MSG_SETUP_CHANNEL)
+		add_channel(m);
+	else if (m->type == MSG_SETUP_LOG)
+		set_log(m);
+	else if (m->type == MSG_SETUP_METRICS)
+		set_metrics(m);
+	else if (m->type == MSG_CONFIG)
+		configure(m);
+	else if (m->type == MSG_DRAIN && ipc_end(m) == 0)
+		drain(NULL);
+	else
+		ipc_refuse(m);
+}
+
+static void
+control_gone(void *arg, struct ipc_chan *c)
+{
+	(void)arg;
+	(void)c;
+	log_flush();
+	_exit(EXIT_RESTART);
+}
+
+static void
+ignore_signals(void)
+{
+	static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT, SIGUSR1, SIGUSR2};
+	struct sigaction sa = {.sa_handler = SIG_IGN};
+
+	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+		sigaction(ignored[i], &sa, NULL);
+}
+
+static void
+say_hello(void)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_HELLO);
+	ipc_put_z(&m, build_id());
+	ipc_put_z(&m, self.svc->sections);
+	ipc_put_z(&m, self.svc->root ? self.svc->root : "");
+	ipc_send(self.control, &m);
+}
+
+int
+svc_main(const struct svc *svc, int argc, char **argv)
+{
+	struct loop_signal *term;
+	struct err e;
+
+	(void)argv;
+	if (argc > 1 || fcntl(CONTROL_FD, F_GETFD) < 0) {
+		fprintf(stderr, "gk-%s %s is started by gk-master, see gk-master(8)\n", svc->name,
+		    build_version());
+		return 2;
+	}
+	fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
+	self.svc = svc;
+	log_init(svc->name, 2, LOG_TEXT, LOG_LEVEL_INFO);
+	ignore_signals();
+	umask(077);
+	if (sodium_init() < 0 || loop_init(&e) < 0)
+		return EXIT_RESTART;
+	self.control =
+	    ipc_new(CONTROL_FD, svc->peer, PEER_MASTER, control_message, control_gone, NULL);
+	term = loop_signal_new(SIGTERM, drain, NULL);
+	say_hello();
+	loop_run();
+	loop_signal_free(&term);
+	log_flush();
+	return 0;
+}
