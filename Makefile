@@ -131,6 +131,13 @@ $(B)/test/%: $(B)/obj/%.o $$(filter-out %/main.o,$$(call object,$$(if $$(filter-
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
+# Small programs that tests drive.
+TOOL_SRC := $(wildcard tests/unit/*.c)
+TOOLS    := $(patsubst tests/unit/%.c,$(B)/tools/%,$(TOOL_SRC))
+$(TOOLS): $(B)/tools/%: $(B)/obj/tests/unit/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 # Fuzz targets and the library under them, by clang with libFuzzer, ASan and UBSan.
 FUZZ_CFLAGS := $(filter-out -Werror -Wconversion,$(BASE_CFLAGS)) -Wno-everything -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined -DGK_SANITIZED
@@ -202,8 +209,8 @@ PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider
 e2e: all ## end-to-end tests on the real suite (as root: once as root, once as an ordinary user)
 	@tests/run-e2e $(B) $(PYTEST)
 
-conformance: all $(TESTS) ## public test suites (SUITES=folder)
-	@if [ -d "$(SUITES)" ]; then GKMAIL_SUITES="$(abspath $(SUITES))" $(PYTEST) tests/conformance; \
+conformance: all $(TOOLS) ## public test suites (SUITES=folder)
+	@if [ -d "$(SUITES)" ]; then GKMAIL_SUITES="$(abspath $(SUITES))" GKMAIL_TOOLS="$(B)/tools" $(PYTEST) tests/conformance; \
 	else echo "conformance: no folder of test suites (SUITES=…): skipped"; fi
 
 FUZZ_SECONDS ?= 60
