@@ -41,7 +41,7 @@ struct conf;
  * them), and checks the whole. NULL with a message that says file, line, column and what to write.
  */
 struct conf *conf_load(const char *path, const char *const *overrides, size_t n, struct err *e);
-/* The same from text in memory; name is used in messages. */
+/* The same from text in memory, without environment and overrides; name is used in messages. */
 struct conf *conf_parse(struct str toml, const char *name, struct err *e);
 void conf_free(struct conf **c);
 

@@ -1,0 +1,176 @@
+/*
+ * conf_check.c - what single keys ask beyond their type, and what keys ask of one another.
+ */
+#include <arpa/inet.h>
+
+#include "base/num.h"
+#include "svc/conf_in.h"
+
+/* RFC 1123 2.1: labels of letters, digits and inner hyphens. */
+static bool
+is_host_name(struct str s)
+{
+	struct str label;
+	bool more;
+
+	if (s.n == 0 || s.n > 253)
+		return false;
+	do {
+		more = str_cut(&s, '.', &label);
+		if (label.n == 0 || label.n > 63 || label.p[0] == '-' ||
+		    label.p[label.n - 1] == '-')
+			return false;
+		for (size_t i = 0; i < label.n; i++)
+			if (!is_alnum(label.p[i]) && label.p[i] != '-')
+				return false;
+	} while (more);
+	return true;
+}
+
+static const char *
+host_name(struct str s)
+{
+	struct in_addr v4;
+	char z[256];
+
+	if (s.n == 0) /* conf_check_whole asks for it */
+		return NULL;
+	if (!is_host_name(s) || str_cz(s, z, sizeof(z)) < 0 || inet_pton(AF_INET, z, &v4) == 1)
+		return "a host name such as \"mail.example.org\"";
+	return NULL;
+}
+
+/* "*:25", "192.0.2.1:25", "[2001:db8::1]:25" */
+static const char *
+address(struct str s)
+{
+	static const char want[] =
+	    "ADDRESS:PORT such as \"*:25\", \"192.0.2.1:25\" or \"[2001:db8::1]:25\"";
+	size_t colon = str_rchr(s, ':');
+	struct str host = str_sub(s, 0, colon);
+	unsigned char raw[sizeof(struct in6_addr)];
+	uint64_t port;
+	char z[INET6_ADDRSTRLEN];
+
+	if (colon == s.n || num_parse(str_from(s, colon + 1), 0, 65535, &port) < 0)
+		return want;
+	if (str_eq_z(host, "*"))
+		return NULL;
+	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+		return str_cz(str_sub(host, 1, host.n - 2), z, sizeof(z)) == 0 &&
+			       inet_pton(AF_INET6, z, raw) == 1
+			   ? NULL
+			   : want;
+	return str_cz(host, z, sizeof(z)) == 0 && inet_pton(AF_INET, z, raw) == 1 ? NULL : want;
+}
+
+static const char *
+directory(struct str s)
+{
+	return s.n > 0 && s.p[0] == '/' ? NULL : "an absolute path, which begins with /";
+}
+
+static const char *
+file(struct str s)
+{
+	return s.n == 0 ? NULL : directory(s);
+}
+
+static const char *
+log_to(struct str s)
+{
+	if (str_eq_z(s, "stdout") || str_eq_z(s, "syslog") || directory(s) == NULL)
+		return NULL;
+	return "\"stdout\", \"syslog\" or an absolute file name";
+}
+
+static const char *
+system_name(struct str s)
+{
+	bool good = s.n > 0 && s.n <= 24 && (is_alpha(s.p[0]) || s.p[0] == '_');
+
+	for (size_t i = 0; i < s.n; i++)
+		good = good && (is_alnum(s.p[i]) || s.p[i] == '-' || s.p[i] == '_');
+	return good ? NULL : "a name of letters, digits, - and _";
+}
+
+static const char *
+tag_separator(struct str s)
+{
+	if (s.n == 0 || (s.n == 1 && memchr("+-_=#", s.p[0], 5) != NULL))
+		return NULL;
+	return "one of \"+\", \"-\", \"_\", \"=\", \"#\", or \"\" for no tags";
+}
+
+static const char *
+mechanism(struct str s)
+{
+	static const char *const known[] = {
+	    "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (str_eq_z(s, known[i]))
+			return NULL;
+	return "names among \"SCRAM-SHA-256-PLUS\", \"SCRAM-SHA-256\", \"PLAIN\", \"LOGIN\"";
+}
+
+static const struct {
+	enum conf_key key;
+	const char *(*check)(struct str value);
+} rules[] = {
+    {CONF_SERVER_HOST_NAME, host_name},
+    {CONF_SERVER_DATA_DIR, directory},
+    {CONF_SERVER_RUN_DIR, directory},
+    {CONF_SERVER_USER_PREFIX, system_name},
+    {CONF_SERVER_ADMIN_GROUP, system_name},
+    {CONF_TLS_CERTIFICATE, file},
+    {CONF_TLS_KEY, file},
+    {CONF_SMTP_LISTEN, address},
+    {CONF_SUBMISSION_LISTEN, address},
+    {CONF_SUBMISSION_LISTEN_TLS, address},
+    {CONF_IMAP_LISTEN, address},
+    {CONF_IMAP_LISTEN_TLS, address},
+    {CONF_AUTH_MECHANISMS, mechanism},
+    {CONF_AUTH_TAG_SEPARATOR, tag_separator},
+    {CONF_LOG_TO, log_to},
+};
+
+const char *
+conf_check_value(enum conf_key k, struct str value)
+{
+	for (size_t i = 0; i < value.n; i++)
+		if (is_cntl(value.p[i]))
+			return "text without control characters";
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (rules[i].key == k)
+			return rules[i].check(value);
+	return NULL;
+}
+
+int
+conf_check_whole(const struct conf *c, const char *name, struct err *e)
+{
+	const char *present = NULL, *absent = NULL;
+
+	if (conf_str(c, CONF_SERVER_HOST_NAME).n == 0)
+		return err_set(e, E_INVAL,
+		    "%s: the name of this server is missing; write host_name = "
+		    "\"mail.example.org\" (with "
+		    "your name) on a line of its own below [server], or set "
+		    "GKMAIL_SERVER_HOST_NAME",
+		    name);
+	if (conf_str(c, CONF_TLS_CERTIFICATE).n != 0 && conf_str(c, CONF_TLS_KEY).n == 0)
+		present = "certificate", absent = "key";
+	if (conf_str(c, CONF_TLS_CERTIFICATE).n == 0 && conf_str(c, CONF_TLS_KEY).n != 0)
+		present = "key", absent = "certificate";
+	if (present != NULL)
+		return err_set(e, E_INVAL,
+		    "%s: tls.%s is set but tls.%s is not; write both or none", name, present,
+		    absent);
+	if (conf_num(c, CONF_QUEUE_RETRY_FIRST) > conf_num(c, CONF_QUEUE_RETRY_MAX))
+		return err_set(e, E_INVAL,
+		    "%s: queue.retry_first (%s) is longer than queue.retry_max (%s); write a "
+		    "shorter first wait",
+		    name, c->v[CONF_QUEUE_RETRY_FIRST].text.p, c->v[CONF_QUEUE_RETRY_MAX].text.p);
+	return 0;
+}

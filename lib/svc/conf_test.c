@@ -1,0 +1,299 @@
+/* conf_test.c - the sources and their order, what is refused and how it is said, CONFIG and back.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "svc/conf_in.h"
+
+#define HOST "[server]\nhost_name = \"mail.example.org\"\n"
+
+static struct err err;
+
+static struct conf *
+parse(const char *text)
+{
+	struct conf *c = conf_parse(str_z(text), "f", &err);
+
+	if (c == NULL)
+		print_message("%s\n", err.text);
+	return c;
+}
+
+static void
+refused(const char *text, const char *message)
+{
+	assert_null(conf_parse(str_z(text), "f", &err));
+	assert_string_equal(err.text, message);
+}
+
+/* conf_load of a file with this text. */
+static struct conf *
+load(const char *text, const char *const *overrides, size_t n)
+{
+	char path[] = "/tmp/conf_test.XXXXXX";
+	int fd = mkstemp(path);
+	struct conf *c;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	c = conf_load(path, overrides, n, &err);
+	unlink(path);
+	return c;
+}
+
+static void
+every_default_is_within_its_limits(void **state)
+{
+	struct conf *c = parse("host_name = \"mail.example.org\"");
+	char number[24];
+	struct arena a;
+	struct str min, max;
+
+	(void)state;
+	assert_non_null(c);
+	arena_init(&a);
+	for (size_t k = 0; k < CONF_COUNT; k++) {
+		const struct conf_row *r = &conf_rows[k];
+		struct str text = conf_text(c, (enum conf_key)k, &a);
+		struct str again = arena_printf(&a, "%s[%s]\n%s = " STR_FMT,
+		    k == CONF_SERVER_HOST_NAME ? "" : "host_name = \"a.example\"\n", r->section,
+		    r->key, STR_ARG(text));
+		uint64_t v;
+
+		/* What is shown can be written. */
+		if (k != CONF_TLS_CERTIFICATE && k != CONF_TLS_KEY) {
+			struct conf *d = parse(again.p);
+
+			assert_non_null(d);
+			conf_free(&d);
+		}
+		/* Both ends of a range are understood. */
+		if (r->type != CONF_TYPE_CHOICE && r->limits[0] != '\0') {
+			max = str_z(r->limits);
+			assert_true(str_cut(&max, '.', &min));
+			max = str_from(max, 1);
+			if (r->type == CONF_TYPE_UINT)
+				continue;
+			v = 0;
+			assert_int_equal(conf_value_set(c, (enum conf_key)k, min, &err), 0);
+			assert_int_equal(conf_value_set(c, (enum conf_key)k, max, &err), 0);
+			v = conf_num(c, (enum conf_key)k) + 1;
+			snprintf(number, sizeof(number),
+			    r->type == CONF_TYPE_SIZE ? "%llu" : "%llums", (unsigned long long)v);
+			assert_int_equal(
+			    conf_value_set(c, (enum conf_key)k, str_z(number), &err), -1);
+		}
+	}
+	arena_free(&a);
+	conf_free(&c);
+}
+
+static void
+values_have_types(void **state)
+{
+	struct conf *c =
+	    parse(HOST "drain_timeout = \"2m\"\n[smtp]\nmax_size = \"10MiB\"\nmax_recipients = 7\n"
+		       "listen = [\"127.0.0.1:0\", \"[::1]:2525\"]\n[queue]\nmin_free = 4096\n"
+		       "[imap]\nauth_without_tls = true\n[log]\nlevel = \"debug\"\n");
+	const struct str *list;
+	size_t n;
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(conf_num(c, CONF_SERVER_DRAIN_TIMEOUT), 120000);
+	assert_int_equal(conf_num(c, CONF_SMTP_MAX_SIZE), 10 * 1024 * 1024);
+	assert_int_equal(conf_num(c, CONF_SMTP_MAX_RECIPIENTS), 7);
+	assert_int_equal(conf_num(c, CONF_QUEUE_MIN_FREE), 4096);
+	assert_true(conf_bool(c, CONF_IMAP_AUTH_WITHOUT_TLS));
+	assert_string_equal(conf_z(c, CONF_LOG_LEVEL), "debug");
+	list = conf_list(c, CONF_SMTP_LISTEN, &n);
+	assert_int_equal(n, 2);
+	assert_true(str_eq_z(list[1], "[::1]:2525"));
+	assert_string_equal(conf_origin(c, CONF_SMTP_MAX_SIZE), "f:5");
+	assert_string_equal(conf_origin(c, CONF_SMTP_MAX_ERRORS), "default");
+	conf_free(&c);
+}
+
+static void
+a_wrong_name_is_answered_with_the_right_one(void **state)
+{
+	(void)state;
+	refused(HOST "[smtp]\nmax_sise = 1\n",
+	    "f:4:1: smtp.max_sise: no such key; did you mean max_size?");
+	refused(
+	    HOST "[stmp]\nmax_size = 1\n", "f:3:2: [stmp]: no such section; did you mean [smtp]?");
+	refused(HOST "[smtp]\nidle_timeout = \"1m\"\n",
+	    "f:4:1: smtp.idle_timeout: no such key; did you mean imap.idle_timeout?");
+	refused(HOST "[smtp]\nzzzzzzzzzzzz = 1\n",
+	    "f:4:1: smtp.zzzzzzzzzzzz: no such key; gkmail config explain smtp lists all");
+	refused("hostname = \"a.example\"\n",
+	    "f:1:1: server.hostname: no such key; did you mean host_name?");
+	refused("smtp = 1\n",
+	    "f:1:1: [smtp] is a section; write [smtp] on a line of its own, its keys below");
+	refused("host_name = \"a.example\"\n" HOST,
+	    "f:3:1: server.host_name: stands there already, on line 1");
+}
+
+static void
+a_wrong_value_is_answered_with_what_to_write(void **state)
+{
+	(void)state;
+	refused("", "f: the name of this server is missing; write host_name = \"mail.example.org\" "
+		    "(with your "
+		    "name) on a line of its own below [server], or set GKMAIL_SERVER_HOST_NAME");
+	refused("host_name = \"-x\"",
+	    "f:1:13: server.host_name: \"-x\" is not taken; write a host name such as "
+	    "\"mail.example.org\"");
+	refused(HOST "[smtp]\nmax_size = \"big\"\n",
+	    "f:4:12: smtp.max_size: \"big\" is not taken; write a size such as \"64KiB\" or "
+	    "\"50MiB\", from 1KiB "
+	    "to 1GiB");
+	refused(HOST "[smtp]\nmax_recipients = 0\n",
+	    "f:4:18: smtp.max_recipients: \"0\" is not taken; write a number, from 1 to 1000");
+	refused(HOST "[smtp]\nmax_recipients = \"5\"\n",
+	    "f:4:18: smtp.max_recipients: not a string; write a number, from 1 to 1000");
+	refused(HOST "drain_timeout = 30\n",
+	    "f:3:17: server.drain_timeout: not a number; write a duration such "
+	    "as \"30s\", \"5m\" or \"2d\", from 0s to 1h");
+	refused(
+	    HOST "[log]\nlevel = \"loud\"\n", "f:4:9: log.level: \"loud\" is not taken; write one "
+					      "of \"error\", \"warn\", \"info\", \"debug\"");
+	refused(HOST "[smtp]\nlisten = \"*:25\"\n",
+	    "f:4:10: smtp.listen: not a string; write a list of strings such as [\"a\", \"b\"]");
+	refused(HOST "[smtp]\nlisten = [\n\"*:25\", 5]\n",
+	    "f:5:9: smtp.listen: \"an item that is no string\" is not taken; write a list of "
+	    "strings such as "
+	    "[\"a\", \"b\"]");
+	refused(HOST "[imap]\nauth_without_tls = \"true\"\n",
+	    "f:4:20: imap.auth_without_tls: not a string; write true or false");
+	refused(HOST "[tls]\nkey = \"/k\"\n",
+	    "f: tls.key is set but tls.certificate is not; write both or none");
+	refused(HOST "[queue]\nretry_first = \"2h\"\n",
+	    "f: queue.retry_first (2h) is longer than "
+	    "queue.retry_max (1h); write a shorter first wait");
+}
+
+static void
+addresses_are_checked(void **state)
+{
+	static const char *const good[] = {"*:25", "127.0.0.1:0", "[::]:65535", "[2001:db8::1]:25"};
+	static const char *const bad[] = {"", "25", "*", "*:", "*:65536", "::1:25", "[::1]",
+	    "localhost:25", "[1.2.3.4]:25", "1.2.3:25"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		assert_null(conf_check_value(CONF_SMTP_LISTEN, str_z(good[i])));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_non_null(conf_check_value(CONF_SMTP_LISTEN, str_z(bad[i])));
+}
+
+static void
+environment_beats_file_and_command_line_both(void **state)
+{
+	static const char *const overrides[] = {
+	    "smtp.max_size=3MiB", "imap.listen=127.0.0.1:0, [::1]:0"};
+	struct conf *c;
+	size_t n;
+
+	(void)state;
+	setenv("GKMAIL_SMTP_MAX_SIZE", "2MiB", 1);
+	setenv("GKMAIL_SMTP_MAX_RECIPIENTS", "9", 1);
+	setenv("GKMAIL_SMTP_LISTEN", "", 1);
+	setenv("GKMAIL_CONFIG", "not a key of ours", 1);
+	c = load(HOST "[smtp]\nmax_size = \"1MiB\"\n", overrides, 2);
+	assert_non_null(c);
+	assert_int_equal(conf_num(c, CONF_SMTP_MAX_SIZE), 3 * 1024 * 1024);
+	assert_string_equal(conf_origin(c, CONF_SMTP_MAX_SIZE), "command line");
+	assert_int_equal(conf_num(c, CONF_SMTP_MAX_RECIPIENTS), 9);
+	assert_string_equal(conf_origin(c, CONF_SMTP_MAX_RECIPIENTS), "GKMAIL_SMTP_MAX_RECIPIENTS");
+	conf_list(c, CONF_SMTP_LISTEN, &n);
+	assert_int_equal(n, 0);
+	conf_list(c, CONF_IMAP_LISTEN, &n);
+	assert_int_equal(n, 2);
+	conf_free(&c);
+	setenv("GKMAIL_SMTP_MAX_SIZE", "2", 1);
+	assert_null(load(HOST, NULL, 0));
+	assert_non_null(strstr(
+	    err.text, "GKMAIL_SMTP_MAX_SIZE in the environment: smtp.max_size: \"2\" is not"));
+	unsetenv("GKMAIL_SMTP_MAX_SIZE");
+	setenv("GKMAIL_SMTP_MAX_SISE", "2MiB", 1);
+	assert_null(load(HOST, NULL, 0));
+	assert_string_equal(err.text, "GKMAIL_SMTP_MAX_SISE in the environment: smtp.max_sise: no "
+				      "such key; did you mean max_size?");
+	unsetenv("GKMAIL_SMTP_MAX_SISE");
+	unsetenv("GKMAIL_SMTP_MAX_RECIPIENTS");
+	unsetenv("GKMAIL_SMTP_LISTEN");
+	unsetenv("GKMAIL_CONFIG");
+}
+
+static void
+wrong_overrides_are_refused(void **state)
+{
+	static const char *const none[] = {"smtp.max_size"}, *const wrong[] = {
+								 "smtp.max_sise=1MiB"};
+
+	(void)state;
+	assert_null(load(HOST, none, 1));
+	assert_string_equal(
+	    err.text, "command line: \"smtp.max_size\" is not taken; write section.key=value");
+	assert_null(load(HOST, wrong, 1));
+	assert_string_equal(
+	    err.text, "command line: smtp.max_sise: no such key; did you mean max_size?");
+	assert_null(conf_load("/nonexistent/gkmail.toml", NULL, 0, &err));
+	assert_int_equal(err.code, E_NOTFOUND);
+	assert_string_equal(err.text,
+	    "/nonexistent/gkmail.toml: there is no such file; \"gkmail setup\" writes one");
+}
+
+static void
+a_section_crosses_a_channel(void **state)
+{
+	struct conf *c = parse(
+			HOST "[smtp]\nmax_size = \"1MiB\"\nlisten = [\"*:1\", \"*:2\"]\n[imap]\n"
+			     "idle_timeout = \"31m\"\n"),
+		    *d;
+	struct arena a;
+	struct str *v;
+	size_t n, items;
+
+	(void)state;
+	arena_init(&a);
+	n = conf_pack(c, "server smtp", &a, &v);
+	d = conf_unpack(v, n, &err);
+	assert_non_null(d);
+	assert_string_equal(conf_z(d, CONF_SERVER_HOST_NAME), "mail.example.org");
+	assert_int_equal(conf_num(d, CONF_SMTP_MAX_SIZE), 1024 * 1024);
+	assert_true(str_eq_z(conf_list(d, CONF_SMTP_LISTEN, &items)[1], "*:2"));
+	assert_int_equal(items, 2);
+	/* Other sections stay behind. */
+	assert_int_equal(conf_num(d, CONF_IMAP_IDLE_TIMEOUT), 30 * 60 * 1000);
+	conf_free(&d);
+	v[1] = STR("no host\x01");
+	assert_null(conf_unpack(v, n, &err));
+	v[0] = STR("no.key");
+	assert_null(conf_unpack(v, n, &err));
+	arena_free(&a);
+	conf_free(&c);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_default_is_within_its_limits),
+	    cmocka_unit_test(values_have_types),
+	    cmocka_unit_test(a_wrong_name_is_answered_with_the_right_one),
+	    cmocka_unit_test(a_wrong_value_is_answered_with_what_to_write),
+	    cmocka_unit_test(addresses_are_checked),
+	    cmocka_unit_test(environment_beats_file_and_command_line_both),
+	    cmocka_unit_test(wrong_overrides_are_refused),
+	    cmocka_unit_test(a_section_crosses_a_channel),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
