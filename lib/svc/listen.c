@@ -152,12 +152,6 @@ listen_start(void (*accept)(const struct svc_conn *c))
 		watch(l);
 }
 
-bool
-listen_started(void)
-{
-	return started;
-}
-
 void
 listen_stop(void)
 {

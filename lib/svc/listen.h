@@ -12,6 +12,5 @@ void listen_add(struct ipc_in *m);
 void listen_end(struct ipc_in *m);
 /* From now on connections are taken. */
 void listen_start(void (*accept)(const struct svc_conn *c));
-bool listen_started(void);
 /* For good. */
 void listen_stop(void);

@@ -31,6 +31,7 @@ static struct {
 	const struct svc *svc;
 	struct ipc_chan *control;
 	struct ipc_chan *channels[CHANNELS_MAX]; /* by number of the PEER_ bit */
+	int early[CHANNELS_MAX]; /* descriptor + 1 of a channel that came before the start */
 	struct conf *conf;
 	struct identity identity;
 	struct {
@@ -38,7 +39,7 @@ static struct {
 		int fd;
 	} files[FILES_MAX];
 	struct loop_timer *deadline;
-	bool started, draining;
+	bool started, ready, draining;
 } self;
 
 const struct conf *
@@ -92,6 +93,37 @@ svc_channel(enum ipc_peer peer)
 }
 
 static void
+attach(enum ipc_peer peer, int fd)
+{
+	struct ipc_chan *c = svc_channel(peer);
+
+	ipc_attach(c, fd);
+	if (self.svc->channel != NULL)
+		self.svc->channel(c, true);
+}
+
+/* Messages of peers are read once start() has set things up for them. */
+static void
+attach_early(void)
+{
+	for (unsigned n = 0; n < CHANNELS_MAX; n++)
+		if (self.early[n] > 0) {
+			attach((enum ipc_peer)(1u << n), self.early[n] - 1);
+			self.early[n] = 0;
+		}
+}
+
+static void
+keep_early(enum ipc_peer peer, int fd)
+{
+	int *slot = &self.early[__builtin_ctz((unsigned)peer)];
+
+	if (*slot > 0)
+		close(*slot - 1);
+	*slot = fd + 1;
+}
+
+static void
 add_channel(struct ipc_in *m)
 {
 	enum ipc_peer peer = (enum ipc_peer)ipc_get_u32(m);
@@ -104,12 +136,13 @@ add_channel(struct ipc_in *m)
 	if (peer == PEER_CTL || peer == PEER_OWNER) {
 		c = ipc_new(fd, self.svc->peer, peer, channel_message, channel_gone, NULL);
 		ipc_set_label(c, label);
+		if (self.svc->channel != NULL)
+			self.svc->channel(c, true);
+	} else if (self.ready) {
+		attach(peer, fd);
 	} else {
-		c = svc_channel(peer);
-		ipc_attach(c, fd);
+		keep_early(peer, fd);
 	}
-	if (self.svc->channel != NULL && self.started)
-		self.svc->channel(c, true);
 }
 
 /* ---- files, log, metrics ---- */
@@ -198,6 +231,8 @@ begin(struct err *e)
 		return -1;
 	if (confine(e) < 0)
 		return -1;
+	self.ready = true;
+	attach_early();
 	listen_start(self.svc->accept);
 	return 0;
 }
@@ -241,7 +276,7 @@ configure(struct ipc_in *m)
 		ipc_reply_ok(self.control, m->id, MSG_CONFIG_R);
 	} else {
 		ipc_reply_error(self.control, m->id, &e);
-		if (!listen_started())
+		if (!self.ready)
 			give_up(&e);
 	}
 out:
