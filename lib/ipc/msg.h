@@ -65,8 +65,8 @@ enum ipc_peer {
 	X(AUTH_ABORT,     PEER_FRONT, PEER_AUTHD, 0, "session:u64") \
 	/* Recipients and senders. verdict: enum rcpt_verdict. targets: the mailboxes (user addresses) and foreign
 	 * addresses that the address leads to. */ \
-	X(RCPT_CHECK,     PEER_SMTPD, PEER_AUTHD, 10, "address:str user:str size:u64") \
-	X(RCPT_CHECK_R,   PEER_AUTHD, PEER_SMTPD, 0, "verdict:u32 targets:list") \
+	X(RCPT_CHECK,     PEER_SMTPD | PEER_QUEUE, PEER_AUTHD, 10, "address:str user:str size:u64") \
+	X(RCPT_CHECK_R,   PEER_AUTHD, PEER_SMTPD | PEER_QUEUE, 0, "verdict:u32 targets:list") \
 	X(SENDER_CHECK,   PEER_SMTPD, PEER_AUTHD, 10, "user:str address:str") \
 	X(SENDER_CHECK_R, PEER_AUTHD, PEER_SMTPD, 0, "owned:u32") \
 	/* Answers given before may be wrong now: forget them. */ \
@@ -88,8 +88,8 @@ enum ipc_peer {
 	X(SPOOL_COMMIT_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
 	X(SPOOL_COMMIT_LARGE, PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 120, "envelope:str size:u64 digest:str") \
 	X(SPOOL_COMMIT_LARGE_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
-	/* Into Maildirs. targets: user addresses; results: enum deliver_result as a digit and a text, two a target.
-	 * users: whose mailbox got it, told on to mailboxd. */ \
+	/* Into Maildirs. targets: user addresses; flags: DELIVER_ bits; results: enum deliver_result as a digit and a
+	 * text, two a target. users: whose mailbox got it, told on to mailboxd. */ \
 	X(LARGE_NEW,      PEER_QUEUE, PEER_LOCAL, 20, "mid:str") \
 	X(LARGE_NEW_R,    PEER_LOCAL, PEER_QUEUE, 0, "fd:fd") \
 	X(LARGE_SEAL,     PEER_QUEUE, PEER_LOCAL, 110, "mid:str size:u64 digest:str") \
@@ -97,10 +97,13 @@ enum ipc_peer {
 	X(LARGE_DROP,     PEER_QUEUE, PEER_LOCAL, 0, "mid:str") \
 	X(LARGE_READ,     PEER_QUEUE, PEER_LOCAL, 20, "mid:str") \
 	X(LARGE_READ_R,   PEER_LOCAL, PEER_QUEUE, 0, "fd:fd") \
-	X(DELIVER,        PEER_QUEUE, PEER_LOCAL, 60, "mid:str arrived:u64 size:u64 targets:list fd:fd") \
+	X(DELIVER,        PEER_QUEUE, PEER_LOCAL, 60, "mid:str arrived:u64 size:u64 flags:u32 targets:list fd:fd") \
 	X(DELIVER_R,      PEER_LOCAL, PEER_QUEUE, 0, "results:list") \
-	X(DELIVER_LARGE,  PEER_QUEUE, PEER_LOCAL, 60, "mid:str arrived:u64 size:u64 targets:list") \
+	X(DELIVER_LARGE,  PEER_QUEUE, PEER_LOCAL, 60, "mid:str arrived:u64 size:u64 flags:u32 targets:list") \
 	X(DELIVER_LARGE_R, PEER_LOCAL, PEER_QUEUE, 0, "results:list") \
+	/* Names that gk-local found in .incoming; back come those that no message of the queue needs. */ \
+	X(INCOMING_CHECK, PEER_LOCAL, PEER_QUEUE, 20, "mids:list") \
+	X(INCOMING_CHECK_R, PEER_QUEUE, PEER_LOCAL, 0, "drop:list") \
 	X(CHECKPOINT,     PEER_QUEUE, PEER_LOCAL, 120, "") \
 	X(CHECKPOINT_R,   PEER_LOCAL, PEER_QUEUE, 0, "") \
 	X(HOME_ENSURE,    PEER_LOCAL, PEER_MAILBOXD, 20, "user:str") \
@@ -201,6 +204,9 @@ enum rcpt_verdict {
 	RCPT_QUOTA,    /* 452 4.2.2 */
 	RCPT_LOOP      /* aliases that lead in a circle: 550 5.4.6 */
 };
+
+/* DELIVER: names of the message that are there already prove nothing, it is written anew (INVARIANTS 1). */
+#define DELIVER_REPLAY 0x01u
 
 enum deliver_result {
 	DELIVER_OK,

@@ -39,6 +39,7 @@ static struct {
 		int fd;
 	} files[FILES_MAX];
 	struct loop_timer *deadline;
+	char boot_id[40];
 	bool started, ready, draining;
 } self;
 
@@ -367,6 +368,25 @@ ignore_signals(void)
 		sigaction(ignored[i], &sa, NULL);
 }
 
+/* Read before the root directory changes. */
+static void
+read_boot_id(void)
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, self.boot_id, sizeof(self.boot_id) - 1);
+
+	self.boot_id[n > 0 ? n : 0] = '\0';
+	self.boot_id[strcspn(self.boot_id, "\n")] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+const char *
+svc_boot_id(void)
+{
+	return self.boot_id;
+}
+
 static void
 say_hello(void)
 {
@@ -396,6 +416,7 @@ svc_main(const struct svc *svc, int argc, char **argv)
 	log_init(svc->name, 2, LOG_TEXT, LOG_LEVEL_INFO);
 	ignore_signals();
 	umask(077);
+	read_boot_id();
 	if (sodium_init() < 0 || loop_init(&e) < 0)
 		return EXIT_RESTART;
 	self.control =

@@ -65,6 +65,9 @@ struct ipc_chan *svc_channel(enum ipc_peer peer);
 /* A descriptor that master opened ("tls.certificate", "tls.key"); -1 when there is none. Borrowed;
  * changes at reload. */
 int svc_file(const char *name);
+/* The kernel's id of this boot, or "" where it cannot be read: tells a crashed process from lost
+ * power. */
+const char *svc_boot_id(void);
 /* All is finished: the process may end. */
 void svc_drained(void);
 bool svc_draining(void);
