@@ -28,7 +28,9 @@ file_pread(int fd, void *p, size_t n, off_t off, struct err *e); /* exactly n, o
 int file_read_all(
     int dir, const char *name, size_t max, struct arena *a, struct str *out, struct err *e);
 int file_size(int fd, uint64_t *out, struct err *e);
-int file_reserve(int fd, off_t off, off_t n, struct err *e); /* fallocate */
+/* Space for n octets from off on, and the size with it. Where the file system cannot promise space,
+ * the size only. */
+int file_reserve(int fd, off_t off, off_t n, struct err *e);
 int file_truncate(int fd, off_t n, struct err *e);
 int file_link(int from_dir, const char *from, int to_dir, const char *to, struct err *e);
 int file_rename(int from_dir, const char *from, int to_dir, const char *to, struct err *e);
@@ -50,10 +52,11 @@ int file_seal(int fd, struct err *e);
 /* Is fd a memory file that nobody can change any more? */
 bool file_is_sealed(int fd);
 
-/* Where tests put faults: called before each operation; a non-zero errno value makes it fail with
- * that. */
+/* Where tests put faults: called before each operation (name is NULL where only a descriptor is
+ * known); a non-zero errno value makes it fail with that. */
 enum file_op {
-	FILE_OPEN,
+	FILE_OPEN, /* and making a directory */
+	FILE_READ,
 	FILE_WRITE,
 	FILE_SYNC,
 	FILE_SYNC_DIR,
@@ -61,6 +64,7 @@ enum file_op {
 	FILE_LINK,
 	FILE_RENAME,
 	FILE_UNLINK,
-	FILE_RESERVE
+	FILE_RESERVE,
+	FILE_TRUNCATE
 };
 extern int (*file_fault)(enum file_op op, const char *name);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/err.h"
 
@@ -21,19 +22,28 @@ struct loop_signal;
 typedef void (*loop_io_fn)(void *arg, unsigned events);
 typedef void (*loop_fn)(void *arg);
 
+/* Also has SIGPIPE ignored and takes SIGALRM for itself. A second call does nothing. */
 int loop_init(struct err *e);
-/* Forgets the parent's loop in a forked child and begins anew; no watch, timer or deferral
- * survives. */
+/* Forgets the parent's loop in a forked child and begins anew, without touching the parent's: no
+ * watch, signal, timer or deferral survives. What the parent made may still be freed. Called inside
+ * one of the parent's callbacks, the child must never return from that: it runs its own loop there
+ * and exits. */
 int loop_init_forked(struct err *e);
 void loop_run(void); /* until loop_stop() */
 void loop_stop(void);
 /* Runs one turn, waiting at most wait_ms for something to happen (tests). */
 void loop_once(uint64_t wait_ms);
+/* How many turns took over a second, for metrics. */
+uint64_t loop_slow_turns(void);
 
-/* Watches fd for events (LOOP_READ | LOOP_WRITE; 0 = nothing yet), level-triggered. Never owns fd.
- */
+/* Watches fd for events (LOOP_READ | LOOP_WRITE; 0 = nothing yet), level-triggered. fn is called
+ * with one of the two at a time. Never owns fd; free the watch before closing it. */
 struct loop_io *loop_io_new(int fd, unsigned events, loop_io_fn fn, void *arg);
 void loop_io_want(struct loop_io *w, unsigned events);
+/* Calls fn with events in the next turn, though the descriptor may not be ready: something is held
+ * back above it. Ask for it from a deferral: from fn itself it would come in the same turn and
+ * starve others. */
+void loop_io_again(struct loop_io *w, unsigned events);
 void loop_io_free(struct loop_io **w);
 
 struct loop_timer *loop_timer_new(loop_fn fn, void *arg);
@@ -55,7 +65,7 @@ void loop_signal_free(struct loop_signal **s);
 struct loop_defer {
 	loop_fn fn;
 	void *arg;
-	struct loop_defer *next;
+	TAILQ_ENTRY(loop_defer) link;
 	bool queued;
 };
 

@@ -12,11 +12,13 @@
 
 struct pool;
 
-/* threads: how many; backlog: how many jobs may wait. */
+/* threads: how many; backlog: how many jobs may wait for one. NULL with *e set when the system has
+ * no thread left. */
 struct pool *pool_new(unsigned threads, size_t backlog, struct err *e);
 /* -1 and E_LIMIT when the backlog is full. */
 int
 pool_submit(struct pool *p, void (*work)(void *), void (*done)(void *), void *arg, struct err *e);
 size_t pool_waiting(const struct pool *p);
-/* Waits for running jobs; those not begun are dropped without done(). */
+/* Waits for running jobs and calls their done(); those not begun are dropped without. Not from
+ * inside a done(). */
 void pool_free(struct pool **p);
