@@ -1,0 +1,108 @@
+/* sock.c - listening sockets and the text of addresses. */
+#include "net/sock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+
+#include "base/num.h"
+
+#define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
+
+static int
+bad(struct str text, struct err *e)
+{
+	return err_set(e, E_INVAL,
+	    "\"" STR_FMT "\" is no address: write \"127.0.0.1:25\", \"[::1]:25\" or \"*:25\"",
+	    STR_ARG(text));
+}
+
+int
+sock_parse(struct str text, struct sockaddr_storage *out, socklen_t *size, struct err *e)
+{
+	size_t colon = str_rchr(text, ':');
+	struct str host = str_sub(text, 0, colon);
+	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+	char z[INET6_ADDRSTRLEN];
+	uint64_t port;
+
+	memset(out, 0, sizeof(*out));
+	if (colon == text.n || num_parse(str_from(text, colon + 1), 0, 65535, &port) < 0)
+		return bad(text, e);
+	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+		host = str_sub(host, 1, host.n - 2);
+	else if (str_eq(host, STR("*")))
+		host = STR("::");
+	if (str_cz(host, z, sizeof(z)) < 0)
+		return bad(text, e);
+	if (inet_pton(AF_INET, z, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons((uint16_t)port);
+		*size = sizeof(*v4);
+		return 0;
+	}
+	if (inet_pton(AF_INET6, z, &v6->sin6_addr) != 1)
+		return bad(text, e);
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons((uint16_t)port);
+	*size = sizeof(*v6);
+	return 0;
+}
+
+static int
+bind_to(const struct sockaddr_storage *a, socklen_t size, struct str text, bool both, struct err *e)
+{
+	int fd = socket(a->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int one = 1, v6only = !both;
+
+	if (fd < 0)
+		return err_sys(e, "listen on " STR_FMT, STR_ARG(text));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (a->ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
+	if (bind(fd, (const struct sockaddr *)a, size) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	err_sys(e, "listen on " STR_FMT, STR_ARG(text));
+	close(fd);
+	return -1;
+}
+
+int
+sock_listen(struct str text, struct err *e)
+{
+	bool all = str_starts(text, STR("*:"));
+	struct sockaddr_storage a;
+	socklen_t size;
+	char v4[SOCK_TEXT_SIZE];
+	int fd;
+
+	if (sock_parse(text, &a, &size, e) < 0)
+		return -1;
+	fd = bind_to(&a, size, text, all, e);
+	if (fd >= 0 || !all || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL))
+		return fd;
+	snprintf(v4, sizeof(v4), "0.0.0.0" STR_FMT, STR_ARG(str_sub(text, 1, 10)));
+	if (sock_parse(str_z(v4), &a, &size, e) < 0)
+		return -1;
+	return bind_to(&a, size, text, false, e);
+}
+
+const char *
+sock_bound_text(int fd, char out[SOCK_TEXT_SIZE])
+{
+	struct sockaddr_storage a = {0};
+	socklen_t size = sizeof(a);
+	char host[INET6_ADDRSTRLEN] = "?";
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a;
+
+	if (getsockname(fd, (struct sockaddr *)&a, &size) == 0 && a.ss_family == AF_INET) {
+		inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
+		snprintf(out, SOCK_TEXT_SIZE, "%s:%u", host, ntohs(v4->sin_port));
+	} else {
+		inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
+		snprintf(out, SOCK_TEXT_SIZE, "[%s]:%u", host, ntohs(v6->sin6_port));
+	}
+	return out;
+}

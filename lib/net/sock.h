@@ -1,0 +1,18 @@
+/*
+ * sock.h - listening sockets and the text of addresses.
+ */
+#pragma once
+
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+#define SOCK_TEXT_SIZE 64
+
+/* "127.0.0.1:25", "[::1]:25", "*:25" (every address, IPv6 and IPv4). Numbers only, no look-up. */
+int sock_parse(struct str text, struct sockaddr_storage *out, socklen_t *size, struct err *e);
+/* A non-blocking listening TCP socket. "*" takes IPv4 alone where there is no IPv6. */
+int sock_listen(struct str text, struct err *e);
+/* The address a socket is bound to, with port. */
+const char *sock_bound_text(int fd, char out[SOCK_TEXT_SIZE]);
