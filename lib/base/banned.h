@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #pragma GCC poison strcpy strncpy strcat strncat stpcpy sprintf vsprintf strtok strtok_r gets
-#pragma GCC poison atoi atol atoll atof rand srand localtime ctime asctime tmpnam mktemp
+#pragma GCC poison atoi atol atoll atof srand localtime ctime asctime tmpnam mktemp
 #pragma GCC poison system popen
 #undef alloca
 #pragma GCC poison alloca
