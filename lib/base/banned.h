@@ -17,3 +17,6 @@
 #pragma GCC poison system popen
 #undef alloca
 #pragma GCC poison alloca
+
+/* OpenSSL has parameters of that name, which a poisoned word would refuse. */
+extern int rand(void) __attribute__((deprecated("use randombytes_uniform()")));
