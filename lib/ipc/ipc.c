@@ -508,28 +508,44 @@ take_packet(struct ipc_chan *c, const struct packet_received *r)
 	return c->fd >= 0;
 }
 
+/* Reads a batch. False when nothing is there now, or the channel ended. */
+static bool
+read_batch(struct ipc_chan *c)
+{
+	struct packet_received got[PACKETS_AT_ONCE];
+	int n = packet_receive(c->fd, got), i = 0;
+
+	if (n < 0 && errno == EAGAIN)
+		return false;
+	if (n <= 0) {
+		lose(c);
+		return false;
+	}
+	while (i < n && take_packet(c, &got[i]))
+		i++;
+	if (i == n)
+		return true;
+	for (i++; i < n; i++) /* what a dead channel brought more */
+		if (got[i].fd >= 0)
+			close(got[i].fd);
+	return false;
+}
+
 static void
 on_io(void *arg, unsigned events)
 {
 	struct ipc_chan *c = arg;
-	struct packet_received got[PACKETS_AT_ONCE];
-	int n, i = 0;
 
 	OBJ(c, CHAN_MAGIC);
 	if (events & LOOP_WRITE)
 		loop_defer(&c->flush);
-	if (!(events & LOOP_READ))
-		return;
-	n = packet_receive(c->fd, got);
-	if (n < 0 && errno == EAGAIN)
-		return;
-	if (n <= 0) {
-		lose(c);
-		return;
-	}
-	while (i < n && take_packet(c, &got[i]))
-		i++;
-	for (i++; i < n; i++) /* what a dead channel brought more */
-		if (got[i].fd >= 0)
-			close(got[i].fd);
+	if (events & LOOP_READ)
+		read_batch(c);
+}
+
+void
+ipc_drain(struct ipc_chan *c)
+{
+	while (c->fd >= 0 && read_batch(c))
+		;
 }

@@ -119,6 +119,8 @@ void ipc_reply_ok(struct ipc_chan *c, uint64_t id, enum ipc_type type);
 size_t ipc_pending(const struct ipc_chan *c);
 /* Writes what is gathered now. */
 void ipc_flush(struct ipc_chan *c);
+/* Reads what the peer wrote before it died. No callback may free the channel meanwhile. */
+void ipc_drain(struct ipc_chan *c);
 
 /* ---- without a loop: gkmail, and tests ---- */
 

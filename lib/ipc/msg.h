@@ -205,7 +205,8 @@ enum rcpt_verdict {
 	RCPT_LOOP      /* aliases that lead in a circle: 550 5.4.6 */
 };
 
-/* DELIVER: names of the message that are there already prove nothing, it is written anew (INVARIANTS 1). */
+/* DELIVER: names of the message that are there already prove nothing, it is written anew
+ * (INVARIANTS 1). */
 #define DELIVER_REPLAY 0x01u
 
 enum deliver_result {

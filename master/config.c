@@ -1,0 +1,63 @@
+/* config.c - the configuration as master needs it: loaded, and checked beyond what one key can
+ * tell. */
+#include <limits.h>
+
+#include "base/mem.h"
+#include "master/master.h"
+#include "net/sock.h"
+
+static int
+check_listeners(const struct conf *c, struct err *e)
+{
+	for (size_t i = 0; i < SERVICES; i++)
+		for (size_t k = 0; k < ARRAY_LEN(services[i].listeners); k++) {
+			struct sockaddr_storage a;
+			socklen_t size;
+			const struct str *v;
+			size_t n;
+
+			if (services[i].listeners[k].key < 0)
+				continue;
+			v = conf_list(c, (enum conf_key)services[i].listeners[k].key, &n);
+			for (size_t j = 0; j < n; j++)
+				if (sock_parse(v[j], &a, &size, e) < 0)
+					return err_wrap(
+					    e, "%s.listen", services[i].listeners[k].name);
+		}
+	return 0;
+}
+
+static int
+check_paths(const struct conf *c, struct err *e)
+{
+	static const enum conf_key dirs[] = {CONF_SERVER_DATA_DIR, CONF_SERVER_RUN_DIR};
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		const char *p = conf_z(c, dirs[i]);
+
+		if (p[0] != '/' || strlen(p) > 80) /* a socket's path has room for 107 */
+			return err_set(e, E_INVAL,
+			    "%s: server.%s: write an absolute path of at most 80 characters",
+			    conf_origin(c, dirs[i]), conf_rows[dirs[i]].key);
+	}
+	if ((conf_z(c, CONF_TLS_CERTIFICATE)[0] == '\0') != (conf_z(c, CONF_TLS_KEY)[0] == '\0'))
+		return err_set(e, E_INVAL, "%s: write both tls.certificate and tls.key, or neither",
+		    conf_origin(c, CONF_TLS_CERTIFICATE));
+	return 0;
+}
+
+int
+config_load(struct conf **out, struct err *e)
+{
+	struct conf *c = conf_load(master.conf_path, master.overrides, master.noverrides, e);
+
+	if (c == NULL)
+		return -1;
+	if (check_paths(c, e) < 0 || check_listeners(c, e) < 0) {
+		e->code = E_INVAL;
+		conf_free(&c);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}

@@ -1,0 +1,177 @@
+/*
+ * listeners.c - the listening sockets: bound before any daemon runs, kept over restarts and
+ * reloads, so that a port is never closed while the suite stands.
+ */
+#include <fcntl.h>
+#include <sys/queue.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "master/master.h"
+#include "net/sock.h"
+
+struct listener {
+	TAILQ_ENTRY(listener) entry;
+	const struct service *service;
+	char *id; /* "smtp|127.0.0.1:25" */
+	int fd;
+	bool wanted; /* by the configuration being taken up */
+	bool fresh;  /* bound for it */
+};
+
+static TAILQ_HEAD(, listener) all = TAILQ_HEAD_INITIALIZER(all);
+
+static void
+remove_listener(struct listener *l)
+{
+	TAILQ_REMOVE(&all, l, entry);
+	close(l->fd);
+	free(l->id);
+	free(l);
+}
+
+static int
+want(const struct service *s, const char *name, struct str address, struct err *e)
+{
+	char id[128];
+	struct listener *l;
+
+	snprintf(id, sizeof(id), "%s|%.*s", name, (int)num_min(address.n, 100u), address.p);
+	TAILQ_FOREACH (l, &all, entry)
+		if (strcmp(l->id, id) == 0) {
+			l->wanted = true;
+			return 0;
+		}
+	l = mem_alloc(sizeof(*l));
+	l->fd = sock_listen(address, e);
+	if (l->fd < 0) {
+		free(l);
+		return err_wrap(e, "%s", name);
+	}
+	l->service = s;
+	l->id = mem_dup(id, strlen(id));
+	l->wanted = l->fresh = true;
+	TAILQ_INSERT_TAIL(&all, l, entry);
+	return 0;
+}
+
+static int
+want_all_of(const struct conf *c, const struct service *s, struct err *e)
+{
+	for (size_t k = 0; k < ARRAY_LEN(s->listeners); k++) {
+		const struct str *v;
+		size_t n;
+
+		if (s->listeners[k].key < 0)
+			continue;
+		v = conf_list(c, (enum conf_key)s->listeners[k].key, &n);
+		for (size_t i = 0; i < n; i++)
+			if (want(s, s->listeners[k].name, v[i], e) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+int
+listeners_open(const struct conf *c, struct err *e)
+{
+	struct listener *l;
+
+	TAILQ_FOREACH (l, &all, entry)
+		l->wanted = l->fresh = false;
+	for (size_t i = 0; i < SERVICES; i++)
+		if (want_all_of(c, &services[i], e) < 0) {
+			listeners_rollback();
+			return -1;
+		}
+	return 0;
+}
+
+static void
+give(struct process *p, const struct listener *l)
+{
+	struct ipc_out m;
+	int fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	ipc_begin(&m, MSG_SETUP_LISTEN);
+	ipc_put_z(&m, l->id);
+	ipc_put_fd(&m, fd);
+	ipc_send(p->control, &m);
+}
+
+void
+listeners_give(struct process *p)
+{
+	struct listener *l;
+
+	TAILQ_FOREACH (l, &all, entry)
+		if (l->service == p->service)
+			give(p, l);
+}
+
+static void
+end(struct process *p, const struct listener *l)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_LISTEN_END);
+	ipc_put_z(&m, l->id);
+	ipc_send(p->control, &m);
+}
+
+void
+listeners_commit(void)
+{
+	struct listener *l, *next;
+
+	for (l = TAILQ_FIRST(&all); l != NULL; l = next) {
+		struct process *p = process_of_service(l->service);
+		bool running = p != NULL && p->greeted;
+
+		next = TAILQ_NEXT(l, entry);
+		if (l->wanted && l->fresh && running)
+			give(p, l);
+		if (!l->wanted && running)
+			end(p, l);
+		if (!l->wanted)
+			remove_listener(l);
+		else
+			l->fresh = false;
+	}
+}
+
+void
+listeners_rollback(void)
+{
+	struct listener *l, *next;
+
+	for (l = TAILQ_FIRST(&all); l != NULL; l = next) {
+		next = TAILQ_NEXT(l, entry);
+		if (l->fresh)
+			remove_listener(l);
+	}
+}
+
+size_t
+listeners_list(struct arena *a, struct str **out)
+{
+	struct listener *l;
+	size_t n = 0;
+
+	TAILQ_FOREACH (l, &all, entry)
+		n += 2;
+	*out = arena_array(a, n, sizeof(**out));
+	n = 0;
+	TAILQ_FOREACH (l, &all, entry) {
+		char text[SOCK_TEXT_SIZE];
+		struct str rest = str_z(l->id), name;
+
+		str_cut(&rest, '|', &name);
+		(*out)[n++] = name;
+		(*out)[n++] = arena_dup(a, str_z(sock_bound_text(l->fd, text)));
+	}
+	return n;
+}

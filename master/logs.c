@@ -1,0 +1,97 @@
+/* logs.c - where log lines go: one descriptor that master owns, copied to each daemon. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "master/master.h"
+
+static int target = 2;
+
+static int
+open_syslog(struct err *e)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+		return fd;
+	err_sys(e, "log.to = \"syslog\": %s", a.sun_path);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int
+open_target(const struct conf *c, struct err *e)
+{
+	const char *to = conf_z(c, CONF_LOG_TO);
+	int fd;
+
+	if (strcmp(to, "stdout") == 0)
+		fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
+	else if (strcmp(to, "syslog") == 0)
+		return open_syslog(e);
+	else
+		fd = open(to, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	if (fd < 0)
+		err_sys(e, "%s: log.to: open %s", conf_origin(c, CONF_LOG_TO), to);
+	return fd;
+}
+
+enum log_format
+logs_format(const struct conf *c)
+{
+	enum log_format f = LOG_TEXT;
+
+	if (strcmp(conf_z(c, CONF_LOG_TO), "syslog") == 0)
+		return LOG_TO_SYSLOG;
+	log_format_parse(conf_str(c, CONF_LOG_FORMAT), &f);
+	return f;
+}
+
+enum log_level
+logs_level(const struct conf *c, enum conf_key own)
+{
+	enum log_level level = LOG_LEVEL_INFO;
+
+	if (log_level_parse(conf_str(c, own), &level) < 0)
+		log_level_parse(conf_str(c, CONF_LOG_LEVEL), &level);
+	return level;
+}
+
+int
+logs_open(const struct conf *c, struct err *e)
+{
+	int fd = open_target(c, e);
+
+	if (fd < 0)
+		return -1;
+	log_set_format(logs_format(c));
+	log_set_level(logs_level(c, CONF_LOG_MASTER));
+	log_set_fd(fd);
+	target = fd;
+	return 0;
+}
+
+int
+logs_fd(void)
+{
+	return fcntl(target, F_DUPFD_CLOEXEC, 3);
+}
+
+/* SIGUSR1: a rotated file is let go everywhere. */
+void
+logs_reopen(void)
+{
+	struct err e;
+
+	if (logs_open(master.conf, &e) < 0) {
+		log_error("master.log_reopen", LE(&e));
+		return;
+	}
+	for (size_t i = 0; i < SERVICES; i++)
+		if (master.processes[i].greeted)
+			setup_log(&master.processes[i]);
+	log_info("master.log_reopened", LU("pid", getpid()));
+}

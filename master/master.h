@@ -1,0 +1,109 @@
+/*
+ * master.h - what the files of gk-master share. One process, one configuration, one table of
+ * running daemons.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "io/loop.h"
+#include "ipc/ipc.h"
+#include "master/service.h"
+#include "svc/conf.h"
+#include "svc/metrics.h"
+
+enum process_state {
+	PROCESS_DOWN,     /* waits to be started again */
+	PROCESS_STARTING, /* runs, not ready yet */
+	PROCESS_READY,
+	PROCESS_ENDED /* drained, or not to be started again */
+};
+
+struct process {
+	const struct service *service;
+	enum process_state state;
+	pid_t pid;
+	struct ipc_chan *control;
+	bool greeted; /* HELLO came: channels may be made */
+	char sections[256];
+	struct loop_timer *restart;
+	unsigned restarts;
+	uint64_t backoff_ms, started_ms;
+	int metrics_fd;
+	const struct metrics_page *metrics;
+};
+
+struct master {
+	const char *conf_path;
+	const char **overrides;
+	size_t noverrides;
+	unsigned uid_base; /* -U; 0: system users */
+	struct conf *conf;
+	struct process processes[SERVICES];
+	bool was_ready; /* all were ready once */
+	bool draining;
+};
+
+extern struct master master;
+
+/* config.c */
+int config_load(struct conf **out, struct err *e);
+
+/* dirs.c: data_dir and run_dir with their owners; the directory a daemon works in, made for its
+ * user. */
+int dirs_make(struct err *e);
+int dirs_for(const struct service *s, const char *root, char *path, size_t size, struct err *e);
+/* The uid and gid a daemon runs as; our own when we are not root. */
+int dirs_identity(const struct service *s, uid_t *uid, gid_t *gid, struct err *e);
+
+/* process.c */
+int process_start_all(struct err *e);
+struct process *process_of(enum ipc_peer peer);
+struct process *process_of_service(const struct service *s); /* NULL before the start */
+const char *process_state_name(enum process_state s);
+bool process_all_ready(void);
+
+/* setup.c: what a daemon is told when it starts, and at a reload. */
+void setup_begin(struct process *p, const char *root);
+void setup_config(struct process *p, const struct conf *c, ipc_reply_fn fn, void *arg);
+void setup_files(struct process *p);
+void setup_log(struct process *p);
+void setup_channels(struct process *p);
+
+/* listeners.c */
+/* Binds what conf names and is not bound yet. On failure all is as before. */
+int listeners_open(const struct conf *c, struct err *e);
+void listeners_give(struct process *p);
+/* Tells daemons of new sockets and ended ones after a reload, or forgets new ones when it failed.
+ */
+void listeners_commit(void);
+void listeners_rollback(void);
+/* name, address, name, address … */
+size_t listeners_list(struct arena *a, struct str **out);
+
+/* tls.c: the certificate and key, opened. */
+int tls_files_open(const struct conf *c, int *cert, int *key, struct err *e);
+void tls_files_take(int cert, int key);
+void tls_files_give(struct process *p);
+
+/* logs.c */
+int logs_open(const struct conf *c, struct err *e);
+void logs_reopen(void);
+/* A descriptor for one more process. */
+int logs_fd(void);
+enum log_format logs_format(const struct conf *c);
+enum log_level logs_level(const struct conf *c, enum conf_key own);
+
+/* control.c: gkmail's socket. */
+int control_open(struct err *e);
+void control_close(void);
+
+/* reload.c: fn is called once, with NULL when the new configuration is taken up. */
+void reload_begin(void (*fn)(void *arg, const struct err *e), void *arg);
+
+/* drain.c */
+void drain_begin(void);
+/* A process ended while draining. */
+void drain_step(void);

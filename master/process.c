@@ -1,0 +1,265 @@
+/* process.c - daemons started, watched, and started again with growing patience. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "io/loop.h"
+#include "master/master.h"
+#include "svc/build.h"
+
+#define BACKOFF_FIRST_MS 50u
+#define BACKOFF_MAX_MS   30000u
+#define STEADY_MS        60000u /* ran so long: the next crash is a new story */
+#define EXIT_CONFIG      78
+#define CONTROL_FD       3
+
+static void start(struct process *p);
+
+const char *
+process_state_name(enum process_state s)
+{
+	static const char *const names[] = {"down", "starting", "ready", "ended"};
+
+	return names[s];
+}
+
+struct process *
+process_of(enum ipc_peer peer)
+{
+	for (size_t i = 0; i < SERVICES; i++)
+		if (master.processes[i].service != NULL &&
+		    master.processes[i].service->peer == peer)
+			return &master.processes[i];
+	return NULL;
+}
+
+struct process *
+process_of_service(const struct service *s)
+{
+	return process_of(s->peer);
+}
+
+bool
+process_all_ready(void)
+{
+	for (size_t i = 0; i < SERVICES; i++)
+		if (master.processes[i].state != PROCESS_READY)
+			return false;
+	return true;
+}
+
+/* The suite never stood: there is no use in trying again what an operator must mend. */
+static void
+give_up(void)
+{
+	master.draining = true;
+	loop_stop();
+}
+
+static void
+configured(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct process *p = arg;
+
+	if (m == NULL) {
+		log_error("master.refused", LZ("process", p->service->name), LE(e));
+		if (!master.was_ready && e->code != E_CLOSED) {
+			fprintf(stderr, "gk-master: gk-%s cannot start: %s\n", p->service->name,
+			    e->text);
+			give_up();
+		}
+		return;
+	}
+	ipc_end(m);
+	p->state = PROCESS_READY;
+	log_info("master.ready", LZ("process", p->service->name), LI("pid", p->pid),
+	    LU("ms", clock_ms() - p->started_ms));
+	if (!master.was_ready && process_all_ready()) {
+		master.was_ready = true;
+		log_info("master.all_ready", LU("processes", SERVICES));
+	}
+}
+
+static void
+greet(struct process *p, struct ipc_in *m)
+{
+	struct str build = ipc_get_str(m), sections = ipc_get_str(m), root = ipc_get_str(m);
+	char name[64];
+
+	if (ipc_end(m) < 0 || str_cz(sections, p->sections, sizeof(p->sections)) < 0 ||
+	    str_cz(root, name, sizeof(name)) < 0) {
+		m->bad = true;
+		return;
+	}
+	if (!str_eq_z(build, build_id())) {
+		log_error("master.build_mismatch", LZ("process", p->service->name),
+		    LS("its_build", build), LZ("our_build", build_id()));
+		kill(p->pid, SIGKILL);
+		return;
+	}
+	p->greeted = true;
+	setup_begin(p, name);
+	setup_channels(p);
+	setup_config(p, master.conf, configured, p);
+}
+
+static void
+control_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	(void)c;
+	if (m->type == MSG_HELLO)
+		greet(arg, m);
+	else
+		ipc_refuse(m);
+}
+
+static _Noreturn void
+run(const struct process *p, int control)
+{
+	char path[PATH_MAX], name[32];
+	char *argv[] = {name, NULL};
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 40);
+	char *slash;
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	path[n > 0 ? n : 0] = '\0';
+	slash = strrchr(path, '/');
+	snprintf(name, sizeof(name), "gk-%s", p->service->name);
+	snprintf(slash ? slash + 1 : path, sizeof(name), "%s", name);
+	if (null < 0 || dup2(null, 0) < 0 || dup2(control, CONTROL_FD) < 0)
+		_exit(75);
+	close_range(CONTROL_FD + 1, ~0u, 0);
+	execv(path, argv);
+	fprintf(stderr, "gk-master: %s: %s\n", path, strerror(errno));
+	_exit(75);
+}
+
+static int
+spawn(struct process *p, struct err *e)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
+		return err_sys(e, "socketpair");
+	log_flush();
+	p->pid = fork();
+	if (p->pid == 0)
+		run(p, fds[1]);
+	close(fds[1]);
+	if (p->pid < 0) {
+		close(fds[0]);
+		return err_sys(e, "fork");
+	}
+	p->control = ipc_new(fds[0], PEER_MASTER, p->service->peer, control_message, NULL, p);
+	return 0;
+}
+
+static void
+again_later(struct process *p)
+{
+	p->state = PROCESS_DOWN;
+	if (clock_ms() - p->started_ms > STEADY_MS)
+		p->backoff_ms = 0;
+	loop_timer_set(p->restart, p->backoff_ms);
+	p->backoff_ms =
+	    p->backoff_ms == 0 ? BACKOFF_FIRST_MS : num_min(p->backoff_ms * 2, BACKOFF_MAX_MS);
+}
+
+static void
+on_restart(void *arg)
+{
+	struct process *p = arg;
+
+	p->restarts++;
+	start(p);
+}
+
+static void
+start(struct process *p)
+{
+	struct err e;
+
+	p->started_ms = clock_ms();
+	p->state = PROCESS_STARTING;
+	p->greeted = false;
+	if (spawn(p, &e) < 0) {
+		log_error("master.start_failed", LZ("process", p->service->name), LE(&e));
+		again_later(p);
+	}
+}
+
+static void
+log_exit(const struct process *p, int status)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		log_error(
+		    "master.sandbox_violation", LZ("process", p->service->name), LI("pid", p->pid));
+	else if (WIFSIGNALED(status))
+		log_error("master.crash", LZ("process", p->service->name), LI("pid", p->pid),
+		    LI("signal", WTERMSIG(status)));
+	else if (WEXITSTATUS(status) != 0 || !master.draining)
+		log_error("master.exit", LZ("process", p->service->name), LI("pid", p->pid),
+		    LI("code", WEXITSTATUS(status)));
+	else
+		log_info("master.drained", LZ("process", p->service->name), LI("pid", p->pid));
+}
+
+static void
+ended(struct process *p, int status)
+{
+	bool config = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG;
+
+	log_exit(p, status);
+	/* The answer that says why may still lie in the channel. */
+	p->pid = 0;
+	p->greeted = false;
+	ipc_drain(p->control);
+	ipc_free(&p->control);
+	if (master.draining) {
+		p->state = PROCESS_ENDED;
+		drain_step();
+	} else if (!master.was_ready && (config || p->restarts >= 3)) {
+		give_up();
+	} else if (config) {
+		p->state = PROCESS_ENDED;
+	} else {
+		again_later(p);
+	}
+}
+
+static void
+on_child(void *arg)
+{
+	int status;
+	pid_t pid;
+
+	(void)arg;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (size_t i = 0; i < SERVICES; i++)
+			if (master.processes[i].pid == pid)
+				ended(&master.processes[i], status);
+}
+
+int
+process_start_all(struct err *e)
+{
+	loop_signal_new(SIGCHLD, on_child, NULL);
+	for (size_t i = 0; i < SERVICES; i++) {
+		struct process *p = &master.processes[i];
+
+		p->service = &services[i];
+		p->restart = loop_timer_new(on_restart, p);
+		p->metrics_fd = metrics_create(e);
+		if (p->metrics_fd < 0 || (p->metrics = metrics_map(p->metrics_fd, e)) == NULL)
+			return -1;
+	}
+	for (size_t i = 0; i < SERVICES; i++)
+		start(&master.processes[i]);
+	return 0;
+}

@@ -1,0 +1,158 @@
+/*
+ * reload.c - a new configuration taken up while everything runs: checked whole, new ports bound,
+ * every daemon asked; only when all agree does anything end. One refusal, and all get the old one
+ * back.
+ */
+#include "base/mem.h"
+#include "master/master.h"
+
+static struct {
+	bool active, failed;
+	unsigned waiting;
+	struct conf *old;
+	struct err e;
+	void (*fn)(void *arg, const struct err *e);
+	void *arg;
+} now;
+
+/* What lies on disk under other names, or belongs to other users, cannot change under running
+ * daemons. */
+static int
+check_fixed(const struct conf *c, struct err *e)
+{
+	static const enum conf_key fixed[] = {CONF_SERVER_DATA_DIR, CONF_SERVER_RUN_DIR,
+	    CONF_SERVER_USER_PREFIX, CONF_SERVER_ADMIN_GROUP, CONF_SERVER_SANDBOX};
+
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+		if (!str_eq(conf_str(c, fixed[i]), conf_str(master.conf, fixed[i])))
+			return err_set(e, E_INVAL, "%s: server.%s takes a restart",
+			    conf_origin(c, fixed[i]), conf_rows[fixed[i]].key);
+	return 0;
+}
+
+static void
+finish(const struct err *e)
+{
+	now.active = false;
+	if (e == NULL)
+		log_info("master.reloaded", LU("pid", getpid()));
+	else
+		log_error("master.reload_refused", LE(e));
+	now.fn(now.arg, e);
+}
+
+static void
+restored(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct process *p = arg;
+
+	if (m != NULL)
+		ipc_end(m);
+	else
+		log_error("master.restore", LZ("process", p->service->name), LE(e));
+}
+
+static void
+back_to_old(void)
+{
+	struct conf *refused = master.conf;
+
+	master.conf = now.old;
+	conf_free(&refused);
+	listeners_rollback();
+	for (size_t i = 0; i < SERVICES; i++)
+		if (master.processes[i].state == PROCESS_READY)
+			setup_config(
+			    &master.processes[i], master.conf, restored, &master.processes[i]);
+	finish(&now.e);
+}
+
+static void
+take_up(void)
+{
+	struct err e;
+
+	conf_free(&now.old);
+	listeners_commit();
+	if (logs_open(master.conf, &e) < 0)
+		log_error("master.log_reopen", LE(&e));
+	for (size_t i = 0; i < SERVICES; i++)
+		if (master.processes[i].greeted)
+			setup_log(&master.processes[i]);
+	finish(NULL);
+}
+
+static void
+answered(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct process *p = arg;
+
+	/* One that died meanwhile starts again with the new configuration: not a refusal. */
+	if (m != NULL) {
+		ipc_end(m);
+	} else if (e->code != E_CLOSED) {
+		now.failed = true;
+		now.e = *e;
+		err_wrap(&now.e, "gk-%s", p->service->name);
+	}
+	if (--now.waiting > 0)
+		return;
+	if (now.failed)
+		back_to_old();
+	else
+		take_up();
+}
+
+static int
+prepare(struct conf **next, struct err *e)
+{
+	int cert, key;
+
+	if (config_load(next, e) < 0)
+		return -1;
+	if (check_fixed(*next, e) < 0 || tls_files_open(*next, &cert, &key, e) < 0)
+		return -1;
+	if (listeners_open(*next, e) < 0) {
+		close(cert);
+		close(key);
+		return -1;
+	}
+	tls_files_take(cert, key);
+	return 0;
+}
+
+void
+reload_begin(void (*fn)(void *arg, const struct err *e), void *arg)
+{
+	struct conf *next = NULL;
+	struct err e = {0};
+
+	if (now.active || master.draining || !master.was_ready) {
+		err_set(&e, E_TEMP, "busy starting, reloading or ending; try again");
+		fn(arg, &e);
+		return;
+	}
+	now.fn = fn;
+	now.arg = arg;
+	if (prepare(&next, &e) < 0) {
+		conf_free(&next);
+		finish(&e);
+		return;
+	}
+	now.active = true;
+	now.failed = false;
+	now.old = master.conf;
+	now.waiting = 1; /* ourselves, until all are asked */
+	master.conf = next;
+	for (size_t i = 0; i < SERVICES; i++) {
+		struct process *p = &master.processes[i];
+
+		if (p->state != PROCESS_READY)
+			continue;
+		now.waiting++;
+		setup_files(p);
+		setup_config(p, next, answered, p);
+	}
+	if (--now.waiting == 0)
+		take_up();
+}

@@ -1,0 +1,38 @@
+/* service.c - the daemons of the suite and who talks to whom. */
+#include "master/service.h"
+
+#include "base/mem.h"
+
+#define NO_LISTENERS                    \
+	{                               \
+		{NULL, -1}, {NULL, -1}, \
+		{                       \
+			NULL, -1        \
+		}                       \
+	}
+
+const struct service services[SERVICES] = {
+    {"authd", PEER_AUTHD, "auth", 1, 4, false, NO_LISTENERS, CONF_LOG_AUTHD},
+    {"queue", PEER_QUEUE, "queue", 2, 2, false, NO_LISTENERS, CONF_LOG_QUEUE},
+    {"local", PEER_LOCAL, "store", 3, 3, false, NO_LISTENERS, CONF_LOG_LOCAL},
+    {"mailboxd", PEER_MAILBOXD, "store", 3, 1, false, NO_LISTENERS, CONF_LOG_MAILBOXD},
+    {"smtpd", PEER_SMTPD, "smtp", 4, 0, true,
+	{{"smtp", CONF_SMTP_LISTEN}, {"submission", CONF_SUBMISSION_LISTEN},
+	    {"submissions", CONF_SUBMISSION_LISTEN_TLS}},
+	CONF_LOG_SMTPD},
+    {"imapd", PEER_IMAPD, "imap", 5, 0, true,
+	{{"imap", CONF_IMAP_LISTEN}, {"imaps", CONF_IMAP_LISTEN_TLS}, {NULL, -1}}, CONF_LOG_IMAPD},
+};
+
+const unsigned service_channels[] = {
+    PEER_SMTPD | PEER_AUTHD,
+    PEER_SMTPD | PEER_QUEUE,
+    PEER_IMAPD | PEER_AUTHD,
+    PEER_IMAPD | PEER_MAILBOXD,
+    PEER_MAILBOXD | PEER_AUTHD,
+    PEER_QUEUE | PEER_AUTHD,
+    PEER_QUEUE | PEER_LOCAL,
+    PEER_LOCAL | PEER_MAILBOXD,
+};
+
+const size_t service_nchannels = ARRAY_LEN(service_channels);
