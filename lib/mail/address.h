@@ -18,10 +18,11 @@
 #define ADDRESS_DOMAIN_MAX 255u /* RFC 5321 4.5.3.1.2 */
 #define ADDRESS_PATH_MAX   256u /* RFC 5321 4.5.3.1.3, with its brackets */
 
-#define ADDRESS_UTF8       0x01u /* non-ASCII is allowed: SMTPUTF8 was given */
-#define ADDRESS_NULL       0x02u /* "<>" is allowed: the reverse-path */
-#define ADDRESS_POSTMASTER 0x04u /* "<Postmaster>" without a domain is allowed: the forward-path \
-				  */
+#define ADDRESS_UTF8 0x01u /* non-ASCII is allowed: SMTPUTF8 was given */
+#define ADDRESS_NULL 0x02u /* "<>" is allowed: the reverse-path */
+#define ADDRESS_POSTMASTER                                                    \
+	0x04u /* "<Postmaster>" without a domain is allowed: the forward-path \
+	       */
 
 struct address {
 	struct str
