@@ -99,7 +99,8 @@ all: $(BINS) $(B)/compile_commands.json ## build every program into build/bin
 
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  CC    $<"
+	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Changes of the flags rebuild; the build id is compiled into one file only.
 $(B)/flags: FORCE
@@ -116,12 +117,13 @@ FORCE:
 
 $(LIB): $(call object,$(LIB_SRC))
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 define program_rule
 $(B)/bin/$(1): $(call object,$(call code,$($(1)_DIRS))) $(LIB)
 	@mkdir -p $$(@D)
-	$(CC) $(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
+	@echo "  LINK  $$@"
+	@$(CC) $(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
@@ -129,7 +131,8 @@ $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 .SECONDEXPANSION:
 $(B)/test/%: $(B)/obj/%.o $$(filter-out %/main.o,$$(call object,$$(if $$(filter-out lib/%,$$*),$$(call code,$$(patsubst %/,%,$$(dir $$*)))))) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
 # Small programs that tests drive.
 TOOL_SRC := $(wildcard tests/unit/*.c)
@@ -143,15 +146,16 @@ FUZZ_CFLAGS := $(filter-out -Werror -Wconversion,$(BASE_CFLAGS)) -Wno-everything
 	-fno-sanitize-recover=undefined -DGK_SANITIZED
 $(B)/fuzz/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -I$(B) -MMD -MP -c -o $@ $<
+	@$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -I$(B) -MMD -MP -c -o $@ $<
 $(B)/fuzz/obj/lib/svc/build.o: $(B)/build_id.h
 $(B)/fuzz/lib.a: $(patsubst %.c,$(B)/fuzz/obj/%.o,$(LIB_SRC))
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 fuzz_object = $(patsubst %.c,$(B)/fuzz/obj/%.o,$(1))
 $(FUZZERS): $(B)/fuzz/%: $(B)/fuzz/obj/%.o $$(filter-out %/main.o,$$(call fuzz_object,$$(if $$(filter-out lib/%,$$*),$$(call code,$$(patsubst %/,%,$$(dir $$*)))))) $(B)/fuzz/lib.a
 	@mkdir -p $(@D)
-	$(CLANG) -fsanitize=address,undefined,fuzzer -pthread -Wl,--allow-multiple-definition -o $@ $^ $(PKG_LIBS)
+	@echo "  FUZZ  $@"
+	@$(CLANG) -fsanitize=address,undefined,fuzzer -pthread -Wl,--allow-multiple-definition -o $@ $^ $(PKG_LIBS)
 
 $(B)/compile_commands.json: Makefile
 	@mkdir -p $(@D)

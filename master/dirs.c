@@ -74,6 +74,20 @@ make_owned(const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *e)
 	return 0;
 }
 
+/* Every daemon has a user to run as, before the first one starts. */
+static int
+check_identities(struct err *e)
+{
+	for (size_t i = 0; i < SERVICES; i++) {
+		uid_t uid;
+		gid_t gid;
+
+		if (dirs_identity(&services[i], &uid, &gid, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 dirs_make(struct err *e)
 {
@@ -83,6 +97,8 @@ dirs_make(struct err *e)
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 
+	if (check_identities(e) < 0)
+		return -1;
 	if (make_owned(data, 0755, uid, gid, e) < 0 || make_owned(run, 0755, uid, gid, e) < 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/empty", run);

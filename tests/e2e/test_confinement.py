@@ -1,0 +1,84 @@
+"""Every process is confined: read from /proc, as root with users of their own, else as one ordinary user."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+DAEMONS = {"authd", "smtpd", "queue", "local", "mailboxd", "imapd"}
+FRONTS = {"smtpd", "imapd"}
+
+
+def status_of(pid):
+    fields = {}
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        key, _, value = line.partition(":")
+        fields[key] = value.strip()
+    return fields
+
+
+def descriptors(pid):
+    return {os.readlink(p) for p in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def owner_of(suite, parent):
+    """The pid of a child of the mailboxd parent."""
+    for p in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"PPid:\t{parent}\n" in (p / "status").read_text():
+                return int(p.name)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return None
+
+
+def test_every_daemon_runs(suite):
+    assert DAEMONS <= set(suite.processes())
+
+
+@pytest.mark.parametrize("name", sorted(DAEMONS))
+def test_daemon_is_closed_in(suite, name):
+    s = status_of(suite.processes()[name])
+    assert s["Seccomp"] == "2"
+    assert s["NoNewPrivs"] == "1"
+    uids = set(s["Uid"].split())
+    assert len(uids) == 1 and "0" not in uids
+    if os.geteuid() == 0 and name == "mailboxd":
+        assert int(s["CapEff"], 16) & ~(1 << 18) == 0  # CAP_SYS_CHROOT alone
+    else:
+        assert int(s["CapEff"], 16) == 0
+
+
+def test_owner_is_closed_in(suite):
+    with suite.imap("alice") as c:
+        c.select("INBOX")
+        owner = owner_of(suite, suite.processes()["mailboxd"])
+        assert owner is not None
+        s = status_of(owner)
+        assert s["Seccomp"] == "2" and s["NoNewPrivs"] == "1"
+        assert "0" not in s["Uid"].split() and int(s["CapEff"], 16) == 0
+        assert int(s["Seccomp_filters"]) >= 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="users of their own need root")
+def test_users_are_apart(suite):
+    uids = {n: status_of(p)["Uid"].split()[0] for n, p in suite.processes().items() if n in DAEMONS}
+    assert uids["local"] == uids["mailboxd"]  # the store's
+    assert len(set(uids.values())) == 5
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a process is not dumpable: its descriptors are root's to see")
+@pytest.mark.parametrize("name", sorted(FRONTS))
+def test_front_has_no_descriptor_to_mail(suite, name):
+    suite.send()
+    with suite.imap("bob") as c:
+        c.select("INBOX")
+        for d in descriptors(suite.processes()[name]):
+            assert "/mail" not in d and "/spool" not in d and "accounts.db" not in d
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a process is not dumpable: its root is root's to see")
+@pytest.mark.parametrize("name", sorted(DAEMONS))
+def test_root_directory(suite, name):
+    root = os.readlink(f"/proc/{suite.processes()[name]}/root")
+    assert root.startswith(str(suite.dir)) and root != "/"
