@@ -4,6 +4,7 @@
 # .c files of its folders, x_test.c is a unit test and x_fuzz.c a fuzz target wherever it stands.
 
 .DELETE_ON_ERROR:
+.SECONDARY:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 ifeq ($(filter -j%,$(MAKEFLAGS)),)
