@@ -62,6 +62,7 @@ buf_room(struct buf *b, size_t n)
 		return NULL;
 	}
 	make_room(b, n);
+	b->p[b->n] = '\0';
 	return b->p + b->n;
 }
 
@@ -140,6 +141,8 @@ buf_consume(struct buf *b, size_t n)
 	assume(n <= b->n);
 	b->n -= n;
 	b->p = b->n == 0 ? b->base : b->p + n;
+	if (b->n == 0 && b->p != NULL)
+		b->p[0] = '\0';
 }
 
 void
