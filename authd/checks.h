@@ -1,0 +1,18 @@
+/*
+ * checks.h - questions of the other daemons: recipients, senders, tickets, users, usage.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "ipc/ipc.h"
+
+void checks_rcpt(struct ipc_chan *c, struct ipc_in *m);
+void checks_sender(struct ipc_chan *c, struct ipc_in *m);
+void checks_ticket(struct ipc_chan *c, struct ipc_in *m);
+void checks_user(struct ipc_chan *c, struct ipc_in *m);
+void checks_usage_set(struct ipc_in *m);
+void checks_usage_add(struct ipc_in *m);
+
+/* May user (canonical) send as address? INVARIANTS 18. 1, 0, -1. */
+int checks_owns(struct str user, struct str address, struct arena *a, struct err *e);

@@ -1,0 +1,218 @@
+/*
+ * main.c - gk-authd: accounts, credentials, tickets, quotas. The only reader of account secrets
+ * (INVARIANTS 15).
+ *
+ * Works in data_dir/auth on accounts.db. Reads no byte of a network peer but what a front hands on
+ * in typed messages.
+ */
+#include "authd/accounts.h"
+#include "authd/authd.h"
+#include "authd/cache.h"
+#include "authd/checks.h"
+#include "authd/operator.h"
+#include "authd/password.h"
+#include "authd/quota.h"
+#include "authd/sasl.h"
+#include "authd/session.h"
+#include "authd/ticket.h"
+#include "authd/usage.h"
+#include "authd/writer.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/loop.h"
+#include "svc/svc.h"
+
+#define DRAIN_TICK_MS 20u
+
+static struct loop_defer starting;
+static struct loop_timer *draining;
+
+/* ---- configuration ---- */
+
+static int
+take_mechanisms(const struct conf *conf, struct err *e)
+{
+	bool mechs[SASL_MECHS] = {false};
+	size_t n;
+	const struct str *names = conf_list(conf, CONF_AUTH_MECHANISMS, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		enum sasl_mech m = sasl_mech_parse(names[i]);
+
+		if (m == SASL_MECHS)
+			return err_set(e, E_INVAL,
+			    "auth.mechanisms: " STR_FMT " is none of PLAIN, LOGIN, SCRAM-SHA-256, "
+			    "SCRAM-SHA-256-PLUS",
+			    STR_ARG(names[i]));
+		mechs[m] = true;
+	}
+	memcpy(authd.mechs, mechs, sizeof(mechs));
+	return 0;
+}
+
+static int
+take_conf(const struct conf *conf, struct password_cost *cost, struct err *e)
+{
+	struct str separator = conf_str(conf, CONF_AUTH_TAG_SEPARATOR);
+
+	if (separator.n > 1 ||
+	    (separator.n == 1 && (is_alnum(separator.p[0]) || is_cntl(separator.p[0]) ||
+				     strchr("@./\" ", separator.p[0]) != NULL)))
+		return err_set(e, E_INVAL,
+		    "auth.tag_separator: one character that is no letter, "
+		    "digit, dot, slash or @, or empty");
+	if (take_mechanisms(conf, e) < 0)
+		return -1;
+	authd.rules = (struct resolve_rules){
+	    .separator = separator.n ? separator.p[0] : '\0',
+	    .host = conf_str(conf, CONF_SERVER_HOST_NAME),
+	    .postmaster = conf_str(conf, CONF_AUTH_POSTMASTER),
+	};
+	authd.iterations = (uint32_t)conf_num(conf, CONF_AUTH_SCRAM_ITERATIONS);
+	authd.default_quota = conf_num(conf, CONF_AUTH_DEFAULT_QUOTA);
+	authd.min_password = conf_num(conf, CONF_AUTH_MIN_PASSWORD);
+	*cost = (struct password_cost){
+	    .memory = conf_num(conf, CONF_AUTH_HASH_MEMORY),
+	    .passes = conf_num(conf, CONF_AUTH_HASH_PASSES),
+	    .iterations = authd.iterations,
+	};
+	return 0;
+}
+
+/* ---- life ---- */
+
+/* The first thing inside the sandbox. */
+static void
+start_threads(void *arg)
+{
+	struct err e;
+
+	(void)arg;
+	if (password_start((unsigned)conf_num(svc_conf(), CONF_AUTH_HASH_THREADS), &e) < 0 ||
+	    writer_start(&e) < 0) {
+		log_error("svc.start", LE(&e));
+		log_flush();
+		exit(75);
+	}
+}
+
+static int
+start(struct err *e)
+{
+	struct password_cost cost;
+
+	if (take_conf(svc_conf(), &cost, e) < 0 || password_init(&cost, e) < 0 ||
+	    writer_init(e) < 0 || (authd.db = accounts_open(e)) == NULL ||
+	    accounts_fake_key(authd.db, authd.fake_key, e) < 0 || quota_load(authd.db, e) < 0)
+		return -1;
+	cache_init();
+	session_init();
+	usage_init();
+	loop_defer_init(&starting, start_threads, NULL);
+	loop_defer(&starting);
+	return 0;
+}
+
+static int
+reload(struct err *e)
+{
+	struct password_cost cost;
+	struct authd old = authd;
+
+	if (take_conf(svc_conf(), &cost, e) < 0) {
+		authd = old;
+		return -1;
+	}
+	password_set_cost(&cost);
+	authd_changed();
+	return 0;
+}
+
+static void
+message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	(void)arg;
+	switch ((unsigned)m->type) {
+	case MSG_AUTH_START:
+		session_start(c, m);
+		return;
+	case MSG_AUTH_STEP:
+		session_step(c, m);
+		return;
+	case MSG_AUTH_ABORT:
+		session_abort(c, m);
+		return;
+	case MSG_RCPT_CHECK:
+		checks_rcpt(c, m);
+		return;
+	case MSG_SENDER_CHECK:
+		checks_sender(c, m);
+		return;
+	case MSG_TICKET_REDEEM:
+		checks_ticket(c, m);
+		return;
+	case MSG_USER_CHECK:
+		checks_user(c, m);
+		return;
+	case MSG_USAGE_SET:
+		checks_usage_set(m);
+		return;
+	case MSG_USAGE_ADD:
+		checks_usage_add(m);
+		return;
+	default:
+		assume(operator_message(c, m));
+	}
+}
+
+static void
+channel(struct ipc_chan *c, bool open)
+{
+	if (!open)
+		operator_gone(c);
+}
+
+/* Changes under way are finished, usage is written, then the process may end. */
+static void
+drain_tick(void *arg)
+{
+	(void)arg;
+	if (operator_pending() == 0 && usage_save() && writer_pending() == 0) {
+		svc_drained();
+		return;
+	}
+	loop_timer_set(draining, DRAIN_TICK_MS);
+}
+
+static void
+drain(void)
+{
+	if (draining == NULL)
+		draining = loop_timer_new(drain_tick, NULL);
+	loop_timer_set(draining, 0);
+}
+
+static const struct sandbox_path paths[] = {
+    {".", SBP_READ | SBP_LIST | SBP_WRITE | SBP_MAKE | SBP_REMOVE | SBP_TRUNCATE},
+};
+
+static const struct svc svc = {
+    .name = "authd",
+    .peer = PEER_AUTHD,
+    .sections = "server auth",
+    .root = "auth",
+    .sandbox = SB_IPC | SB_FILES | SB_WRITE | SB_SQLITE | SB_THREADS,
+    .paths = paths,
+    .npaths = ARRAY_LEN(paths),
+    .start = start,
+    .reload = reload,
+    .message = message,
+    .channel = channel,
+    .drain = drain,
+};
+
+int
+main(int argc, char **argv)
+{
+	return svc_main(&svc, argc, argv);
+}

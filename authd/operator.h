@@ -1,0 +1,16 @@
+/*
+ * operator.h - what the operator asks for with gkmail: users, app passwords, domains, aliases.
+ *
+ * A change is answered when it is durable; then caches forget, tickets of the user are void and
+ * sessions end.
+ */
+#pragma once
+
+#include "ipc/ipc.h"
+
+/* False when the message is none of these. */
+bool operator_message(struct ipc_chan *c, struct ipc_in *m);
+/* The channel goes away: its changes still happen, nobody is answered. */
+void operator_gone(struct ipc_chan *c);
+/* Requests not yet answered. */
+size_t operator_pending(void);

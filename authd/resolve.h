@@ -1,0 +1,41 @@
+/*
+ * resolve.h - from an address to the mailboxes it leads to.
+ *
+ * In this order: a user; an alias; the same without its tag; postmaster and abuse (RFC 5321 4.5.1,
+ * RFC 2142); the catch-all of the domain. Aliases lead on to aliases, within bounds.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "db/db.h"
+#include "ipc/msg.h"
+
+#define RESOLVE_DEPTH   16u  /* aliases in a row */
+#define RESOLVE_ALIASES 256u /* aliases looked into for one address */
+#define RESOLVE_TARGETS 100u /* mailboxes */
+
+struct resolve_rules {
+	char separator;        /* of tags; NUL: none */
+	struct str host;       /* server.host_name: its postmaster is ours too */
+	struct str postmaster; /* auth.postmaster; empty: the first user */
+};
+
+struct resolved {
+	enum rcpt_verdict
+	    verdict;         /* RCPT_OK, RCPT_NO_USER, RCPT_RELAY (not our domain), RCPT_LOOP */
+	struct str *targets; /* user addresses, each once */
+	size_t n;
+	bool loop; /* a circle was met, whether or not something else was found */
+	bool over; /* a bound was met */
+};
+
+/* address is canonical. */
+int resolve(struct db *db, struct str address, const struct resolve_rules *rules, struct arena *a,
+    struct resolved *out, struct err *e);
+/* The same for an alias by its name, which may be a catch-all. */
+int resolve_alias(struct db *db, struct str alias, const struct resolve_rules *rules,
+    struct arena *a, struct resolved *out, struct err *e);

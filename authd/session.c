@@ -1,0 +1,491 @@
+/*
+ * session.c - see session.h.
+ *
+ * A session waits either for the client (front has our challenge) or for a password to be checked
+ * in a thread. Its answer goes out on the channel the question came from; one that was replaced
+ * meanwhile drops it.
+ */
+#include "authd/session.h"
+
+#include <sodium.h>
+#include <sys/queue.h>
+
+#include "authd/accounts.h"
+#include "authd/apppass.h"
+#include "authd/authd.h"
+#include "authd/cache.h"
+#include "authd/password.h"
+#include "authd/sasl.h"
+#include "authd/ticket.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/loop.h"
+#include "svc/metrics.h"
+
+#define SESSION_MAGIC 0x53455353u
+#define SWEEP_MS      5000u
+
+struct session {
+	unsigned magic;
+	uint64_t id;
+	struct ipc_chan *chan; /* of the call to be answered */
+	enum ipc_peer front;
+	uint64_t call;
+	enum ipc_type reply;
+	uint64_t conn, until, started;
+	bool checking; /* a thread has the password */
+	bool gone;     /* given up while checking */
+	struct str service, peer, hash, app;
+	struct arena a;
+	struct sasl sasl;
+	TAILQ_ENTRY(session) link;
+	UT_hash_handle hh;
+};
+
+static TAILQ_HEAD(, session) sessions = TAILQ_HEAD_INITIALIZER(sessions);
+static struct session *by_id;
+static struct loop_timer *sweeper;
+
+static void
+session_free(struct session *s)
+{
+	TAILQ_REMOVE(&sessions, s, link);
+	HASH_DEL(by_id, s);
+	sasl_done(&s->sasl);
+	arena_free(&s->a);
+	s->magic = 0;
+	free(s);
+}
+
+/* ---- looking users up ---- */
+
+static int
+lookup_name(void *arg, struct str given, struct arena *a, struct str *out)
+{
+	(void)arg;
+	return authd_name(given, a, out, NULL);
+}
+
+/* RFC 5802 9: a name that is nobody's must look like one that is somebody's, each time the same. */
+static void
+fake_secrets(struct str user, struct arena *a, struct sasl_secrets *out)
+{
+	unsigned char *salt = arena_alloc(a, SCRAM_SALT);
+
+	crypto_generichash(salt, SCRAM_SALT, (const unsigned char *)user.p, user.n, authd.fake_key,
+	    sizeof(authd.fake_key));
+	*out =
+	    (struct sasl_secrets){.salt = str_of(salt, SCRAM_SALT), .iterations = authd.iterations};
+}
+
+static int
+lookup_secrets(void *arg, struct str user, struct arena *a, struct sasl_secrets *out, struct err *e)
+{
+	struct account account;
+	struct apppass *apps = NULL;
+	int rc = accounts_user(authd.db, user, a, &account, e), n;
+
+	(void)arg;
+	if (rc < 0)
+		return -1;
+	if (rc == 0) {
+		fake_secrets(user, a, out);
+		return 0;
+	}
+	if ((n = accounts_apppasses(authd.db, account.id, a, &apps, e)) < 0)
+		return -1;
+	out->salt = account.salt;
+	out->iterations = account.iterations;
+	out->n = (size_t)n + 1;
+	out->keys = arena_array(a, out->n, sizeof(*out->keys));
+	out->keys[0] = account.keys;
+	for (int i = 0; i < n; i++)
+		out->keys[i + 1] = apps[i].keys;
+	return 0;
+}
+
+const struct sasl_lookup session_lookup = {.name = lookup_name, .secrets = lookup_secrets};
+
+/* ---- answers ---- */
+
+static void
+answer(struct session *s, enum auth_state state, struct str data, struct str user,
+    struct str ticket, const char *text)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, s->reply);
+	ipc_put_u32(&m, state);
+	ipc_put_u64(&m, state == AUTH_CONTINUE ? s->id : 0);
+	ipc_put_str(&m, data);
+	ipc_put_str(&m, user);
+	ipc_put_str(&m, ticket);
+	ipc_put_z(&m, text);
+	ipc_reply(s->chan, s->call, &m);
+}
+
+static void
+count(enum sasl_mech mech, bool ok)
+{
+	static const enum metric counters[SASL_MECHS][2] = {
+	    [SASL_PLAIN] = {METRIC_AUTH_PLAIN_FAIL, METRIC_AUTH_PLAIN_OK},
+	    [SASL_LOGIN] = {METRIC_AUTH_LOGIN_FAIL, METRIC_AUTH_LOGIN_OK},
+	    [SASL_SCRAM_SHA_256] = {METRIC_AUTH_SCRAM_FAIL, METRIC_AUTH_SCRAM_OK},
+	    [SASL_SCRAM_SHA_256_PLUS] = {METRIC_AUTH_SCRAM_FAIL, METRIC_AUTH_SCRAM_OK},
+	};
+
+	metric_add(counters[mech][ok], 1);
+}
+
+/* A login that came to nothing. The client hears which kind, the log why. */
+static void
+refuse(struct session *s, enum auth_state state, const char *why)
+{
+	if (state != AUTH_TEMP)
+		count(s->sasl.mech, false);
+	log_warn("auth.fail", LS("user", s->sasl.given), LS("peer", s->peer),
+	    LZ("mech", sasl_mech_name(s->sasl.mech)), LS("service", s->service), LZ("reason", why),
+	    LU("ms", clock_ms() - s->started));
+	if (!s->gone)
+		answer(s, state, STR(""), STR(""), STR(""), why);
+	session_free(s);
+}
+
+static void
+admit(struct session *s)
+{
+	unsigned char ticket[TICKET_SIZE];
+
+	if (s->gone) {
+		session_free(s);
+		return;
+	}
+	count(s->sasl.mech, true);
+	log_info("auth.ok", LS("user", s->sasl.user), LS("peer", s->peer),
+	    LZ("mech", sasl_mech_name(s->sasl.mech)), LS("service", s->service), LS("app", s->app),
+	    LU("ms", clock_ms() - s->started));
+	ticket_issue(s->sasl.user, s->service, s->front, s->conn, ticket);
+	answer(s, AUTH_OK, STR(""), s->sasl.user, str_of(ticket, sizeof(ticket)), "");
+	sodium_memzero(ticket, sizeof(ticket));
+	session_free(s);
+}
+
+static void
+unable(struct session *s, const struct err *e)
+{
+	log_error("auth.lookup", LE(e));
+	refuse(s, AUTH_TEMP, "cannot be checked now");
+}
+
+/* ---- passwords ---- */
+
+static struct str
+password_of(const struct session *s)
+{
+	return buf_view(&s->sasl.password);
+}
+
+static void
+checked(void *arg, bool fits)
+{
+	struct session *s = arg;
+	struct account account;
+	struct err e;
+	int rc;
+
+	OBJ(s, SESSION_MAGIC);
+	s->checking = false;
+	if (!fits) {
+		refuse(s, AUTH_FAIL, s->hash.n ? "wrong password" : "no such user");
+		return;
+	}
+	/* The password may have been changed while the old one was being checked. */
+	if ((rc = accounts_user(authd.db, s->sasl.user, &s->a, &account, &e)) < 0) {
+		unable(s, &e);
+		return;
+	}
+	if (rc == 0 || !str_eq(account.hash, s->hash)) {
+		refuse(s, AUTH_FAIL, "changed meanwhile");
+		return;
+	}
+	cache_add(s->sasl.user, password_of(s));
+	admit(s);
+}
+
+/* An app password of the user? Then its name is in s->app. 1, 0, -1. */
+static int
+fits_app(struct session *s, const struct account *account, struct err *e)
+{
+	char written[APPPASS_SIZE];
+	unsigned char hash[APPPASS_HASH];
+	struct apppass *apps = NULL;
+	int n, found = 0;
+
+	if (!apppass_normal(password_of(s), written))
+		return 0;
+	if ((n = accounts_apppasses(authd.db, account->id, &s->a, &apps, e)) < 0)
+		return -1;
+	for (int i = 0; i < n; i++) {
+		if (apps[i].salt.n != APPPASS_SALT || apps[i].hash.n != APPPASS_HASH)
+			continue;
+		apppass_hash(written, apps[i].salt, hash);
+		if (sodium_memcmp(hash, apps[i].hash.p, APPPASS_HASH) == 0) {
+			s->app = apps[i].name;
+			found = 1;
+		}
+	}
+	sodium_memzero(written, sizeof(written));
+	return found;
+}
+
+static bool
+too_many_checks(const struct session *s)
+{
+	const struct session *other;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (other, &sessions, link)
+		n += other->checking && str_eq(other->peer, s->peer);
+	return n >= SESSION_PEER_CHECKS;
+}
+
+static void
+check(struct session *s)
+{
+	struct account account = {.id = 0};
+	struct err e;
+	int rc = 0;
+
+	if (s->sasl.user.n > 0) {
+		if (cache_knows(s->sasl.user, password_of(s))) {
+			admit(s);
+			return;
+		}
+		rc = accounts_user(authd.db, s->sasl.user, &s->a, &account, &e);
+	}
+	s->hash = rc == 1 ? account.hash : STR("");
+	if (rc == 1 && (rc = fits_app(s, &account, &e)) == 1) {
+		admit(s);
+		return;
+	}
+	if (rc < 0) {
+		unable(s, &e);
+		return;
+	}
+	if (too_many_checks(s)) {
+		refuse(s, AUTH_TEMP, "too many logins from one address");
+		return;
+	}
+	if (password_check(s->hash, password_of(s), checked, s, &e) < 0) {
+		refuse(s, AUTH_TEMP, e.text);
+		return;
+	}
+	s->checking = true;
+}
+
+/* ---- steps ---- */
+
+/* SCRAM is over; the secret must still be the user's. */
+static void
+finish_scram(struct session *s)
+{
+	struct sasl_secrets secrets;
+	struct err e;
+
+	if (lookup_secrets(NULL, s->sasl.user, &s->a, &secrets, &e) < 0) {
+		unable(s, &e);
+		return;
+	}
+	for (size_t i = 0; i < secrets.n; i++)
+		if (sodium_memcmp(&secrets.keys[i], &s->sasl.key, sizeof(s->sasl.key)) == 0) {
+			if (i > 0)
+				s->app = STR("scram");
+			admit(s);
+			return;
+		}
+	refuse(s, AUTH_FAIL, "changed meanwhile");
+}
+
+static void
+go_on(struct session *s, enum sasl_result result)
+{
+	switch (result) {
+	case SASL_CHALLENGE:
+		answer(s, AUTH_CONTINUE, s->sasl.out, STR(""), STR(""), "");
+		return;
+	case SASL_CHECK:
+		check(s);
+		return;
+	case SASL_DONE:
+		finish_scram(s);
+		return;
+	case SASL_DENIED:
+		refuse(s, AUTH_FAIL, s->sasl.why.text);
+		return;
+	case SASL_MALFORMED:
+		refuse(s, AUTH_BAD, s->sasl.why.text);
+		return;
+	case SASL_UNABLE:
+		unable(s, &s->sasl.why);
+		return;
+	}
+}
+
+struct start {
+	struct str service, mech, initial, peer;
+	bool has_initial, tls;
+	struct scram_binding binding;
+	uint64_t conn;
+};
+
+static int
+read_start(struct ipc_in *m, struct start *in)
+{
+	in->service = ipc_get_str(m);
+	in->mech = ipc_get_str(m);
+	in->has_initial = ipc_get_u32(m) != 0;
+	in->initial = ipc_get_str(m);
+	in->peer = ipc_get_str(m);
+	in->tls = ipc_get_u32(m) != 0;
+	in->binding.exporter = ipc_get_str(m);
+	in->binding.end_point = ipc_get_str(m);
+	in->conn = ipc_get_u64(m);
+	return ipc_end(m);
+}
+
+static struct session *
+session_new(struct ipc_chan *c, const struct start *in, enum sasl_mech mech)
+{
+	struct session *s = mem_alloc(sizeof(*s));
+
+	s->magic = SESSION_MAGIC;
+	randombytes_buf(&s->id, sizeof(s->id));
+	s->front = ipc_peer_of(c);
+	s->conn = in->conn;
+	s->started = clock_ms();
+	s->until = s->started + SESSION_MS;
+	s->app = STR("");
+	s->hash = STR("");
+	arena_init(&s->a);
+	s->service = arena_dup(&s->a, str_sub(in->service, 0, 16));
+	s->peer = arena_dup(&s->a, str_sub(in->peer, 0, 64));
+	sasl_init(&s->sasl, mech, &in->binding, &session_lookup);
+	TAILQ_INSERT_TAIL(&sessions, s, link);
+	HASH_ADD(hh, by_id, id, sizeof(s->id), s);
+	return s;
+}
+
+static void
+refuse_start(struct ipc_chan *c, uint64_t call, enum auth_state state, const char *why)
+{
+	struct session none = {.chan = c, .call = call, .reply = MSG_AUTH_START_R};
+
+	answer(&none, state, STR(""), STR(""), STR(""), why);
+}
+
+void
+session_start(struct ipc_chan *c, struct ipc_in *m)
+{
+	struct start in;
+	enum sasl_mech mech;
+	struct session *s;
+
+	if (read_start(m, &in) < 0)
+		return;
+	mech = sasl_mech_parse(in.mech);
+	if (mech == SASL_MECHS || !authd.mechs[mech]) {
+		refuse_start(c, m->id, AUTH_BAD, "no such mechanism");
+		return;
+	}
+	if (HASH_COUNT(by_id) >= SESSION_MAX) {
+		refuse_start(c, m->id, AUTH_TEMP, "too many logins");
+		return;
+	}
+	in.binding.plus_offered = authd.mechs[SASL_SCRAM_SHA_256_PLUS] &&
+				  (in.binding.exporter.n > 0 || in.binding.end_point.n > 0);
+	s = session_new(c, &in, mech);
+	s->chan = c;
+	s->call = m->id;
+	s->reply = MSG_AUTH_START_R;
+	go_on(s, in.has_initial ? sasl_feed(&s->sasl, in.initial) : sasl_begin(&s->sasl));
+}
+
+static struct session *
+find(struct ipc_chan *c, uint64_t id)
+{
+	struct session *s;
+
+	HASH_FIND(hh, by_id, &id, sizeof(id), s);
+	/* Another front's session is none of its business. */
+	return s != NULL && s->front == ipc_peer_of(c) && !s->gone ? s : NULL;
+}
+
+void
+session_step(struct ipc_chan *c, struct ipc_in *m)
+{
+	uint64_t id = ipc_get_u64(m);
+	struct str data = ipc_get_str(m);
+	struct session *s;
+
+	if (ipc_end(m) < 0)
+		return;
+	s = find(c, id);
+	if (s == NULL || s->checking) {
+		struct session none = {.chan = c, .call = m->id, .reply = MSG_AUTH_STEP_R};
+
+		answer(&none, AUTH_BAD, STR(""), STR(""), STR(""), "no such exchange");
+		return;
+	}
+	s->chan = c;
+	s->call = m->id;
+	s->reply = MSG_AUTH_STEP_R;
+	go_on(s, sasl_feed(&s->sasl, data));
+}
+
+void
+session_abort(struct ipc_chan *c, struct ipc_in *m)
+{
+	uint64_t id = ipc_get_u64(m);
+	struct session *s;
+
+	if (ipc_end(m) < 0 || (s = find(c, id)) == NULL)
+		return;
+	if (s->checking)
+		s->gone = true;
+	else
+		session_free(s);
+}
+
+/* ---- time ---- */
+
+static void
+sweep(void *arg)
+{
+	struct session *s, *next;
+
+	(void)arg;
+	/* In the order of their start, which is the order of their end. */
+	for (s = TAILQ_FIRST(&sessions); s != NULL && s->until <= clock_ms(); s = next) {
+		next = TAILQ_NEXT(s, link);
+		if (!s->checking)
+			session_free(s);
+	}
+	loop_timer_set(sweeper, SWEEP_MS);
+}
+
+void
+session_init(void)
+{
+	sweeper = loop_timer_new(sweep, NULL);
+	loop_timer_set(sweeper, SWEEP_MS);
+}
+
+void
+session_done(void)
+{
+	while (!TAILQ_EMPTY(&sessions))
+		session_free(TAILQ_FIRST(&sessions));
+	loop_timer_free(&sweeper);
+}
