@@ -4,7 +4,7 @@
  * Input gathers in a buffer of at most in_max octets: when it is full, reading stops until the
  * owner consumes (back-pressure; the peer waits). Output gathers too and is written at the end of
  * the loop turn, in one write where the socket takes it. The owner of a stream frees it; callbacks
- * may free it at any time.
+ * may free it at any time. No callback is ever called from inside a function of this page.
  */
 #pragma once
 
@@ -22,19 +22,25 @@ struct stream_events {
 	/* New octets stand in stream_input(), or the end was reached (stream_at_end). Also called
 	 * after stream_resume() when input is waiting. */
 	void (*input)(void *arg);
-	/* Output that was waiting is written. Optional. */
+	/* All output is written: the owner may produce more (it does so from here, not in a loop of
+	 * its own, and a fast peer starves nobody). Optional. */
 	void (*drained)(void *arg);
 	/* The TLS handshake is done. Optional. */
 	void (*secured)(void *arg);
 	/* Broken, timed out (E_TIMEOUT), or finished after stream_finish() (E_CLOSED). Nothing
 	 * follows but stream_free(). */
 	void (*closed)(void *arg, const struct err *e);
+	/* The idle limit passed on an open stream that owes no output: the owner says so in its
+	 * protocol and calls stream_finish(), or does nothing and the time begins anew. Optional:
+	 * without it, closed(E_TIMEOUT). */
+	void (*idle)(void *arg);
 };
 
 struct stream_limits {
 	size_t in_max;    /* largest input held */
 	size_t out_max;   /* largest output held; passing it closes the stream with E_LIMIT */
-	uint64_t idle_ms; /* no octet in either direction for so long: E_TIMEOUT. 0 = never */
+	uint64_t idle_ms; /* no octet in either direction for so long: E_TIMEOUT. 0 = never. Also
+			   * the longest that a TLS handshake may take as a whole */
 };
 
 /* Takes over fd (made non-blocking, TCP_NODELAY where it is TCP). Nothing is read before
@@ -45,6 +51,8 @@ void stream_start(struct stream *s);
 /* Closes the socket at once; output not yet written is lost. */
 void stream_free(struct stream **s);
 
+/* The octets stay where they are, consumed or not, until the callback returns (or, outside of one,
+ * the turn ends), the stream is freed, or stream_tls_accept() empties the input. */
 struct str stream_input(const struct stream *s);
 void stream_consume(struct stream *s, size_t n);
 bool stream_at_end(const struct stream *s); /* the peer will send no more */
@@ -60,11 +68,14 @@ void stream_printf(struct stream *s, const char *fmt, ...) __attribute__((format
 size_t stream_pending(const struct stream *s); /* output not yet written */
 /* Writes what is pending now instead of at the end of the turn. */
 void stream_flush(struct stream *s);
-/* Reads no more, writes what is pending, sends the closing alert, then closed(E_CLOSED). */
+/* Reads no more, writes what is pending, sends the closing alert, waits at most 2 s for the peer's
+ * end (a socket closed with unread input would take our last words with it), then closed(E_CLOSED).
+ */
 void stream_finish(struct stream *s);
 
 /* Begins the server's handshake. Input that arrived before it is dropped: a STARTTLS command must
- * not be followed by plaintext (RFC 3207 4.2; CVE-2011-0411). Pending output is written first. */
+ * not be followed by plaintext (RFC 3207 4.2; CVE-2011-0411). Pending output is written first;
+ * output put meanwhile waits for the end of the handshake. */
 void stream_tls_accept(struct stream *s, struct tls_context *c);
 bool stream_is_tls(const struct stream *s);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" on a plain stream. */
@@ -73,7 +84,8 @@ const char *stream_tls_cipher(const struct stream *s);
  * is none. */
 size_t stream_tls_binding(const struct stream *s, enum tls_binding kind, unsigned char out[64]);
 
-/* The peer's address as text without port ("192.0.2.1", "2001:db8::1", "local"). */
+/* The peer's address as text without port ("192.0.2.1", "2001:db8::1", "local"; "gone" when it
+ * had left before we looked). */
 const char *stream_peer(const struct stream *s);
 /* The socket beneath, borrowed. */
 int stream_fd(const struct stream *s);

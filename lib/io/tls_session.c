@@ -1,0 +1,180 @@
+/*
+ * tls_session.c - one server's TLS session on a non-blocking socket, OpenSSL's answers put into
+ * five.
+ *
+ * Owner: the stream. Errors: told as TLS_BROKEN with the reason; a session that broke is only
+ * freed.
+ */
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "io/tls_private.h"
+
+#define SESSION_MAGIC 0x544c5353u
+#define EXPORTER_SIZE 32
+
+struct tls_session {
+	unsigned magic;
+	bool broken;
+	SSL *ssl;
+	struct tls_context *context;
+	char cipher[64];
+};
+
+struct tls_session *
+tls_session_new(struct tls_context *c, int fd)
+{
+	struct tls_session *t = mem_alloc(sizeof(*t));
+
+	t->magic = SESSION_MAGIC;
+	t->context = tls_context_ref(c);
+	t->ssl = SSL_new(tls_context_ssl(c));
+	assume(t->ssl && SSL_set_fd(t->ssl, fd) == 1);
+	SSL_set_accept_state(t->ssl);
+	return t;
+}
+
+void
+tls_session_free(struct tls_session **t)
+{
+	if (!*t)
+		return;
+	OBJ(*t, SESSION_MAGIC);
+	SSL_free((*t)->ssl);
+	tls_context_free(&(*t)->context);
+	(*t)->magic = 0;
+	free(*t);
+	*t = NULL;
+}
+
+/* Before each operation: SSL_get_error() looks at the error queue and at errno, which others leave
+ * behind. */
+static void
+prepare(struct tls_session *t)
+{
+	OBJ(t, SESSION_MAGIC);
+	ERR_clear_error();
+	errno = 0;
+}
+
+static enum tls_result
+result(struct tls_session *t, int rc, struct tls_why *why)
+{
+	int no = errno;
+	const char *reason;
+
+	switch (SSL_get_error(t->ssl, rc)) {
+	case SSL_ERROR_NONE:
+		return TLS_OK;
+	case SSL_ERROR_WANT_READ:
+		return TLS_WANT_READ;
+	case SSL_ERROR_WANT_WRITE:
+		return TLS_WANT_WRITE;
+	case SSL_ERROR_ZERO_RETURN:
+		return TLS_END;
+	case SSL_ERROR_SYSCALL:
+		t->broken = true;
+		*why = (struct tls_why){.no = no ? no : ECONNRESET};
+		return TLS_BROKEN;
+	default:
+		t->broken = true;
+		reason = ERR_reason_error_string(ERR_peek_error());
+		*why = (struct tls_why){.text = reason ? reason : "protocol error"};
+		ERR_clear_error();
+		return TLS_BROKEN;
+	}
+}
+
+enum tls_result
+tls_session_accept(struct tls_session *t, struct tls_why *why)
+{
+	enum tls_result r;
+
+	prepare(t);
+	r = result(t, SSL_do_handshake(t->ssl), why);
+	if (r != TLS_END)
+		return r;
+	*why = (struct tls_why){.no = ECONNRESET};
+	return TLS_BROKEN;
+}
+
+enum tls_result
+tls_session_read(struct tls_session *t, void *p, size_t n, size_t *got, struct tls_why *why)
+{
+	prepare(t);
+	*got = 0;
+	return result(t, SSL_read_ex(t->ssl, p, n, got), why);
+}
+
+enum tls_result
+tls_session_write(
+    struct tls_session *t, const void *p, size_t n, size_t *taken, struct tls_why *why)
+{
+	prepare(t);
+	*taken = 0;
+	return result(t, SSL_write_ex(t->ssl, p, n, taken), why);
+}
+
+enum tls_result
+tls_session_close(struct tls_session *t, struct tls_why *why)
+{
+	int rc;
+
+	if (t->broken || !SSL_is_init_finished(t->ssl))
+		return TLS_OK;
+	prepare(t);
+	rc = SSL_shutdown(t->ssl);
+	return rc >= 0 ? TLS_OK : result(t, rc, why);
+}
+
+bool
+tls_session_holds(const struct tls_session *t)
+{
+	OBJ(t, SESSION_MAGIC);
+	return SSL_has_pending(t->ssl) == 1;
+}
+
+const char *
+tls_session_cipher(struct tls_session *t)
+{
+	OBJ(t, SESSION_MAGIC);
+	if (!SSL_is_init_finished(t->ssl))
+		return "";
+	snprintf(t->cipher, sizeof(t->cipher), "%s %s", SSL_get_version(t->ssl),
+	    SSL_get_cipher_name(t->ssl));
+	return t->cipher;
+}
+
+/* RFC 9266 2: 32 octets under this label and no context. 4.2: before TLS 1.3 only where the
+ * extended master secret (RFC 7627) ties the exporter to the whole handshake. */
+static size_t
+export_binding(SSL *ssl, unsigned char out[64])
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+
+	if (SSL_version(ssl) < TLS1_3_VERSION && SSL_get_extms_support(ssl) != 1)
+		return 0;
+	if (SSL_export_keying_material(
+		ssl, out, EXPORTER_SIZE, label, sizeof(label) - 1, NULL, 0, 0) != 1)
+		return 0;
+	return EXPORTER_SIZE;
+}
+
+size_t
+tls_session_binding(const struct tls_session *t, enum tls_binding kind, unsigned char out[64])
+{
+	OBJ(t, SESSION_MAGIC);
+	if (t->broken || !SSL_is_init_finished(t->ssl))
+		return 0;
+	switch (kind) {
+	case TLS_BINDING_EXPORTER:
+		return export_binding(t->ssl, out);
+	case TLS_BINDING_END_POINT:
+		return tls_context_end_point(t->context, out);
+	}
+	return 0;
+}
