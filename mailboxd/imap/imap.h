@@ -18,8 +18,8 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "store/home.h"
 
-struct home;
 struct imap_conn;
 
 #define IMAP_RECORD_MAX 512u /* a park record, encoded */
@@ -33,6 +33,9 @@ struct imap_host {
 	/* Asks to be parked. Answered later by imap_conn_parked(); the connection reports nothing
 	 * meanwhile. */
 	void (*park)(void *arg, uint64_t conn, uint64_t consumed, struct str record);
+	/* A command has changed mail: connections of the user that are parked have something to
+	 * hear. */
+	void (*changed)(void *arg);
 	/* The connection has ended (client, error or parked) and is freed when this returns. Not
 	 * called for imap_conn_free(). */
 	void (*closed)(void *arg, uint64_t conn);
@@ -69,3 +72,7 @@ bool imap_conn_is_idle(const struct imap_conn *c);
 
 /* At once, without a word. */
 void imap_conn_free(struct imap_conn **c);
+
+/* For home_options.render: the texts that FETCH gives, made from a message's octets. */
+#define IMAP_RENDER_VERSION 1
+void imap_render(void *arg, enum cache_kind kind, struct str octets, struct buf *out);

@@ -15,14 +15,16 @@
 #include "base/str.h"
 #include "store/mailbox.h"
 
-#define IMAP_VERBS(X)                                                                              \
-	X(CAPABILITY)                                                                              \
-	X(NOOP)                                                                                    \
-	X(LOGOUT)                                                                                  \
-	X(ID) X(ENABLE) X(LOGIN) X(AUTHENTICATE) X(STARTTLS) X(SELECT) X(EXAMINE) X(CREATE)        \
-	    X(DELETE) X(RENAME) X(SUBSCRIBE) X(UNSUBSCRIBE) X(LIST) X(LSUB) X(NAMESPACE) X(STATUS) \
-		X(APPEND) X(CHECK) X(CLOSE) X(UNSELECT) X(EXPUNGE) X(SEARCH) X(FETCH) X(STORE)     \
-		    X(COPY) X(MOVE) X(IDLE) X(GETQUOTA) X(GETQUOTAROOT) X(SETQUOTA)
+#define IMAP_VERBS(X)                                                                             \
+	X(CAPABILITY)                                                                             \
+	X(NOOP)                                                                                   \
+	X(LOGOUT)                                                                                 \
+	X(ID)                                                                                     \
+	X(ENABLE)                                                                                 \
+	X(LOGIN) X(AUTHENTICATE) X(STARTTLS) X(SELECT) X(EXAMINE) X(CREATE) X(DELETE) X(RENAME)   \
+	    X(SUBSCRIBE) X(UNSUBSCRIBE) X(LIST) X(LSUB) X(NAMESPACE) X(STATUS) X(APPEND) X(CHECK) \
+		X(CLOSE) X(UNSELECT) X(EXPUNGE) X(SEARCH) X(FETCH) X(STORE) X(COPY) X(MOVE)       \
+		    X(IDLE) X(GETQUOTA) X(GETQUOTAROOT) X(SETQUOTA)
 
 #define IMAP_VERB_ENUM(v) VERB_##v,
 enum imap_verb {
@@ -117,6 +119,7 @@ enum search_op {
 	SEARCH_SENTSINCE
 };
 
+struct needle;
 struct search_key {
 	enum search_op op;
 	struct search_key *next, *child;
@@ -124,7 +127,8 @@ struct search_key {
 	unsigned bits;
 	struct str field, text; /* text in UTF-8; keyword */
 	uint64_t number;
-	int64_t day; /* days since 1970-01-01, time zone disregarded (RFC 3501 6.4.4) */
+	struct needle *needle; /* text made ready for looking; match.c's */
+	int64_t day;           /* days since 1970-01-01, time zone disregarded (RFC 3501 6.4.4) */
 };
 
 /* ---- LIST, STATUS ---- */
@@ -136,13 +140,14 @@ struct search_key {
 #define LIST_CHILDREN       0x10u
 #define LIST_STATUS         0x20u
 
-#define STATUS_MESSAGES    0x01u
-#define STATUS_RECENT      0x02u
-#define STATUS_UIDNEXT     0x04u
-#define STATUS_UIDVALIDITY 0x08u
-#define STATUS_UNSEEN      0x10u
-#define STATUS_SIZE        0x20u /* RFC 8438 */
-#define STATUS_DELETED     0x40u /* RFC 9208 */
+#define STATUS_MESSAGES        0x01u
+#define STATUS_RECENT          0x02u
+#define STATUS_UIDNEXT         0x04u
+#define STATUS_UIDVALIDITY     0x08u
+#define STATUS_UNSEEN          0x10u
+#define STATUS_SIZE            0x20u /* RFC 8438 */
+#define STATUS_DELETED         0x40u /* RFC 9208 */
+#define STATUS_DELETED_STORAGE 0x80u
 
 /* ---- a command ---- */
 

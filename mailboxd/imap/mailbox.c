@@ -1,0 +1,166 @@
+/*
+ * mailbox.c - commands on mailboxes as wholes (RFC 3501 6.3; RFC 2342, 3691).
+ */
+#include "mailboxd/imap/conn.h"
+
+static void
+put_flags_lines(struct imap_conn *c)
+{
+	const struct mailbox *mb = c->view.mb;
+
+	imap_puts(c, "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft");
+	for (unsigned i = 0; i < mb->nkeywords; i++)
+		imap_printf(c, " " STR_FMT, STR_ARG(mb->keywords[i]));
+	imap_puts(c, ")\r\n");
+	if (c->view.readonly) {
+		imap_puts(c, "* OK [PERMANENTFLAGS ()] No permanent flags\r\n");
+		return;
+	}
+	imap_puts(c, "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft");
+	for (unsigned i = 0; i < mb->nkeywords; i++)
+		imap_printf(c, " " STR_FMT, STR_ARG(mb->keywords[i]));
+	/* "\*": new keywords may be made. */
+	imap_puts(c, mb->nkeywords < KEYWORDS_MAX ? " \\*)] Limited\r\n" : ")] Limited\r\n");
+}
+
+/* SELECT, EXAMINE (RFC 3501 6.3.1, 6.3.2). A failed one leaves nothing selected. */
+enum imap_step
+imap_cmd_select(struct imap_conn *c)
+{
+	bool readonly = c->cmd.verb == VERB_EXAMINE;
+	struct mailbox *mb;
+	uint32_t unseen;
+	struct err e = {0};
+
+	if (c->selected) {
+		imap_view_close(c);
+		imap_puts(c, "* OK [CLOSED] Previous mailbox is now closed\r\n");
+	}
+	if ((mb = home_find(c->home, c->cmd.mailbox)) == NULL)
+		return imap_no(c, "[NONEXISTENT] No such mailbox");
+	if (imap_view_open(c, mb, readonly, &e) < 0)
+		return imap_err(c, &e);
+	put_flags_lines(c);
+	imap_printf(c, "* %zu EXISTS\r\n* %zu RECENT\r\n", c->view.n, c->view.recent);
+	unseen = mailbox_first_unseen(mb);
+	if (unseen != 0 && imap_view_find(&c->view, unseen) < c->view.n)
+		imap_printf(
+		    c, "* OK [UNSEEN %zu] First unseen\r\n", imap_view_find(&c->view, unseen) + 1);
+	imap_printf(c, "* OK [UIDVALIDITY %u] UIDs valid\r\n", mb->uidvalidity);
+	imap_printf(c, "* OK [UIDNEXT %u] Predicted next UID\r\n", mb->uidnext);
+	return imap_ok(c, "[READ-%s] %s completed", readonly ? "ONLY" : "WRITE",
+	    readonly ? "Examine" : "Select");
+}
+
+enum imap_step
+imap_cmd_create(struct imap_conn *c)
+{
+	struct mailbox *mb;
+	struct err e = {0};
+
+	/* RFC 6154 3: what cannot be given is refused. The standard ones are there from the start.
+	 */
+	if (c->cmd.special_use.n > 0)
+		return imap_no(c, "[USEATTR] Special uses are fixed");
+	if (home_create(c->home, c->cmd.mailbox, &c->by, &mb, &e) < 0)
+		return imap_err(c, &e);
+	return imap_ok(c, "Create completed");
+}
+
+enum imap_step
+imap_cmd_delete(struct imap_conn *c)
+{
+	struct err e = {0};
+
+	if (c->selected && c->view.mb == home_find(c->home, c->cmd.mailbox) &&
+	    !str_eq_z(c->cmd.mailbox, "INBOX"))
+		imap_view_close(c);
+	if (home_delete(c->home, c->cmd.mailbox, &c->by, &e) < 0)
+		return imap_err(c, &e);
+	return imap_ok(c, "Delete completed");
+}
+
+enum imap_step
+imap_cmd_rename(struct imap_conn *c)
+{
+	struct err e = {0};
+
+	if (home_rename(c->home, c->cmd.mailbox, c->cmd.to, &c->by, &e) < 0)
+		return imap_err(c, &e);
+	return imap_ok(c, "Rename completed");
+}
+
+static enum imap_step
+subscribed(struct imap_conn *c)
+{
+	return imap_ok(c, "%s completed", imap_verb_name(c->cmd.verb));
+}
+
+enum imap_step
+imap_cmd_subscribe(struct imap_conn *c)
+{
+	bool on = c->cmd.verb == VERB_SUBSCRIBE;
+	struct err e = {0};
+
+	if (home_subscribe(c->home, c->cmd.mailbox, on, &c->by, &e) < 0)
+		return imap_err(c, &e);
+	return imap_commit(c, subscribed);
+}
+
+enum imap_step
+imap_cmd_namespace(struct imap_conn *c)
+{
+	imap_puts(c, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+	return imap_ok(c, "Namespace completed");
+}
+
+/* UNSELECT (RFC 3691): CLOSE without its expunge. */
+enum imap_step
+imap_cmd_unselect(struct imap_conn *c)
+{
+	imap_view_close(c);
+	return imap_ok(c, "Unselect completed");
+}
+
+static enum imap_step
+closed(struct imap_conn *c)
+{
+	return imap_ok(c, "Close completed");
+}
+
+/* CLOSE: expunges and tells nothing of it (RFC 3501 6.4.2). */
+enum imap_step
+imap_cmd_close(struct imap_conn *c)
+{
+	struct mailbox *mb = c->view.mb;
+	bool expunge = !c->view.readonly;
+	struct err e = {0};
+
+	imap_view_close(c);
+	if (expunge && mailbox_expunge(mb, NULL, SIZE_MAX, &c->by, &e) < 0)
+		return imap_err(c, &e);
+	return imap_commit(c, closed);
+}
+
+static enum imap_step
+expunged(struct imap_conn *c)
+{
+	return imap_ok(c, "Expunge completed");
+}
+
+/* EXPUNGE and UID EXPUNGE (RFC 4315 2.1): the view tells what is gone. */
+enum imap_step
+imap_cmd_expunge(struct imap_conn *c)
+{
+	struct imap_picks picks;
+	struct uid_list uids = {NULL, SIZE_MAX};
+	struct err e = {0};
+
+	if (c->cmd.uid) {
+		imap_view_pick(&c->view, &c->cmd.set, true, &c->work, &picks);
+		imap_view_uids(&c->view, &picks, &c->work, &uids);
+	}
+	if (mailbox_expunge(c->view.mb, uids.uids, uids.n, &c->by, &e) < 0)
+		return imap_err(c, &e);
+	return imap_commit(c, expunged);
+}
