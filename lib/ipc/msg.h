@@ -129,6 +129,8 @@ enum ipc_peer {
 	X(OWN_USAGE,      PEER_OWNER, PEER_MAILBOXD, 0, "octets:u64 messages:u64") \
 	X(OWN_PARK,       PEER_OWNER, PEER_MAILBOXD, 15, "conn:u64 consumed:u64 record:str") \
 	X(OWN_PARK_R,     PEER_MAILBOXD, PEER_OWNER, 0, "accepted:u32") \
+	/* A session has changed mail: the user's parked connections are woken (coalesced, INVARIANTS 17). */ \
+	X(OWN_CHANGED,    PEER_OWNER, PEER_MAILBOXD, 0, "") \
 	X(OWN_CLOSED,     PEER_OWNER, PEER_MAILBOXD, 0, "conn:u64") \
 	/* The operator to authd. quota: octets, 0 for none; but in USER_ADD 0 is auth.default_quota, and 2^64 - 1 none. A
 	 * domain's quota is over all its users. */ \

@@ -19,6 +19,9 @@
 			     */
 #define BAD_MAX 50          /* senseless commands before we hang up */
 
+static const struct imap_frame_limits limits_of_commands = {
+    IMAP_COMMAND_MAX, IMAP_LITERAL_MAX, imap_parse_wants_message};
+
 static void pump(struct imap_conn *c);
 
 /* ---- ending ---- */
@@ -176,7 +179,7 @@ imap_conn_finish(struct imap_conn *c)
 	c->commands++;
 	if (c->result == IMAP_BAD)
 		c->bad++;
-	if (home_modseq(c->home) != c->modseq_before)
+	if (c->host->changed != NULL && home_modseq(c->home) != c->modseq_before)
 		c->host->changed(c->host->arg);
 	c->busy = false;
 	c->step = NULL;
@@ -437,7 +440,7 @@ imap_conn_new(const struct imap_host *host, const struct imap_conn_args *a)
 	arena_init(&c->work);
 	arena_init(&c->scratch);
 	buf_init(&c->text, 1u << 20);
-	imap_frame_init(&c->frame);
+	imap_frame_init(&c->frame, &limits_of_commands);
 	c->sid = arena_dup(&c->arena, a->sid);
 	c->peer = arena_dup(&c->arena, a->peer);
 	c->user = arena_dup(&c->arena, a->user);

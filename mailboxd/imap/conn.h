@@ -12,17 +12,19 @@
 #include "base/buf.h"
 #include "io/loop.h"
 #include "io/stream.h"
-#include "mailboxd/imap/frame.h"
 #include "mailboxd/imap/imap.h"
 #include "mailboxd/imap/parse.h"
 #include "mailboxd/imap/view.h"
+#include "net/imap_frame.h"
 #include "store/home.h"
 #include "store/mailbox.h"
 
 #define IMAP_CONN_MAGIC 0x696d6170u
 
-#define IMAP_OUT_HIGH (256u * 1024) /* output that waits for the client before a command pauses */
-#define IMAP_SLICE_US 4000u         /* how long a command runs before others have their turn */
+#define IMAP_COMMAND_MAX (256u * 1024) /* lines and literals of one command together */
+#define IMAP_LITERAL_MAX (64u * 1024)  /* one literal that is no message */
+#define IMAP_OUT_HIGH    (256u * 1024) /* output that waits for the client before a command pauses */
+#define IMAP_SLICE_US    4000u         /* how long a command runs before others have their turn */
 
 enum imap_step {
 	IMAP_DONE,  /* the result is set */

@@ -136,7 +136,7 @@ imap_conn_parked(struct imap_conn *c, bool accepted)
 		return;
 	}
 	/* News that came in between: those who are parked are woken. */
-	if (imap_view_pending(&c->view))
+	if (c->host->changed != NULL && imap_view_pending(&c->view))
 		c->host->changed(c->host->arg);
 	imap_idle_free(c);
 	imap_conn_close_soon(c);

@@ -9,8 +9,8 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "mail/date.h"
-#include "mailboxd/imap/lex.h"
 #include "mailboxd/imap/mutf7.h"
+#include "net/lex.h"
 #include "store/maildir.h"
 
 #define WORDS_MAX 200  /* ID has 30 pairs (RFC 2971 3.3), ENABLE a handful */

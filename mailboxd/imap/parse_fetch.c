@@ -1,8 +1,8 @@
 /*
  * parse_fetch.c - the arguments of FETCH (RFC 3501 6.4.5, 9 "fetch-att").
  */
-#include "mailboxd/imap/lex.h"
 #include "mailboxd/imap/parse.h"
+#include "net/lex.h"
 
 #include "base/buf.h"
 #include "base/mem.h"

@@ -2,9 +2,9 @@
  * parse_list.c - the arguments of LIST, LSUB (RFC 3501 6.3.8, 6.3.9; RFC 5258) and the items of
  * STATUS.
  */
-#include "mailboxd/imap/lex.h"
 #include "mailboxd/imap/mutf7.h"
 #include "mailboxd/imap/parse.h"
+#include "net/lex.h"
 
 #include "base/mem.h"
 

@@ -3,8 +3,8 @@
  *
  * Purpose: a tree of keys, of bounded depth and number.
  */
-#include "mailboxd/imap/lex.h"
 #include "mailboxd/imap/parse.h"
+#include "net/lex.h"
 
 #include "base/mem.h"
 #include "mail/date.h"

@@ -3,8 +3,8 @@
  *
  * Purpose: reading them, and putting them in order so that asking is a binary search.
  */
-#include "mailboxd/imap/lex.h"
 #include "mailboxd/imap/parse.h"
+#include "net/lex.h"
 
 #define SET_MAX 20000 /* ranges in one set */
 

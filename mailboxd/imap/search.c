@@ -49,7 +49,7 @@ step(struct imap_conn *c)
 enum imap_step
 imap_cmd_search(struct imap_conn *c)
 {
-	struct search_run *s = arena_new(&c->work, struct search_op);
+	struct search_run *s = arena_new(&c->work, struct search_run);
 
 	if (imap_match_init(&s->match, c->cmd.key, &c->view, &c->work) < 0)
 		return imap_no(c, "[BADCHARSET (US-ASCII UTF-8)] Search text is not UTF-8");

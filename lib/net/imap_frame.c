@@ -5,16 +5,18 @@
  * large is skipped to its end, so that what follows is still understood: the octets of a
  * non-synchronising literal come whether we want them or not (RFC 7888 5).
  */
-#include "mailboxd/imap/frame.h"
+#include "net/imap_frame.h"
 
 #include "base/num.h"
-#include "mailboxd/imap/parse.h"
+
+/* So long a line is waited for in the input before its beginning is taken. */
+#define LINE_WAITS ((size_t)32768)
 
 void
-imap_frame_init(struct imap_frame *f)
+imap_frame_init(struct imap_frame *f, const struct imap_frame_limits *limits)
 {
-	*f = (struct imap_frame){0};
-	buf_init(&f->text, IMAP_COMMAND_MAX);
+	*f = (struct imap_frame){.limits = limits};
+	buf_init(&f->text, limits->command);
 }
 
 void
@@ -81,11 +83,11 @@ line_end(struct imap_frame *f, struct str line)
 		f->text.n = text.n;
 		return f->skipping ? FRAME_REFUSED : FRAME_DONE;
 	}
-	if (!f->skipping && imap_parse_wants_message(text)) {
+	if (!f->skipping && f->limits->wants != NULL && f->limits->wants(text)) {
 		f->text.n = text.n;
 		return FRAME_MESSAGE;
 	}
-	if (f->skipping || size > IMAP_LITERAL_MAX || size > IMAP_COMMAND_MAX - f->text.n) {
+	if (f->skipping || size > f->limits->literal || size > f->limits->command - f->text.n) {
 		f->skipping = true;
 		/* A client that asks first is told no, and sends nothing of it. */
 		if (sync)
@@ -123,7 +125,7 @@ imap_frame_feed(struct imap_frame *f, struct str in, size_t *used)
 		 * already. */
 		if (nl == rest.n && *used > 0)
 			break;
-		if (nl == rest.n && rest.n < IMAP_LITERAL_MAX / 2)
+		if (nl == rest.n && rest.n < num_min(LINE_WAITS, f->limits->command))
 			break;
 		keep(f, line);
 		*used += line.n;

@@ -4,7 +4,7 @@
  * Purpose: turns the octets of one complete command into atoms, strings and numbers. Pure: no I/O,
  * allocates in the caller's arena only. Errors: E_INVAL with a text fit for a BAD response.
  */
-#include "mailboxd/imap/lex.h"
+#include "net/lex.h"
 
 #include "base/num.h"
 

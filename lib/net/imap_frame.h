@@ -2,7 +2,8 @@
  * frame.h - where a command ends: lines and literals (RFC 3501 4.3, RFC 7888), gathered under
  * limits.
  *
- * Pure. A message's literal (APPEND) is not gathered: the framer stops in front of it.
+ * Pure. Used by the front before login and by the owner after it. A literal that the caller wants
+ * for itself (the message of an APPEND) is not gathered: the framer stops in front of it.
  */
 #pragma once
 
@@ -12,9 +13,6 @@
 #include "base/buf.h"
 #include "base/str.h"
 
-#define IMAP_COMMAND_MAX (256u * 1024) /* lines and literals of one command together */
-#define IMAP_LITERAL_MAX (64u * 1024)  /* one literal that is no message */
-
 enum imap_frame_end {
 	FRAME_MORE,     /* all input is taken, more is needed */
 	FRAME_CONTINUE, /* write "+ OK", go on feeding */
@@ -23,15 +21,24 @@ enum imap_frame_end {
 	FRAME_REFUSED  /* too large; it is skipped as a whole, text is what was read of it */
 };
 
+struct imap_frame_limits {
+	size_t command; /* lines and literals of one command together */
+	size_t literal; /* one literal */
+	/* Does a literal hold what the caller takes by itself? text: the command so far, "{n}" at
+	 * its end. May be NULL. */
+	bool (*wants)(struct str text);
+};
+
 struct imap_frame {
 	struct buf text;
 	/* private */
+	const struct imap_frame_limits *limits;
 	uint64_t literal; /* octets of a literal still to come */
 	size_t line_at;   /* where in text the current line began */
 	bool skipping;    /* nothing more is kept */
 };
 
-void imap_frame_init(struct imap_frame *f);
+void imap_frame_init(struct imap_frame *f, const struct imap_frame_limits *limits);
 void imap_frame_free(struct imap_frame *f);
 /* Before the next command. Gives back memory that an unusual one took. */
 void imap_frame_reset(struct imap_frame *f);
