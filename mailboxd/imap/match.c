@@ -7,8 +7,8 @@
 #include "mailboxd/imap/match.h"
 
 #include "mail/date.h"
-#include "mail/decode.h"
 #include "mail/header.h"
+#include "mail/needle.h"
 
 #define SCRATCH_MAX (16u << 20) /* of a decoded text, so much is looked at */
 
