@@ -188,14 +188,15 @@ read_text(struct conf *c, struct str text, const char *name, struct err *e)
 
 /* ---- environment and command line ---- */
 
-/* GKMAIL_<SECTION>_<KEY> */
-static struct str
-variable(const struct conf_row *r, char *out, size_t size)
+const char *
+conf_variable(const struct conf_row *r, struct arena *a)
 {
-	snprintf(out, size, "GKMAIL_%s_%s", r->section, r->key);
-	for (char *p = out; *p != '\0'; p++)
+	struct str name = arena_printf(a, "GKMAIL_%s_%s", r->section, r->key);
+	char *z = arena_dupz(a, name);
+
+	for (char *p = z; *p != '\0'; p++)
 		*p = to_upper(*p);
-	return str_z(out);
+	return z;
 }
 
 /* A variable that begins with a section but names no key of it is a mistake; others are not ours.
@@ -220,17 +221,16 @@ check_variable(struct str name, struct err *e)
 static int
 read_environment(struct conf *c, struct err *e)
 {
-	char name[96];
-	const char *text;
+	const char *name, *text;
 	struct str rest, head;
 
 	for (size_t k = 0; k < CONF_COUNT; k++) {
-		variable(&conf_rows[k], name, sizeof(name));
+		name = conf_variable(&conf_rows[k], &c->a);
 		if ((text = getenv(name)) == NULL)
 			continue;
 		if (conf_value_set(c, (enum conf_key)k, str_z(text), e) < 0)
 			return err_wrap(e, "%s in the environment", name);
-		c->v[k].origin = arena_dupz(&c->a, str_z(name));
+		c->v[k].origin = name;
 	}
 	for (char **v = environ; v != NULL && *v != NULL; v++) {
 		rest = str_z(*v);
@@ -322,9 +322,18 @@ out:
 struct conf *
 conf_parse(struct str toml, const char *name, struct err *e)
 {
-	struct conf *c = conf_new();
+	return conf_layers(&toml, &name, 1, e);
+}
 
-	if (read_text(c, toml, name, e) < 0 || conf_check_whole(c, name, e) < 0)
+struct conf *
+conf_layers(const struct str *texts, const char *const *names, size_t n, struct err *e)
+{
+	struct conf *c = conf_new();
+	size_t i = 0;
+
+	while (i < n && read_text(c, texts[i], names[i], e) == 0)
+		i++;
+	if (i < n || conf_check_whole(c, n > 0 ? names[n - 1] : "configuration", e) < 0)
 		conf_free(&c);
 	return c;
 }

@@ -35,6 +35,14 @@ struct conf_row {
 
 extern const struct conf_row conf_rows[CONF_COUNT];
 
+/* GKMAIL_<SECTION>_<KEY> */
+const char *conf_variable(const struct conf_row *r, struct arena *a);
+
+#define CONF_SUGGESTION 96
+/* "did you mean max_size?", or where to look; for a key or section that does not exist. */
+const char *conf_suggest_key(struct str section, struct str key, char out[CONF_SUGGESTION]);
+const char *conf_suggest_section(struct str section, char out[CONF_SUGGESTION]);
+
 struct conf;
 
 /* Reads path (NULL: no file), then the environment, then overrides ("section.key=value", n of
@@ -43,6 +51,9 @@ struct conf;
 struct conf *conf_load(const char *path, const char *const *overrides, size_t n, struct err *e);
 /* The same from text in memory, without environment and overrides; name is used in messages. */
 struct conf *conf_parse(struct str toml, const char *name, struct err *e);
+/* The same from several texts, each over those before it. */
+struct conf *
+conf_layers(const struct str *texts, const char *const *names, size_t n, struct err *e);
 void conf_free(struct conf **c);
 
 /* A type other than the key's is our own mistake (assume). Strings live as long as c. */

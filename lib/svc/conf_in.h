@@ -8,8 +8,6 @@
 
 #include "svc/conf.h"
 
-#define CONF_SUGGESTION 96
-
 struct conf_value {
 	struct str text; /* as the environment would have it: lists joined by commas */
 	uint64_t num;    /* UINT, SIZE, DURATION, BOOL */
@@ -41,8 +39,3 @@ struct str conf_value_wanted(enum conf_key k, char out[160]);
 const char *conf_check_value(enum conf_key k, struct str value);
 /* What no key can know alone. */
 int conf_check_whole(const struct conf *c, const char *name, struct err *e);
-
-/* "did you mean max_size?", or where to look; for a key that does not exist in a section, or
- * anywhere. */
-const char *conf_suggest_key(struct str section, struct str key, char out[CONF_SUGGESTION]);
-const char *conf_suggest_section(struct str section, char out[CONF_SUGGESTION]);

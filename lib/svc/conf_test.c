@@ -160,9 +160,9 @@ a_wrong_value_is_answered_with_what_to_write(void **state)
 	refused(HOST "drain_timeout = 30\n",
 	    "f:3:17: server.drain_timeout: not a number; write a duration such "
 	    "as \"30s\", \"5m\" or \"2d\", from 0s to 1h");
-	refused(
-	    HOST "[log]\nlevel = \"loud\"\n", "f:4:9: log.level: \"loud\" is not taken; write one "
-					      "of \"error\", \"warn\", \"info\", \"debug\"");
+	refused(HOST "[log]\nlevel = \"loud\"\n",
+	    "f:4:9: log.level: \"loud\" is not taken; write one "
+	    "of \"error\", \"warn\", \"info\", \"debug\"");
 	refused(HOST "[smtp]\nlisten = \"*:25\"\n",
 	    "f:4:10: smtp.listen: not a string; write a list of strings such as [\"a\", \"b\"]");
 	refused(HOST "[smtp]\nlisten = [\n\"*:25\", 5]\n",
