@@ -1,0 +1,36 @@
+/*
+ * client.h - talking to a running suite over master's control socket.
+ */
+#pragma once
+
+#include "ctl/ctl.h"
+#include "ipc/ipc.h"
+#include "svc/conf.h"
+
+/* Where master listens: of the sandbox, or of the configuration. */
+const char *client_socket(struct err *e);
+/* The configuration of the sandbox or the file; loaded once. */
+const struct conf *client_conf(struct err *e);
+const char *client_conf_path(void);
+
+/* Asks master (daemon NULL) or a daemon ("authd", "queue"), connecting when that was not done yet.
+ * *in is good until the next call. */
+int client_call(const char *daemon, struct ipc_out *m, struct ipc_in *in, struct err *e);
+/* For an answer without fields. */
+int client_do(const char *daemon, struct ipc_out *m, struct err *e);
+/* Which build answers, and its pid. */
+int client_hello(struct str *build, uint32_t *pid, struct err *e);
+/* Forgets the connections: the suite is another one now. */
+void client_close(void);
+/* Talks to this socket from now on. */
+void client_use_socket(const char *path);
+
+/* The whole of a list that comes in pages of rows of `width` strings; the last row's first string
+ * is where the next page goes on. */
+struct rows {
+	struct str *v;
+	size_t n; /* strings, not rows */
+	size_t width;
+};
+int
+client_rows(const char *daemon, enum ipc_type list, size_t width, struct rows *out, struct err *e);

@@ -1,0 +1,170 @@
+/* output.c - JSON and tables. */
+#include "ctl/output.h"
+
+#include <inttypes.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+
+#define JSON_MAX (256u * 1024 * 1024)
+
+void
+json_init(struct json *j)
+{
+	buf_init(&j->b, JSON_MAX);
+	j->comma = false;
+}
+
+static void
+quoted(struct buf *b, struct str s)
+{
+	bool utf8 = str_is_utf8(s);
+
+	buf_putc(b, '"');
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c == '"' || c == '\\')
+			buf_printf(b, "\\%c", c);
+		else if (c == '\n')
+			buf_puts(b, "\\n");
+		else if (c < 32 || c == 127 || (c > 127 && !utf8))
+			buf_printf(b, "\\u%04x", c);
+		else
+			buf_putc(b, (char)c);
+	}
+	buf_putc(b, '"');
+}
+
+static void
+begin(struct json *j, const char *key)
+{
+	if (j->comma)
+		buf_putc(&j->b, ',');
+	if (key != NULL) {
+		quoted(&j->b, str_z(key));
+		buf_putc(&j->b, ':');
+	}
+	j->comma = true;
+}
+
+void
+json_open(struct json *j, const char *key, char bracket)
+{
+	begin(j, key);
+	buf_putc(&j->b, bracket);
+	j->comma = false;
+}
+
+void
+json_close(struct json *j, char bracket)
+{
+	buf_putc(&j->b, bracket);
+	j->comma = true;
+}
+
+void
+json_str(struct json *j, const char *key, struct str v)
+{
+	begin(j, key);
+	quoted(&j->b, v);
+}
+
+void
+json_z(struct json *j, const char *key, const char *v)
+{
+	json_str(j, key, str_z(v));
+}
+
+void
+json_num(struct json *j, const char *key, uint64_t v)
+{
+	begin(j, key);
+	buf_printf(&j->b, "%" PRIu64, v);
+}
+
+void
+json_auto(struct json *j, const char *key, struct str v)
+{
+	uint64_t n;
+
+	if (num_parse(v, 0, UINT64_MAX, &n) == 0)
+		json_num(j, key, n);
+	else
+		json_str(j, key, v);
+}
+
+void
+json_bool(struct json *j, const char *key, bool v)
+{
+	begin(j, key);
+	buf_puts(&j->b, v ? "true" : "false");
+}
+
+void
+json_null(struct json *j, const char *key)
+{
+	begin(j, key);
+	buf_puts(&j->b, "null");
+}
+
+void
+json_print(struct json *j)
+{
+	fwrite(j->b.p, 1, j->b.n, stdout);
+	putchar('\n');
+	fflush(stdout);
+	buf_free(&j->b);
+}
+
+/* ---- text ---- */
+
+void
+out_str(FILE *f, struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		fputc(is_cntl(s.p[i]) ? '?' : s.p[i], f);
+}
+
+/* Characters, counted as octets that begin one. */
+static size_t
+columns(struct str s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += ((unsigned char)s.p[i] & 0xC0) != 0x80;
+	return n;
+}
+
+void
+out_table(const struct str *cells, size_t n, size_t width)
+{
+	size_t *wide = mem_array(width, sizeof(*wide));
+
+	for (size_t i = 0; i < n; i++)
+		wide[i % width] = num_max(wide[i % width], columns(cells[i]));
+	for (size_t i = 0; i < n; i++) {
+		out_str(stdout, cells[i]);
+		if (i % width + 1 == width)
+			putchar('\n');
+		else
+			printf("%*s", (int)(wide[i % width] - columns(cells[i]) + 2), "");
+	}
+	free(wide);
+}
+
+struct str
+out_size(struct str digits, struct arena *a)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	uint64_t v;
+	double d;
+	size_t u = 0;
+
+	if (num_parse(digits, 0, UINT64_MAX, &v) < 0)
+		return digits;
+	for (d = (double)v; d >= 1024 && u + 1 < ARRAY_LEN(units); u++)
+		d /= 1024;
+	return arena_printf(a, u == 0 || d >= 100 ? "%.0f %s" : "%.1f %s", d, units[u]);
+}

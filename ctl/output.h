@@ -1,0 +1,41 @@
+/*
+ * output.h - what verbs print: JSON on one line, or tables for people.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+/* ---- JSON (RFC 8259). key is NULL within arrays and at the top. ---- */
+
+struct json {
+	struct buf b;
+	bool comma;
+};
+
+void json_init(struct json *j);
+void json_open(struct json *j, const char *key, char bracket); /* '{' or '[' */
+void json_close(struct json *j, char bracket);                 /* '}' or ']' */
+void json_str(struct json *j, const char *key, struct str v);
+void json_z(struct json *j, const char *key, const char *v);
+void json_num(struct json *j, const char *key, uint64_t v);
+/* Digits as a number, anything else as a string. */
+void json_auto(struct json *j, const char *key, struct str v);
+void json_bool(struct json *j, const char *key, bool v);
+void json_null(struct json *j, const char *key);
+/* Writes it and a line end to standard output, and frees it. */
+void json_print(struct json *j);
+
+/* ---- text ---- */
+
+/* Without control characters, which could play with the terminal. */
+void out_str(FILE *f, struct str s);
+/* Columns wide enough for what is in them. cells: rows of `width`, the first row being the heading.
+ */
+void out_table(const struct str *cells, size_t n, size_t width);
+/* "1.5 MiB" of decimal digits (which s may not be: then s). */
+struct str out_size(struct str digits, struct arena *a);

@@ -1,0 +1,197 @@
+/* queue.c - gkmail queue. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "ctl/client.h"
+#include "ctl/output.h"
+
+#define WIDTH 8
+
+static const char *const keys[WIDTH] = {
+    "mid", "state", "arrived", "size", "sender", "recipients", "next", "error"};
+
+static void
+list_json(const struct rows *r)
+{
+	struct json j;
+
+	json_init(&j);
+	json_open(&j, NULL, '[');
+	for (size_t i = 0; i < r->n; i++) {
+		size_t k = i % WIDTH;
+
+		if (k == 0)
+			json_open(&j, NULL, '{');
+		if (k == 3 || k == 5)
+			json_auto(&j, keys[k], r->v[i]);
+		else
+			json_str(&j, keys[k], r->v[i]);
+		if (k + 1 == WIDTH)
+			json_close(&j, '}');
+	}
+	json_close(&j, ']');
+	json_print(&j);
+}
+
+int
+verb_queue_list(struct err *e)
+{
+	static const struct str heading[WIDTH] = {STR_INIT("MID"), STR_INIT("STATE"),
+	    STR_INIT("ARRIVED"), STR_INIT("SIZE"), STR_INIT("SENDER"), STR_INIT("RCPTS"),
+	    STR_INIT("NEXT TRY"), STR_INIT("LAST ERROR")};
+	struct str *cells;
+	struct rows r;
+
+	if (args_end(0, 0, e) < 0 || client_rows("queue", MSG_QUEUE_LIST, WIDTH, &r, e) < 0)
+		return -1;
+	if (ctl.json) {
+		list_json(&r);
+		return 0;
+	}
+	if (r.n == 0) {
+		puts("The queue is empty.");
+		return 0;
+	}
+	cells = arena_array(&ctl.arena, r.n + WIDTH, sizeof(*cells));
+	memcpy(cells, heading, sizeof(heading));
+	for (size_t i = 0; i < r.n; i++) {
+		struct str *c = &cells[WIDTH + i];
+
+		*c = r.v[i];
+		if (i % WIDTH == 3)
+			*c = out_size(*c, &ctl.arena);
+		else if (i % WIDTH == 4 && c->n == 0)
+			*c = STR("<>");
+		else if (c->n == 0)
+			*c = STR("-");
+	}
+	out_table(cells, r.n + WIDTH, WIDTH);
+	return 0;
+}
+
+/* Facts are key, value pairs; each "rcpt" begins a recipient, to which what follows belongs. */
+static void
+show_json(const struct str *facts, uint32_t n)
+{
+	bool in_rcpts = false;
+	struct json j;
+
+	json_init(&j);
+	json_open(&j, NULL, '{');
+	for (uint32_t i = 0; i + 1 < n; i += 2) {
+		if (str_eq_z(facts[i], "rcpt")) {
+			if (in_rcpts)
+				json_close(&j, '}');
+			else
+				json_open(&j, "recipients", '[');
+			in_rcpts = true;
+			json_open(&j, NULL, '{');
+			json_str(&j, "address", facts[i + 1]);
+		} else if (str_eq_z(facts[i], "size")) {
+			json_auto(&j, "size", facts[i + 1]);
+		} else {
+			json_str(&j, arena_dupz(&ctl.arena, facts[i]), facts[i + 1]);
+		}
+	}
+	if (in_rcpts) {
+		json_close(&j, '}');
+		json_close(&j, ']');
+	}
+	json_close(&j, '}');
+	json_print(&j);
+}
+
+static void
+show_text(const struct str *facts, uint32_t n)
+{
+	for (uint32_t i = 0; i + 1 < n; i += 2) {
+		bool rcpt = str_eq_z(facts[i], "rcpt");
+
+		printf("%s%-14.*s", rcpt ? "\n" : "", STR_ARG(facts[i]));
+		out_str(stdout, facts[i + 1]);
+		putchar('\n');
+	}
+}
+
+int
+verb_queue_show(struct err *e)
+{
+	struct ipc_out m;
+	struct ipc_in in;
+	struct str *facts;
+	uint32_t n;
+
+	if (args_end(1, 1, e) < 0)
+		return -1;
+	ipc_begin(&m, MSG_QUEUE_SHOW);
+	ipc_put_z(&m, ctl.args[0]);
+	if (client_call("queue", &m, &in, e) < 0)
+		return -1;
+	n = ipc_get_list(&in);
+	facts = arena_array(&ctl.arena, (size_t)n + 1, sizeof(*facts));
+	for (uint32_t i = 0; i < n; i++)
+		facts[i] = ipc_get_item(&in);
+	if (ipc_end(&in) < 0)
+		return err_set(e, E_PROTO, "unreadable answer");
+	if (ctl.json)
+		show_json(facts, n);
+	else
+		show_text(facts, n);
+	return 0;
+}
+
+/* The same for each message named. */
+static int
+touch(enum ipc_type type, const char *what, struct err *e)
+{
+	uint64_t count = 0;
+	struct ipc_out m;
+	struct ipc_in in;
+	struct json j;
+
+	if (args_end(1, -1, e) < 0)
+		return -1;
+	for (int i = 0; i < ctl.nargs; i++) {
+		ipc_begin(&m, type);
+		ipc_put_z(&m, ctl.args[i]);
+		if (client_call("queue", &m, &in, e) < 0)
+			return err_wrap(e, "%.40s", ctl.args[i]);
+		count += ipc_get_u64(&in);
+		if (ipc_end(&in) < 0)
+			return err_set(e, E_PROTO, "unreadable answer");
+	}
+	if (!ctl.json) {
+		printf("%" PRIu64 " message%s %s\n", count, count == 1 ? "" : "s", what);
+		return 0;
+	}
+	json_init(&j);
+	json_open(&j, NULL, '{');
+	json_num(&j, "count", count);
+	json_close(&j, '}');
+	json_print(&j);
+	return 0;
+}
+
+int
+verb_queue_flush(struct err *e)
+{
+	return touch(MSG_QUEUE_FLUSH, "to be tried now", e);
+}
+
+int
+verb_queue_hold(struct err *e)
+{
+	return touch(MSG_QUEUE_HOLD, "held", e);
+}
+
+int
+verb_queue_release(struct err *e)
+{
+	return touch(MSG_QUEUE_RELEASE, "released", e);
+}
+
+int
+verb_queue_delete(struct err *e)
+{
+	return touch(MSG_QUEUE_DELETE, "deleted", e);
+}

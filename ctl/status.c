@@ -1,0 +1,235 @@
+/* status.c - gkmail status, reload, version. */
+#include "ctl/status.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/num.h"
+#include "ctl/client.h"
+#include "ctl/output.h"
+#include "svc/build.h"
+
+#define METRICS_MAX (16u * 1024 * 1024)
+
+/* Reads a list whose items fill structs of `width` strings each. */
+static struct str *
+strings(struct ipc_in *in, size_t width, size_t *count, struct arena *a)
+{
+	uint32_t n = ipc_get_list(in);
+	struct str *v = arena_array(a, (size_t)n + width, sizeof(*v));
+
+	for (uint32_t i = 0; i < n; i++)
+		v[i] = arena_dup(a, ipc_get_item(in));
+	*count = n / width;
+	return v;
+}
+
+int
+status_get(struct status *s, struct arena *a, struct err *e)
+{
+	struct ipc_out m;
+	struct ipc_in in;
+	struct str *v;
+
+	ipc_begin(&m, MSG_CTL_STATUS);
+	if (client_call(NULL, &m, &in, e) < 0)
+		return -1;
+	v = strings(&in, 5, &s->nprocesses, a);
+	s->processes = arena_array(a, s->nprocesses + 1, sizeof(*s->processes));
+	for (size_t i = 0; i < s->nprocesses; i++)
+		s->processes[i] = (struct status_process){
+		    v[i * 5], v[i * 5 + 1], v[i * 5 + 2], v[i * 5 + 3], v[i * 5 + 4]};
+	v = strings(&in, 2, &s->nlisteners, a);
+	s->listeners = arena_array(a, s->nlisteners + 1, sizeof(*s->listeners));
+	for (size_t i = 0; i < s->nlisteners; i++)
+		s->listeners[i] = (struct status_listener){v[i * 2], v[i * 2 + 1]};
+	return ipc_end(&in) < 0 ? err_set(e, E_PROTO, "unreadable answer") : 0;
+}
+
+bool
+status_is_ready(const struct status *s)
+{
+	for (size_t i = 0; i < s->nprocesses; i++)
+		if (!str_eq_z(s->processes[i].state, "ready"))
+			return false;
+	return s->nprocesses > 0;
+}
+
+/* Copies what stands in the descriptor to standard output. */
+static int
+copy_out(int fd, struct err *e)
+{
+	char block[65536];
+	off_t off = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, block, sizeof(block), off)) > 0 && off < METRICS_MAX) {
+		fwrite(block, 1, (size_t)n, stdout);
+		off += n;
+	}
+	close(fd);
+	return n < 0 ? err_sys(e, "metrics") : 0;
+}
+
+static int
+metrics(struct err *e)
+{
+	struct ipc_out m;
+	struct ipc_in in;
+	int fd;
+
+	ipc_begin(&m, MSG_CTL_METRICS);
+	if (client_call(NULL, &m, &in, e) < 0)
+		return -1;
+	fd = ipc_take_fd(&in);
+	if (ipc_end(&in) < 0)
+		return err_set(e, E_PROTO, "unreadable answer");
+	return copy_out(fd, e);
+}
+
+/* "3d 4h", "5m 2s" */
+static struct str
+uptime(struct str seconds)
+{
+	uint64_t s;
+
+	if (num_parse(seconds, 0, UINT32_MAX, &s) < 0)
+		return seconds;
+	if (s >= 86400)
+		return arena_printf(
+		    &ctl.arena, "%" PRIu64 "d %" PRIu64 "h", s / 86400, s % 86400 / 3600);
+	if (s >= 3600)
+		return arena_printf(
+		    &ctl.arena, "%" PRIu64 "h %" PRIu64 "m", s / 3600, s % 3600 / 60);
+	if (s >= 60)
+		return arena_printf(&ctl.arena, "%" PRIu64 "m %" PRIu64 "s", s / 60, s % 60);
+	return arena_printf(&ctl.arena, "%" PRIu64 "s", s);
+}
+
+static void
+print_text(const struct status *s, uint32_t pid, struct str build)
+{
+	size_t n = 5 + s->nprocesses * 5;
+	struct str *cells = arena_array(&ctl.arena, n, sizeof(*cells)), *c = cells;
+
+	printf("gk-master " STR_FMT ", pid %" PRIu32 ", %s\n\n", STR_ARG(build), pid,
+	    status_is_ready(s) ? "all ready" : "not all ready");
+	*c++ = STR("PROCESS"), *c++ = STR("PID"), *c++ = STR("STATE"), *c++ = STR("RESTARTS"),
+	*c++ = STR("UP");
+	for (size_t i = 0; i < s->nprocesses; i++) {
+		*c++ = s->processes[i].name;
+		*c++ = s->processes[i].pid;
+		*c++ = s->processes[i].state;
+		*c++ = s->processes[i].restarts;
+		*c++ = uptime(s->processes[i].uptime);
+	}
+	out_table(cells, n, 5);
+	putchar('\n');
+	cells = c = arena_array(&ctl.arena, 2 + s->nlisteners * 2, sizeof(*cells));
+	*c++ = STR("LISTENER"), *c++ = STR("ADDRESS");
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		*c++ = s->listeners[i].name;
+		*c++ = s->listeners[i].address;
+	}
+	out_table(cells, 2 + s->nlisteners * 2, 2);
+}
+
+static void
+print_json(const struct status *s, uint32_t pid, struct str build)
+{
+	struct json j;
+
+	json_init(&j);
+	json_open(&j, NULL, '{');
+	json_bool(&j, "ready", status_is_ready(s));
+	json_num(&j, "pid", pid);
+	json_str(&j, "build", build);
+	json_open(&j, "processes", '[');
+	for (size_t i = 0; i < s->nprocesses; i++) {
+		json_open(&j, NULL, '{');
+		json_str(&j, "name", s->processes[i].name);
+		json_auto(&j, "pid", s->processes[i].pid);
+		json_str(&j, "state", s->processes[i].state);
+		json_auto(&j, "restarts", s->processes[i].restarts);
+		json_auto(&j, "uptime", s->processes[i].uptime);
+		json_close(&j, '}');
+	}
+	json_close(&j, ']');
+	json_open(&j, "listeners", '[');
+	for (size_t i = 0; i < s->nlisteners; i++) {
+		json_open(&j, NULL, '{');
+		json_str(&j, "name", s->listeners[i].name);
+		json_str(&j, "address", s->listeners[i].address);
+		json_close(&j, '}');
+	}
+	json_close(&j, ']');
+	json_close(&j, '}');
+	json_print(&j);
+}
+
+int
+verb_status(struct err *e)
+{
+	bool want_metrics = args_flag("--metrics");
+	struct status s;
+	struct str build;
+	uint32_t pid;
+
+	if (args_end(0, 0, e) < 0)
+		return -1;
+	if (want_metrics)
+		return metrics(e);
+	if (client_hello(&build, &pid, e) < 0 || status_get(&s, &ctl.arena, e) < 0)
+		return -1;
+	if (ctl.json)
+		print_json(&s, pid, build);
+	else
+		print_text(&s, pid, build);
+	return status_is_ready(&s) ? EXIT_DONE : EXIT_FAIL;
+}
+
+int
+verb_reload(struct err *e)
+{
+	struct ipc_out m;
+
+	if (args_end(0, 0, e) < 0)
+		return -1;
+	ipc_begin(&m, MSG_CTL_RELOAD);
+	if (client_do(NULL, &m, e) < 0)
+		return err_wrap(e, "nothing was changed");
+	puts(ctl.json ? "{\"ok\":true}" : "The new configuration is in force.");
+	return 0;
+}
+
+int
+verb_version(struct err *e)
+{
+	struct str running = STR_NONE;
+	struct json j;
+	uint32_t pid = 0;
+
+	if (args_end(0, 0, e) < 0)
+		return -1;
+	/* Whether something runs is of interest, but no error here. */
+	if (client_hello(&running, &pid, e) < 0)
+		pid = 0;
+	if (ctl.json) {
+		json_init(&j);
+		json_open(&j, NULL, '{');
+		json_z(&j, "version", build_version());
+		json_z(&j, "build", build_id());
+		if (pid != 0)
+			json_str(&j, "running", running);
+		else
+			json_null(&j, "running");
+		json_close(&j, '}');
+		json_print(&j);
+		return 0;
+	}
+	printf("gkmail %s (build %s)\n", build_version(), build_id());
+	if (pid != 0)
+		printf("running: build " STR_FMT ", pid %" PRIu32 "\n", STR_ARG(running), pid);
+	return 0;
+}

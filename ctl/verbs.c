@@ -1,0 +1,95 @@
+/* verbs.c - the table of verbs: what main.c runs, `--help` and completion print. */
+#include "base/mem.h"
+#include "ctl/ctl.h"
+
+#define V(noun, name, usage, summary, help, run)      \
+	{                                             \
+		noun, name, usage, summary, help, run \
+	}
+
+/* clang-format off */
+const struct verb verbs[] = {
+	V("setup", NULL, "[HOST_NAME] [--postmaster ADDRESS] [--force]", "write a first configuration",
+	    "Writes the file that --config names (" DEFAULT_CONFIG ") for a server of that name, with comments,\n"
+	    "and says what to do next. Asks for what is not given. An existing file is left alone without --force.\n\n"
+	    "  gkmail setup mail.example.org --postmaster me@example.org\n", verb_setup),
+	V("check", NULL, "[FILE]", "validate a configuration file",
+	    "Reads FILE (or the one that --config names) with the environment, as gk-master would. Exit 0: it is\n"
+	    "right. Exit 1: the message says file, line, column and what to write.\n\n"
+	    "  gkmail check /etc/gkmail/gkmail.toml\n", verb_check),
+	V("config", "show", "[KEY | SECTION]", "print the configuration in force and where each value is from",
+	    "  gkmail config show smtp\n", verb_config_show),
+	V("config", "explain", "[KEY | SECTION]", "say what a key means, its type, limits and default",
+	    "  gkmail config explain smtp.max_size\n", verb_config_explain),
+	V("config", "sample", "", "print a configuration with every key, its meaning and default",
+	    "  gkmail config sample >gkmail.toml\n", verb_config_sample),
+	V("domain", "add", "DOMAIN [--quota SIZE]", "take mail for a domain",
+	    "  gkmail domain add example.org\n", verb_domain_add),
+	V("domain", "del", "DOMAIN", "no longer take mail for a domain",
+	    "Refused while the domain has users or aliases.\n\n"
+	    "  gkmail domain del example.org\n", verb_domain_del),
+	V("domain", "list", "", "list the domains", "  gkmail domain list --json\n", verb_domain_list),
+	V("user", "add", "ADDRESS [--quota SIZE]", "make a user with a mailbox",
+	    "The password is asked for, or read from the first line of standard input. --quota 0: no quota;\n"
+	    "without --quota auth.default_quota holds. The domain must be there already.\n\n"
+	    "  gkmail user add alice@example.org --quota 2GiB\n"
+	    "  pwgen 20 1 | gkmail user add alice@example.org\n", verb_user_add),
+	V("user", "passwd", "ADDRESS", "set a user's password",
+	    "Ends the user's sessions. The password is asked for, or read from standard input.\n\n"
+	    "  gkmail user passwd alice@example.org\n", verb_user_passwd),
+	V("user", "del", "ADDRESS", "remove a user",
+	    "The account ends at once. The mail stays in data_dir/mail/DOMAIN/USER until you remove it.\n\n"
+	    "  gkmail user del alice@example.org\n", verb_user_del),
+	V("user", "list", "[DOMAIN]", "list users, their quota and use", "  gkmail user list example.org\n",
+	    verb_user_list),
+	V("user", "quota", "ADDRESS SIZE", "set a user's quota (0: none)",
+	    "  gkmail user quota alice@example.org 5GiB\n", verb_user_quota),
+	V("apppass", "add", "ADDRESS NAME", "make a password for one of a user's programs",
+	    "Prints it once; it cannot be shown again.\n\n"
+	    "  gkmail apppass add alice@example.org phone\n", verb_apppass_add),
+	V("apppass", "del", "ADDRESS NAME", "remove such a password",
+	    "  gkmail apppass del alice@example.org phone\n", verb_apppass_del),
+	V("apppass", "list", "ADDRESS", "list a user's program passwords by name",
+	    "  gkmail apppass list alice@example.org\n", verb_apppass_list),
+	V("alias", "add", "ADDRESS TARGET ...", "lead an address to one or more others",
+	    "ADDRESS may be @DOMAIN: the catch-all of that domain.\n\n"
+	    "  gkmail alias add sales@example.org alice@example.org bob@example.org\n", verb_alias_add),
+	V("alias", "del", "ADDRESS [TARGET ...]", "remove an alias, or some of its targets",
+	    "  gkmail alias del sales@example.org bob@example.org\n", verb_alias_del),
+	V("alias", "list", "[DOMAIN]", "list the aliases", "  gkmail alias list\n", verb_alias_list),
+	V("queue", "list", "", "list messages that wait", "  gkmail queue list\n", verb_queue_list),
+	V("queue", "show", "MID", "show one message: envelope, recipients, last errors",
+	    "  gkmail queue show 01j9z3k5v7m2q4r8t6wx\n", verb_queue_show),
+	V("queue", "flush", "MID ... | all", "try to deliver now",
+	    "  gkmail queue flush all\n", verb_queue_flush),
+	V("queue", "hold", "MID ... | all", "do not try until released",
+	    "  gkmail queue hold 01j9z3k5v7m2q4r8t6wx\n", verb_queue_hold),
+	V("queue", "release", "MID ... | all", "let what was held go on",
+	    "  gkmail queue release all\n", verb_queue_release),
+	V("queue", "delete", "MID ... | all", "remove without a bounce",
+	    "  gkmail queue delete 01j9z3k5v7m2q4r8t6wx\n", verb_queue_delete),
+	V("status", NULL, "[--metrics]", "show processes and listeners",
+	    "--metrics prints all counters as Prometheus text. Exit 1 when a process is not ready.\n\n"
+	    "  gkmail status --json\n", verb_status),
+	V("log", NULL, "[--follow] [--level LEVEL] [--mid ID] [--sid ID] [--daemon NAME]", "read the log",
+	    "Reads the file of log.to. --level: that and worse (error, warn, info, debug). --mid follows one\n"
+	    "message through all processes, --sid one session.\n\n"
+	    "  gkmail log --follow --level warn\n", verb_log),
+	V("reload", NULL, "", "take up a changed configuration; nothing changes if it is wrong",
+	    "  gkmail check && gkmail reload\n", verb_reload),
+	V("sandbox", NULL, "[--dir DIR] [--domain D] [--users N | --user NAME:PASSWORD ...] [--config EXTRA.toml] "
+	    "[--json] [--demo]", "run a private suite in the foreground",
+	    "Everything lies below DIR (a temporary one if not given): configuration, certificates, mail, log.\n"
+	    "It listens on free ports of 127.0.0.1 and prints how to reach it when it is ready; with --json as one\n"
+	    "line. Users are alice, bob, carol, user4, ... with random passwords, or those named; NAME is a local\n"
+	    "part or an address. EXTRA.toml adds to the configuration. --demo: fixed ports, example.test, mail in\n"
+	    "the mailboxes. Ctrl-C (TERM) drains and leaves DIR, twice ends at once; the same DIR carries on.\n\n"
+	    "  gkmail sandbox --users 3\n"
+	    "  gkmail sandbox --dir /tmp/gk --user alice:secret-word --json\n", verb_sandbox),
+	V("version", NULL, "", "print the version of this program and of the running suite", "  gkmail version\n",
+	    verb_version),
+	V("completion", NULL, "", "print completion for bash",
+	    "  gkmail completion >/etc/bash_completion.d/gkmail\n", verb_completion),
+};
+/* clang-format on */
+const size_t nverbs = ARRAY_LEN(verbs);

@@ -1,0 +1,65 @@
+# bash completion for gkmail, as `gkmail completion` prints it
+_gkmail() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} noun='' verb='' words='' i
+	COMPREPLY=()
+	case $prev in
+	--config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+	--level) COMPREPLY=($(compgen -W 'error warn info debug' -- "$cur")); return ;;
+	--daemon) COMPREPLY=($(compgen -W 'master authd smtpd queue local mailboxd imapd' -- "$cur")); return ;;
+	esac
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--config | --dir) ((i++)) ;;
+		-*) ;;
+		*) if [ -z "$noun" ]; then noun=${COMP_WORDS[i]}; elif [ -z "$verb" ]; then verb=${COMP_WORDS[i]}; fi ;;
+		esac
+	done
+	case "$noun${verb:+ $verb}" in
+	'') words='--config --dir --json --help setup check config domain user apppass alias queue status log reload sandbox version completion' ;;
+	setup) words='--help --json --postmaster --force' ;;
+	check) words='--help --json' ;;
+	config) words='--help show explain sample' ;;
+	'config show') words='--help --json' ;;
+	'config explain') words='--help --json' ;;
+	'config sample') words='--help --json' ;;
+	domain) words='--help add del list' ;;
+	'domain add') words='--help --json --quota' ;;
+	'domain del') words='--help --json' ;;
+	'domain list') words='--help --json' ;;
+	user) words='--help add passwd del list quota' ;;
+	'user add') words='--help --json --quota' ;;
+	'user passwd') words='--help --json' ;;
+	'user del') words='--help --json' ;;
+	'user list') words='--help --json' ;;
+	'user quota') words='--help --json' ;;
+	apppass) words='--help add del list' ;;
+	'apppass add') words='--help --json' ;;
+	'apppass del') words='--help --json' ;;
+	'apppass list') words='--help --json' ;;
+	alias) words='--help add del list' ;;
+	'alias add') words='--help --json' ;;
+	'alias del') words='--help --json' ;;
+	'alias list') words='--help --json' ;;
+	queue) words='--help list show flush hold release delete' ;;
+	'queue list') words='--help --json' ;;
+	'queue show') words='--help --json' ;;
+	'queue flush') words='--help --json' ;;
+	'queue hold') words='--help --json' ;;
+	'queue release') words='--help --json' ;;
+	'queue delete') words='--help --json' ;;
+	status) words='--help --json --metrics' ;;
+	log) words='--help --json --follow --level --mid --sid --daemon' ;;
+	reload) words='--help --json' ;;
+	sandbox) words='--help --json --dir --domain --users --user --config --json --demo' ;;
+	version) words='--help --json' ;;
+	completion) words='--help --json' ;;
+	esac
+	case $noun in
+	setup | log | status | sandbox | reload | check | version)
+		[ -n "$words" ] || words="--help --json" ;;
+	esac
+	COMPREPLY=($(compgen -W "$words" -- "$cur"))
+	if [ "$noun" = check ]; then COMPREPLY+=($(compgen -f -- "$cur")); fi
+}
+complete -F _gkmail gkmail
