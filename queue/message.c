@@ -1,0 +1,262 @@
+/*
+ * message.c - see message.h. One owner: the loop of gk-queue.
+ */
+#include "queue/message.h"
+
+#include <fcntl.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "io/file.h"
+#include "svc/metrics.h"
+
+void
+message_table_init(struct message_table *t)
+{
+	*t = (struct message_table){0};
+	TAILQ_INIT(&t->line);
+}
+
+void
+message_table_done(struct message_table *t)
+{
+	struct message *m, *next;
+
+	HASH_ITER (hh, t->by_mid, m, next) {
+		m->flags &= ~(MESSAGE_RUNNING | MESSAGE_MOVING);
+		m->unwritten = 0;
+		message_forget(t, m);
+	}
+}
+
+struct message *
+message_find(const struct message_table *t, struct str mid)
+{
+	struct message *m;
+
+	HASH_FIND(hh, t->by_mid, mid.p, mid.n, m);
+	return m;
+}
+
+static void
+count(struct message_table *t, struct message *m, bool waits)
+{
+	if (waits) {
+		TAILQ_INSERT_TAIL(&t->line, m, in_line);
+		t->waiting++;
+		t->octets += m->size;
+	} else {
+		TAILQ_REMOVE(&t->line, m, in_line);
+		t->waiting--;
+		t->octets -= m->size;
+	}
+	metric_set(METRIC_QUEUE_SIZE, (int64_t)t->waiting);
+	metric_set(METRIC_QUEUE_OCTETS, (int64_t)t->octets);
+}
+
+struct message *
+message_new(struct message_table *t, const struct record_message *r)
+{
+	struct message *m;
+
+	if (message_find(t, r->mid))
+		return NULL;
+	assume(r->mid.n == ID_LEN && r->ntargets > 0);
+	m = mem_alloc(sizeof(*m));
+	m->magic = MESSAGE_MAGIC;
+	m->fd = -1;
+	m->heap = SIZE_MAX;
+	memcpy(m->mid, r->mid.p, ID_LEN);
+	m->arrived = r->arrived;
+	m->size = r->size;
+	m->flags = r->large ? MESSAGE_LARGE : 0;
+	m->ntargets = m->nwaiting = r->ntargets;
+	m->outcomes = m->ntargets <= MESSAGE_NEAR ? m->near : mem_alloc(m->ntargets);
+	HASH_ADD(hh, t->by_mid, mid, ID_LEN, m);
+	count(t, m, true);
+	return m;
+}
+
+void
+message_place(struct message *m, struct segment *s, uint64_t off, const struct record_message *r)
+{
+	if (m->segment)
+		TAILQ_REMOVE(&m->segment->messages, m, in_segment);
+	m->segment = s;
+	m->envelope_at = off + record_envelope_at(r);
+	m->envelope_n = (uint32_t)r->envelope.n;
+	m->octets_at = off + record_octets_at(r);
+	TAILQ_INSERT_TAIL(&s->messages, m, in_segment);
+}
+
+static bool
+waits(uint8_t outcome)
+{
+	return outcome == OUTCOME_WAITING;
+}
+
+void
+message_set(
+    struct message_table *t, struct message *m, uint32_t target, enum record_outcome outcome)
+{
+	uint8_t before;
+
+	assume(target < m->ntargets && outcome <= OUTCOME_SETTLED);
+	before = m->outcomes[target];
+	m->outcomes[target] = (uint8_t)outcome;
+	if (waits(before) && !waits((uint8_t)outcome) && --m->nwaiting == 0) {
+		count(t, m, false);
+		message_close(t, m);
+		free(m->error);
+		m->error = NULL;
+	} else if (!waits(before) && waits((uint8_t)outcome) && m->nwaiting++ == 0) {
+		count(t, m, true);
+	}
+}
+
+bool
+message_replay(struct message_table *t, struct message *m)
+{
+	bool any = false;
+
+	if (m->flags & MESSAGE_DELETED)
+		return false;
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		if (m->outcomes[i] != OUTCOME_OK)
+			continue;
+		message_set(t, m, i, OUTCOME_WAITING);
+		any = true;
+	}
+	if (any)
+		m->flags |= MESSAGE_REPLAY;
+	return any;
+}
+
+bool
+message_is_done(const struct message *m)
+{
+	return m->nwaiting == 0;
+}
+
+void
+message_error(struct message *m, struct str text)
+{
+	free(m->error);
+	m->error = mem_dup(text.p, num_min(text.n, (size_t)200));
+}
+
+void
+message_forget(struct message_table *t, struct message *m)
+{
+	OBJ(m, MESSAGE_MAGIC);
+	assume(!(m->flags & (MESSAGE_RUNNING | MESSAGE_MOVING)) && m->unwritten == 0);
+	if (!message_is_done(m))
+		count(t, m, false);
+	if (m->segment)
+		TAILQ_REMOVE(&m->segment->messages, m, in_segment);
+	message_close(t, m);
+	HASH_DEL(t->by_mid, m);
+	if (m->outcomes != m->near)
+		free(m->outcomes);
+	free(m->error);
+	m->magic = 0;
+	free(m);
+}
+
+/* ---- octets ---- */
+
+void
+message_keep(struct message_table *t, struct message *m, int fd)
+{
+	if (m->fd >= 0 || t->fds >= MESSAGE_FDS) {
+		file_close(&fd);
+		return;
+	}
+	m->fd = fd;
+	t->fds++;
+}
+
+void
+message_close(struct message_table *t, struct message *m)
+{
+	if (m->fd < 0)
+		return;
+	file_close(&m->fd);
+	t->fds--;
+}
+
+int
+message_open(struct message_table *t, struct message *m, struct err *e)
+{
+	struct arena a;
+	struct str octets;
+	int fd = -1;
+
+	if (m->fd >= 0 && (fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 3)) >= 0) {
+		/* One that failed to be delivered at once need not be held for the wait. */
+		if (m->attempts > 0)
+			message_close(t, m);
+		return fd;
+	}
+	arena_init(&a);
+	if (message_read(m, MESSAGE_SMALL, &a, &octets, e) == 0)
+		fd = file_memory(m->mid, octets.p, octets.n, e);
+	arena_free(&a);
+	return fd;
+}
+
+int
+message_read(const struct message *m, size_t n, struct arena *a, struct str *out, struct err *e)
+{
+	char *p;
+
+	assume(m->segment && !(m->flags & MESSAGE_LARGE));
+	n = (size_t)num_min((uint64_t)n, m->size);
+	p = arena_alloc(a, n + 1);
+	if (file_pread(m->segment->fd, p, n, (off_t)m->octets_at, e) < 0)
+		return err_wrap(e, "octets of %s", m->mid);
+	*out = str_of(p, n);
+	return 0;
+}
+
+int
+message_envelope(
+    const struct message *m, struct arena *a, struct envelope *env, struct str *raw, struct err *e)
+{
+	char *p = arena_alloc(a, (size_t)m->envelope_n + 1);
+
+	assume(m->segment);
+	if (file_pread(m->segment->fd, p, m->envelope_n, (off_t)m->envelope_at, e) < 0 ||
+	    envelope_decode(str_of(p, m->envelope_n), env, a, e) < 0)
+		return err_wrap(e, "envelope of %s", m->mid);
+	if (!str_eq_z(env->mid, m->mid) || message_targets(env) != m->ntargets)
+		return err_set(e, E_INTERNAL, "envelope of %s is of another message", m->mid);
+	if (raw)
+		*raw = str_of(p, m->envelope_n);
+	return 0;
+}
+
+uint32_t
+message_targets(const struct envelope *env)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < env->nrcpts; i++)
+		n += num_max(env->rcpts[i].ntargets, 1u);
+	return n;
+}
+
+const struct envelope_rcpt *
+message_target(const struct envelope *env, uint32_t n, struct str *target)
+{
+	for (uint32_t i = 0; i < env->nrcpts; i++) {
+		const struct envelope_rcpt *r = &env->rcpts[i];
+
+		if (n < num_max(r->ntargets, 1u)) {
+			*target = r->ntargets ? r->targets[n] : STR_NONE;
+			return r;
+		}
+		n -= num_max(r->ntargets, 1u);
+	}
+	mem_die(__FILE__, __LINE__, "target out of range");
+}

@@ -1,0 +1,101 @@
+/*
+ * message.h - the messages that the spool knows: one small struct each, found by id.
+ *
+ * Envelope and octets stay in the journal and are read when they are needed; of the newest small
+ * messages the memory file they came in is kept too, up to MESSAGE_FDS of them. A message whose
+ * targets are all decided stays known until its segment goes, so that its id cannot be taken twice
+ * and a failed checkpoint can deliver it again.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "mail/envelope.h"
+#include "queue/journal.h"
+
+#define MESSAGE_MAGIC 0x676b6d73u
+#define MESSAGE_FDS   256u         /* memory files held */
+#define MESSAGE_NEAR  8u           /* outcomes kept without another allocation */
+#define MESSAGE_SMALL (256u << 10) /* larger ones are files of their own (ARCHITECTURE 3) */
+
+#define MESSAGE_LARGE   0x01u
+#define MESSAGE_HELD    0x02u
+#define MESSAGE_REPLAY  0x04u /* names of it in Maildirs prove nothing */
+#define MESSAGE_DELAYED 0x08u /* its sender was told that it waits */
+#define MESSAGE_RUNNING 0x10u /* gk-local or authd has it */
+#define MESSAGE_MOVING  0x20u /* a MOVED record is on its way */
+#define MESSAGE_DELETED 0x40u
+
+struct message {
+	unsigned magic;
+	unsigned flags;
+	char mid[ID_SIZE];
+	uint32_t ntargets, nwaiting;
+	uint32_t attempts;
+	uint32_t unwritten; /* RESULT records of it that are not durable yet */
+	uint8_t *outcomes;  /* enum record_outcome of each target */
+	uint8_t near[MESSAGE_NEAR];
+	int64_t arrived; /* microseconds */
+	uint64_t size;
+	struct segment *segment; /* where its record is; NULL until that is durable */
+	uint64_t envelope_at, octets_at;
+	uint32_t envelope_n;
+	int fd;           /* its memory file, or -1 */
+	uint64_t settles; /* the checkpoint that makes its deliveries durable; 0: nothing to make
+			     durable */
+	uint64_t due;     /* clock_ms */
+	size_t heap;      /* place in the schedule, or SIZE_MAX */
+	char *error;      /* of the last attempt */
+	UT_hash_handle hh;
+	TAILQ_ENTRY(message) in_segment;
+	TAILQ_ENTRY(message) in_line; /* of those that wait, by arrival */
+};
+
+struct message_table {
+	struct message *by_mid;
+	struct message_list line;
+	size_t waiting;  /* messages with a target undecided */
+	uint64_t octets; /* of these */
+	size_t fds;
+};
+
+void message_table_init(struct message_table *t);
+void message_table_done(struct message_table *t);
+
+struct message *message_find(const struct message_table *t, struct str mid);
+/* NULL when the id is known already. All targets wait. */
+struct message *message_new(struct message_table *t, const struct record_message *m);
+/* Its record is durable at off (of the message payload) of segment s; it leaves its former place.
+ */
+void
+message_place(struct message *m, struct segment *s, uint64_t off, const struct record_message *r);
+void message_set(
+    struct message_table *t, struct message *m, uint32_t target, enum record_outcome outcome);
+/* Deliveries so far do not count: they wait again, to be written anew. False when there were none.
+ */
+bool message_replay(struct message_table *t, struct message *m);
+bool message_is_done(const struct message *m);
+void message_error(struct message *m, struct str text);
+void message_forget(struct message_table *t, struct message *m);
+
+/* Keeps fd (taken over) for the delivery, unless too many are held. */
+void message_keep(struct message_table *t, struct message *m, int fd);
+void message_close(struct message_table *t, struct message *m);
+/* A sealed memory file with the octets of a small message: the caller's. */
+int message_open(struct message_table *t, struct message *m, struct err *e);
+/* At most n octets of a small message from its start. */
+int
+message_read(const struct message *m, size_t n, struct arena *a, struct str *out, struct err *e);
+/* The envelope out of the journal; raw (may be NULL) gets its octets. */
+int message_envelope(
+    const struct message *m, struct arena *a, struct envelope *env, struct str *raw, struct err *e);
+
+/* Targets of an envelope as the journal counts them: a recipient without any is one. */
+uint32_t message_targets(const struct envelope *env);
+/* The recipient that target n belongs to, and its address where it has one. */
+const struct envelope_rcpt *
+message_target(const struct envelope *env, uint32_t n, struct str *target);

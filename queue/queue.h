@@ -1,0 +1,140 @@
+/*
+ * queue.h - gk-queue as a whole: what its files share.
+ */
+#pragma once
+
+#include "io/loop.h"
+#include "ipc/ipc.h"
+#include "queue/journal.h"
+#include "queue/message.h"
+
+struct queue_options {
+	uint64_t lifetime, retry_first, retry_max, delay_notice; /* ms */
+	uint64_t segment_size, checkpoint_ms;
+	uint64_t max_backlog, min_free; /* octets */
+	size_t concurrency;
+	char host[256];
+};
+
+struct schedule {
+	struct message **heap; /* by due time, the earliest first */
+	size_t n, cap;
+	size_t running;
+	struct loop_timer *timer;
+	struct loop_defer run;
+	bool stopped; /* draining: nothing new is begun */
+};
+
+struct checkpoint {
+	struct loop_timer *timer;
+	struct loop_defer sweep;
+	uint64_t started, done; /* numbers of the last begun and of the last that succeeded */
+	uint64_t wanted;        /* some message waits for this one */
+	uint64_t seq;           /* results below it are covered by the one under way */
+	uint64_t began;         /* clock_us */
+	size_t moving;          /* MOVED records under way */
+	bool running;
+	bool final; /* the last before the end */
+};
+
+struct result;
+struct commit;
+struct asker;
+
+struct queue {
+	struct queue_options o;
+	int dir; /* spool */
+	int journal_dir;
+	struct journal *journal;
+	struct message_table messages;
+	struct schedule schedule;
+	struct checkpoint checkpoint;
+	/* result.c: results that could not be written yet */
+	STAILQ_HEAD(, result) results;
+	struct loop_timer *results_timer;
+	/* spool.c: commits that wait for room */
+	TAILQ_HEAD(commit_list, commit) withheld, sealing;
+	size_t nwithheld;
+	struct loop_timer *withheld_timer;
+	uint64_t space_checked; /* clock_ms */
+	bool space_low;
+	/* reply.c */
+	TAILQ_HEAD(asker_list, asker) askers;
+};
+
+/* ---- reply.c: answers that come later, to a channel that may be gone by then ---- */
+
+struct asker *asker_new(struct queue *q, struct ipc_chan *c, uint64_t id, enum ipc_type answer);
+/* Answers and forgets the asker. */
+void asker_error(struct queue *q, struct asker **a, const struct err *e);
+void asker_ok(struct queue *q, struct asker **a);
+void asker_fd(struct queue *q, struct asker **a, int fd);
+void asker_count(struct queue *q, struct asker **a, uint64_t count);
+/* The channel is closed. */
+void asker_forget(struct queue *q, const struct ipc_chan *c);
+
+/* ---- spool.c ---- */
+
+void spool_init(struct queue *q);
+void spool_message(struct queue *q, struct ipc_chan *c, struct ipc_in *m);
+/* Room was made: withheld commits go on. */
+void spool_room(struct queue *q);
+
+/* ---- schedule.c ---- */
+
+void schedule_init(struct queue *q);
+void schedule_done(struct queue *q);
+/* Tries the message in ms from now. */
+void schedule_add(struct queue *q, struct message *m, uint64_t ms);
+void schedule_remove(struct queue *q, struct message *m);
+/* An attempt failed for now. */
+void schedule_retry(struct queue *q, struct message *m);
+/* The wait after so many attempts, without jitter. */
+uint64_t schedule_backoff(const struct queue_options *o, uint32_t attempts);
+/* A delivery has ended. */
+void schedule_ended(struct queue *q);
+
+/* ---- deliver.c ---- */
+
+void deliver_start(struct queue *q, struct message *m);
+
+/* ---- result.c ---- */
+
+void result_init(struct queue *q);
+/* A record about m that must not be lost, although nobody waits for it. */
+void result_append(struct queue *q, struct message *m, enum record_type type, struct str payload);
+
+/* ---- checkpoint.c ---- */
+
+void checkpoint_init(struct queue *q);
+/* Deliveries of m are to be made durable by the next checkpoint. */
+void checkpoint_wants(struct queue *q, struct message *m);
+/* Segments in which nothing lives any more go, at the end of the turn. */
+void checkpoint_sweep(struct queue *q);
+/* All undurable deliveries of the message do not count: journalled, and they run again. */
+void checkpoint_replay(struct queue *q, struct message *m);
+/* The last one: all that was delivered is made durable and journalled as such, then svc_drained().
+ */
+void checkpoint_final(struct queue *q);
+
+/* ---- move.c ---- */
+
+/* Takes waiting messages out of the oldest segment when too much of the journal is only kept
+ * because of them. */
+void move_some(struct queue *q);
+
+/* ---- operator.c ---- */
+
+void operator_message(struct queue *q, struct ipc_chan *c, struct ipc_in *m);
+
+/* ---- recover.c ---- */
+
+/* Reads the journal: fills the table of messages, opens the journal behind it. */
+int recover(struct queue *q, const char *boot, bool forced, struct err *e);
+
+/* ---- state.c ---- */
+
+/* Is a replay of everything asked for by a file "replay" in the spool (operator, tests)? */
+bool state_replay_asked(const struct queue *q);
+/* It is journalled for each message; then the file goes. */
+void state_replay(struct queue *q);

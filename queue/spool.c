@@ -1,0 +1,460 @@
+/*
+ * spool.c - messages in: SPOOL_COMMIT of small ones, SPOOL_OPEN and SPOOL_COMMIT_LARGE of large
+ * ones.
+ *
+ * Durability point: the answer. A small message is durable with its MESSAGE record (journal.h). A
+ * large one is durable in mail/.incoming when LARGE_SEAL is answered (file and name synced by
+ * gk-local), and counts with the MESSAGE record that names it; without that record its file is left
+ * over and swept.
+ *
+ * Nothing the sender of a message hands over can change afterwards: a memory file is sealed, a
+ * large file has no writer left and agrees with its digest (INVARIANTS 13).
+ *
+ * Full: below queue.min_free commits fail with E_NOSPACE (452 4.3.1); at queue.max_backlog they
+ * wait, in order, for at most WITHHELD_MS. What delivers, expunges and bounces goes on (INVARIANTS
+ * 7).
+ */
+#include <sys/statvfs.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/file.h"
+#include "queue/queue.h"
+#include "svc/metrics.h"
+#include "svc/svc.h"
+
+#define WITHHELD_MS  30000u
+#define WITHHELD_MAX 2000u
+#define SPACE_MS     1000u       /* free space is asked for at most so often */
+#define UNWRITTEN    (64u << 20) /* octets waiting for the disk at which more have to wait too */
+
+struct commit {
+	TAILQ_ENTRY(commit) next; /* of those withheld, or being sealed */
+	struct queue *q;
+	struct asker *asker;
+	char *envelope;
+	struct record_message rm;
+	char mid[ID_SIZE];
+	unsigned char digest[RECORD_DIGEST];
+	int fd;
+	uint64_t began, deadline; /* us, ms */
+	struct message *m;
+	uint32_t nrcpts;
+};
+
+static void commit_go(struct commit *c);
+
+/* ---- room ---- */
+
+static bool
+space_is_low(struct queue *q)
+{
+	struct statvfs s;
+	bool low;
+
+	if (q->space_checked + SPACE_MS > clock_ms() && q->space_checked != 0)
+		return q->space_low;
+	q->space_checked = clock_ms();
+	low = fstatvfs(q->dir, &s) == 0 && (uint64_t)s.f_bavail * s.f_frsize < q->o.min_free;
+	if (low != q->space_low)
+		log_warn(
+		    low ? "queue.space_low" : "queue.space_back", LU("min_free", q->o.min_free));
+	q->space_low = low;
+	return low;
+}
+
+static bool
+is_full(const struct queue *q, uint64_t size)
+{
+	return journal_waiting(q->journal) > UNWRITTEN ||
+	       (q->messages.waiting > 0 && q->messages.octets + size > q->o.max_backlog);
+}
+
+/* ---- one commit ---- */
+
+static void
+commit_free(struct commit *c)
+{
+	file_close(&c->fd);
+	free(c->envelope);
+	free(c);
+}
+
+static void
+commit_fail(struct commit *c, const struct err *e)
+{
+	log_warn("queue.refuse", LZ("mid", c->mid), LZ("code", err_code_name(e->code)), LE(e));
+	asker_error(c->q, &c->asker, e);
+	commit_free(c);
+}
+
+static void
+committed(void *arg, const struct journal_place *place, const struct err *e)
+{
+	struct commit *c = arg;
+	struct queue *q = c->q;
+	struct err io;
+
+	if (e) {
+		/* Whatever the disk said, to the client it is "try again": nothing of it counts. */
+		message_forget(&q->messages, c->m);
+		err_set(&io, e->code == E_NOSPACE ? E_NOSPACE : E_IO, "%s", e->text);
+		commit_fail(c, &io);
+		return;
+	}
+	message_place(c->m, place->segment, place->off, &c->rm);
+	if (c->fd >= 0)
+		message_keep(&q->messages, c->m, c->fd);
+	c->fd = -1;
+	metric_add(METRIC_QUEUE_ACCEPTED, 1);
+	log_info("queue.accept", LZ("mid", c->mid), LU("size", c->rm.size), LU("rcpts", c->nrcpts),
+	    LU("ms", (clock_us() - c->began) / 1000));
+	asker_ok(q, &c->asker);
+	schedule_add(q, c->m, 0);
+	commit_free(c);
+}
+
+static void
+commit_journal(struct commit *c)
+{
+	struct queue *q = c->q;
+	struct err e = {0};
+	struct buf *b;
+	char *room;
+
+	if (!(c->m = message_new(&q->messages, &c->rm))) {
+		err_set(&e, E_EXISTS, "message %s was taken already", c->mid);
+		commit_fail(c, &e);
+		return;
+	}
+	b = journal_begin(q->journal, RECORD_MESSAGE);
+	record_put_message(b, &c->rm);
+	if (!c->rm.large) {
+		room = buf_room(b, (size_t)c->rm.size);
+		assume(room != NULL);
+		if (file_pread(c->fd, room, (size_t)c->rm.size, 0, &e) < 0) {
+			journal_cancel(q->journal);
+			message_forget(&q->messages, c->m);
+			commit_fail(c, &e);
+			return;
+		}
+		buf_added(b, (size_t)c->rm.size);
+	}
+	journal_end(q->journal, JOURNAL_NOW, committed, c);
+}
+
+static void
+sealed(void *arg, struct ipc_in *in, const struct err *e)
+{
+	struct commit *c = arg;
+
+	TAILQ_REMOVE(&c->q->sealing, c, next);
+	if (e)
+		commit_fail(c, e);
+	else if (ipc_end(in) == 0)
+		commit_journal(c);
+	else
+		commit_free(c);
+}
+
+static void
+commit_seal(struct commit *c)
+{
+	struct ipc_out m;
+
+	TAILQ_INSERT_TAIL(&c->q->sealing, c, next);
+	ipc_begin(&m, MSG_LARGE_SEAL);
+	ipc_put_z(&m, c->mid);
+	ipc_put_u64(&m, c->rm.size);
+	ipc_put_str(&m, c->rm.digest);
+	ipc_call(svc_channel(PEER_LOCAL), &m, sealed, c);
+}
+
+/* ---- withheld ---- */
+
+static void
+withhold(struct commit *c)
+{
+	struct queue *q = c->q;
+
+	c->deadline = clock_ms() + WITHHELD_MS;
+	TAILQ_INSERT_TAIL(&q->withheld, c, next);
+	q->nwithheld++;
+	if (!loop_timer_pending(q->withheld_timer))
+		loop_timer_set(q->withheld_timer, WITHHELD_MS);
+}
+
+static void
+withheld_due(void *arg)
+{
+	struct queue *q = arg;
+	struct commit *c;
+	struct err e;
+
+	while ((c = TAILQ_FIRST(&q->withheld)) != NULL && c->deadline <= clock_ms()) {
+		TAILQ_REMOVE(&q->withheld, c, next);
+		q->nwithheld--;
+		err_set(&e, E_TEMP, "too much mail is waiting to be delivered");
+		commit_fail(c, &e);
+	}
+	if (c)
+		loop_timer_set(q->withheld_timer, c->deadline - clock_ms());
+}
+
+void
+spool_room(struct queue *q)
+{
+	struct commit *c;
+
+	while ((c = TAILQ_FIRST(&q->withheld)) != NULL && !is_full(q, c->rm.size)) {
+		TAILQ_REMOVE(&q->withheld, c, next);
+		q->nwithheld--;
+		commit_go(c);
+	}
+}
+
+static void
+commit_go(struct commit *c)
+{
+	if (c->rm.large)
+		commit_seal(c);
+	else
+		commit_journal(c);
+}
+
+/* ---- from the channel ---- */
+
+/* Is the envelope one that can be delivered? Keeps what the record needs of it. */
+static int
+check_envelope(struct commit *c, struct str raw, struct err *e)
+{
+	struct envelope env;
+	struct arena a;
+	int rc = -1;
+
+	arena_init(&a);
+	if (envelope_decode(raw, &env, &a, e) < 0)
+		goto out;
+	if (env.nrcpts == 0 || message_targets(&env) > RECORD_TARGETS_MAX) {
+		err_set(e, E_INVAL, "no recipients, or too many");
+		goto out;
+	}
+	for (uint32_t i = 0; i < env.nrcpts; i++)
+		if (env.rcpts[i].ntargets == 0) {
+			err_set(e, E_INVAL, "a recipient that leads nowhere");
+			goto out;
+		}
+	if (!id_valid(env.mid) || str_cz(env.mid, c->mid, sizeof(c->mid)) < 0) {
+		err_set(e, E_INVAL, "no message id");
+		goto out;
+	}
+	c->envelope = mem_dup(raw.p, raw.n);
+	c->rm.envelope = str_of(c->envelope, raw.n);
+	c->rm.mid = str_z(c->mid);
+	c->rm.arrived = env.arrived;
+	c->rm.ntargets = message_targets(&env);
+	c->nrcpts = env.nrcpts;
+	rc = 0;
+out:
+	arena_free(&a);
+	return rc;
+}
+
+static int
+check_octets(struct commit *c, struct err *e)
+{
+	uint64_t size;
+
+	if (c->rm.size == 0)
+		return err_set(e, E_INVAL, "an empty message");
+	if (c->rm.large)
+		return c->rm.digest.n == RECORD_DIGEST ? 0 : err_set(e, E_INVAL, "no digest");
+	if (c->rm.size > MESSAGE_SMALL)
+		return err_set(e, E_LIMIT, "too large to come in memory");
+	if (!file_is_sealed(c->fd))
+		return err_set(e, E_INVAL, "the memory file is not sealed");
+	if (file_size(c->fd, &size, e) < 0)
+		return -1;
+	return size == c->rm.size ? 0 : err_set(e, E_INVAL, "not of the size that was said");
+}
+
+static void
+commit_begin(struct queue *q, struct ipc_chan *chan, struct ipc_in *in)
+{
+	struct commit *c = mem_alloc(sizeof(*c));
+	struct str raw, digest = STR_NONE;
+	struct err e = {0};
+
+	c->q = q;
+	c->fd = -1;
+	c->began = clock_us();
+	c->rm.large = in->type == MSG_SPOOL_COMMIT_LARGE;
+	raw = ipc_get_str(in);
+	c->rm.size = ipc_get_u64(in);
+	if (c->rm.large)
+		digest = ipc_get_str(in);
+	else
+		c->fd = ipc_take_fd(in);
+	if (ipc_end(in) < 0) {
+		commit_free(c);
+		return;
+	}
+	if (digest.n == RECORD_DIGEST) {
+		memcpy(c->digest, digest.p, RECORD_DIGEST);
+		c->rm.digest = str_of(c->digest, RECORD_DIGEST);
+	}
+	c->asker =
+	    asker_new(q, chan, in->id, c->rm.large ? MSG_SPOOL_COMMIT_LARGE_R : MSG_SPOOL_COMMIT_R);
+	if (check_envelope(c, raw, &e) < 0 || check_octets(c, &e) < 0) {
+		commit_fail(c, &e);
+	} else if (message_find(&q->messages, c->rm.mid)) {
+		err_set(&e, E_EXISTS, "message %s was taken already", c->mid);
+		commit_fail(c, &e);
+	} else if (space_is_low(q)) {
+		err_set(&e, E_NOSPACE, "not enough free disk space");
+		commit_fail(c, &e);
+	} else if (!is_full(q, c->rm.size) && TAILQ_EMPTY(&q->withheld)) {
+		commit_go(c);
+	} else if (q->nwithheld < WITHHELD_MAX) {
+		withhold(c);
+	} else {
+		err_set(&e, E_TEMP, "too much mail is waiting to be delivered");
+		commit_fail(c, &e);
+	}
+}
+
+/* ---- lending a file ---- */
+
+struct loan {
+	struct queue *q;
+	struct asker *asker;
+};
+
+static void
+lent(void *arg, struct ipc_in *in, const struct err *e)
+{
+	struct loan *l = arg;
+	struct err bad;
+	int fd;
+
+	if (e) {
+		asker_error(l->q, &l->asker, e);
+	} else {
+		fd = ipc_take_fd(in);
+		if (ipc_end(in) == 0 && fd >= 0) {
+			asker_fd(l->q, &l->asker, fd);
+		} else {
+			err_set(&bad, E_PROTO, "no file was lent");
+			asker_error(l->q, &l->asker, &bad);
+		}
+	}
+	free(l);
+}
+
+static void
+open_large(struct queue *q, struct ipc_chan *chan, struct ipc_in *in)
+{
+	struct str mid = ipc_get_str(in);
+	struct err e;
+	struct ipc_out m;
+	struct loan *l;
+
+	if (ipc_end(in) < 0)
+		return;
+	if (!id_valid(mid) || message_find(&q->messages, mid)) {
+		err_set(&e, E_INVAL, "not an id for a new message");
+		ipc_reply_error(chan, in->id, &e);
+		return;
+	}
+	if (space_is_low(q)) {
+		err_set(&e, E_NOSPACE, "not enough free disk space");
+		ipc_reply_error(chan, in->id, &e);
+		return;
+	}
+	l = mem_alloc(sizeof(*l));
+	l->q = q;
+	l->asker = asker_new(q, chan, in->id, MSG_SPOOL_OPEN_R);
+	ipc_begin(&m, MSG_LARGE_NEW);
+	ipc_put_str(&m, mid);
+	ipc_call(svc_channel(PEER_LOCAL), &m, lent, l);
+}
+
+static bool
+is_sealing(const struct queue *q, struct str mid)
+{
+	const struct commit *c;
+
+	TAILQ_FOREACH (c, &q->sealing, next)
+		if (str_eq_z(mid, c->mid))
+			return true;
+	TAILQ_FOREACH (c, &q->withheld, next)
+		if (str_eq_z(mid, c->mid))
+			return true;
+	return false;
+}
+
+static bool
+is_needed(const struct queue *q, struct str mid)
+{
+	return message_find(&q->messages, mid) || is_sealing(q, mid);
+}
+
+static void
+abort_large(struct queue *q, struct ipc_in *in)
+{
+	struct str mid = ipc_get_str(in);
+	struct ipc_out m;
+
+	if (ipc_end(in) < 0 || !id_valid(mid) || is_needed(q, mid))
+		return;
+	ipc_begin(&m, MSG_LARGE_DROP);
+	ipc_put_str(&m, mid);
+	ipc_send(svc_channel(PEER_LOCAL), &m);
+}
+
+/* What lies in .incoming: which of it does no message need? */
+static void
+check_incoming(struct queue *q, struct ipc_chan *chan, struct ipc_in *in)
+{
+	uint32_t n = ipc_get_list(in), ndrop = 0;
+	struct str *drop = mem_array((size_t)n + 1, sizeof(*drop));
+	struct ipc_out m;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct str mid = ipc_get_item(in);
+
+		if (id_valid(mid) && !is_needed(q, mid))
+			drop[ndrop++] = mid;
+	}
+	if (ipc_end(in) == 0) {
+		ipc_begin(&m, MSG_INCOMING_CHECK_R);
+		ipc_put_list(&m, drop, ndrop);
+		ipc_reply(chan, in->id, &m);
+	}
+	free(drop);
+}
+
+void
+spool_init(struct queue *q)
+{
+	TAILQ_INIT(&q->withheld);
+	TAILQ_INIT(&q->sealing);
+	TAILQ_INIT(&q->askers);
+	q->withheld_timer = loop_timer_new(withheld_due, q);
+}
+
+void
+spool_message(struct queue *q, struct ipc_chan *c, struct ipc_in *m)
+{
+	if (m->type == MSG_SPOOL_COMMIT || m->type == MSG_SPOOL_COMMIT_LARGE)
+		commit_begin(q, c, m);
+	else if (m->type == MSG_SPOOL_OPEN)
+		open_large(q, c, m);
+	else if (m->type == MSG_SPOOL_ABORT)
+		abort_large(q, m);
+	else if (m->type == MSG_INCOMING_CHECK)
+		check_incoming(q, c, m);
+	else
+		ipc_refuse(m);
+}
