@@ -151,23 +151,33 @@ file_pwrite(int fd, const void *p, size_t n, off_t off, struct err *e)
 }
 
 int
-file_pread(int fd, void *p, size_t n, off_t off, struct err *e)
+file_pread_some(int fd, void *p, size_t n, off_t off, size_t *got, struct err *e)
 {
 	char *at = p;
+	ssize_t k;
 
+	*got = 0;
 	if (faulty(FILE_READ, NULL))
 		return err_sys(e, "read");
-	while (n > 0) {
-		ssize_t k = RETRY(pread(fd, at, n, off));
-
-		if (k < 0)
+	while (*got < n) {
+		if ((k = RETRY(pread(fd, at + *got, n - *got, off + (off_t)*got))) < 0)
 			return err_sys(e, "read");
 		if (k == 0)
-			return err_set(e, E_IO, "read: short by %zu octets", n);
-		at += k;
-		off += k;
-		n -= (size_t)k;
+			break;
+		*got += (size_t)k;
 	}
+	return 0;
+}
+
+int
+file_pread(int fd, void *p, size_t n, off_t off, struct err *e)
+{
+	size_t got;
+
+	if (file_pread_some(fd, p, n, off, &got, e) < 0)
+		return -1;
+	if (got < n)
+		return err_set(e, E_IO, "read: short by %zu octets", n - got);
 	return 0;
 }
 

@@ -23,8 +23,10 @@ void file_close(int *fd);                                          /* -1 is fine
 int file_write(int fd, const void *p, size_t n, struct err *e);    /* all of it, or an error */
 int file_writev(int fd, const struct iovec *v, int n, struct err *e); /* all of it, or an error */
 int file_pwrite(int fd, const void *p, size_t n, off_t off, struct err *e);
-int
-file_pread(int fd, void *p, size_t n, off_t off, struct err *e); /* exactly n, or E_IO "short" */
+/* Exactly n octets, or E_IO "short". */
+int file_pread(int fd, void *p, size_t n, off_t off, struct err *e);
+/* Up to n octets, fewer only at the end of the file; *got says how many. */
+int file_pread_some(int fd, void *p, size_t n, off_t off, size_t *got, struct err *e);
 int file_read_all(
     int dir, const char *name, size_t max, struct arena *a, struct str *out, struct err *e);
 int file_size(int fd, uint64_t *out, struct err *e);

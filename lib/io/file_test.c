@@ -124,6 +124,7 @@ static void
 reading_and_writing_at_an_offset(void **state)
 {
 	char got[4];
+	size_t n;
 	uint64_t size;
 	struct err e;
 	int fd = file_open(dir, "p", O_RDWR | O_CREAT, 0600, NULL);
@@ -133,6 +134,11 @@ reading_and_writing_at_an_offset(void **state)
 	assert_int_equal(file_pread(fd, got, 4, 10, NULL), 0);
 	assert_memory_equal(got, "abcd", 4);
 	assert_int_equal(file_pread(fd, got, 4, 11, &e), -1);
+	assert_int_equal(file_pread_some(fd, got, 4, 12, &n, &e), 0);
+	assert_int_equal(n, 2);
+	assert_memory_equal(got, "cd", 2);
+	assert_int_equal(file_pread_some(fd, got, 4, 99, &n, &e), 0);
+	assert_int_equal(n, 0);
 	assert_int_equal(e.code, E_IO);
 	assert_int_equal(file_size(fd, &size, NULL), 0);
 	assert_int_equal(size, 14);

@@ -60,26 +60,22 @@ static void
 pem_free(struct pem *f)
 {
 	if (f->p)
-		sodium_memzero(f->p, f->n);
+		sodium_memzero(f->p, PEM_MAX);
 	free(f->p);
 	*f = (struct pem){0};
 }
 
 /* By pread from the start: the descriptor is shared with other processes and read again at each
- * reload. */
+ * reload. Its size is not asked for, which a closed-in process may not. */
 static int
 pem_read(int fd, struct pem *f, struct err *e)
 {
-	uint64_t size;
-
-	*f = (struct pem){0};
-	if (file_size(fd, &size, e) < 0)
+	*f = (struct pem){.p = mem_alloc(PEM_MAX)};
+	if (file_pread_some(fd, f->p, PEM_MAX, 0, &f->n, e) < 0)
 		return -1;
-	if (size == 0 || size > PEM_MAX)
-		return err_set(e, E_INVAL, "%s", size == 0 ? "empty file" : "file too large");
-	f->n = (size_t)size;
-	f->p = mem_alloc(f->n);
-	return file_pread(fd, f->p, f->n, 0, e);
+	if (f->n == 0 || f->n == PEM_MAX)
+		return err_set(e, E_INVAL, "%s", f->n == 0 ? "empty file" : "file too large");
+	return 0;
 }
 
 /* A key is stored unencrypted or not at all: there is nobody to ask. */
