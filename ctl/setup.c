@@ -1,7 +1,6 @@
 /* setup.c - gkmail setup: the first configuration. */
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -82,7 +81,8 @@ compose(const char *host, const char *postmaster, const struct conf *defaults)
 static int
 write_config(const char *path, struct str text, bool force, struct err *e)
 {
-	char *dir = dirname(arena_dupz(&ctl.arena, str_z(path)));
+	size_t slash = str_rchr(str_z(path), '/');
+	const char *dir = slash < strlen(path) ? arena_dupz(&ctl.arena, str_of(path, slash)) : ".";
 	const char *temporary = arena_printf(&ctl.arena, "%s.new", path).p;
 	int fd = -1, rc = -1;
 
@@ -91,7 +91,7 @@ write_config(const char *path, struct str text, bool force, struct err *e)
 		    "%s is there already; write it anew with --force, or change it with an "
 		    "editor",
 		    path);
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+	if (dir[0] != '\0' && mkdir(dir, 0755) < 0 && errno != EEXIST)
 		return err_sys(e, "make directory %s", dir);
 	if ((fd = file_open(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644, e)) < 0)
 		return -1;

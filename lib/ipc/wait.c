@@ -12,12 +12,14 @@ send_one(int fd, struct ipc_out *m, struct err *e)
 {
 	struct packet_list list = TAILQ_HEAD_INITIALIZER(list);
 	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+	struct packet *p;
 
 	if (m->over) {
 		ipc_drop(m);
 		return err_set(e, E_LIMIT, "the request is too large");
 	}
-	TAILQ_INSERT_TAIL(&list, packet_new(m, IPC_FLAG_CALL, 1), entry);
+	p = packet_new(m, IPC_FLAG_CALL, 1); /* the macro names its argument often */
+	TAILQ_INSERT_TAIL(&list, p, entry);
 	while (!TAILQ_EMPTY(&list)) {
 		if (poll(&pfd, 1, 10000) <= 0 || packet_send(fd, &list) < 0) {
 			packet_free(TAILQ_FIRST(&list));
