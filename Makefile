@@ -128,9 +128,12 @@ $(B)/bin/$(1): $(call object,$(call code,$($(1)_DIRS))) $(LIB)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
-# A unit test is linked with the other objects of its folder (but main) and with the library.
+# A unit test is linked with the other objects of its folder (but main) and with the library. (A % written in a pattern
+# rule would be replaced by its stem, hence a function.)
+no_main = $(filter-out %/main.o,$(1))
+folder_code = $(if $(filter-out lib/%,$(1)),$(call code,$(patsubst %/,%,$(dir $(1)))))
 .SECONDEXPANSION:
-$(B)/test/%: $(B)/obj/%.o $$(filter-out %/main.o,$$(call object,$$(if $$(filter-out lib/%,$$*),$$(call code,$$(patsubst %/,%,$$(dir $$*)))))) $(LIB)
+$(B)/test/%: $(B)/obj/%.o $$(call no_main,$$(call object,$$(call folder_code,$$*))) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
@@ -153,7 +156,7 @@ $(B)/fuzz/lib.a: $(patsubst %.c,$(B)/fuzz/obj/%.o,$(LIB_SRC))
 	@rm -f $@
 	@ar rcs $@ $^
 fuzz_object = $(patsubst %.c,$(B)/fuzz/obj/%.o,$(1))
-$(FUZZERS): $(B)/fuzz/%: $(B)/fuzz/obj/%.o $$(filter-out %/main.o,$$(call fuzz_object,$$(if $$(filter-out lib/%,$$*),$$(call code,$$(patsubst %/,%,$$(dir $$*)))))) $(B)/fuzz/lib.a
+$(FUZZERS): $(B)/fuzz/%: $(B)/fuzz/obj/%.o $$(call no_main,$$(call fuzz_object,$$(call folder_code,$$*))) $(B)/fuzz/lib.a
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $@"
 	@$(CLANG) -fsanitize=address,undefined,fuzzer -pthread -Wl,--allow-multiple-definition -o $@ $^ $(PKG_LIBS)
