@@ -1,0 +1,47 @@
+/*
+ * main.c - gk-smtpd: the SMTP server on ports 25, 587 and 465.
+ *
+ * Takes messages from other hosts for our users, and from our users for anybody that they may write
+ * to. Holds no file and no secret but its TLS key; what it may know it asks authd, what it has
+ * taken it hands to the queue.
+ */
+#include "smtpd/answers.h"
+#include "smtpd/session.h"
+
+static void
+smtpd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	(void)arg;
+	(void)c;
+	if (m->type != MSG_AUTH_CHANGED)
+		ipc_refuse(m);
+	else if (ipc_end(m) == 0)
+		answers_forget();
+}
+
+/* A new authd may know other things. */
+static void
+smtpd_channel(struct ipc_chan *c, bool open)
+{
+	if (ipc_peer_of(c) == PEER_AUTHD && open)
+		answers_forget();
+}
+
+static const struct svc svc = {
+    .name = "smtpd",
+    .peer = PEER_SMTPD,
+    .sections = "server tls smtp submission auth limits",
+    .sandbox = SB_IPC | SB_STREAM,
+    .start = tls_load,
+    .reload = tls_load,
+    .accept = session_accept,
+    .message = smtpd_message,
+    .channel = smtpd_channel,
+    .drain = session_drain_all,
+};
+
+int
+main(int argc, char **argv)
+{
+	return svc_main(&svc, argc, argv);
+}

@@ -1,0 +1,699 @@
+/*
+ * session_test.c - whole sessions over a socket pair, with an authd and a queue that the test
+ * plays.
+ *
+ * The fakes answer through real channels, at once or only when told to, so that every order of
+ * answers can be had.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/file.h"
+#include "smtpd/answers.h"
+#include "smtpd/session.h"
+#include "smtpd/spool.h"
+#include "svc/conf.h"
+
+/* ---- in place of the skeleton ---- */
+
+static struct conf *conf;
+static struct ipc_chan *to_authd, *to_queue;
+static bool draining, drained;
+
+const struct conf *
+svc_conf(void)
+{
+	return conf;
+}
+
+struct ipc_chan *
+svc_channel(enum ipc_peer peer)
+{
+	return peer == PEER_AUTHD ? to_authd : to_queue;
+}
+
+bool
+svc_draining(void)
+{
+	return draining;
+}
+
+void
+svc_drained(void)
+{
+	drained = true;
+}
+
+int
+svc_file(const char *name)
+{
+	(void)name;
+	return -1;
+}
+
+/* ---- the other processes ---- */
+
+static struct ipc_chan *authd, *queue;
+static bool authd_waits, queue_waits;
+static uint64_t waiting[100];
+static char asked[100][128];
+static unsigned nwaiting, nasked;
+static struct buf stored; /* the last message */
+static unsigned committed;
+static struct envelope env; /* of the last message */
+static struct arena env_arena;
+static uint64_t commit_id;
+static int lent = -1;
+static struct err queue_error;
+
+static void
+answer_rcpt(uint64_t id, struct str address)
+{
+	struct ipc_out m;
+	bool ours = str_ends(address, STR("@here.test")), user = !str_starts(address, STR("no"));
+
+	ipc_begin(&m, MSG_RCPT_CHECK_R);
+	ipc_put_u32(&m, !ours ? RCPT_RELAY : user ? RCPT_OK : RCPT_NO_USER);
+	ipc_put_list(&m, &address, ours && user);
+	ipc_reply(authd, id, &m);
+}
+
+static void
+authd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	struct str address;
+
+	(void)arg;
+	assert_ptr_equal(c, authd);
+	assert_int_equal(m->type, MSG_RCPT_CHECK);
+	address = ipc_get_str(m);
+	assert_int_equal(str_cz(address, asked[nasked++], 128), 0);
+	(void)ipc_get_str(m);
+	(void)ipc_get_u64(m);
+	assert_int_equal(ipc_end(m), 0);
+	waiting[nwaiting++] = m->id;
+	if (!authd_waits)
+		answer_rcpt(waiting[--nwaiting], str_z(asked[nasked - 1]));
+}
+
+static void
+take(int fd, uint64_t size)
+{
+	char *room;
+	struct err e;
+
+	buf_reset(&stored);
+	room = buf_room(&stored, size);
+	assert_non_null(room);
+	assert_int_equal(file_pread(fd, room, size, 0, &e), 0);
+	buf_added(&stored, size);
+}
+
+static void
+queue_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	struct str envelope;
+	uint64_t size;
+	struct err e;
+	int fd;
+
+	(void)arg;
+	if (m->type == MSG_SPOOL_OPEN) {
+		struct ipc_out r;
+
+		assert_true(id_valid(ipc_get_str(m)));
+		assert_int_equal(ipc_end(m), 0);
+		lent = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+		ipc_begin(&r, MSG_SPOOL_OPEN_R);
+		ipc_put_fd(&r, dup(lent));
+		ipc_reply(c, m->id, &r);
+		return;
+	}
+	if (m->type == MSG_SPOOL_ABORT) {
+		(void)ipc_get_str(m);
+		assert_int_equal(ipc_end(m), 0);
+		file_close(&lent);
+		return;
+	}
+	envelope = ipc_get_str(m);
+	size = ipc_get_u64(m);
+	arena_reset(&env_arena);
+	envelope = arena_dup(&env_arena, envelope);
+	if (m->type == MSG_SPOOL_COMMIT) {
+		fd = ipc_take_fd(m);
+		assert_true(file_is_sealed(fd));
+		take(fd, size);
+		file_close(&fd);
+	} else {
+		uint64_t real;
+
+		assert_int_equal(ipc_get_str(m).n, 32);
+		assert_int_equal(file_size(lent, &real, &e), 0);
+		assert_int_equal(real, size);
+		take(lent, size);
+		file_close(&lent);
+	}
+	assert_int_equal(ipc_end(m), 0);
+	assert_int_equal(envelope_decode(envelope, &env, &env_arena, &e), 0);
+	committed++;
+	commit_id = m->id;
+	if (queue_error.code != E_OK)
+		ipc_reply_error(queue, m->id, &queue_error);
+	else if (!queue_waits)
+		ipc_reply_ok(queue, m->id,
+		    m->type == MSG_SPOOL_COMMIT ? MSG_SPOOL_COMMIT_R : MSG_SPOOL_COMMIT_LARGE_R);
+}
+
+/* ---- the client ---- */
+
+static int client = -1;
+static struct buf heard;
+
+static void
+turn(void)
+{
+	for (int i = 0; i < 12; i++) {
+		char *room;
+		ssize_t n;
+
+		loop_once(0);
+		room = buf_room(&heard, 65536);
+		n = client < 0 ? 0 : recv(client, room, 65536, MSG_DONTWAIT);
+		if (n > 0)
+			buf_added(&heard, (size_t)n);
+	}
+}
+
+static void
+say(struct str s)
+{
+	while (s.n > 0) {
+		ssize_t n = send(client, s.p, s.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n > 0)
+			s = str_from(s, (size_t)n);
+		turn();
+	}
+	turn();
+}
+
+static void
+connect_to(const char *listener)
+{
+	struct svc_conn c = {.name = listener, .peer_text = "192.0.2.9"};
+	int v[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, v), 0);
+	c.fd = v[0];
+	client = v[1];
+	((struct sockaddr_in *)&c.peer)->sin_family = AF_INET;
+	buf_reset(&heard);
+	nasked = nwaiting = 0;
+	session_accept(&c);
+	turn();
+}
+
+static void
+leave(void)
+{
+	close(client);
+	client = -1;
+	turn();
+	clock_advance(60000);
+	turn();
+	assert_true(session_none());
+}
+
+/* The codes of the replies heard since last asked, as "250 354 …"; only last lines. */
+static const char *
+codes(void)
+{
+	static char out[4096];
+	struct str s = buf_view(&heard), line;
+	size_t n = 0;
+
+	out[0] = '\0';
+	while (str_cut(&s, '\n', &line))
+		if (line.n > 3 && line.p[3] == ' ' && n + 5 < sizeof(out))
+			n += (size_t)snprintf(
+			    out + n, sizeof(out) - n, n ? " %.3s" : "%.3s", line.p);
+	buf_reset(&heard);
+	return out;
+}
+
+static void
+expect(const char *lines, const char *want)
+{
+	say(str_z(lines));
+	assert_string_equal(codes(), want);
+}
+
+static int
+set_up(void **state)
+{
+	static const char toml[] =
+	    "[server]\nhost_name = \"mail.here.test\"\n[smtp]\nmax_recipients = 5\n"
+	    "max_errors = 8\nmax_size = \"1MiB\"\nmax_header = \"8KiB\"\n"
+	    "max_received = 6\n";
+	int a[2], q[2];
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(loop_init(&e), 0);
+	conf = conf_parse(str_z(toml), "test", &e);
+	assert_string_equal(e.text, "");
+	assert_non_null(conf);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, a), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, q), 0);
+	to_authd = ipc_new(a[0], PEER_SMTPD, PEER_AUTHD, NULL, NULL, NULL);
+	authd = ipc_new(a[1], PEER_AUTHD, PEER_SMTPD, authd_message, NULL, NULL);
+	to_queue = ipc_new(q[0], PEER_SMTPD, PEER_QUEUE, NULL, NULL, NULL);
+	queue = ipc_new(q[1], PEER_QUEUE, PEER_SMTPD, queue_message, NULL, NULL);
+	buf_init(&heard, 16u << 20);
+	buf_init(&stored, 16u << 20);
+	arena_init(&env_arena);
+	authd_waits = queue_waits = draining = drained = false;
+	nwaiting = nasked = committed = 0;
+	queue_error = (struct err){0};
+	answers_forget();
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	ipc_free(&to_authd);
+	ipc_free(&authd);
+	ipc_free(&to_queue);
+	ipc_free(&queue);
+	conf_free(&conf);
+	buf_free(&heard);
+	buf_free(&stored);
+	arena_free(&env_arena);
+	file_close(&lent);
+	answers_forget();
+	return 0;
+}
+
+/* ---- tests ---- */
+
+#define OPENING "EHLO c.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<bob@here.test>\r\n"
+
+static void
+a_session_in_one_write(void **state)
+{
+	(void)state;
+	connect_to("smtp");
+	expect(OPENING "DATA\r\n", "220 250 250 250 354");
+	expect("Subject: x\r\n\r\n..dot\r\n.\r\nQUIT\r\n", "250 221");
+	assert_int_equal(committed, 1);
+	assert_true(str_ends(buf_view(&stored), STR("\r\nSubject: x\r\n\r\n.dot\r\n")));
+	assert_true(str_starts(
+	    buf_view(&stored), STR("Return-Path: <a@x.test>\r\nReceived: from c.test ")));
+	assert_int_equal(env.return_path, strlen("Return-Path: <a@x.test>\r\n"));
+	assert_true(str_eq_z(env.sender, "a@x.test"));
+	assert_int_equal(env.nrcpts, 1);
+	assert_true(str_eq_z(env.rcpts[0].targets[0], "bob@here.test"));
+	assert_true(str_find(buf_view(&stored), STR("for <bob@here.test>")) < stored.n);
+	leave();
+}
+
+/* Each way of cutting a session in two gives the same replies. */
+static void
+every_split_of_a_session(void **state)
+{
+	static const char all[] =
+	    OPENING "DATA\r\nSubject: x\r\n\r\n.\r\n"
+		    "MAIL FROM:<>\r\nRCPT TO:<bob@here.test>\r\n"
+		    "BDAT 5\r\nA: b\n\r\nBDAT 6\r\nA: b\r\nRSET\r\nNOOP\r\nQUIT\r\n";
+
+	(void)state;
+	for (size_t at = 1; at < sizeof(all) - 1; at++) {
+		connect_to("smtp");
+		say(str_of(all, at));
+		say(str_of(all + at, sizeof(all) - 1 - at));
+		assert_string_equal(
+		    codes(), "220 250 250 250 354 250 250 250 550 500 503 250 250 221");
+		leave();
+	}
+}
+
+static void
+replies_keep_their_order(void **state)
+{
+	(void)state;
+	authd_waits = true;
+	connect_to("smtp");
+	expect(OPENING "RCPT TO:<nobody@here.test>\r\nRCPT TO:<carol@here.test>\r\n"
+		       "RCPT TO:<bad>\r\nRCPT TO:<x@else.test>\r\nDATA\r\n",
+	    "220 250 250");
+	assert_int_equal(nwaiting, 4);
+	/* The last answers first. */
+	for (unsigned i = 4; i-- > 1;)
+		answer_rcpt(waiting[i], str_z(asked[i]));
+	turn();
+	assert_string_equal(codes(), "");
+	answer_rcpt(waiting[0], str_z(asked[0]));
+	turn();
+	assert_string_equal(codes(), "250 550 250 501 550 354");
+	expect("x\r\n.\r\n", "250");
+	assert_int_equal(env.nrcpts, 2);
+	/* With several recipients none is named. */
+	assert_int_equal(str_find(buf_view(&stored), STR("for <")), stored.n);
+	leave();
+}
+
+static void
+answers_are_remembered(void **state)
+{
+	(void)state;
+	connect_to("smtp");
+	expect(OPENING "RSET\r\nMAIL FROM:<b@x.test>\r\nRCPT TO:<bob@here.test>\r\n",
+	    "220 250 250 250 250 250 250");
+	assert_int_equal(nasked, 1);
+	answers_forget();
+	expect("RSET\r\nMAIL FROM:<b@x.test>\r\nRCPT TO:<bob@here.test>\r\n", "250 250 250");
+	assert_int_equal(nasked, 2);
+	leave();
+}
+
+static void
+recipients_are_limited_and_folded(void **state)
+{
+	(void)state;
+	connect_to("smtp");
+	expect("EHLO c\r\nMAIL FROM:<>\r\n", "220 250 250");
+	expect("RCPT TO:<u1@here.test>\r\nRCPT TO:<U1@HERE.test>\r\nRCPT TO:<u2@here.test>\r\n"
+	       "RCPT TO:<u3@here.test>\r\nRCPT TO:<u4@here.test>\r\nRCPT TO:<u5@here.test>\r\n"
+	       "RCPT TO:<u6@here.test>\r\nDATA\r\n",
+	    "250 250 250 250 250 250 452 354");
+	expect("x\r\n.\r\n", "250");
+	assert_int_equal(env.nrcpts, 5);
+	leave();
+}
+
+static void
+the_order_of_commands(void **state)
+{
+	(void)state;
+	connect_to("smtp");
+	expect("MAIL FROM:<a@b.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", "220 503 503 503");
+	expect("EHLO c\r\nDATA\r\nMAIL FROM:<>\r\nMAIL FROM:<>\r\nDATA\r\n", "250 503 250 503 554");
+	leave();
+	connect_to("smtp");
+	expect("HELO c\r\nRCPT TO:<bob@here.test>\r\nBDAT 3 LAST\r\nabcNOOP\r\n",
+	    "220 250 503 503 250");
+	expect("EHLO c\r\nAUTH PLAIN AAAA\r\nSTARTTLS\r\nVRFY x\r\nEXPN x\r\nHELP\r\nNOOP x\r\n",
+	    "250 502 454 252 502 214 250");
+	leave();
+}
+
+static void
+bad_endings_refuse_the_message(void **state)
+{
+	(void)state;
+	connect_to("smtp");
+	expect(OPENING "DATA\r\n", "220 250 250 250 354");
+	expect("a\n.\r\nMAIL FROM:<evil@x.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\nb\r\n.\r\n",
+	    "550");
+	assert_int_equal(committed, 0);
+	/* The transaction is over, the session goes on. */
+	expect("DATA\r\nNOOP\r\n", "503 250");
+	leave();
+}
+
+static void
+size_is_limited(void **state)
+{
+	static char big[1100000];
+
+	(void)state;
+	connect_to("smtp");
+	expect("EHLO c\r\nMAIL FROM:<> SIZE=1048577\r\nMAIL FROM:<> SIZE=1048576\r\n",
+	    "220 250 552 250");
+	expect("RCPT TO:<bob@here.test>\r\nDATA\r\n", "250 354");
+	memset(big, 'x', sizeof(big));
+	for (size_t i = 98; i < sizeof(big); i += 100)
+		memcpy(big + i, "\r\n", 2);
+	memcpy(big, "A: b\r\n\r\n", 8);
+	say(str_of(big, sizeof(big)));
+	expect("\r\n.\r\n", "552");
+	expect("MAIL FROM:<>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", "250 250 354");
+	say(str_of(big, 900000));
+	expect("\r\n.\r\n", "250");
+	assert_int_equal(committed, 1);
+	assert_memory_equal(stored.p + stored.n - 900002, big, 900000);
+	leave();
+}
+
+static void
+headers_are_limited(void **state)
+{
+	static char big[20000];
+
+	(void)state;
+	memset(big, 'x', sizeof(big));
+	memcpy(big, "A: ", 3);
+	connect_to("smtp");
+	expect(OPENING "DATA\r\n", "220 250 250 250 354");
+	say(str_of(big, 9000));
+	expect("\r\n\r\n.\r\n", "552");
+	expect("MAIL FROM:<>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", "250 250 354");
+	for (int i = 0; i < 7; i++)
+		say(STR("Received: x\r\n"));
+	expect("\r\n.\r\n", "554");
+	leave();
+}
+
+static void
+chunks_make_a_message(void **state)
+{
+	(void)state;
+	connect_to("smtp");
+	expect(OPENING "BDAT 6\r\nA: b\r\nBDAT 0\r\nDATA\r\nRCPT TO:<carol@here.test>\r\nBDAT 5 "
+		       "LAST\r\n\r\n.\r\n",
+	    "220 250 250 250 250 250 503 503 250");
+	assert_true(str_ends(buf_view(&stored), STR("A: b\r\n\r\n.\r\n")));
+	expect("BDAT 3 LAST\r\nabcNOOP\r\n", "503 250");
+	expect("MAIL FROM:<>\r\nRCPT TO:<bob@here.test>\r\nBDAT 2\r\na\nBDAT 1\r\nxBDAT 1 "
+	       "LAST\r\nxRSET\r\n",
+	    "250 250 550 503 503 250");
+	leave();
+}
+
+static void
+nothing_is_acknowledged_early(void **state)
+{
+	(void)state;
+	queue_waits = true;
+	connect_to("smtp");
+	expect(OPENING "DATA\r\n", "220 250 250 250 354");
+	expect("x\r\n.\r\nNOOP\r\n", "");
+	assert_int_equal(committed, 1);
+	ipc_reply_ok(queue, commit_id, MSG_SPOOL_COMMIT_R);
+	turn();
+	assert_string_equal(codes(), "250 250");
+	leave();
+	/* The client goes away meanwhile. */
+	connect_to("smtp");
+	expect(OPENING "DATA\r\nx\r\n.\r\n", "220 250 250 250 354");
+	leave();
+	ipc_reply_ok(queue, commit_id, MSG_SPOOL_COMMIT_R);
+	turn();
+}
+
+static void
+trouble_of_the_queue(void **state)
+{
+	static const struct {
+		enum err_code code;
+		const char *want;
+	} rows[] = {
+	    {E_NOSPACE, "452"}, {E_LIMIT, "452"}, {E_TEMP, "451"}, {E_IO, "451"}, {E_PERM, "554"}};
+
+	(void)state;
+	connect_to("smtp");
+	expect("EHLO c\r\n", "220 250");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		queue_error.code = rows[i].code;
+		expect("MAIL FROM:<>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", "250 250 354");
+		expect("x\r\n.\r\n", rows[i].want);
+	}
+	leave();
+}
+
+static void
+channels_that_are_away(void **state)
+{
+	(void)state;
+	connect_to("smtp");
+	expect("EHLO c\r\nMAIL FROM:<>\r\n", "220 250 250");
+	ipc_free(&authd);
+	turn();
+	say(STR("RCPT TO:<bob@here.test>\r\n"));
+	clock_advance(30000);
+	turn();
+	clock_advance(30000);
+	turn();
+	assert_string_equal(codes(), "451");
+	expect("NOOP\r\n", "250");
+	leave();
+}
+
+static void
+errors_have_an_end(void **state)
+{
+	(void)state;
+	connect_to("smtp");
+	expect("X\r\nX\r\nX\r\nX\r\nX\r\nX\r\nX\r\nX\r\nNOOP\r\n",
+	    "220 500 500 500 500 500 500 500 500 421");
+	leave();
+	connect_to("smtp");
+	expect("GET / HTTP/1.0\r\nHost: x\r\nMAIL FROM:<>\r\n\r\n", "220 554");
+	leave();
+}
+
+static void
+over_long_lines(void **state)
+{
+	static char big[9000];
+
+	(void)state;
+	memset(big, 'x', sizeof(big));
+	connect_to("smtp");
+	say(str_of(big, sizeof(big)));
+	expect("\r\nNOOP\r\nNOOP\n\rNOOP\r\n", "220 500 250 500 500");
+	leave();
+}
+
+static void
+silence_is_cut(void **state)
+{
+	(void)state;
+	connect_to("smtp");
+	expect("EHLO c\r\n", "220 250");
+	clock_advance(299000);
+	turn();
+	assert_string_equal(codes(), "");
+	expect("NOOP\r\n", "250");
+	clock_advance(299000);
+	turn();
+	assert_string_equal(codes(), "");
+	clock_advance(2000);
+	turn();
+	assert_string_equal(codes(), "421");
+	leave();
+}
+
+static void
+draining_lets_transactions_finish(void **state)
+{
+	(void)state;
+	connect_to("smtp");
+	expect(OPENING "DATA\r\n", "220 250 250 250 354");
+	draining = true;
+	session_drain_all();
+	assert_false(drained);
+	expect("x\r\n.\r\n", "250 421");
+	leave();
+	assert_true(drained);
+}
+
+static void
+draining_ends_the_idle(void **state)
+{
+	(void)state;
+	connect_to("smtp");
+	expect("EHLO c\r\n", "220 250");
+	draining = true;
+	session_drain_all();
+	turn();
+	assert_string_equal(codes(), "421");
+	leave();
+	assert_true(drained);
+}
+
+static void
+half_a_close_still_gets_its_replies(void **state)
+{
+	(void)state;
+	queue_waits = true;
+	connect_to("smtp");
+	assert_true(send(client, OPENING "DATA\r\nx\r\n.\r\n", strlen(OPENING) + 12, 0) > 0);
+	shutdown(client, SHUT_WR);
+	turn();
+	assert_string_equal(codes(), "220 250 250 250 354");
+	ipc_reply_ok(queue, commit_id, MSG_SPOOL_COMMIT_R);
+	turn();
+	assert_string_equal(codes(), "250");
+	leave();
+}
+
+static void
+submission_wants_authentication(void **state)
+{
+	(void)state;
+	connect_to("submission");
+	expect("EHLO c\r\nMAIL FROM:<a@here.test>\r\nAUTH PLAIN AGEAYg==\r\nRCPT "
+	       "TO:<bob@here.test>\r\n",
+	    "220 250 530 538 503");
+	leave();
+}
+
+static void
+names_and_addresses(void **state)
+{
+	(void)state;
+	connect_to("smtp");
+	expect("EHLO\r\nEHLO a b\r\nEHLO <x>\r\nHELO [192.0.2.1]\r\n", "220 501 501 501 250");
+	expect("MAIL FROM:<a@\xc3\xa9.test>\r\nMAIL FROM:<a@\xc3\xa9.test> SMTPUTF8\r\nRSET\r\n",
+	    "553 250 250");
+	expect("MAIL FROM:<a@x.test> BODY=BINARYMIME\r\nMAIL FROM:<a@x.test> FOO=1\r\n", "501 555");
+	expect(
+	    "MAIL FROM:<a@x.test>\r\nRCPT TO:<Postmaster>\r\nRCPT TO:<\"bob@else\"@here.test>\r\n",
+	    "250 550 250");
+	assert_string_equal(asked[0], "postmaster@mail.here.test");
+	leave();
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+	    TEST(a_session_in_one_write),
+	    TEST(every_split_of_a_session),
+	    TEST(replies_keep_their_order),
+	    TEST(answers_are_remembered),
+	    TEST(recipients_are_limited_and_folded),
+	    TEST(the_order_of_commands),
+	    TEST(bad_endings_refuse_the_message),
+	    TEST(size_is_limited),
+	    TEST(headers_are_limited),
+	    TEST(chunks_make_a_message),
+	    TEST(nothing_is_acknowledged_early),
+	    TEST(trouble_of_the_queue),
+	    TEST(channels_that_are_away),
+	    TEST(errors_have_an_end),
+	    TEST(over_long_lines),
+	    TEST(silence_is_cut),
+	    TEST(draining_lets_transactions_finish),
+	    TEST(draining_ends_the_idle),
+	    TEST(half_a_close_still_gets_its_replies),
+	    TEST(submission_wants_authentication),
+	    TEST(names_and_addresses),
+	};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
