@@ -65,8 +65,10 @@ void home_close(struct home **h);
 struct home_waiter {
 	void (*fn)(void *arg, const struct err *e);
 	void *arg;
+	/* private */
 	TAILQ_ENTRY(home_waiter) link;
 	bool queued;
+	uint64_t round;
 };
 
 /* Calls w->fn once, at the end of this loop turn or later, when everything done before is durable.

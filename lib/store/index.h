@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "store/change.h"
@@ -26,9 +27,19 @@ int index_commit(struct index *ix, struct err *e); /* durable on return; nothing
 void index_rollback(struct index *ix);
 bool index_is_dirty(const struct index *ix);
 
-/* Small facts by name: "quota_epoch", "host" … absent reads as 0. */
+/* Small facts by name ("epoch"); absent reads as 0. */
 int index_get(struct index *ix, const char *name, uint64_t *out, struct err *e);
 int index_put(struct index *ix, const char *name, uint64_t v, struct err *e);
+/* The highest modseq and UIDVALIDITY in any row: where numbering goes on when its file is lost. */
+int index_highest(
+    struct index *ix, uint64_t *modseq, uint32_t *uidvalidity, uint32_t *mailbox, struct err *e);
+
+/* Modseqs in (low, high] may have been shown and then lost by an unclean end. */
+int index_gap_add(struct index *ix, uint64_t low, uint64_t high, struct err *e);
+int index_gap_has(struct index *ix, uint64_t modseq, bool *in_gap, struct err *e);
+/* Forgets tombstones and changes older than `before` (seconds); the fact "pruned" holds the highest
+ * modseq of a forgotten tombstone. */
+int index_prune(struct index *ix, int64_t before, struct err *e);
 
 /* ---- mailboxes ---- */
 
@@ -40,7 +51,7 @@ struct index_mailbox {
 	struct str name;
 	struct str old_name; /* a rename whose directory is still to be moved; else empty */
 	bool doomed;         /* deleted, its directory still to be removed */
-	int64_t cur_mtime_us, new_mtime_us; /* directories as last scanned */
+	int64_t cur_mtime, new_mtime; /* directories as last scanned, nanoseconds */
 };
 
 int index_mailboxes(struct index *ix,
@@ -76,12 +87,15 @@ int index_files(struct index *ix, uint32_t mailbox, bool dirty_only,
 /* E_NOTFOUND. f->base is copied into base (MAILDIR_NAME_SIZE octets). */
 int index_file_get(struct index *ix, uint32_t mailbox, uint32_t uid, struct index_file *f,
     char *base, struct err *e);
-/* *uid = 0 when no message of the mailbox has that base. */
-int
-index_find_base(struct index *ix, uint32_t mailbox, struct str base, uint32_t *uid, struct err *e);
+/* *uid = 0 when no message of the mailbox has that base; else f's place and letters too. */
+int index_find_base(struct index *ix, uint32_t mailbox, struct str base, uint32_t *uid,
+    struct index_file *f, struct err *e);
+/* Any name behind its flags, any file in new/? */
+int index_any_dirty(struct index *ix, uint32_t mailbox, bool *dirty, struct err *e);
 
+/* dirty: the file's name is behind its flags, or it is in new/. */
 int index_message_add(struct index *ix, uint32_t mailbox, const struct message *m,
-    const struct index_file *f, struct err *e);
+    const struct index_file *f, bool dirty, struct err *e);
 /* Flags, keywords and modseq; dirty: the file name is behind. */
 int index_message_flags(
     struct index *ix, uint32_t mailbox, const struct message *m, bool dirty, struct err *e);
@@ -91,6 +105,7 @@ int index_message_file(struct index *ix, uint32_t mailbox, uint32_t uid, const s
 /* ---- tombstones ---- */
 
 enum tombstone {
+	TOMBSTONE_NONE = 0,
 	TOMBSTONE_PENDING = 1, /* its file is still to be unlinked */
 	TOMBSTONE_DONE = 2,    /* unlinked, durably */
 	TOMBSTONE_VANISHED = 3 /* removed by other hands: should the file return, it is a new one */
@@ -99,7 +114,7 @@ enum tombstone {
 /* The message row becomes a tombstone. */
 int index_message_expunge(struct index *ix, uint32_t mailbox, uint32_t uid, uint64_t modseq,
     enum tombstone state, struct err *e);
-/* 0 when there is none of that base in the mailbox. */
+/* That of a base in the mailbox, or TOMBSTONE_NONE. */
 int index_tombstone(
     struct index *ix, uint32_t mailbox, struct str base, enum tombstone *out, struct err *e);
 int index_tombstone_done(struct index *ix, uint32_t mailbox, uint32_t uid, struct err *e);

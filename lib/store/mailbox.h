@@ -56,7 +56,7 @@ struct mailbox_observer;
 struct mailbox {
 	struct home *home;
 	uint32_t id;     /* never used again in this home */
-	struct str name; /* normal form (maildir.h) */
+	struct str name; /* normal form (folder.h) */
 	enum mailbox_use use;
 	bool subscribed;
 	uint32_t uidvalidity;

@@ -1,0 +1,41 @@
+/*
+ * change.c - see change.h.
+ */
+#include "store/change.h"
+
+#include "store/model.h"
+
+const char *
+change_kind_name(enum change_kind kind)
+{
+	switch (kind) {
+	case CHANGE_ADDED:
+		return "added";
+	case CHANGE_COPIED:
+		return "copied";
+	case CHANGE_FLAGS:
+		return "flags";
+	case CHANGE_EXPUNGED:
+		return "expunged";
+	case CHANGE_MOVED:
+		return "moved";
+	case CHANGE_CREATED:
+		return "created";
+	case CHANGE_DELETED:
+		return "deleted";
+	case CHANGE_RENAMED:
+		return "renamed";
+	case CHANGE_SUBSCRIBED:
+		return "subscribed";
+	case CHANGE_VANISHED:
+		return "vanished";
+	}
+	return "?";
+}
+
+int
+change_each(struct home *h, uint64_t after, bool (*fn)(void *arg, const struct change *c),
+    void *arg, struct err *e)
+{
+	return index_changes(h->index, after, fn, arg, e);
+}

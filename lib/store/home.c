@@ -1,0 +1,379 @@
+/*
+ * home.c - see home.h: opening, closing, the timers, and looking things up.
+ */
+#include "store/home.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "io/file.h"
+#include "store/model.h"
+#include "store/uidlist.h"
+
+#define COMMIT_MS     500u /* STORE is durable within a second */
+#define MIRROR_MS     30000u
+#define UID_LINES_MAX (1u << 20)
+
+/* ---- errors and timers ---- */
+
+int
+home_ready(struct home *h, struct err *e)
+{
+	if (h->broken) {
+		if (e != NULL)
+			*e = h->why;
+		return -1;
+	}
+	if (h->commit_timer != NULL && !loop_timer_pending(h->commit_timer))
+		loop_timer_set(h->commit_timer, COMMIT_MS);
+	return 0;
+}
+
+int
+home_fail(struct home *h, const struct err *e)
+{
+	if (h->broken)
+		return -1;
+	h->broken = true;
+	h->why = *e;
+	log_error("store.failed", LE(e));
+	index_rollback(h->index);
+	/* Waiters hear of it at the end of the turn. */
+	if (!h->o.no_timers)
+		loop_defer(&h->commit);
+	if (h->o.failed != NULL && !h->opening)
+		h->o.failed(h->o.arg, &h->why);
+	return -1;
+}
+
+void
+home_mirror_later(struct home *h)
+{
+	if (h->mirror_timer != NULL && !loop_timer_pending(h->mirror_timer))
+		loop_timer_set(h->mirror_timer, h->o.mirror_ms);
+}
+
+void
+home_mirror_soon(struct home *h)
+{
+	if (h->mirror_timer != NULL)
+		loop_timer_set(h->mirror_timer, 100);
+}
+
+void
+home_scan_later(struct home *h, uint64_t ms)
+{
+	if (h->scan_timer != NULL && !loop_timer_pending(h->scan_timer))
+		loop_timer_set(h->scan_timer, ms);
+}
+
+static void
+commit_due(void *arg)
+{
+	struct home *h = arg;
+
+	(void)commit_now(h, NULL);
+}
+
+static void
+mirror_due(void *arg)
+{
+	struct home *h = arg;
+	struct err e = {0};
+
+	if (!h->broken && home_mirror(h, &e) < 0)
+		log_warn("store.mirror", LE(&e));
+}
+
+/* Looks again at mailboxes that were changing while they were looked at. */
+static void
+scan_due(void *arg)
+{
+	struct home *h = arg;
+	struct err e = {0};
+
+	for (size_t i = 0; i < h->nboxes && !h->broken; i++)
+		if (h->boxes[i]->priv->rescan_ms != 0 && mailbox_refresh(h->boxes[i], &e) < 0)
+			log_warn("store.scan", LE(&e));
+}
+
+/* ---- opening and closing ---- */
+
+static int
+take_lock(struct home *h, struct err *e)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if ((h->lock = file_open(AT_FDCWD, "db/lock", O_RDWR | O_CREAT, 0600, e)) < 0)
+		return -1;
+	if (fcntl(h->lock, F_OFD_SETLK, &lock) == 0)
+		return 0;
+	if (errno == EAGAIN || errno == EACCES)
+		return err_set(e, E_TEMP, "the home is open in another process");
+	return err_sys(e, "db/lock");
+}
+
+/* A damaged index is put aside: all that it held can be had from the files. */
+static int
+open_index(struct home *h, bool *fresh, struct err *e)
+{
+	struct err why = {0};
+
+	if ((h->index = index_open("db/index.db", fresh, &why)) != NULL)
+		return 0;
+	if (why.code != E_PROTO) {
+		if (e != NULL)
+			*e = why;
+		return -1;
+	}
+	log_error("store.index.damaged", LE(&why));
+	(void)file_unlink(AT_FDCWD, "db/index.db-wal", NULL);
+	(void)file_unlink(AT_FDCWD, "db/index.db-shm", NULL);
+	if (file_rename(AT_FDCWD, "db/index.db", AT_FDCWD, "db/index.db.damaged", e) < 0)
+		return -1;
+	return (h->index = index_open("db/index.db", fresh, e)) != NULL ? 0 : -1;
+}
+
+static void
+start_timers(struct home *h)
+{
+	loop_defer_init(&h->commit, commit_due, h);
+	if (h->o.no_timers)
+		return;
+	h->commit_timer = loop_timer_new(commit_due, h);
+	h->mirror_timer = loop_timer_new(mirror_due, h);
+	h->scan_timer = loop_timer_new(scan_due, h);
+}
+
+static void
+free_home(struct home **hp)
+{
+	struct home *h = *hp;
+	struct dead_file *d;
+
+	if (!h->o.no_timers)
+		loop_defer_cancel(&h->commit);
+	loop_timer_free(&h->commit_timer);
+	loop_timer_free(&h->mirror_timer);
+	loop_timer_free(&h->scan_timer);
+	while (!TAILQ_EMPTY(&h->unsynced)) {
+		struct append *ap = TAILQ_FIRST(&h->unsynced);
+
+		TAILQ_REMOVE(&h->unsynced, ap, link);
+		append_free(&ap);
+	}
+	while ((d = STAILQ_FIRST(&h->dead)) != NULL) {
+		STAILQ_REMOVE_HEAD(&h->dead, link);
+		free(d);
+	}
+	if (h->last != NULL)
+		content_close(&h->last);
+	for (size_t i = 0; i < h->nboxes; i++)
+		model_free(&h->boxes[i]);
+	free(h->boxes);
+	for (size_t i = 0; i < h->nsubs; i++)
+		free((char *)h->subs[i].p);
+	free(h->subs);
+	buf_free(&h->uid_lines);
+	index_close(&h->index);
+	numbers_done(&h->reserved);
+	file_close(&h->lock);
+	free(h->host);
+	free(h);
+	*hp = NULL;
+}
+
+struct home *
+home_open(const struct home_options *o, struct err *e)
+{
+	struct home *h = mem_alloc(sizeof *h);
+	bool fresh = false;
+
+	h->o = *o;
+	h->o.mirror_ms = o->mirror_ms ? o->mirror_ms : MIRROR_MS;
+	h->host = mem_dup(o->host.p, o->host.n);
+	h->o.host = str_of(h->host, o->host.n);
+	h->quota = o->quota;
+	h->lock = -1;
+	h->opening = true;
+	h->reserved.clean = true;
+	TAILQ_INIT(&h->waiters);
+	TAILQ_INIT(&h->unsynced);
+	STAILQ_INIT(&h->dead);
+	buf_init(&h->uid_lines, UID_LINES_MAX);
+	start_timers(h);
+	if (take_lock(h, e) < 0 || open_index(h, &fresh, e) < 0 || start_read(h, fresh, e) < 0 ||
+	    commit_now(h, e) < 0) {
+		free_home(&h);
+		return NULL;
+	}
+	h->opening = false;
+	return h;
+}
+
+void
+home_close(struct home **hp)
+{
+	struct home *h = *hp;
+	struct err e = {0};
+
+	if (h == NULL)
+		return;
+	/* Renames and tombstones of the first commit are what the second makes durable. */
+	if (commit_now(h, &e) < 0 || home_mirror(h, &e) < 0 || commit_now(h, &e) < 0)
+		goto out;
+	uidlist_compact(h);
+	if (!h->reserved.clean && reserve_numbers(h, true, &e) < 0)
+		goto out;
+	e.code = E_OK;
+out:
+	if (e.code != E_OK)
+		log_warn("store.close", LE(&e));
+	free_home(hp);
+}
+
+/* ---- durability ---- */
+
+void
+home_commit(struct home *h, struct home_waiter *w)
+{
+	assume(!w->queued);
+	w->queued = true;
+	w->round = h->round;
+	TAILQ_INSERT_TAIL(&h->waiters, w, link);
+	if (!h->o.no_timers)
+		loop_defer(&h->commit);
+}
+
+void
+home_commit_cancel(struct home *h, struct home_waiter *w)
+{
+	if (!w->queued)
+		return;
+	TAILQ_REMOVE(&h->waiters, w, link);
+	w->queued = false;
+}
+
+int
+home_flush(struct home *h, struct err *e)
+{
+	return commit_now(h, e);
+}
+
+bool
+home_is_dirty(const struct home *h)
+{
+	return index_is_dirty(h->index) || !TAILQ_EMPTY(&h->unsynced);
+}
+
+int
+home_mirror(struct home *h, struct err *e)
+{
+	/* Only flags that are durable go into names: a name ahead of the index would look like
+	 * somebody else's change after a crash. */
+	if (commit_now(h, e) < 0)
+		return -1;
+	for (size_t i = 0; i < h->nboxes; i++)
+		if ((h->boxes[i]->priv->rescan_ms != 0 && mailbox_refresh(h->boxes[i], e) < 0) ||
+		    (h->boxes[i]->priv->names_dirty && mirror_mailbox(h->boxes[i], e) < 0))
+			return -1;
+	return commit_dead_done(h, e);
+}
+
+/* ---- looking up ---- */
+
+struct mailbox *
+home_next(struct home *h, size_t *i)
+{
+	return *i < h->nboxes ? h->boxes[(*i)++] : NULL;
+}
+
+struct mailbox *
+home_find(struct home *h, struct str name)
+{
+	for (size_t i = 0; i < h->nboxes; i++)
+		if (str_eq(h->boxes[i]->name, name))
+			return h->boxes[i];
+	return NULL;
+}
+
+struct mailbox *
+home_find_id(struct home *h, uint32_t id)
+{
+	for (size_t i = 0; i < h->nboxes; i++)
+		if (h->boxes[i]->id == id)
+			return h->boxes[i];
+	return NULL;
+}
+
+bool
+home_subscribed(struct home *h, size_t *i, struct str *name)
+{
+	if (*i >= h->nsubs)
+		return false;
+	*name = h->subs[(*i)++];
+	return true;
+}
+
+void
+home_delivered(struct home *h)
+{
+	struct mailbox *inbox = home_find(h, STR("INBOX"));
+	struct err e = {0};
+
+	if (inbox != NULL && !h->broken && scan_new(inbox, &e) < 0)
+		log_warn("store.scan", LE(&e));
+}
+
+void
+home_set_quota(struct home *h, uint64_t octets)
+{
+	h->quota = octets;
+}
+
+uint64_t
+home_quota(const struct home *h)
+{
+	return h->quota;
+}
+
+uint64_t
+home_octets(const struct home *h)
+{
+	return h->octets;
+}
+
+uint64_t
+home_messages(const struct home *h)
+{
+	return h->messages;
+}
+
+uint64_t
+home_epoch(const struct home *h)
+{
+	return h->epoch;
+}
+
+uint64_t
+home_modseq(const struct home *h)
+{
+	return h->modseq;
+}
+
+bool
+home_modseq_is_known(const struct home *h, uint64_t modseq)
+{
+	uint64_t pruned = 0;
+	bool in_gap = true;
+
+	if (modseq > h->modseq || index_get(h->index, "pruned", &pruned, NULL) < 0 ||
+	    index_gap_has(h->index, modseq, &in_gap, NULL) < 0)
+		return false;
+	return modseq >= pruned && !in_gap;
+}

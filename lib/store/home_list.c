@@ -1,0 +1,312 @@
+/*
+ * home_list.c - see home.h: making, deleting, renaming and subscribing to mailboxes.
+ *
+ * What touches directories commits by itself, in the order in which a crash at any point leaves
+ * something that opening finishes: made first, named after; renamed and removed after the row says
+ * so.
+ */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "store/model.h"
+#include "store/uidlist.h"
+
+#define MAILBOXES_MAX 10000u
+
+static bool
+is_inbox(struct str name)
+{
+	return str_eq_z(name, "INBOX");
+}
+
+/* Is name below `top`? */
+static bool
+is_inferior(struct str name, struct str top)
+{
+	return name.n > top.n && str_starts(name, top) && name.p[top.n] == '/';
+}
+
+/* ---- create ---- */
+
+static int
+create_one(struct home *h, struct str name, const struct change_by *by, struct mailbox **out,
+    struct err *e)
+{
+	struct mailbox *mb;
+	uint32_t id, uidvalidity;
+	uint64_t modseq;
+
+	if (h->nboxes >= MAILBOXES_MAX)
+		return err_set(e, E_LIMIT, "too many mailboxes");
+	if (model_next_mailbox(h, &id, &uidvalidity, e) < 0 ||
+	    model_next_modseq(h, &modseq, e) < 0 || start_make_folder(name, e) < 0)
+		return -1;
+	mb = model_new(h, id, name);
+	mb->uidvalidity = uidvalidity;
+	mb->highestmodseq = modseq;
+	for (size_t i = 0; i < h->nsubs; i++)
+		if (str_eq(h->subs[i], name))
+			mb->subscribed = true;
+	model_insert(h, mb);
+	uidlist_note_box(mb);
+	if (model_row(mb, false, e) < 0 ||
+	    model_log(h, modseq, CHANGE_CREATED, id, 0, STR_NONE, by, e) < 0)
+		return home_fail(h, e);
+	if (out != NULL)
+		*out = mb;
+	return 0;
+}
+
+/* The superiors of name that are missing, from the top. */
+static int
+create_superiors(struct home *h, struct str name, const struct change_by *by, struct err *e)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		struct str top = str_sub(name, 0, i);
+
+		if (name.p[i] == '/' && home_find(h, top) == NULL &&
+		    create_one(h, top, by, NULL, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+home_create(struct home *h, struct str name, const struct change_by *by, struct mailbox **out,
+    struct err *e)
+{
+	char dir[FOLDER_DIR_SIZE];
+
+	if (home_find(h, name) != NULL)
+		return err_set(e, E_EXISTS, "mailbox already exists");
+	if (folder_dir(name, dir, e) < 0 || home_ready(h, e) < 0)
+		return -1;
+	if (create_superiors(h, name, by, e) < 0 || create_one(h, name, by, out, e) < 0)
+		return -1;
+	return commit_now(h, e);
+}
+
+/* ---- delete ---- */
+
+/* Observers are told, and the mailbox is no more. */
+static void
+tell_gone(struct mailbox *mb)
+{
+	struct mailbox_observer *o;
+
+	while ((o = LIST_FIRST(&mb->priv->observers)) != NULL) {
+		LIST_REMOVE(o, link);
+		o->gone(o->arg, mb);
+	}
+}
+
+/* Files that still wait to be unlinked go with the directory. */
+static void
+forget_dead(struct home *h, uint32_t mailbox)
+{
+	struct dead_file *d, *next;
+
+	for (d = STAILQ_FIRST(&h->dead); d != NULL; d = next) {
+		next = STAILQ_NEXT(d, link);
+		if (d->mailbox != mailbox)
+			continue;
+		STAILQ_REMOVE(&h->dead, d, dead_file, link);
+		free(d);
+	}
+}
+
+int
+home_delete(struct home *h, struct str name, const struct change_by *by, struct err *e)
+{
+	struct mailbox *mb = home_find(h, name);
+	uint64_t modseq;
+	uint32_t id;
+	int rc;
+
+	if (mb == NULL)
+		return err_set(e, E_NOTFOUND, "no such mailbox");
+	if (is_inbox(name))
+		return err_set(e, E_INVAL, "INBOX cannot be deleted");
+	if (home_ready(h, e) < 0 || model_next_modseq(h, &modseq, e) < 0)
+		return -1;
+	id = mb->id;
+	if (model_row(mb, true, e) < 0 ||
+	    model_log(h, modseq, CHANGE_DELETED, id, 0, name, by, e) < 0)
+		return home_fail(h, e);
+	uidlist_note_drop(h, id);
+	h->octets -= mb->octets;
+	h->messages -= mb->exists;
+	h->usage_changed = true;
+	if (h->last != NULL && h->last->mb == mb)
+		content_close(&h->last);
+	model_remove(h, mb);
+	forget_dead(h, id);
+	rc = commit_now(h, e);
+	tell_gone(mb);
+	if (rc == 0 && start_remove_folder(mb->name, e) == 0) {
+		if (home_ready(h, e) < 0 || index_mailbox_drop(h->index, id, e) < 0)
+			rc = home_fail(h, e);
+	}
+	model_free(&mb);
+	return rc;
+}
+
+/* ---- rename ---- */
+
+static struct str
+renamed(struct str name, struct str from, struct str to, struct arena *a)
+{
+	return arena_printf(a, STR_FMT STR_FMT, STR_ARG(to), STR_ARG(str_from(name, from.n)));
+}
+
+/* May each of from and its inferiors take its new name? */
+static int
+check_rename(struct home *h, struct str from, struct str to, struct arena *a, struct err *e)
+{
+	struct buf normal;
+	int rc = 0;
+
+	buf_init(&normal, FOLDER_NAME_MAX);
+	for (size_t i = 0; i < h->nboxes && rc == 0; i++) {
+		struct str name = h->boxes[i]->name, new;
+
+		if (!str_eq(name, from) && !is_inferior(name, from))
+			continue;
+		new = renamed(name, from, to, a);
+		if (home_find(h, new) != NULL)
+			rc = err_set(e, E_EXISTS, "mailbox already exists");
+		else
+			rc = folder_normalize(new, &normal, e);
+	}
+	buf_free(&normal);
+	return rc;
+}
+
+static int
+rename_one(
+    struct mailbox *mb, struct str new, uint64_t modseq, const struct change_by *by, struct err *e)
+{
+	mb->priv->old_name = mb->name;
+	mb->name = str_of(mem_dup(new.p, new.n), new.n);
+	uidlist_note_box(mb);
+	/* RFC 3501 6.3.5 leaves subscriptions alone: they are names. */
+	mb->subscribed = false;
+	for (size_t i = 0; i < mb->home->nsubs; i++)
+		if (str_eq(mb->home->subs[i], new))
+			mb->subscribed = true;
+	if (model_row(mb, false, e) < 0 ||
+	    model_log(mb->home, modseq, CHANGE_RENAMED, mb->id, 0, mb->priv->old_name, by, e) < 0)
+		return home_fail(mb->home, e);
+	return 0;
+}
+
+/* Directories follow the rows. */
+static int
+move_directories(struct home *h, struct err *e)
+{
+	for (size_t i = 0; i < h->nboxes; i++) {
+		struct mailbox *mb = h->boxes[i];
+
+		if (mb->priv->old_name.n == 0)
+			continue;
+		if (start_rename_folder(mb->priv->old_name, mb->name, e) < 0)
+			return home_fail(h, e);
+		free((char *)mb->priv->old_name.p);
+		mb->priv->old_name = STR_NONE;
+		mb->priv->row_dirty = true;
+	}
+	return 0;
+}
+
+static int
+rename_tree(struct home *h, struct str from, struct str to, const struct change_by *by,
+    struct arena *a, struct err *e)
+{
+	uint64_t modseq;
+
+	if (check_rename(h, from, to, a, e) < 0 || create_superiors(h, to, by, e) < 0 ||
+	    model_next_modseq(h, &modseq, e) < 0)
+		return -1;
+	/* Nothing may be under way by an old path. */
+	if (commit_now(h, e) < 0 || commit_dead_done(h, e) < 0 || home_ready(h, e) < 0)
+		return -1;
+	for (size_t i = 0; i < h->nboxes; i++) {
+		struct mailbox *mb = h->boxes[i];
+
+		if ((str_eq(mb->name, from) || is_inferior(mb->name, from)) &&
+		    rename_one(mb, renamed(mb->name, from, to, a), modseq, by, e) < 0)
+			return -1;
+	}
+	model_sort(h);
+	if (commit_now(h, e) < 0 || move_directories(h, e) < 0)
+		return -1;
+	return home_ready(h, e);
+}
+
+/* RFC 3501 6.3.5: the messages move, INBOX stays, and its inferiors are not touched. */
+static int
+rename_inbox(
+    struct home *h, struct str to, const struct change_by *by, struct arena *a, struct err *e)
+{
+	struct mailbox *inbox = home_find(h, STR("INBOX")), *mb;
+	struct copy_result moved;
+	uint32_t *uids;
+
+	if (mailbox_load(inbox, e) < 0 || home_create(h, to, by, &mb, e) < 0)
+		return -1;
+	uids = arena_array(a, inbox->n + 1, sizeof *uids);
+	for (size_t i = 0; i < inbox->n; i++)
+		uids[i] = inbox->messages[i].uid;
+	if (mailbox_move(inbox, uids, inbox->n, mb, by, a, &moved, e) < 0)
+		return -1;
+	return commit_now(h, e);
+}
+
+int
+home_rename(
+    struct home *h, struct str from, struct str to, const struct change_by *by, struct err *e)
+{
+	char dir[FOLDER_DIR_SIZE];
+	struct arena a;
+	int rc;
+
+	if (home_find(h, from) == NULL)
+		return err_set(e, E_NOTFOUND, "no such mailbox");
+	if (home_find(h, to) != NULL)
+		return err_set(e, E_EXISTS, "mailbox already exists");
+	if (is_inferior(to, from) && !is_inbox(from))
+		return err_set(e, E_INVAL, "a mailbox cannot move below itself");
+	if (folder_dir(to, dir, e) < 0 || home_ready(h, e) < 0)
+		return -1;
+	arena_init(&a);
+	rc = is_inbox(from) ? rename_inbox(h, to, by, &a, e) : rename_tree(h, from, to, by, &a, e);
+	arena_free(&a);
+	return rc;
+}
+
+/* ---- subscribe ---- */
+
+int
+home_subscribe(struct home *h, struct str name, bool on, const struct change_by *by, struct err *e)
+{
+	struct mailbox *mb = home_find(h, name);
+	uint64_t modseq;
+	size_t i;
+
+	for (i = 0; i < h->nsubs; i++)
+		if (str_eq(h->subs[i], name))
+			break;
+	if (on == (i < h->nsubs))
+		return 0;
+	if (on && h->nsubs >= MAILBOXES_MAX)
+		return err_set(e, E_LIMIT, "too many subscriptions");
+	if (home_ready(h, e) < 0 || model_next_modseq(h, &modseq, e) < 0)
+		return -1;
+	if (index_subscribe(h->index, name, on, e) < 0 ||
+	    model_log(h, modseq, CHANGE_SUBSCRIBED, mb ? mb->id : 0, 0, name, by, e) < 0)
+		return home_fail(h, e);
+	/* name may borrow from what goes. */
+	uidlist_note_sub(h, name, on);
+	model_sub(h, name, on);
+	return 0;
+}

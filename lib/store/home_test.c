@@ -1,0 +1,514 @@
+/* home_test.c - opening, durability, numbering, rebuilding; making, renaming and deleting
+ * mailboxes. */
+#include <errno.h>
+#include <sys/wait.h>
+
+#include "io/file.h"
+
+#include "store/home_test_in.h"
+
+#define MSG "Subject: x\r\n\r\nbody\r\n"
+
+/* ---- opening ---- */
+
+static void
+a_new_home_has_its_folders(void **state)
+{
+	static const char *const names[] = {"INBOX", "Archive", "Drafts", "Junk", "Sent", "Trash"};
+	struct mailbox *mb;
+	struct str name;
+	size_t i = 0, n = 0;
+
+	(void)state;
+	while ((mb = home_next(home, &i)) != NULL) {
+		assert_true(str_eq_z(mb->name, names[n++]));
+		assert_true(mb->subscribed);
+		assert_int_equal(mb->uidnext, 1);
+		assert_true(mb->uidvalidity > 0);
+	}
+	assert_int_equal(n, 6);
+	assert_string_equal(mailbox_use_name(box("Sent")->use), "\\Sent");
+	for (n = i = 0; home_subscribed(home, &i, &name);)
+		n++;
+	assert_int_equal(n, 6);
+	assert_int_equal(access("Maildir/.Sent/cur", F_OK), 0);
+}
+
+static void
+one_process_at_a_time(void **state)
+{
+	const struct home_options o = {.host = STR_INIT("h"), .no_timers = true};
+	struct err e;
+
+	(void)state;
+	assert_null(home_open(&o, &e));
+	assert_int_equal(e.code, E_TEMP);
+}
+
+static void
+everything_is_there_after_closing(void **state)
+{
+	static const struct str words[] = {STR_INIT("$Label1"), STR_INIT("work")};
+	const struct flag_set set = {FLAG_SEEN, words, 2};
+	const struct message *m;
+	uint32_t uid = append(box("Sent"), MSG, FLAG_FLAGGED), validity = box("Sent")->uidvalidity;
+	uint64_t modseq, epoch = home_epoch(home);
+	struct mailbox *mb;
+
+	(void)state;
+	assert_int_equal(mailbox_store(box("Sent"), &uid, 1, STORE_ADD, &set, UINT64_MAX, &me,
+			     &scratch, NULL, &err),
+	    0);
+	modseq = box("Sent")->highestmodseq;
+	reopen_home();
+	mb = box("Sent");
+	assert_int_equal(mb->uidvalidity, validity);
+	assert_int_equal(mb->uidnext, uid + 1);
+	assert_int_equal(mb->highestmodseq, modseq);
+	assert_int_equal(home_epoch(home), epoch);
+	assert_int_equal(mb->nkeywords, 2);
+	assert_true(str_eq_z(mb->keywords[1], "work"));
+	m = mailbox_get(mb, uid);
+	assert_non_null(m);
+	assert_int_equal(m->flags, FLAG_SEEN | FLAG_FLAGGED);
+	assert_int_equal(m->keywords, 3);
+	assert_int_equal(m->date, 1700000000);
+	assert_int_equal(m->size, strlen(MSG));
+	assert_int_equal(m->modseq, modseq);
+	assert_int_equal(home_messages(home), 1);
+	assert_int_equal(home_octets(home), strlen(MSG));
+}
+
+/* ---- waiting for commits ---- */
+
+struct waited {
+	unsigned n;
+	bool failed;
+	struct home_waiter w;
+};
+
+static void
+committed(void *arg, const struct err *e)
+{
+	struct waited *w = arg;
+
+	w->n++;
+	w->failed = e != NULL;
+	/* One that asks again waits for the next. */
+	if (w->n == 1)
+		home_commit(home, &w->w);
+}
+
+static void
+waiters_are_called_once_each(void **state)
+{
+	struct waited w = {.w = {.fn = committed}};
+
+	(void)state;
+	w.w.arg = &w;
+	append(box("INBOX"), MSG, 0);
+	assert_true(home_is_dirty(home));
+	home_commit(home, &w.w);
+	assert_int_equal(w.n, 0);
+	assert_int_equal(home_flush(home, &err), 0);
+	assert_int_equal(w.n, 1);
+	assert_false(home_is_dirty(home));
+	assert_true(w.w.queued);
+	home_commit_cancel(home, &w.w);
+	assert_int_equal(home_flush(home, &err), 0);
+	assert_int_equal(w.n, 1);
+}
+
+static int
+sync_fails(enum file_op op, const char *name)
+{
+	(void)name;
+	return op == FILE_SYNC ? EIO : 0;
+}
+
+static void
+a_failed_sync_is_told_and_final(void **state)
+{
+	struct waited w = {.w = {.fn = committed}};
+
+	(void)state;
+	w.w.arg = &w;
+	append(box("INBOX"), MSG, 0);
+	home_commit(home, &w.w);
+	file_fault = sync_fails;
+	assert_int_equal(home_flush(home, &err), -1);
+	file_fault = NULL;
+	assert_int_equal(w.n, 1);
+	assert_true(w.failed);
+	home_commit_cancel(home, &w.w);
+	assert_null(append_new(home, 3, &err));
+	/* What is on disk counts after that: the file had a name, so it is found. */
+	reopen_home();
+	assert_true(box("INBOX")->exists <= 1);
+}
+
+/* ---- numbers ---- */
+
+/* Does something in a process that dies without closing. */
+static void
+crash(void (*fn)(void))
+{
+	pid_t pid;
+	int status;
+
+	home_close(&home);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		open_home();
+		fn();
+		_exit(7);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 7);
+	open_home();
+}
+
+static void
+append_and_lose(void)
+{
+	append(box("INBOX"), MSG, 0);
+	append(box("INBOX"), MSG, 0);
+}
+
+static void
+nothing(void)
+{
+}
+
+static void
+numbers_go_on_above_what_was_shown(void **state)
+{
+	uint64_t epoch = home_epoch(home), modseq = home_modseq(home);
+	uint32_t validity = box("INBOX")->uidvalidity, sent = box("Sent")->uidvalidity;
+	struct mailbox *mb;
+
+	(void)state;
+	crash(append_and_lose);
+	mb = box("INBOX");
+	assert_int_equal(home_epoch(home), epoch + 1);
+	assert_true(home_modseq(home) > modseq + 2);
+	assert_int_equal(mb->uidvalidity, validity);
+	assert_int_equal(box("Sent")->uidvalidity, sent);
+	assert_true(mb->uidnext > 1000);
+	assert_true(mb->highestmodseq > modseq + 2);
+	/* What was said in the gap cannot be told from what was not. */
+	assert_true(home_modseq_is_known(home, modseq));
+	assert_false(home_modseq_is_known(home, modseq + 1));
+	assert_true(home_modseq_is_known(home, home_modseq(home)));
+	assert_false(home_modseq_is_known(home, home_modseq(home) + 1));
+}
+
+static void
+reading_alone_leaves_a_clean_end(void **state)
+{
+	uint64_t epoch;
+
+	(void)state;
+	reopen_home();
+	epoch = home_epoch(home);
+	crash(nothing);
+	assert_int_equal(home_epoch(home), epoch);
+}
+
+static void
+a_lost_state_file_jumps(void **state)
+{
+	uint64_t modseq, epoch = home_epoch(home);
+	uint32_t uid = append(box("INBOX"), MSG, 0);
+
+	(void)state;
+	modseq = home_modseq(home);
+	home_close(&home);
+	assert_int_equal(unlink("db/state"), 0);
+	open_home();
+	assert_true(home_modseq(home) > modseq);
+	assert_true(home_epoch(home) > epoch);
+	assert_true(box("INBOX")->uidnext > uid + 1);
+}
+
+static void
+a_torn_state_file_is_a_lost_one(void **state)
+{
+	uint64_t epoch = home_epoch(home);
+
+	(void)state;
+	home_close(&home);
+	assert_int_equal(truncate("db/state", 20), 0);
+	open_home();
+	assert_true(home_epoch(home) > epoch);
+}
+
+/* ---- rebuilding ---- */
+
+static void
+a_lost_index_comes_back_from_files_and_uid_list(void **state)
+{
+	struct mailbox *mb;
+	uint32_t validity, uid, gone;
+
+	(void)state;
+	assert_int_equal(home_create(home, STR("Work/2024"), &me, NULL, &err), 0);
+	assert_int_equal(home_subscribe(home, STR("nowhere"), true, &me, &err), 0);
+	gone = append(box("Work/2024"), MSG, FLAG_DELETED);
+	uid = append(box("Work/2024"), MSG "two", FLAG_SEEN | FLAG_ANSWERED);
+	validity = box("Work/2024")->uidvalidity;
+	assert_int_equal(mailbox_expunge(box("Work/2024"), NULL, SIZE_MAX, &me, &err), 0);
+	home_close(&home);
+	assert_int_equal(unlink("db/index.db"), 0);
+	open_home();
+	mb = box("Work/2024");
+	assert_int_equal(mb->uidvalidity, validity);
+	assert_int_equal(mb->n, 1);
+	assert_int_equal(mb->messages[0].uid, uid);
+	assert_int_equal(mb->messages[0].flags, FLAG_SEEN | FLAG_ANSWERED);
+	assert_int_equal(mb->messages[0].date, 1700000000);
+	assert_true(mb->uidnext > uid);
+	assert_null(mailbox_get(mb, gone));
+	assert_int_equal(box("Sent")->use, USE_SENT);
+	assert_true(box("INBOX")->subscribed);
+	assert_int_equal(home_subscribe(home, STR("nowhere"), false, &me, &err), 0);
+}
+
+static void
+without_the_uid_list_uidvalidity_changes(void **state)
+{
+	uint32_t validity = box("INBOX")->uidvalidity;
+
+	(void)state;
+	append(box("INBOX"), MSG, FLAG_SEEN);
+	home_close(&home);
+	assert_int_equal(unlink("db/index.db"), 0);
+	assert_int_equal(unlink("db/uidlist"), 0);
+	open_home();
+	assert_true(box("INBOX")->uidvalidity > validity);
+	assert_int_equal(box("INBOX")->n, 1);
+	assert_int_equal(box("INBOX")->messages[0].flags, FLAG_SEEN);
+}
+
+static void
+a_damaged_index_is_put_aside(void **state)
+{
+	int fd;
+
+	(void)state;
+	append(box("INBOX"), MSG, 0);
+	home_close(&home);
+	fd = open("db/index.db", O_WRONLY | O_TRUNC);
+	assert_int_equal(write(fd, "this is no database, however long it is", 39), 39);
+	close(fd);
+	open_home();
+	assert_int_equal(box("INBOX")->n, 1);
+	assert_int_equal(access("db/index.db.damaged", F_OK), 0);
+}
+
+/* ---- mailboxes ---- */
+
+static void
+making_mailboxes(void **state)
+{
+	struct mailbox *mb;
+
+	(void)state;
+	assert_int_equal(home_create(home, STR("a/b/c"), &me, &mb, &err), 0);
+	assert_true(str_eq_z(mb->name, "a/b/c"));
+	assert_non_null(home_find(home, STR("a")));
+	assert_non_null(home_find(home, STR("a/b")));
+	assert_int_equal(access("Maildir/.a.b.c/cur", F_OK), 0);
+	assert_int_equal(home_create(home, STR("a/b"), &me, &mb, &err), -1);
+	assert_int_equal(err.code, E_EXISTS);
+	reopen_home();
+	assert_non_null(home_find(home, STR("a/b/c")));
+	/* A name that is made again is another mailbox. */
+	mb = box("a/b/c");
+	{
+		uint32_t validity = mb->uidvalidity;
+
+		assert_int_equal(home_delete(home, STR("a/b/c"), &me, &err), 0);
+		assert_int_equal(home_create(home, STR("a/b/c"), &me, &mb, &err), 0);
+		assert_true(mb->uidvalidity > validity);
+	}
+}
+
+static void
+deleting_mailboxes(void **state)
+{
+	struct heard h;
+
+	(void)state;
+	assert_int_equal(home_create(home, STR("a/b"), &me, NULL, &err), 0);
+	append(box("a"), MSG, 0);
+	listen_to(box("a"), &h);
+	assert_int_equal(home_delete(home, STR("a"), &me, &err), 0);
+	assert_int_equal(h.gone, 1);
+	assert_int_equal(access("Maildir/.a", F_OK), -1);
+	assert_null(home_find(home, STR("a")));
+	assert_non_null(home_find(home, STR("a/b")));
+	assert_int_equal(home_messages(home), 0);
+	assert_int_equal(home_delete(home, STR("a"), &me, &err), -1);
+	assert_int_equal(err.code, E_NOTFOUND);
+	assert_int_equal(home_delete(home, STR("INBOX"), &me, &err), -1);
+	assert_int_equal(err.code, E_INVAL);
+	reopen_home();
+	assert_null(home_find(home, STR("a")));
+}
+
+static void
+renaming_takes_inferiors_along(void **state)
+{
+	uint32_t uid, validity;
+
+	(void)state;
+	assert_int_equal(home_create(home, STR("a/b"), &me, NULL, &err), 0);
+	assert_int_equal(home_create(home, STR("ab"), &me, NULL, &err), 0);
+	uid = append(box("a/b"), MSG, 0);
+	validity = box("a/b")->uidvalidity;
+	assert_int_equal(home_rename(home, STR("a"), STR("x/y"), &me, &err), 0);
+	assert_null(home_find(home, STR("a")));
+	assert_non_null(home_find(home, STR("x")));
+	assert_non_null(home_find(home, STR("ab")));
+	assert_int_equal(box("x/y/b")->uidvalidity, validity);
+	assert_non_null(mailbox_get(box("x/y/b"), uid));
+	assert_int_equal(count_files("Maildir/.x.y.b/cur"), 1);
+	assert_int_equal(access("Maildir/.a.b", F_OK), -1);
+	assert_int_equal(home_rename(home, STR("x"), STR("x/y/z"), &me, &err), -1);
+	assert_int_equal(err.code, E_INVAL);
+	assert_int_equal(home_rename(home, STR("x"), STR("Sent"), &me, &err), -1);
+	assert_int_equal(err.code, E_EXISTS);
+	assert_int_equal(home_rename(home, STR("no"), STR("q"), &me, &err), -1);
+	assert_int_equal(err.code, E_NOTFOUND);
+	reopen_home();
+	assert_int_equal(box("x/y/b")->n, 1);
+	assert_null(home_find(home, STR("a/b")));
+}
+
+static void
+renaming_inbox_moves_its_messages(void **state)
+{
+	(void)state;
+	append(box("INBOX"), MSG, FLAG_SEEN);
+	append(box("INBOX"), MSG, 0);
+	assert_int_equal(home_create(home, STR("INBOX/sub"), &me, NULL, &err), 0);
+	assert_int_equal(home_rename(home, STR("INBOX"), STR("old/mail"), &me, &err), 0);
+	assert_int_equal(box("INBOX")->n, 0);
+	assert_int_equal(box("old/mail")->n, 2);
+	assert_non_null(home_find(home, STR("INBOX/sub")));
+	assert_int_equal(count_files("Maildir/cur"), 0);
+	assert_int_equal(count_files("Maildir/.old.mail/cur"), 2);
+}
+
+static void
+subscriptions_are_names(void **state)
+{
+	struct str name;
+	size_t i, n;
+
+	(void)state;
+	assert_int_equal(home_subscribe(home, STR("later"), true, &me, &err), 0);
+	assert_int_equal(home_subscribe(home, STR("later"), true, &me, &err), 0);
+	assert_int_equal(home_create(home, STR("later"), &me, NULL, &err), 0);
+	assert_true(box("later")->subscribed);
+	assert_int_equal(home_delete(home, STR("later"), &me, &err), 0);
+	assert_int_equal(home_subscribe(home, STR("Sent"), false, &me, &err), 0);
+	assert_false(box("Sent")->subscribed);
+	reopen_home();
+	assert_false(box("Sent")->subscribed);
+	for (n = i = 0; home_subscribed(home, &i, &name);)
+		n += str_eq_z(name, "later");
+	assert_int_equal(n, 1);
+}
+
+static void
+a_folder_that_others_made_is_taken_in(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("Maildir/.Made.by%2Emutt", 0700), 0);
+	assert_int_equal(mkdir("Maildir/.Made.by%2Emutt/cur", 0700), 0);
+	write_file_at("Maildir/.Made.by%2Emutt/cur/1700000001.abc.host:2,S", MSG);
+	reopen_home();
+	assert_int_equal(box("Made/by.mutt")->n, 1);
+	assert_int_equal(box("Made/by.mutt")->messages[0].flags, FLAG_SEEN);
+}
+
+static bool
+count_change(void *arg, const struct change *c)
+{
+	unsigned *n = arg;
+
+	n[c->kind]++;
+	assert_true(c->modseq > 0);
+	if (c->kind == CHANGE_RENAMED)
+		assert_true(str_eq_z(c->before, "a"));
+	if (c->kind == CHANGE_FLAGS)
+		assert_true(str_eq_z(c->before, "\\Flagged"));
+	return true;
+}
+
+static void
+every_change_is_logged(void **state)
+{
+	const struct flag_set seen = {.flags = FLAG_SEEN | FLAG_DELETED};
+	struct copy_result copied;
+	unsigned n[16] = {0};
+	uint64_t before;
+	uint32_t uid;
+
+	(void)state;
+	before = home_modseq(home);
+	assert_int_equal(home_create(home, STR("a"), &me, NULL, &err), 0);
+	assert_int_equal(home_rename(home, STR("a"), STR("b"), &me, &err), 0);
+	uid = append(box("b"), MSG, FLAG_FLAGGED);
+	assert_int_equal(
+	    mailbox_copy(box("b"), &uid, 1, box("Sent"), &me, &scratch, &copied, &err), 0);
+	assert_int_equal(mailbox_store(box("b"), &uid, 1, STORE_ADD, &seen, UINT64_MAX, &me,
+			     &scratch, NULL, &err),
+	    0);
+	assert_int_equal(mailbox_expunge(box("b"), NULL, SIZE_MAX, &me, &err), 0);
+	assert_int_equal(
+	    mailbox_move(box("Sent"), copied.to, 1, box("b"), &me, &scratch, &copied, &err), 0);
+	assert_int_equal(home_delete(home, STR("b"), &me, &err), 0);
+	assert_int_equal(change_each(home, before, count_change, n, &err), 0);
+	assert_int_equal(n[CHANGE_CREATED], 1);
+	assert_int_equal(n[CHANGE_RENAMED], 1);
+	assert_int_equal(n[CHANGE_ADDED], 1);
+	assert_int_equal(n[CHANGE_COPIED], 2);
+	assert_int_equal(n[CHANGE_MOVED], 1);
+	assert_int_equal(n[CHANGE_FLAGS], 1);
+	assert_int_equal(n[CHANGE_EXPUNGED], 1);
+	assert_int_equal(n[CHANGE_DELETED], 1);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(a_new_home_has_its_folders),
+	    TEST(one_process_at_a_time),
+	    TEST(everything_is_there_after_closing),
+	    TEST(waiters_are_called_once_each),
+	    TEST(a_failed_sync_is_told_and_final),
+	    TEST(numbers_go_on_above_what_was_shown),
+	    TEST(reading_alone_leaves_a_clean_end),
+	    TEST(a_lost_state_file_jumps),
+	    TEST(a_torn_state_file_is_a_lost_one),
+	    TEST(a_lost_index_comes_back_from_files_and_uid_list),
+	    TEST(without_the_uid_list_uidvalidity_changes),
+	    TEST(a_damaged_index_is_put_aside),
+	    TEST(making_mailboxes),
+	    TEST(deleting_mailboxes),
+	    TEST(renaming_takes_inferiors_along),
+	    TEST(renaming_inbox_moves_its_messages),
+	    TEST(subscriptions_are_names),
+	    TEST(a_folder_that_others_made_is_taken_in),
+	    TEST(every_change_is_logged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
