@@ -1,0 +1,389 @@
+/*
+ * deliver.c - a message into Maildirs: written once into .incoming, then linked into new/ of each
+ * home.
+ *
+ * Nothing here is durable when it is answered: that comes with the next CHECKPOINT, and until then
+ * the queue's journal holds the message. The name in new/ is made of the message's id, so that a
+ * repeated delivery finds it and is done; in a replay after lost power a name proves nothing, and
+ * the file is linked in tmp/ and renamed over it (INVARIANTS 1). Message octets pass through unread
+ * (INVARIANTS 14).
+ *
+ * Errors: a home that is not there is asked for at mailboxd, once; what a retry may mend (disk
+ * full, mailboxd away) is temporary, a user that does not exist is for good.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "delivery/local/local.h"
+#include "io/file.h"
+#include "mail/address.h"
+#include "store/maildir.h"
+#include "svc/metrics.h"
+#include "svc/svc.h"
+
+#define JOB_MAGIC   0x676b6c6au
+#define SMALL_MAX   (256u << 10)
+#define PATH_SIZE   (ADDRESS_HOME_SIZE + sizeof("/Maildir/new/") + MAILDIR_NAME_SIZE)
+#define SOURCE_SIZE (ID_SIZE + sizeof(".small"))
+
+struct target {
+	struct job *job;
+	struct str user;
+	enum deliver_result result;
+	struct str text;
+	bool ensured; /* mailboxd made the home: not there now is not there */
+};
+
+struct job {
+	unsigned magic;
+	struct local *l;
+	struct ipc_chan *queue;
+	uint64_t id;
+	enum ipc_type answer;
+	struct arena arena;
+	struct str mid;
+	uint64_t size;
+	bool replay, large;
+	char source[SOURCE_SIZE];     /* in .incoming */
+	char name[MAILDIR_NAME_SIZE]; /* in new/ */
+	struct target *targets;
+	size_t n, asking;
+	uint64_t began;
+};
+
+static size_t jobs;
+
+/* ---- telling mailboxd ---- */
+
+struct told {
+	UT_hash_handle hh;
+	size_t n;
+	char user[];
+};
+
+/* Each user once a turn, however many messages came. */
+static void
+tell_all(void *arg)
+{
+	struct local *l = arg;
+	struct told *t, *next;
+	struct ipc_out m;
+
+	HASH_ITER (hh, l->told, t, next) {
+		ipc_begin(&m, MSG_DELIVERED);
+		ipc_put_str(&m, str_of(t->user, t->n));
+		ipc_send(svc_channel(PEER_MAILBOXD), &m);
+		HASH_DEL(l->told, t);
+		free(t);
+	}
+}
+
+static void
+tell(struct local *l, struct str user)
+{
+	struct told *t;
+
+	HASH_FIND(hh, l->told, user.p, user.n, t);
+	if (t)
+		return;
+	t = mem_alloc(sizeof(*t) + user.n + 1);
+	t->n = user.n;
+	memcpy(t->user, user.p, user.n);
+	HASH_ADD(hh, l->told, user, t->n, t);
+	loop_defer(&l->tell);
+}
+
+/* ---- the one file ---- */
+
+static int
+copy(int from, int to, size_t n, struct err *e)
+{
+	static char octets[SMALL_MAX];
+
+	return file_pread(from, octets, n, 0, e) < 0 ? -1 : file_write(to, octets, n, e);
+}
+
+/* Writes a small message into .incoming. A file that is there already is an interrupted attempt's.
+ */
+static int
+write_source(struct job *j, int octets, struct err *e)
+{
+	struct local *l = j->l;
+	uint64_t size;
+	int rc = -1, fd = -1;
+
+	if (!file_is_sealed(octets) || file_size(octets, &size, e) < 0 || size != j->size ||
+	    size > SMALL_MAX) {
+		err_set(e, E_INVAL, "not a sealed file of that size");
+		goto out;
+	}
+	if (file_unlink(l->incoming, j->source, e) < 0 ||
+	    (fd = file_open(l->incoming, j->source, O_WRONLY | O_CREAT | O_EXCL, 0440, e)) < 0)
+		goto out;
+	/* The umask took the group's right. */
+	if (fchmod(fd, 0440) < 0) {
+		err_sys(e, "chmod");
+		goto out;
+	}
+	rc = copy(octets, fd, (size_t)size, e);
+out:
+	file_close(&fd);
+	return rc < 0 ? err_wrap(e, "write %s", j->source) : 0;
+}
+
+/* A large message is there already, sealed. */
+static int
+check_source(struct job *j, struct err *e)
+{
+	int rc = -1, fd = file_open(j->l->incoming, j->source, O_RDONLY, 0, e);
+	uint64_t size;
+
+	if (fd < 0)
+		goto out;
+	if (file_size(fd, &size, e) < 0)
+		goto out;
+	if (size != j->size) {
+		err_set(e, E_IO, "%s is of another size", j->source);
+		goto out;
+	}
+	/* Sealing did that too; lost power may have undone it. */
+	if (fchmod(fd, 0440) < 0) {
+		err_sys(e, "chmod %s", j->source);
+		goto out;
+	}
+	rc = 0;
+out:
+	file_close(&fd);
+	return rc;
+}
+
+/* ---- one target ---- */
+
+static void
+decide(struct target *t, enum deliver_result result, struct str text)
+{
+	static const enum metric metrics[] = {
+	    METRIC_LOCAL_DELIVERED, METRIC_LOCAL_TEMP, METRIC_LOCAL_PERM};
+
+	t->result = result;
+	t->text = text;
+	metric_add(metrics[result], 1);
+	if (result == DELIVER_OK)
+		tell(t->job->l, t->user);
+	else
+		log_info(result == DELIVER_TEMP ? "local.defer" : "local.fail",
+		    LS("mid", t->job->mid), LS("user", t->user), LS("text", text));
+}
+
+static void
+refuse(struct target *t, const struct err *e)
+{
+	struct arena *a = &t->job->arena;
+
+	if (e->code == E_NOSPACE)
+		decide(t, DELIVER_TEMP, STR("4.3.1 disk full"));
+	else
+		decide(t, DELIVER_TEMP, arena_printf(a, "4.3.0 %s", e->text));
+}
+
+/* In tmp/ and over whatever has the name. */
+static int
+put_over(struct job *j, const char *home, struct err *e)
+{
+	char tmp[PATH_SIZE], new[PATH_SIZE];
+	struct local *l = j->l;
+
+	snprintf(tmp, sizeof(tmp), "%s/" MAILDIR_TMP "/%s", home, j->name);
+	snprintf(new, sizeof(new), "%s/" MAILDIR_NEW "/%s", home, j->name);
+	if (file_unlink(l->mail, tmp, e) < 0 ||
+	    file_link(l->incoming, j->source, l->mail, tmp, e) < 0)
+		return -1;
+	return file_rename(l->mail, tmp, l->mail, new, e);
+}
+
+static int
+put_new(struct job *j, const char *home, struct err *e)
+{
+	char new[PATH_SIZE];
+	struct stat st;
+
+	if (j->replay)
+		return put_over(j, home, e);
+	snprintf(new, sizeof(new), "%s/" MAILDIR_NEW "/%s", home, j->name);
+	if (file_link(j->l->incoming, j->source, j->l->mail, new, e) == 0)
+		return 0;
+	if (e->code != E_EXISTS)
+		return -1;
+	/* Delivered before, and the result was not written; or torn, and no message. */
+	if (fstatat(j->l->mail, new, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (uint64_t)st.st_size == j->size)
+		return 0;
+	return put_over(j, home, e);
+}
+
+static void job_check(struct job *j);
+
+static void place(struct target *t);
+
+static void
+home_ensured(void *arg, struct ipc_in *in, const struct err *e)
+{
+	struct target *t = arg;
+	struct job *j = t->job;
+
+	OBJ(j, JOB_MAGIC);
+	j->asking--;
+	t->ensured = true;
+	if (!e && ipc_end(in) == 0)
+		place(t);
+	else if (e && (e->code == E_NOTFOUND || e->code == E_DENIED))
+		decide(t, DELIVER_PERM, STR("5.1.1 no such user"));
+	else
+		decide(t, DELIVER_TEMP,
+		    arena_printf(
+			&j->arena, "4.3.0 mailbox not ready: %s", e ? e->text : "bad answer"));
+	job_check(j);
+}
+
+static void
+ensure_home(struct target *t)
+{
+	struct ipc_out m;
+
+	t->job->asking++;
+	ipc_begin(&m, MSG_HOME_ENSURE);
+	ipc_put_str(&m, t->user);
+	ipc_call(svc_channel(PEER_MAILBOXD), &m, home_ensured, t);
+}
+
+static void
+place(struct target *t)
+{
+	char home[ADDRESS_HOME_SIZE];
+	struct err e;
+
+	if (address_home(t->user, home, &e) < 0)
+		decide(t, DELIVER_PERM, STR("5.1.3 not an address of a mailbox"));
+	else if (put_new(t->job, home, &e) == 0)
+		decide(t, DELIVER_OK, STR("2.0.0 delivered"));
+	else if (e.code == E_NOTFOUND && !t->ensured)
+		ensure_home(t);
+	else
+		refuse(t, &e);
+}
+
+/* ---- the message ---- */
+
+static void
+job_answer(struct job *j)
+{
+	static const char *const digits[] = {"0", "1", "2"};
+	struct str *v = arena_array(&j->arena, 2 * j->n + 1, sizeof(*v));
+	struct ipc_out m;
+
+	for (size_t i = 0; i < j->n; i++) {
+		v[2 * i] = str_z(digits[j->targets[i].result]);
+		v[2 * i + 1] = str_sub(j->targets[i].text, 0, 200);
+	}
+	ipc_begin(&m, j->answer);
+	ipc_put_list(&m, v, 2 * j->n);
+	ipc_reply(j->queue, j->id, &m);
+}
+
+static void
+job_check(struct job *j)
+{
+	struct err e;
+
+	if (j->asking > 0)
+		return;
+	/* The links keep a small message; a large one stays until the queue drops it. */
+	if (!j->large && file_unlink(j->l->incoming, j->source, &e) < 0)
+		log_warn("local.incoming_stays", LS("mid", j->mid), LE(&e));
+	log_debug("local.deliver", LS("mid", j->mid), LU("targets", j->n),
+	    LU("us", clock_us() - j->began));
+	job_answer(j);
+	arena_free(&j->arena);
+	j->magic = 0;
+	free(j);
+	jobs--;
+}
+
+static struct job *
+job_read(struct local *l, struct ipc_chan *c, struct ipc_in *m, int *octets)
+{
+	struct job *j = mem_alloc(sizeof(*j));
+	int64_t arrived;
+	struct str mid;
+
+	j->magic = JOB_MAGIC;
+	j->l = l;
+	j->queue = c;
+	j->id = m->id;
+	j->began = clock_us();
+	j->large = m->type == MSG_DELIVER_LARGE;
+	j->answer = j->large ? MSG_DELIVER_LARGE_R : MSG_DELIVER_R;
+	arena_init(&j->arena);
+	mid = arena_dup(&j->arena, ipc_get_str(m));
+	j->mid = mid;
+	arrived = (int64_t)ipc_get_u64(m);
+	j->size = ipc_get_u64(m);
+	j->replay = (ipc_get_u32(m) & DELIVER_REPLAY) != 0;
+	j->n = ipc_get_list(m);
+	j->targets = arena_array(&j->arena, j->n + 1, sizeof(*j->targets));
+	for (size_t i = 0; i < j->n; i++)
+		j->targets[i] =
+		    (struct target){.job = j, .user = arena_dup(&j->arena, ipc_get_item(m))};
+	*octets = j->large ? -1 : ipc_take_fd(m);
+	if (ipc_end(m) < 0 || !id_valid(mid)) {
+		file_close(octets);
+		arena_free(&j->arena);
+		free(j);
+		return NULL;
+	}
+	snprintf(
+	    j->source, sizeof(j->source), STR_FMT "%s", STR_ARG(mid), j->large ? "" : ".small");
+	maildir_base(j->name, arrived / 1000000, mid, str_z(l->host), j->size);
+	return j;
+}
+
+void
+deliver_message(struct local *l, struct ipc_chan *c, struct ipc_in *m)
+{
+	struct err e = {0};
+	int octets, rc;
+	struct job *j = job_read(l, c, m, &octets);
+
+	if (!j)
+		return;
+	jobs++;
+	rc = j->large ? check_source(j, &e) : write_source(j, octets, &e);
+	file_close(&octets);
+	if (rc < 0)
+		log_error("local.source", LS("mid", j->mid), LE(&e));
+	for (size_t i = 0; i < j->n; i++) {
+		if (rc < 0)
+			refuse(&j->targets[i], &e);
+		else
+			place(&j->targets[i]);
+	}
+	job_check(j);
+}
+
+void
+deliver_init(struct local *l)
+{
+	loop_defer_init(&l->tell, tell_all, l);
+}
+
+bool
+deliver_idle(void)
+{
+	return jobs == 0;
+}

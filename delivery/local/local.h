@@ -1,0 +1,45 @@
+/*
+ * local.h - gk-local as a whole: what its files share.
+ */
+#pragma once
+
+#include "io/loop.h"
+#include "io/pool.h"
+#include "ipc/ipc.h"
+
+struct told;
+
+struct local {
+	int mail;     /* data_dir/mail */
+	int incoming; /* mail/.incoming */
+	int sync; /* opened before the first write and kept: what CHECKPOINT syncs (INVARIANTS 5) */
+	struct pool *pool;
+	struct told *told; /* users to tell mailboxd of at the end of the turn */
+	struct loop_defer tell;
+	struct loop_timer *sweep;
+	char host[256];
+};
+
+/* ---- deliver.c ---- */
+
+void deliver_init(struct local *l);
+/* DELIVER and DELIVER_LARGE. */
+void deliver_message(struct local *l, struct ipc_chan *c, struct ipc_in *m);
+/* Nothing waits for mailboxd. */
+bool deliver_idle(void);
+
+/* ---- large.c ---- */
+
+void large_new(struct local *l, struct ipc_chan *c, struct ipc_in *m);
+void large_seal(struct local *l, struct ipc_chan *c, struct ipc_in *m);
+void large_drop(struct local *l, struct ipc_in *m);
+void large_read(struct local *l, struct ipc_chan *c, struct ipc_in *m);
+
+/* ---- checkpoint.c ---- */
+
+void checkpoint_run(struct local *l, struct ipc_chan *c, struct ipc_in *m);
+
+/* ---- sweep.c ---- */
+
+/* What a crash left behind in .incoming goes: at start, and from time to time. */
+void sweep_init(struct local *l);
