@@ -139,11 +139,16 @@ $(B)/test/%: $(B)/obj/%.o $$(call no_main,$$(call object,$$(call folder_code,$$*
 	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
 # Small programs that tests drive.
-TOOL_SRC := $(wildcard tests/unit/*.c)
-TOOLS    := $(patsubst tests/unit/%.c,$(B)/tools/%,$(TOOL_SRC))
-$(TOOLS): $(B)/tools/%: $(B)/obj/tests/unit/%.o $(LIB)
+TOOL_SRC := $(wildcard tests/unit/*.c tests/bench/*.c)
+TOOLS    := $(addprefix $(B)/tools/,$(notdir $(TOOL_SRC:.c=)))
+$(B)/tools/%: $(B)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+$(B)/tools/%: $(B)/obj/tests/bench/%.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 # Fuzz targets and the library under them, by clang with libFuzzer, ASan and UBSan.
 FUZZ_CFLAGS := $(filter-out -Werror -Wconversion,$(BASE_CFLAGS)) -Wno-everything -fsanitize=address,undefined \
@@ -228,8 +233,8 @@ fuzz-short: $(FUZZERS)
 	@tests/run-fuzz 10 $(B)/fuzz $(FUZZERS)
 
 bench: deps-bench ## compare with Postfix and Dovecot, as a table
-	@$(MAKE) --no-print-directory all
-	@$(PYTHON) tests/bench/bench.py --build $(B)
+	@$(MAKE) --no-print-directory all $(B)/tools/load
+	@$(PYTHON) tests/bench/bench.py --build $(B) $(BENCH)
 
 lint: ## layout, floors of the house, manual pages
 	@tests/lint $(ALL_C) $(ALL_H)
