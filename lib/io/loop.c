@@ -33,6 +33,8 @@ struct loop_io {
 	loop_io_fn fn;
 	void *arg;
 	struct event reading, writing;
+	unsigned again; /* events to call with in the next turn */
+	struct loop_defer kick;
 };
 
 struct loop_signal {
@@ -254,6 +256,8 @@ on_writable(evutil_socket_t fd, short events, void *arg)
 	w->fn(w->arg, LOOP_WRITE); /* may free w */
 }
 
+static void kick(void *arg);
+
 struct loop_io *
 loop_io_new(int fd, unsigned events, loop_io_fn fn, void *arg)
 {
@@ -264,6 +268,7 @@ loop_io_new(int fd, unsigned events, loop_io_fn fn, void *arg)
 	w->epoch = loop.epoch;
 	w->fn = fn;
 	w->arg = arg;
+	loop_defer_init(&w->kick, kick, w);
 	event_assign(&w->reading, loop.base, fd, EV_READ | EV_PERSIST, on_readable, w);
 	event_assign(&w->writing, loop.base, fd, EV_WRITE | EV_PERSIST, on_writable, w);
 	loop_io_want(w, events);
@@ -297,16 +302,29 @@ loop_io_want(struct loop_io *w, unsigned events)
 		watch(&w->writing, events & LOOP_WRITE);
 }
 
+/* From the end of the turn: made active within libevent's dispatch, it would run in that same one.
+ */
+static void
+kick(void *arg)
+{
+	struct loop_io *w = arg;
+
+	OBJ(w, IO_MAGIC);
+	if (w->again & LOOP_READ)
+		event_active(&w->reading, EV_READ, 0);
+	if (w->again & LOOP_WRITE)
+		event_active(&w->writing, EV_WRITE, 0);
+	w->again = 0;
+}
+
 void
 loop_io_again(struct loop_io *w, unsigned events)
 {
 	OBJ(w, IO_MAGIC);
 	if (w->epoch != loop.epoch)
 		return;
-	if (events & LOOP_READ)
-		event_active(&w->reading, EV_READ, 0);
-	if (events & LOOP_WRITE)
-		event_active(&w->writing, EV_WRITE, 0);
+	w->again |= events;
+	loop_defer(&w->kick);
 }
 
 void
@@ -318,6 +336,7 @@ loop_io_free(struct loop_io **w)
 	if ((*w)->epoch == loop.epoch) {
 		event_del(&(*w)->reading);
 		event_del(&(*w)->writing);
+		loop_defer_cancel(&(*w)->kick);
 	}
 	(*w)->magic = 0;
 	free(*w);

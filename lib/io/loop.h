@@ -41,8 +41,7 @@ uint64_t loop_slow_turns(void);
 struct loop_io *loop_io_new(int fd, unsigned events, loop_io_fn fn, void *arg);
 void loop_io_want(struct loop_io *w, unsigned events);
 /* Calls fn with events in the next turn, though the descriptor may not be ready: something is held
- * back above it. Ask for it from a deferral: from fn itself it would come in the same turn and
- * starve others. */
+ * back above it. */
 void loop_io_again(struct loop_io *w, unsigned events);
 void loop_io_free(struct loop_io **w);
 

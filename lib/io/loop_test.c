@@ -187,10 +187,45 @@ watches_are_level_triggered_and_change(void **state)
 	assert_int_equal(w.calls, 4);
 	loop_io_again(w.io, LOOP_READ);
 	loop_once(1000);
+	loop_once(1000);
 	assert_int_equal(w.calls, 5);
 	loop_once(0);
 	assert_int_equal(w.calls, 5);
 	loop_io_free(&w.io);
+	close(sv[0]);
+	close(sv[1]);
+}
+
+static void
+ask_again(void *arg, unsigned events)
+{
+	struct watched *w = arg;
+
+	on_io(w, events);
+	if (w->io)
+		loop_io_again(w->io, events);
+}
+
+static void
+again_means_the_next_turn(void **state)
+{
+	struct watched w = {0};
+	int sv[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+	w.io = loop_io_new(sv[0], 0, ask_again, &w);
+	loop_io_again(w.io, LOOP_READ);
+	loop_once(1000);
+	for (unsigned i = 1; i < 4; i++) {
+		loop_once(1000);
+		assert_int_equal(w.calls, i);
+	}
+	w.free_it = true;
+	loop_once(1000);
+	assert_null(w.io);
+	loop_once(0);
+	assert_int_equal(w.calls, 4);
 	close(sv[0]);
 	close(sv[1]);
 }
@@ -455,6 +490,7 @@ main(void)
 	    cmocka_unit_test_setup(a_timer_may_free_itself, fresh),
 	    cmocka_unit_test_setup(waiting_ends_with_the_timer, fresh),
 	    cmocka_unit_test_setup(watches_are_level_triggered_and_change, fresh),
+	    cmocka_unit_test_setup(again_means_the_next_turn, fresh),
 	    cmocka_unit_test_setup(a_watch_may_free_itself_between_its_two_events, fresh),
 	    cmocka_unit_test_setup(a_socket_that_lives_on_elsewhere_is_out_of_the_set, fresh),
 	    cmocka_unit_test_setup(deferrals_run_once_and_to_the_end, fresh),

@@ -2,6 +2,7 @@
  * pool_test.c - work done beside the loop, its reports in the loop, a full backlog, an early end.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -91,7 +92,7 @@ a_full_backlog_refuses(void **state)
 	pthread_mutex_lock(&gate);
 	assert_int_equal(pool_submit(p, work_behind_gate, done, &tasks[0], &e), 0);
 	while (worked == 0)
-		;
+		sched_yield();
 	assert_int_equal(pool_submit(p, work, done, &tasks[1], &e), 0);
 	assert_int_equal(pool_submit(p, work, done, &tasks[2], &e), 0);
 	assert_int_equal(pool_waiting(p), 2);
@@ -114,7 +115,7 @@ freeing_reports_what_ran_and_drops_the_rest(void **state)
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(pool_submit(p, work_behind_gate, done, &tasks[i], NULL), 0);
 	while (worked == 0)
-		;
+		sched_yield();
 	pthread_mutex_unlock(&gate);
 	pool_free(&p);
 	assert_int_equal(reported, worked);

@@ -133,9 +133,7 @@ on_io(void *arg, unsigned events)
 		s->idle_read = (events & LOOP_READ) && !stream_may_read(s);
 		if (s->out.n == 0 ? s->state == STREAM_FINISHING : (s->write_needs & events) != 0)
 			stream_write_out(s);
-		tell_drained(s);
-		if (!s->freed && stream_may_read(s) && ((LOOP_READ | s->read_needs) & events) &&
-		    stream_read(s))
+		if (stream_may_read(s) && ((LOOP_READ | s->read_needs) & events) && stream_read(s))
 			tell_input(s);
 	}
 	leave(s);

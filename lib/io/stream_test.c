@@ -415,6 +415,30 @@ a_fast_peer_does_not_hold_the_loop(void **state)
 	done(&o);
 }
 
+/* The same, where a turn's share is passed by one event of the socket. */
+static void
+a_backlog_that_goes_at_once_is_told(void **state)
+{
+	const struct stream_limits roomy = {.in_max = 100, .out_max = 2000000};
+	char *all = mem_alloc(1500000), *back = mem_alloc(1500000);
+	struct owner o;
+
+	(void)state;
+	open_pair(&o, &roomy);
+	stream_start(o.s);
+	stream_write(o.s, all, 1500000);
+	turns(2);
+	assert_in_range(stream_pending(o.s), STREAM_TURN_MAX + 1, 1500000);
+	setsockopt(stream_fd(o.s), SOL_SOCKET, SO_SNDBUF, &(int){4000000}, sizeof(int));
+	assert_true(read(theirs, back, 1500000) > 0);
+	for (int i = 0; i < 20 && o.drains == 0; i++)
+		turns(1);
+	assert_int_equal(o.drains, 1);
+	free(all);
+	free(back);
+	done(&o);
+}
+
 static void
 too_much_output_closes(void **state)
 {
@@ -777,6 +801,7 @@ main(void)
 	    TEST(output_gathers_until_the_end_of_the_turn),
 	    TEST(much_output_goes_in_pieces_as_the_peer_reads),
 	    TEST(a_fast_peer_does_not_hold_the_loop),
+	    TEST(a_backlog_that_goes_at_once_is_told),
 	    TEST(too_much_output_closes),
 	    TEST(silence_times_out),
 	    TEST(the_idle_limit_changes),
