@@ -1,0 +1,273 @@
+/*
+ * front.c - all connections of gk-imapd: accepting, limits, ending.
+ *
+ * Owner: this process. Every connection is in one table by its number, which is what mailboxd names
+ * it by.
+ */
+#include "imapd/imapd.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "imapd/peers.h"
+#include "svc/metrics.h"
+
+#define IN_MAX  (64u * 1024)
+#define OUT_MAX (1u << 20)
+
+static struct front_conn *conns;
+static size_t nconns;
+static uint64_t next_id;
+static struct tls_context *tls;
+
+struct front_conn *
+front_find(uint64_t id)
+{
+	struct front_conn *c;
+
+	HASH_FIND(hh, conns, &id, sizeof(id), c);
+	return c;
+}
+
+void
+front_each(void (*fn)(struct front_conn *c))
+{
+	struct front_conn *c, *next;
+
+	HASH_ITER (hh, conns, c, next) {
+		fn(c);
+	}
+}
+
+struct tls_context *
+front_tls(void)
+{
+	return tls;
+}
+
+/* ---- ending ---- */
+
+void
+front_free(struct front_conn *c, const char *why)
+{
+	log_info("imap.disconnect", LZ("sid", c->sid), LZ("user", c->user ? c->user : ""),
+	    LZ("why", why));
+	if (c->call != 0)
+		ipc_cancel(svc_channel(PEER_MAILBOXD), c->call);
+	session_free(c);
+	park_forget(c);
+	relay_drop(c);
+	stream_free(&c->client);
+	loop_timer_free(&c->timer);
+	HASH_DEL(conns, c);
+	nconns--;
+	peers_leave(&c->peer);
+	metric_add(METRIC_IMAP_CONNECTIONS, -1);
+	svc_accept_pause(false);
+	free(c->user);
+	c->magic = 0;
+	free(c);
+	if (svc_draining() && nconns == 0)
+		svc_drained();
+}
+
+void
+front_close(struct front_conn *c)
+{
+	if (c->state == FRONT_CLOSING)
+		return;
+	c->state = FRONT_CLOSING;
+	/* Whoever does not take the last words is not waited for. */
+	loop_timer_set(c->timer, 10000);
+	session_free(c);
+	park_forget(c);
+	relay_drop(c);
+	stream_finish(c->client);
+}
+
+void
+front_bye(struct front_conn *c, const char *text)
+{
+	if (c->state == FRONT_CLOSING)
+		return;
+	if (c->state != FRONT_GREETING)
+		stream_printf(c->client, "* BYE %s\r\n", text);
+	front_close(c);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct front_conn *c = arg;
+
+	OBJ(c, FRONT_MAGIC);
+	if (c->state == FRONT_CLOSING || c->state == FRONT_GREETING)
+		front_free(c, "timeout");
+	else if (c->state == FRONT_DELAY || c->session != NULL)
+		session_timer(c);
+	else if (c->state == FRONT_PARKED)
+		park_timer(c);
+}
+
+/* ---- the client's stream ---- */
+
+static void
+on_input(void *arg)
+{
+	struct front_conn *c = arg;
+
+	OBJ(c, FRONT_MAGIC);
+	switch (c->state) {
+	case FRONT_COMMANDS:
+	case FRONT_LOGIN:
+		session_input(c);
+		break;
+	case FRONT_RELAY:
+		relay_pump(c);
+		break;
+	case FRONT_PARKED:
+		/* DONE, or the end: the owner answers the first, nobody needs to hear of the
+		 * second. */
+		if (stream_input(c->client).n > 0)
+			park_resume(c);
+		else if (stream_at_end(c->client))
+			front_free(c, "client left");
+		break;
+	case FRONT_GREETING:
+	case FRONT_DELAY:
+	case FRONT_OPENING:
+	case FRONT_LEAVING:
+	case FRONT_RESUMING:
+	case FRONT_CLOSING:
+		/* It waits in the stream. */
+		break;
+	}
+}
+
+static void
+on_drained(void *arg)
+{
+	struct front_conn *c = arg;
+
+	OBJ(c, FRONT_MAGIC);
+	if (c->state == FRONT_RELAY || c->state == FRONT_LEAVING)
+		relay_pump(c);
+}
+
+static void
+on_secured(void *arg)
+{
+	struct front_conn *c = arg;
+
+	OBJ(c, FRONT_MAGIC);
+	session_secured(c);
+}
+
+static void
+on_closed(void *arg, const struct err *e)
+{
+	struct front_conn *c = arg;
+
+	OBJ(c, FRONT_MAGIC);
+	front_free(c, c->state == FRONT_CLOSING ? "done" : e->text);
+}
+
+/* ---- accepting ---- */
+
+static bool
+admit(const struct svc_conn *sc)
+{
+	size_t per_ip = (size_t)conf_num(svc_conf(), CONF_LIMITS_CONNECTIONS_PER_IP);
+
+	if (peers_enter(&sc->peer, per_ip))
+		return true;
+	log_info("imap.refuse", LZ("peer", sc->peer_text), LZ("reason", "connections_per_ip"));
+	return false;
+}
+
+void
+front_accept(const struct svc_conn *sc)
+{
+	static const struct stream_events events = {
+	    .input = on_input, .drained = on_drained, .secured = on_secured, .closed = on_closed};
+	static const struct stream_limits limits = {IN_MAX, OUT_MAX, 0};
+	bool implicit = strcmp(sc->name, "imaps") == 0;
+	struct front_conn *c;
+
+	if ((implicit && tls == NULL) || !admit(sc)) {
+		close(sc->fd);
+		return;
+	}
+	c = mem_alloc(sizeof(*c));
+	c->magic = FRONT_MAGIC;
+	c->id = ++next_id;
+	c->peer = sc->peer;
+	id_new(c->sid);
+	HASH_ADD(hh, conns, id, sizeof(c->id), c);
+	metric_add(METRIC_IMAP_CONNECTIONS, 1);
+	if (++nconns >= conf_num(svc_conf(), CONF_LIMITS_CONNECTIONS))
+		svc_accept_pause(true);
+	c->timer = loop_timer_new(on_timer, c);
+	c->client = stream_new(sc->fd, &limits, &events, c);
+	log_info(
+	    "imap.connect", LZ("sid", c->sid), LZ("peer", sc->peer_text), LZ("listener", sc->name));
+	session_begin(c);
+	loop_timer_set(c->timer, conf_num(svc_conf(), CONF_IMAP_LOGIN_TIMEOUT));
+	stream_start(c->client);
+	if (implicit)
+		stream_tls_accept(c->client, tls);
+	else
+		session_greet(c);
+}
+
+/* ---- life ---- */
+
+static int
+load_tls(struct err *e)
+{
+	struct tls_options o = {
+	    .only_13 = str_eq_z(conf_str(svc_conf(), CONF_TLS_MIN_VERSION), "1.3"),
+	    .alpn = STR_INIT("imap")};
+	struct tls_context *fresh;
+
+	if (svc_file("tls.certificate") < 0 || svc_file("tls.key") < 0)
+		return 0;
+	if ((fresh = tls_server_new(svc_file("tls.certificate"), svc_file("tls.key"), &o, e)) ==
+	    NULL)
+		return -1;
+	tls_context_free(&tls);
+	tls = fresh;
+	return 0;
+}
+
+int
+front_start(struct err *e)
+{
+	return load_tls(e);
+}
+
+int
+front_reload(struct err *e)
+{
+	return load_tls(e);
+}
+
+static void
+drain_one(struct front_conn *c)
+{
+	/* A relay ends with the owner's BYE: its parent drains too. If only this process ends, the
+	 * owner sees that the client says no more, and finishes. */
+	if (c->state == FRONT_RELAY || c->state == FRONT_LEAVING || c->state == FRONT_RESUMING)
+		relay_shut(c);
+	else
+		front_bye(c, "Server shutting down");
+}
+
+void
+front_drain(void)
+{
+	if (nconns == 0)
+		svc_drained();
+	else
+		front_each(drain_one);
+}
