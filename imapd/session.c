@@ -61,14 +61,19 @@ session_free(struct front_conn *c)
 	c->session = NULL;
 }
 
-/* Passwords stand in commands: nothing of one outlives it. Arguments borrow from the frame, so the
- * arena has copies of quoted ones with escapes only; those are short-lived, too. */
+/* Passwords stand in commands: the login has its own copy by now. */
 static void
-wipe(struct front_session *s)
+forget_command(struct front_session *s)
 {
 	if (s->frame.text.n > 0)
 		sodium_memzero(s->frame.text.p, s->frame.text.n);
 	imap_frame_reset(&s->frame);
+}
+
+static void
+wipe(struct front_session *s)
+{
+	forget_command(s);
 	arena_reset(&s->arena);
 	s->tag = STR_NONE;
 }
