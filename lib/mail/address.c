@@ -71,10 +71,13 @@ take_quoted(struct str *in, struct arena *a, struct str *out, struct err *e)
 	size_t i = 1, n = 0;
 
 	while (i < in->n && in->p[i] != '"') {
-		if (in->p[i] == '\\' && ++i == in->n)
+		bool escaped = in->p[i] == '\\';
+
+		if (escaped && ++i == in->n)
 			break;
-		if (is_cntl(in->p[i]))
-			return err_set(e, E_INVAL, "control character in local part");
+		/* quoted-pairSMTP escapes ASCII only, RFC 6531 leaves it so. */
+		if (is_cntl(in->p[i]) || (escaped && is_high(in->p[i])))
+			return err_set(e, E_INVAL, "bad character in local part");
 		to[n++] = in->p[i++];
 	}
 	if (i >= in->n)

@@ -238,12 +238,15 @@ end_group(struct parser *p)
 }
 
 /* Behind an address: up to the separator. A comment there is the name if there was none (RFC 822's
- * way). */
+ * way), and so are words, which do not belong there. */
 static void
 finish(struct parser *p, struct addr *a)
 {
-	(void)take_words(p, ",;");
-	if (a != NULL && a->name.p == NULL)
+	struct str words = take_words(p, ",;");
+
+	if (a->name.p == NULL && words.n > 0)
+		a->name = words;
+	else if (a->name.p == NULL)
 		a->name = take_comment_as_name(p);
 	p->comment = STR_NONE;
 }

@@ -12,6 +12,7 @@
 #include "base/num.h"
 
 #define WORDS_MAX 12u
+#define NOISE_MAX 3u /* words before the day of the month */
 
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
@@ -105,6 +106,7 @@ time_of(struct str s, int *seconds)
 	if (!str_cut(&s, ':', &part) || number(part, 0, 23, &h) < 0)
 		return -1;
 	if (str_cut(&s, ':', &part)) {
+		s.n = str_chr(s, '.'); /* a fraction, which some programs write */
 		if (number(s, 0, 60, &sec) < 0)
 			return -1;
 	}
@@ -198,28 +200,43 @@ day_of(struct str d, struct str m, struct str y, int64_t *days)
 	return 0;
 }
 
-/* Whether w[at…] is day month year time. */
+/* asctime and date(1) have the year behind the time, and perhaps the zone between: "Jul 1 10:52:37
+ * EST 2003". Puts the words into the order of RFC 5322. */
+static void
+reorder(struct str *w, size_t n)
+{
+	struct str month = w[0], day = w[1], time = w[2], zone = w[3], year;
+	bool zone_first = n >= 5 && month_of(zone) == 0 && zone.n > 0 && !is_digit(zone.p[0]) &&
+			  w[4].n == 4 && is_digit(w[4].p[0]);
+
+	if (month_of(month) == 0 || str_chr(time, ':') == time.n)
+		return;
+	year = zone_first ? w[4] : w[3];
+	w[0] = day;
+	w[1] = month;
+	w[2] = year;
+	w[3] = time;
+	if (zone_first)
+		w[4] = zone;
+}
+
+/* Whether the words are day month year time [zone]. */
 static int
-parse_at(struct str *w, size_t n, struct date *out)
+parse_words(struct str *w, size_t n, struct date *out)
 {
 	struct str parts[3];
-	size_t used = 3;
+	size_t used = 1;
 	int64_t days;
 	int seconds, zone = 0;
 
-	if (n >= 2 && split_dashed(w[0], parts)) {
-		used = 1;
-	} else if (n >= 4) {
-		/* asctime's "Jul 1 10:52:37 2003" has its year last. */
-		bool asctime_like = month_of(w[0]) > 0 && str_chr(w[2], ':') < w[2].n;
-
-		parts[0] = asctime_like ? w[1] : w[0];
-		parts[1] = asctime_like ? w[0] : w[1];
-		parts[2] = asctime_like ? w[3] : w[2];
-		if (asctime_like)
-			w[3] = w[2];
-	} else {
+	if (n < 2)
 		return -1;
+	if (!split_dashed(w[0], parts)) {
+		if (n < 4)
+			return -1;
+		reorder(w, n);
+		memcpy(parts, w, sizeof(parts));
+		used = 3;
 	}
 	if (day_of(parts[0], parts[1], parts[2], &days) < 0 || time_of(w[used], &seconds) < 0)
 		return -1;
@@ -237,10 +254,12 @@ date_parse(struct str s, struct date *out)
 
 	if (split(s, w, &n) < 0)
 		return -1;
-	/* The day of the week may stand first, and says nothing new. */
-	if (n > 0 && parse_at(w, n, out) == 0)
-		return 0;
-	return n > 1 ? parse_at(w + 1, n - 1, out) : -1;
+	/* The day of the week may stand first, and says nothing new; other noise is met there too.
+	 */
+	for (size_t i = 0; i < n && i < NOISE_MAX; i++)
+		if (parse_words(w + i, n - i, out) == 0)
+			return 0;
+	return -1;
 }
 
 /* date-day-fixed "-" date-month "-" date-year SP time SP zone (RFC 9051 9) */

@@ -45,31 +45,47 @@ next_line(struct parser *p)
 	p->lines++;
 }
 
-/* RFC 2046 5.1.1: "--" boundary, or with "--" behind it, then only blanks. The whole line must
- * match: a boundary that begins another one is not taken for it. */
+/* How a line behind its "--" stands to a boundary. */
+enum likeness {
+	LIKE_NOT,
+	LIKE_PREFIX, /* begins with it, and goes on with something else */
+	LIKE_EXACT   /* the boundary, "--" if it closes, and blanks */
+};
+
+/* end: the length without blanks at the end. */
+static inline enum likeness
+compare(struct str line, size_t end, struct str b, bool *close)
+{
+	if (line.n < b.n || memcmp(line.p, b.p, b.n) != 0)
+		return LIKE_NOT;
+	*close = line.n >= b.n + 2 && line.p[b.n] == '-' && line.p[b.n + 1] == '-';
+	return end <= b.n + (*close ? 2 : 0) ? LIKE_EXACT : LIKE_PREFIX;
+}
+
+/* RFC 2046 5.1.1: a line that begins with a boundary is its delimiter. But boundaries that begin
+ * another one are met (though forbidden), so an exact match of any level comes first. */
 static bool
 match(const struct parser *p, struct hit *h)
 {
 	struct str line = str_from(p->msg, p->at + 2);
-	bool may_close;
+	bool close, found = false;
+	size_t end;
 
 	line.n = str_chr(line, '\n');
-	while (line.n > 0 && (is_space(line.p[line.n - 1]) || line.p[line.n - 1] == '\r'))
+	if (line.n > 0 && line.p[line.n - 1] == '\r')
 		line.n--;
-	may_close = line.n >= 2 && line.p[line.n - 1] == '-' && line.p[line.n - 2] == '-';
+	for (end = line.n; end > 0 && is_space(line.p[end - 1]);)
+		end--;
 	for (size_t i = p->nopen; i-- > 0;) {
-		const struct str b = p->open[i];
+		enum likeness like = compare(line, end, p->open[i], &close);
 
-		if (line.n == b.n && memcmp(line.p, b.p, b.n) == 0) {
-			*h = (struct hit){i, false};
+		if (like == LIKE_EXACT || (like == LIKE_PREFIX && !found))
+			*h = (struct hit){i, close};
+		if (like == LIKE_EXACT)
 			return true;
-		}
-		if (may_close && line.n == b.n + 2 && memcmp(line.p, b.p, b.n) == 0) {
-			*h = (struct hit){i, true};
-			return true;
-		}
+		found |= like == LIKE_PREFIX;
 	}
-	return false;
+	return found;
 }
 
 static inline bool
@@ -119,8 +135,7 @@ content_type(struct str v, struct mime_part *part, struct arena *a)
 {
 	struct str type = rfc2231_word(&v, a), subtype;
 
-	while (v.n > 0 && (is_space(v.p[0]) || v.p[0] == '\r' || v.p[0] == '\n'))
-		v = str_from(v, 1);
+	(void)rfc2231_word(&v, a); /* comments and blanks */
 	if (type.n == 0 || v.n == 0 || v.p[0] != '/')
 		return;
 	v = str_from(v, 1);
@@ -262,12 +277,7 @@ is_type(const struct mime_part *part, const char *type)
 static struct str
 boundary_of(const struct mime_part *part)
 {
-	struct str b = rfc2231_get(&part->params, STR("boundary"));
-
-	/* RFC 2046 5.1.1: it does not end with a blank. */
-	while (b.n > 0 && is_space(b.p[b.n - 1]))
-		b.n--;
-	return b;
+	return rfc2231_get(&part->params, STR("boundary"));
 }
 
 /* RFC 2045 5.2; RFC 2046 5.1.5 for the parts of a digest. */
@@ -284,6 +294,22 @@ set_default(struct mime_part *part)
 	part->params = (struct params){0};
 }
 
+/* Cannot be looked into: a file to save. */
+static void
+set_opaque(struct mime_part *part)
+{
+	part->kind = MIME_LEAF;
+	part->type = STR("application");
+	part->subtype = STR("octet-stream");
+	part->params = (struct params){0};
+}
+
+static bool
+is_encoded(const struct mime_part *part)
+{
+	return part->encoding == MIME_BASE64 || part->encoding == MIME_QP;
+}
+
 static void
 set_kind(struct parser *p, struct mime_part *part, size_t depth)
 {
@@ -296,12 +322,23 @@ set_kind(struct parser *p, struct mime_part *part, size_t depth)
 	else if (is_type(part, "message") &&
 		 (str_ieq(part->subtype, STR("rfc822")) || str_ieq(part->subtype, STR("global"))))
 		part->kind = MIME_MESSAGE;
-	if (part->kind != MIME_LEAF &&
-	    (depth + 1 >= MIME_DEPTH_MAX || p->parts >= MIME_PARTS_MAX)) {
+	if (part->kind != MIME_LEAF && (depth + 1 >= MIME_DEPTH_MAX || p->parts >= MIME_PARTS_MAX))
+		set_opaque(part);
+	/* RFC 2046 5.2.1 forbids it; IMAP has no way to show the message inside. */
+	if (part->kind == MIME_MESSAGE && part->encoding == MIME_BASE64)
+		set_opaque(part);
+}
+
+/* IMAP has no multipart without parts (RFC 9051 9, body-type-mpart). Its octets are shown, as if it
+ * had no valid type; when they are encoded (which RFC 2045 6.4 forbids), as a file. */
+static void
+no_parts(struct mime_part *part)
+{
+	if (is_encoded(part)) {
+		set_opaque(part);
+	} else {
 		part->kind = MIME_LEAF;
-		part->type = STR("application");
-		part->subtype = STR("octet-stream");
-		part->params = (struct params){0};
+		set_default(part);
 	}
 }
 
@@ -370,18 +407,15 @@ parse_multipart(struct parser *p, struct mime_part *part, size_t depth)
 	return h;
 }
 
-/* IMAP has no multipart without parts (RFC 9051 9, body-type-mpart), and a message part has a
- * message: one of no octets stands for none. */
+/* The message in a message part that has no octets. */
 static void
-add_empty_part(struct parser *p, struct mime_part *part)
+add_empty_message(struct parser *p, struct mime_part *part)
 {
 	struct mime_part *last = NULL, *child = add_part(p, part, &last);
 
 	child->header.off = child->body.off = part->body.off + part->body.n;
-	child->is_message = part->kind == MIME_MESSAGE;
-	child->is_default = true;
-	child->type = STR("text");
-	child->subtype = STR("plain");
+	child->is_message = true;
+	set_default(child);
 }
 
 static struct hit
@@ -414,8 +448,10 @@ parse_entity(struct parser *p, struct mime_part *part, size_t depth)
 		h = parse_body(p, part, depth);
 		end_body(p, part, h, lines);
 	}
-	if (part->kind != MIME_LEAF && part->child == NULL)
-		add_empty_part(p, part);
+	if (part->kind == MIME_MULTIPART && part->child == NULL)
+		no_parts(part);
+	else if (part->kind == MIME_MESSAGE && part->child == NULL)
+		add_empty_message(p, part);
 	return h;
 }
 

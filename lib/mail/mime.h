@@ -21,7 +21,7 @@
 
 enum mime_kind {
 	MIME_LEAF,
-	MIME_MULTIPART, /* children: its parts, perhaps none */
+	MIME_MULTIPART, /* children: its parts, at least one */
 	MIME_MESSAGE    /* message/rfc822 or message/global: one child, the message in it */
 };
 

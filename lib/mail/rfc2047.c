@@ -54,7 +54,7 @@ hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The "Q" encoding, RFC 2047 4.2 */
+/* The "Q" encoding, RFC 2047 4.2. Words that were folded (which they may not be) lose the fold. */
 static void
 decode_q(struct str s, struct buf *out)
 {
@@ -63,7 +63,10 @@ decode_q(struct str s, struct buf *out)
 		    hex_value(s.p[i + 2]) >= 0) {
 			buf_putc(out, (char)(hex_value(s.p[i + 1]) * 16 + hex_value(s.p[i + 2])));
 			i += 2;
-		} else if (s.p[i] != '\r' && s.p[i] != '\n') {
+		} else if (s.p[i] == '\n') {
+			while (i + 1 < s.n && is_space(s.p[i + 1]))
+				i++;
+		} else if (s.p[i] != '\r') {
 			buf_putc(out, s.p[i] == '_' ? ' ' : s.p[i]);
 		}
 	}

@@ -146,7 +146,13 @@ take_section(struct str *in, struct arena *a, struct section *s)
 		return false;
 	*in = str_from(*in, 1);
 	skip_cfws(in);
-	s->value = in->n > 0 && in->p[0] == '"' ? take_quoted(in, a) : take_loose(in);
+	if (in->n > 0 && in->p[0] == '"') {
+		s->value = take_quoted(in, a);
+	} else {
+		s->value = take_loose(in);
+		if (s->value.n == 0)
+			return false;
+	}
 	split_name(s);
 	return true;
 }
@@ -340,7 +346,12 @@ rfc2231_text(const struct params *p, struct str name, struct buf *out)
 	if (found == NULL)
 		return -1;
 	if (!extended) {
-		rfc2047_decode(found->value, out);
+		/* Blanks at the ends belong to a value. */
+		if (str_is_ascii(found->value) &&
+		    str_find(found->value, STR("=?")) == found->value.n)
+			buf_str(out, found->value);
+		else
+			rfc2047_decode(found->value, out);
 		return 0;
 	}
 	value = found->value;
