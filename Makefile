@@ -89,7 +89,7 @@ ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests/unit tests/bench))
 ALL_H    := $(wildcard $(addsuffix /*.h,$(CODE_DIRS) tests/unit tests/bench))
 
 .PHONY: help all run check check-long unit e2e conformance asan fuzz fuzz-short bench lint tidy format install clean \
-	deps deps-check deps-bench FORCE
+	deps deps-check deps-bench samples FORCE
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -243,6 +243,11 @@ tidy: $(B)/compile_commands.json ## clang-tidy and cppcheck over everything
 	$(call need,clang-tidy-14 cppcheck)
 	clang-tidy-14 --quiet -p $(B) $(filter-out %_fuzz.c,$(ALL_C))
 	cppcheck --quiet --enable=warning,portability --error-exitcode=1 --inline-suppr -Ilib $(CODE_DIRS)
+
+samples: all ## write anew what is printed from tables: etc/gkmail.toml, etc/gkmail.bash, the keys of gkmail.toml(5)
+	$(B)/bin/gkmail config sample >etc/gkmail.toml
+	$(B)/bin/gkmail completion >etc/gkmail.bash
+	$(PYTHON) man/keys.py $(B)/bin/gkmail man/gkmail.toml.5
 
 format: ## lay the code out
 	clang-format-14 -i $(ALL_C) $(ALL_H)

@@ -5,7 +5,7 @@
  * signals, sandbox_users.c domain and users, sandbox_report.c what is printed, demo.c the sample
  * mail.
  *
- * Files of DIR: gkmail.toml (written anew at each start), ca.pem, tls/, data/, run/, gkmail.log,
+ * Files of DIR: gkmail.toml (written anew at each start), ca.pem, tls/, data/, run/, log,
  * users (addresses and passwords, 0600), ports (where it was reached last time).
  */
 #pragma once

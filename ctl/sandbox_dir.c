@@ -103,7 +103,7 @@ own_settings(const struct sandbox *s)
 	    "[queue]\nmin_free = '16MiB'\n"
 	    /* Every client of a sandbox comes from one address. */
 	    "[limits]\nconnections = 20000\nconnections_per_ip = 20000\n"
-	    "[log]\nto = '%s/gkmail.log'\n",
+	    "[log]\nto = '%s/log'\n",
 	    STR_ARG(s->domain), s->dir, s->dir, s->dir, s->dir, s->dir);
 	for (size_t i = 0; i < ARRAY_LEN(listeners); i++) {
 		if (i == 0 || strcmp(listeners[i].section, listeners[i - 1].section) != 0)

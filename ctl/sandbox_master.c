@@ -132,7 +132,7 @@ sandbox_event_wait(struct sandbox *s, int ms)
 static void
 show_log_end(const struct sandbox *s)
 {
-	int fd = open(sandbox_path(s, "gkmail.log"), O_RDONLY | O_CLOEXEC);
+	int fd = open(sandbox_path(s, "log"), O_RDONLY | O_CLOEXEC);
 	char text[4096];
 	struct stat st;
 	size_t lines = 0, at;
@@ -151,7 +151,7 @@ show_log_end(const struct sandbox *s)
 	for (at = (size_t)n; at > 0; at--)
 		if (text[at - 1] == '\n' && ++lines > 10)
 			break;
-	fprintf(stderr, "the end of %s:\n", sandbox_path(s, "gkmail.log"));
+	fprintf(stderr, "the end of %s:\n", sandbox_path(s, "log"));
 	fwrite(text + at, 1, (size_t)n - at, stderr);
 }
 

@@ -1,0 +1,333 @@
+"""gkmail's verbs on a running suite, and without one."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import BIN, wait_for
+
+GKMAIL = str(BIN / "gkmail")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def gkmail(*args, env=None):
+    """gkmail by itself; no setting of the outside changes what is tested."""
+    outside = {k: v for k, v in os.environ.items() if not k.startswith("GKMAIL_")}
+    return subprocess.run([GKMAIL, *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60, env={**outside, **(env or {})})
+
+
+def ask(suite, *args, **more):
+    """What gkmail answers in JSON."""
+    return json.loads(suite.ctl(*args, "--json", **more).stdout)
+
+
+# ---- without a suite ----
+
+def test_wrong_use_is_exit_2_and_says_how():
+    for args in ([], ["usr"], ["user"], ["user", "add"], ["user", "add", "a@b", "c"], ["user", "list", "--foo"],
+                 ["log", "--level", "loud"], ["--foo"], ["domain", "add", "x.test", "--quota", "big"]):
+        done = gkmail(*args)
+        assert done.returncode == 2, args
+        assert "usage" in done.stderr or "--help" in done.stderr or "gkmail user add" in done.stderr
+        assert done.stdout == ""
+
+
+def test_help_has_an_example_for_every_verb():
+    listed = re.findall(r"^  (\w+(?: \w+)?)  +\S", gkmail("--help").stdout, re.M)
+    assert len(listed) > 25
+    for verb in listed:
+        text = gkmail(*verb.split(), "--help").stdout
+        assert f"usage: gkmail {verb}" in text
+        assert f"\n  gkmail {verb}" in text or f"gkmail {verb}" in text.split("\n\n", 2)[2], verb
+
+
+def test_not_running_is_said(tmp_path):
+    file = tmp_path / "gkmail.toml"
+    file.write_text(f"[server]\nhost_name = 'a.example'\nrun_dir = '{tmp_path}'\n")
+    done = gkmail("--config", file, "status")
+    assert done.returncode == 1 and "is not running" in done.stderr and str(tmp_path) in done.stderr
+    done = gkmail("user", "list", "--config", file, "--json")
+    assert done.returncode == 1 and json.loads(done.stdout)["error"]["code"] == "not-found"
+
+
+def test_setup_writes_what_check_takes(tmp_path):
+    file = tmp_path / "etc" / "gkmail.toml"
+    done = gkmail("setup", "mail.example.org", "--postmaster", "me@example.org", "--config", file)
+    assert done.returncode == 0 and "gkmail user add" in done.stdout, done.stderr
+    assert gkmail("check", file).returncode == 0
+    shown = json.loads(gkmail("config", "show", "--config", file, "--json").stdout)
+    assert shown["server.host_name"]["value"] == "mail.example.org"
+    assert shown["auth.postmaster"]["value"] == "me@example.org"
+    # What is commented out is right too.
+    text = re.sub(r"^#(\w+ = )", r"\1", file.read_text(), flags=re.M)
+    text = re.sub(r"^(certificate|key) = .*\n", "", text, flags=re.M)
+    file.write_text(text)
+    assert gkmail("check", file).returncode == 0
+    # A file that is there is left alone.
+    done = gkmail("setup", "other.example.org", "--config", file)
+    assert done.returncode == 1 and "--force" in done.stderr and file.read_text() == text
+    assert gkmail("setup", "other.example.org", "--force", "--config", file).returncode == 0
+
+
+def test_check_names_the_place(tmp_path):
+    file = tmp_path / "x.toml"
+    file.write_text('host_name = "a.example"\n[smtp]\nmax_sise = "1MiB"\n')
+    done = gkmail("check", file)
+    assert done.returncode == 1
+    assert done.stderr == f"gkmail: {file}:3:1: smtp.max_sise: no such key; did you mean max_size?\n"
+    done = gkmail("check", file, "--json")
+    assert done.returncode == 1 and "did you mean" in json.loads(done.stdout)["error"]["text"]
+    done = gkmail("check", tmp_path / "none.toml")
+    assert done.returncode == 1 and "gkmail setup" in done.stderr
+
+
+def test_environment_overrides_the_file(tmp_path):
+    file = tmp_path / "x.toml"
+    file.write_text('host_name = "a.example"\n')
+    env = {"GKMAIL_CONFIG": str(file), "GKMAIL_SMTP_MAX_SIZE": "3MiB"}
+    shown = json.loads(gkmail("config", "show", "smtp.max_size", "--json", env=env).stdout)
+    assert shown == {"smtp.max_size": {"value": 3 * 1024 * 1024, "origin": "GKMAIL_SMTP_MAX_SIZE"}}
+    env["GKMAIL_SMTP_MAX_SISE"] = "1"
+    assert "did you mean max_size" in gkmail("check", env=env).stderr
+
+
+def test_explain_knows_every_key():
+    rows = json.loads(gkmail("config", "explain", "--json").stdout)
+    for row in rows:
+        done = gkmail("config", "explain", f"{row['section']}.{row['key']}")
+        assert row["help"] in done.stdout and row["environment"] in done.stdout
+    done = gkmail("config", "explain", "smtp.max_sise")
+    assert done.returncode == 1 and "did you mean max_size?" in done.stderr
+
+
+def test_samples_are_what_gkmail_prints():
+    """`make samples` writes them anew."""
+    assert (ROOT / "etc/gkmail.toml").read_text() == gkmail("config", "sample").stdout
+    assert (ROOT / "etc/gkmail.bash").read_text() == gkmail("completion").stdout
+
+
+@pytest.mark.parametrize("words,expected", [
+    (["gkmail", "us"], {"user"}),
+    (["gkmail", "user", "pa"], {"passwd"}),
+    (["gkmail", "--dir", "/x", "queue", "re"], {"release"}),
+    (["gkmail", "log", "--le"], {"--level"}),
+    (["gkmail", "log", "--level", "wa"], {"warn"}),
+])
+def test_completion(words, expected):
+    script = (f"source {ROOT}/etc/gkmail.bash; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
+              "_gkmail; printf '%s\\n' \"${COMPREPLY[@]}\"")
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20)
+    assert set(done.stdout.split()) == expected, done.stderr
+
+
+# ---- accounts ----
+
+def test_domains(suite):
+    suite.ctl("domain", "add", "second.test", "--quota", "1GiB")
+    done = suite.ctl("domain", "add", "second.test", check=False)
+    assert done.returncode == 1 and done.stderr.startswith("gkmail: ")
+    rows = {d["domain"]: d for d in ask(suite, "domain", "list")}
+    assert rows["second.test"]["quota"] == 1 << 30 and rows[suite.domain]["users"] >= 3
+    assert "second.test" in suite.ctl("domain", "list").stdout
+    suite.ctl("domain", "del", "second.test")
+    assert "second.test" not in {d["domain"] for d in ask(suite, "domain", "list")}
+    assert suite.ctl("domain", "del", suite.domain, check=False).returncode == 1
+
+
+def test_users(suite):
+    dave = f"dave@{suite.domain}"
+    suite.ctl("user", "add", dave, "--quota", "5MiB", input="long enough secret\n")
+    assert suite.ctl("user", "add", dave, input="long enough secret\n", check=False).returncode == 1
+    row = next(u for u in ask(suite, "user", "list") if u["address"] == dave)
+    assert row["quota"] == 5 << 20 and row["messages"] == 0
+    suite.ctl("user", "quota", dave, "0")
+    assert re.search(rf"^{dave} +none ", suite.ctl("user", "list").stdout, re.M)
+    suite.ctl("user", "passwd", dave, input="another fine secret\n")
+    assert suite.ctl("user", "list", "elsewhere.test", "--json").stdout == "[]\n"
+    suite.ctl("user", "del", dave)
+    assert dave not in suite.ctl("user", "list").stdout
+    assert suite.ctl("user", "del", dave, check=False).returncode == 1
+
+
+def test_bad_passwords_and_addresses_are_refused(suite):
+    eve = f"eve@{suite.domain}"
+    for address, password in ((eve, "short\n"), (eve, ""), (eve, "\n"), ("eve@@", "long enough secret\n"),
+                              ("eve@elsewhere.test", "long enough secret\n")):
+        done = suite.ctl("user", "add", address, input=password, check=False)
+        assert done.returncode == 1 and done.stderr, (address, password)
+    assert "eve" not in suite.ctl("user", "list").stdout
+
+
+def test_no_password_on_the_command_line(suite):
+    assert suite.ctl("user", "add", f"eve@{suite.domain}", "secret-word", check=False).returncode == 2
+
+
+def test_apppass(suite):
+    alice = suite.user("alice")["address"]
+    made = ask(suite, "apppass", "add", alice, "phone")
+    assert len(made["password"]) >= 16
+    rows = ask(suite, "apppass", "list", alice)
+    assert [r["name"] for r in rows] == ["phone"]
+    assert made["password"] not in suite.ctl("apppass", "list", alice).stdout
+    suite.ctl("apppass", "del", alice, "phone")
+    assert ask(suite, "apppass", "list", alice) == []
+
+
+def test_aliases(suite):
+    team, all_ = f"team@{suite.domain}", f"@{suite.domain}"
+    a, b = suite.user("alice")["address"], suite.user("bob")["address"]
+    suite.ctl("alias", "add", team, a, b)
+    suite.ctl("alias", "add", all_, a)
+    rows = {r["address"]: r["targets"] for r in ask(suite, "alias", "list")}
+    assert sorted(rows[team]) == [a, b] and rows[all_] == [a]
+    suite.ctl("alias", "del", team, b)
+    assert f"{team}" in suite.ctl("alias", "list", suite.domain).stdout
+    suite.ctl("alias", "del", team)
+    suite.ctl("alias", "del", all_)
+    assert ask(suite, "alias", "list") == []
+
+
+def test_a_thousand_rows_come_in_pages(suite):
+    for i in range(600):
+        suite.ctl("alias", "add", f"alias{i:03}@{suite.domain}", suite.user("alice")["address"])
+    rows = ask(suite, "alias", "list")
+    assert [r["address"] for r in rows] == [f"alias{i:03}@{suite.domain}" for i in range(600)]
+
+
+# ---- the rest ----
+
+def test_status(suite):
+    status = ask(suite, "status")
+    assert status["ready"] and status["pid"] == suite.info["pid"]
+    assert {p["name"] for p in status["processes"]} >= {"master", "authd", "smtpd", "queue", "local", "mailboxd",
+                                                        "imapd"}
+    assert {x["name"] for x in status["listeners"]} == set(suite.info["ports"])
+    assert "all ready" in suite.ctl("status").stdout
+    metrics = suite.ctl("status", "--metrics").stdout
+    assert re.search(r"^queue_size \d+$", metrics, re.M) and "# TYPE" in metrics
+
+
+def test_empty_queue(suite):
+    assert ask(suite, "queue", "list") == []
+    assert "empty" in suite.ctl("queue", "list").stdout
+    assert ask(suite, "queue", "flush", "all") == {"count": 0}
+    assert suite.ctl("queue", "show", "00000000000000000000", check=False).returncode == 1
+
+
+def test_version_and_reload(suite):
+    version = ask(suite, "version")
+    assert version["running"] == version["build"] and version["build"].startswith(version["version"])
+    suite.ctl("reload")
+    assert ask(suite, "status")["ready"]
+    good = (suite.dir / "gkmail.toml").read_text()
+    try:
+        (suite.dir / "gkmail.toml").write_text(good + "nonsense = 1\n")
+        done = suite.ctl("reload", check=False)
+        assert done.returncode == 1 and "no such key" in done.stderr and "nothing was changed" in done.stderr
+        assert ask(suite, "status")["ready"]
+    finally:
+        (suite.dir / "gkmail.toml").write_text(good)
+
+
+def test_log(suite):
+    lines = suite.ctl("log", "--daemon", "master").stdout.splitlines()
+    assert any(" master.start " in x for x in lines) and all(x.split()[2] == "master" for x in lines)
+    assert all(x.split()[1] in ("warn", "error")
+               for x in suite.ctl("log", "--level", "warn").stdout.splitlines())
+    for line in suite.ctl("log", "--json").stdout.splitlines():
+        assert {"ts", "level", "daemon", "event"} <= set(json.loads(line))
+    assert suite.ctl("log", "--mid", "nosuchid").stdout == ""
+
+
+def test_log_follows_over_rotation(suite):
+    log = suite.dir / "log"
+    p = subprocess.Popen([GKMAIL, "--dir", str(suite.dir), "log", "--follow", "--daemon", "probe"],
+                         stdout=subprocess.PIPE, text=True)
+    try:
+        with log.open("a") as f:
+            f.write("2026-01-01T00:00:00.000Z info probe one.thing a=1\n")
+        assert "one.thing" in p.stdout.readline()
+        log.rename(suite.dir / "log.1")
+        log.write_text("2026-01-01T00:00:00.000Z info probe two.things\n")
+        assert "two.things" in p.stdout.readline()
+        log.unlink()
+        (suite.dir / "log.1").rename(log)
+    finally:
+        p.kill()
+        p.wait()
+        p.stdout.close()
+
+
+# ---- the sandbox itself ----
+
+def test_the_same_directory_carries_on(fresh_suite):
+    s = fresh_suite("--users", "2")
+    before = s.info
+    assert s.stop() == 0
+    s.options = []
+    s.start()
+    assert s.info["ports"] == before["ports"] and s.info["users"] == before["users"]
+    assert s.stop() == 0
+    s.options = ["--users", "3"]
+    s.start()
+    assert len(s.info["users"]) == 3 and s.info["users"][:2] == before["users"]
+
+
+def test_interrupt_drains_too(fresh_suite):
+    s = fresh_suite("--users", "1")
+    s.process.send_signal(signal.SIGINT)
+    assert s.process.wait(30) == 0
+    assert "master.end" in s.log()
+
+
+def test_named_users_domains_and_extra_settings(fresh_suite):
+    s = fresh_suite("--domain", "own.test", "--user", "zoe:zoe has a secret", "--user",
+                    "yann@other.test:yann has too",
+                    config='[smtp]\nmax_size = "1MiB"\n[server]\nhost_name = "mx.own.test"\n')
+    assert [u["address"] for u in s.info["users"]] == ["zoe@own.test", "yann@other.test"]
+    assert s.user("zoe")["password"] == "zoe has a secret"
+    assert s.user("yann")["maildir"] == f"{os.path.realpath(s.dir)}/data/mail/other.test/yann/Maildir"
+    assert ask(s, "config", "show", "smtp.max_size")["smtp.max_size"]["value"] == 1 << 20
+    text = subprocess.run(["openssl", "x509", "-in", s.dir / "tls/certificate.pem", "-noout", "-ext",
+                           "subjectAltName"], capture_output=True, text=True).stdout
+    assert "mx.own.test" in text and "localhost" in text and "127.0.0.1" in text
+
+
+def test_one_suite_a_directory(fresh_suite):
+    s = fresh_suite("--users", "1")
+    done = gkmail("sandbox", "--dir", s.dir)
+    assert done.returncode == 1 and "runs in" in done.stderr
+    assert s.status()["ready"]
+
+
+def test_wrong_extra_settings_are_refused(tmp_path):
+    extra = tmp_path / "extra.toml"
+    extra.write_text("[smtp]\nmax_sise = 1\n")
+    done = gkmail("sandbox", "--dir", tmp_path / "sb", "--config", extra)
+    assert done.returncode == 1 and f"{extra}:2:1: smtp.max_sise: no such key" in done.stderr
+
+
+def test_the_end_of_master_is_the_end(fresh_suite):
+    s = fresh_suite("--users", "1")
+    os.kill(s.info["pid"], signal.SIGKILL)
+    assert s.process.wait(20) == 1
+    assert "signal 9" in s.errors()
+
+
+def test_the_end_of_gkmail_is_the_end_of_master(fresh_suite):
+    s = fresh_suite("--users", "1")
+    s.process.kill()
+    s.process.wait()
+    wait_for(lambda: not os.path.exists(f"/proc/{s.info['pid']}"), what="the end of master")
+
+
+def test_secrets_are_for_the_owner_only(fresh_suite):
+    s = fresh_suite("--users", "1")
+    for name in ("users", "tls/key.pem"):
+        assert (s.dir / name).stat().st_mode & 0o077 == 0, name
+    assert s.user("alice")["password"] not in s.log()
