@@ -35,11 +35,16 @@ imap_frame_reset(struct imap_frame *f)
 	f->skipping = false;
 }
 
+/* Of what is too long the beginning is kept: its tag goes into the answer. */
 static void
 keep(struct imap_frame *f, struct str s)
 {
-	if (!f->skipping && buf_str(&f->text, s) < 0)
-		f->skipping = true;
+	size_t room = f->limits->command - f->text.n;
+
+	if (f->skipping)
+		return;
+	buf_str(&f->text, str_sub(s, 0, room));
+	f->skipping = s.n > room;
 }
 
 static struct str
@@ -89,6 +94,7 @@ line_end(struct imap_frame *f, struct str line)
 	}
 	if (f->skipping || size > f->limits->literal || size > f->limits->command - f->text.n) {
 		f->skipping = true;
+		f->text.n = text.n;
 		/* A client that asks first is told no, and sends nothing of it. */
 		if (sync)
 			return FRAME_REFUSED;

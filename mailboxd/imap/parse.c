@@ -11,7 +11,7 @@
 #include "mail/date.h"
 #include "mailboxd/imap/mutf7.h"
 #include "net/lex.h"
-#include "store/maildir.h"
+#include "store/folder.h"
 
 #define WORDS_MAX 200  /* ID has 30 pairs (RFC 2971 3.3), ENABLE a handful */
 #define NAME_LEN  4000 /* octets of a mailbox name as it comes */
