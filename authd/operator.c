@@ -74,7 +74,7 @@ op_free(struct op *op)
 static void
 op_fail(struct op *op, const struct err *e)
 {
-	log_warn("auth.refused", LZ("what", ipc_row(op->type)->name), LS("address", op->address),
+	log_info("auth.refused", LZ("what", ipc_row(op->type)->name), LS("address", op->address),
 	    LZ("code", err_code_name(e->code)), LE(e));
 	if (op->chan != NULL)
 		ipc_reply_error(op->chan, op->call, e);
@@ -285,8 +285,7 @@ done(void *arg)
 		return;
 	}
 	consequences(op);
-	log_info("auth.changed", LZ("what", ipc_row(op->type)->name), LS("address", op->address),
-	    LS("name", op->name));
+	log_info("auth.changed", LZ("what", ipc_row(op->type)->name), LS("address", op->address));
 	if (op->chan != NULL && op->type == MSG_APPPASS_ADD) {
 		struct ipc_out out;
 

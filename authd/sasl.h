@@ -38,6 +38,7 @@ struct sasl_secrets {
 	struct str salt;
 	uint32_t iterations;
 	struct scram_keys *keys;
+	struct str *names; /* of app passwords; the user's own has none */
 	size_t n;
 };
 

@@ -19,6 +19,7 @@
 #include "authd/ticket.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/id.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/loop.h"
@@ -37,7 +38,7 @@ struct session {
 	uint64_t conn, until, started;
 	bool checking; /* a thread has the password */
 	bool gone;     /* given up while checking */
-	struct str service, peer, hash, app;
+	struct str service, peer, sid, hash, app;
 	struct arena a;
 	struct sasl sasl;
 	TAILQ_ENTRY(session) link;
@@ -100,9 +101,12 @@ lookup_secrets(void *arg, struct str user, struct arena *a, struct sasl_secrets 
 	out->iterations = account.iterations;
 	out->n = (size_t)n + 1;
 	out->keys = arena_array(a, out->n, sizeof(*out->keys));
+	out->names = arena_array(a, out->n, sizeof(*out->names));
 	out->keys[0] = account.keys;
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		out->keys[i + 1] = apps[i].keys;
+		out->names[i + 1] = apps[i].name;
+	}
 	return 0;
 }
 
@@ -145,7 +149,7 @@ refuse(struct session *s, enum auth_state state, const char *why)
 {
 	if (state != AUTH_TEMP)
 		count(s->sasl.mech, false);
-	log_warn("auth.fail", LS("user", s->sasl.given), LS("peer", s->peer),
+	log_info("auth.fail", LS("sid", s->sid), LS("user", s->sasl.given), LS("peer", s->peer),
 	    LZ("mech", sasl_mech_name(s->sasl.mech)), LS("service", s->service), LZ("reason", why),
 	    LU("ms", clock_ms() - s->started));
 	if (!s->gone)
@@ -163,9 +167,9 @@ admit(struct session *s)
 		return;
 	}
 	count(s->sasl.mech, true);
-	log_info("auth.ok", LS("user", s->sasl.user), LS("peer", s->peer),
-	    LZ("mech", sasl_mech_name(s->sasl.mech)), LS("service", s->service), LS("app", s->app),
-	    LU("ms", clock_ms() - s->started));
+	log_info("auth.ok", LS("sid", s->sid), LS("user", s->sasl.user), LS("peer", s->peer),
+	    LZ("mech", sasl_mech_name(s->sasl.mech)), LS("service", s->service),
+	    LS("secret", s->app.n ? s->app : STR("password")), LU("ms", clock_ms() - s->started));
 	ticket_issue(s->sasl.user, s->service, s->front, s->conn, ticket);
 	answer(s, AUTH_OK, STR(""), s->sasl.user, str_of(ticket, sizeof(ticket)), "");
 	sodium_memzero(ticket, sizeof(ticket));
@@ -300,8 +304,7 @@ finish_scram(struct session *s)
 	}
 	for (size_t i = 0; i < secrets.n; i++)
 		if (sodium_memcmp(&secrets.keys[i], &s->sasl.key, sizeof(s->sasl.key)) == 0) {
-			if (i > 0)
-				s->app = STR("scram");
+			s->app = secrets.names[i];
 			admit(s);
 			return;
 		}
@@ -334,7 +337,7 @@ go_on(struct session *s, enum sasl_result result)
 }
 
 struct start {
-	struct str service, mech, initial, peer;
+	struct str service, mech, initial, peer, sid;
 	bool has_initial, tls;
 	struct scram_binding binding;
 	uint64_t conn;
@@ -352,6 +355,7 @@ read_start(struct ipc_in *m, struct start *in)
 	in->binding.exporter = ipc_get_str(m);
 	in->binding.end_point = ipc_get_str(m);
 	in->conn = ipc_get_u64(m);
+	in->sid = ipc_get_str(m);
 	return ipc_end(m);
 }
 
@@ -371,6 +375,7 @@ session_new(struct ipc_chan *c, const struct start *in, enum sasl_mech mech)
 	arena_init(&s->a);
 	s->service = arena_dup(&s->a, str_sub(in->service, 0, 16));
 	s->peer = arena_dup(&s->a, str_sub(in->peer, 0, 64));
+	s->sid = arena_dup(&s->a, str_sub(in->sid, 0, ID_LEN));
 	sasl_init(&s->sasl, mech, &in->binding, &session_lookup);
 	TAILQ_INSERT_TAIL(&sessions, s, link);
 	HASH_ADD(hh, by_id, id, sizeof(s->id), s);

@@ -130,6 +130,7 @@ ask(struct ipc_chan *c, const char *mech, const char *initial, size_t n, const c
 	ipc_put_z(&m, binding);
 	ipc_put_z(&m, "");
 	ipc_put_u64(&m, 42);
+	ipc_put_z(&m, "sid");
 	ipc_call(c, &m, answered, NULL);
 }
 

@@ -90,6 +90,7 @@ where(struct front_conn *c)
 	    .service = "imap",
 	    .stream = c->client,
 	    .conn = c->id,
+	    .sid = str_z(c->sid),
 	    .without_tls = conf_bool(svc_conf(), CONF_IMAP_AUTH_WITHOUT_TLS)};
 	return w;
 }

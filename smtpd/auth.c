@@ -17,6 +17,7 @@ auth_where(struct session *s)
 	    .service = "smtp",
 	    .stream = s->stream,
 	    .conn = s->conn,
+	    .sid = str_z(s->sid),
 	    .without_tls = conf_bool(svc_conf(), CONF_SUBMISSION_AUTH_WITHOUT_TLS),
 	};
 }

@@ -275,6 +275,7 @@ call_start(struct login *l, const struct login_where *w, struct str mech, bool h
 	put_binding(&m, w->stream, TLS_BINDING_EXPORTER);
 	put_binding(&m, w->stream, TLS_BINDING_END_POINT);
 	ipc_put_u64(&m, w->conn);
+	ipc_put_str(&m, w->sid);
 	l->state = LOGIN_CALLING;
 	ipc_call(w->auth, &m, answered, l);
 }

@@ -55,6 +55,7 @@ struct login_where {
 	const char *service;     /* "smtp", "imap" */
 	struct stream *stream;   /* peer address, TLS state, channel bindings */
 	uint64_t conn;    /* the front's number for the connection: the ticket is bound to it */
+	struct str sid;   /* the session id, for authd's log */
 	bool without_tls; /* submission.auth_without_tls, imap.auth_without_tls */
 };
 

@@ -63,6 +63,7 @@ authd_hears(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		assert_int_equal(ipc_get_str(m).n, 0);
 		assert_int_equal(ipc_get_str(m).n, 0);
 		told.conn = ipc_get_u64(m);
+		assert_true(str_eq_z(ipc_get_str(m), "sid"));
 	}
 	assert_int_equal(ipc_end(m), 0);
 }
@@ -161,7 +162,7 @@ up(void **state)
 	other_end = fd[1];
 	stream = stream_new(fd[0], &limits, &quiet, NULL);
 	conf = conf_parse(STR("[server]\nhost_name = \"x.test\"\n"), "test", NULL);
-	where = (struct login_where){front, conf, "smtp", stream, 7, true};
+	where = (struct login_where){front, conf, "smtp", stream, 7, STR("sid"), true};
 	return conf ? 0 : -1;
 }
 
