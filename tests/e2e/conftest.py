@@ -92,7 +92,7 @@ class Suite:
         return (self.dir.parent / (self.dir.name + "-stderr.txt")).read_text(errors="replace")
 
     def log(self):
-        path = self.dir / "gkmail.log"
+        path = self.dir / "log"
         return path.read_text(errors="replace") if path.is_file() else ""
 
     def ctl(self, *arguments, input=None, check=True):
