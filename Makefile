@@ -262,7 +262,9 @@ install: all ## install below $(DESTDIR)$(prefix)
 	install -m 755 $(B)/bin/gkmail $(DESTDIR)$(sbindir)/gkmail
 	for s in 1 5 8; do set -- man/*.$$s; [ ! -e "$$1" ] || install -m 644 "$$@" $(DESTDIR)$(mandir)/man$$s/; done
 	install -m 644 etc/gkmail.bash $(DESTDIR)$(datadir)/bash-completion/completions/gkmail
-	install -m 644 etc/gkmail.toml etc/gkmail.service etc/gkmail.init README.md LICENSE $(DESTDIR)$(datadir)/doc/gkmail/
+	install -m 644 etc/gkmail.toml README.md LICENSE $(DESTDIR)$(datadir)/doc/gkmail/
+	for f in gkmail.service gkmail.init; do \
+		sed 's|/usr/local/sbin|$(sbindir)|g; s|/usr/local/libexec|$(libexecdir)|g' etc/$$f >$(DESTDIR)$(datadir)/doc/gkmail/$$f; done
 
 clean: ## forget everything built
 	rm -rf $(B)

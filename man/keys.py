@@ -1,0 +1,76 @@
+"""Writes the keys of gkmail.toml(5) anew from `gkmail config explain --json`.
+
+usage: keys.py GKMAIL PAGE [--check]; with --check nothing is written, and a page that disagrees is exit 1.
+"""
+
+import json
+import re
+import subprocess
+import sys
+
+BEGIN, END = '.\\" The keys: written by man/keys.py (make samples).\n', '.\\" End of the keys.\n'
+SECTIONS = {
+    "server": "The whole suite.",
+    "tls": "Certificate and policy of every TLS listener.",
+    "smtp": "Mail from other hosts, and limits of every SMTP session.",
+    "submission": "Mail from the users' own programs.",
+    "imap": "Reading mail.",
+    "mailbox": "The processes that own mailboxes.",
+    "queue": "Messages that wait.",
+    "delivery": "Into mailboxes.",
+    "auth": "Accounts and passwords.",
+    "limits": "What clients may use up.",
+    "log": "The log.",
+}
+
+
+def text(s):
+    """A sentence a line; nothing is taken for a macro."""
+    lines = re.sub(r"(?<=[.:]) (?=[A-Z\"0-9])", "\n", s.replace("\\", "\\e")).split("\n")
+    return "".join(("\\&" if line[:1] in ".'" else "") + line + "\n" for line in lines)
+
+
+def value(row):
+    if row["default"] == "":
+        return ""
+    return f".Pp\nDefault: {text(row['default'])}"
+
+
+def limits(row):
+    if not row["limits"]:
+        return ""
+    if row["type"] == "choice":
+        return ": " + ", ".join(c for c in row["limits"].split("|") if c)
+    low, _, high = row["limits"].partition("..")
+    return f" from {low} to {high}" if low and high else f" from {low}" if low else f" up to {high}"
+
+
+def page(rows):
+    out, section = [], None
+    for row in rows:
+        if row["section"] != section:
+            if section:
+                out.append(".El\n")
+            section = row["section"]
+            out.append(f".Ss [{section}]\n{SECTIONS.get(section, '')}\n.Bl -tag -width Ds\n")
+        out.append(f".It Ic {row['key']} Pq {row['type']}{limits(row)}\n{text(row['help'])}{value(row)}")
+    out.append(".El\n")
+    return "".join(out)
+
+
+def main(gkmail, path, *options):
+    rows = json.loads(subprocess.run([gkmail, "config", "explain", "--json"], check=True, capture_output=True,
+                                     text=True).stdout)
+    with open(path) as f:
+        old = f.read()
+    head, _, rest = old.partition(BEGIN)
+    new = head + BEGIN + page(rows) + END + rest.partition(END)[2]
+    if "--check" in options:
+        return new != old
+    with open(path, "w") as f:
+        f.write(new)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
