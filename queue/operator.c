@@ -268,11 +268,12 @@ deletion_written(void *arg, const struct journal_place *place, const struct err 
 {
 	struct deletion *d = arg;
 	struct order *o = d->order;
+	struct queue *q = o->q;
 
 	d->m->unwritten--;
 	free(d);
-	order_written(o, place, e);
-	spool_room(o->q);
+	order_written(o, place, e); /* frees o with the last one */
+	spool_room(q);
 }
 
 static void
