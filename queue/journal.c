@@ -81,6 +81,7 @@ struct journal {
 
 	STAILQ_HEAD(, house) houses; /* under way and waiting, in order */
 	bool making;
+	bool closing; /* nothing is told any more */
 	struct loop_defer flush;
 	struct loop_timer *soon, *retry;
 };
@@ -271,7 +272,8 @@ flight_done(void *arg)
 
 	assume(j->flight == b);
 	j->flight = NULL;
-	batch_done(j, b);
+	if (!j->closing)
+		batch_done(j, b);
 	batch_free(b);
 	flush(j);
 }
@@ -313,6 +315,12 @@ batch_of_cuts(struct journal *j)
 	return b;
 }
 
+static bool
+fits(const struct journal *j, const struct batch *b)
+{
+	return j->current && j->current->used + b->octets.n <= j->current->size;
+}
+
 /* Takes the spare as the current segment; false when there is none yet. */
 static bool
 roll(struct journal *j)
@@ -352,7 +360,7 @@ flush(void *arg)
 	struct journal *j = arg;
 	struct batch *b = TAILQ_FIRST(&j->waiting);
 
-	if (j->flight || j->open || !b || b->octets.n == 0)
+	if (j->closing || j->flight || j->open || !b || b->octets.n == 0)
 		return;
 	if (!b->now && !TAILQ_NEXT(b, next) && loop_timer_pending(j->soon))
 		return;
@@ -374,7 +382,7 @@ flush(void *arg)
 			TAILQ_INSERT_TAIL(&j->waiting, fresh, next);
 		}
 	}
-	if ((!j->current || j->current->used + b->octets.n > j->current->size) && !roll(j))
+	if (!fits(j, b) && !roll(j))
 		return;
 	TAILQ_REMOVE(&j->waiting, b, next);
 	j->waiting_octets = 0;
@@ -418,11 +426,11 @@ static void
 fail_waiting(struct journal *j, const struct err *e)
 {
 	struct batch_list failed = TAILQ_HEAD_INITIALIZER(failed);
-	struct batch *b;
+	struct batch *b = TAILQ_FIRST(&j->waiting);
 
 	log_error("queue.no_segment", LE(e));
 	loop_timer_set(j->retry, SEGMENT_RETRY);
-	if (j->current && !j->current->broken)
+	if (j->flight || !b || fits(j, b))
 		return;
 	TAILQ_CONCAT(&failed, &j->waiting, next);
 	j->waiting_octets = 0;
@@ -440,6 +448,8 @@ house_done(void *arg)
 	struct journal *j = h->journal;
 
 	assume(STAILQ_FIRST(&j->houses) == h);
+	if (j->closing)
+		return;
 	STAILQ_REMOVE_HEAD(&j->houses, next);
 	if (h->make) {
 		j->making = false;
@@ -575,6 +585,7 @@ journal_free(struct journal **jp)
 
 	if (!j)
 		return;
+	j->closing = true;
 	pool_free(&j->sync_pool);
 	pool_free(&j->house_pool);
 	houses_free(j);

@@ -137,8 +137,7 @@ schedule_retry(struct queue *q, struct message *m)
 	uint64_t ms = schedule_backoff(&q->o, ++m->attempts);
 
 	/* A tenth either way, so that what failed together does not come back together. */
-	ms += ms / 10;
-	ms -= randombytes_uniform((uint32_t)num_min(ms / 5, (uint64_t)UINT32_MAX - 1) + 1);
+	ms = ms - ms / 10 + randombytes_uniform((uint32_t)num_min(ms / 5, (uint64_t)INT32_MAX) + 1);
 	schedule_add(q, m, ms);
 }
 

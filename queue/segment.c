@@ -123,11 +123,15 @@ segment_header_read(struct str s, uint64_t number, struct segment *out, struct e
 	const unsigned char *p = (const unsigned char *)s.p;
 	unsigned char sum[SUM_SIZE];
 
-	if (s.n < SEGMENT_BLOCK || memcmp(p, MAGIC, sizeof(MAGIC) - 1) != 0)
-		return err_set(e, E_INVAL, "no header of a segment");
+	if (s.n < SEGMENT_BLOCK || sodium_is_zero(p, SEGMENT_BLOCK))
+		return err_set(e, E_INVAL, "its header was never written");
+	/* The header lies in one sector: a crash leaves the old one or the new one, and this is
+	 * neither. */
 	crypto_generichash(sum, sizeof(sum), p, AT_SUM, NULL, 0);
-	if (memcmp(sum, p + AT_SUM, sizeof(sum)) != 0)
-		return err_set(e, E_INVAL, "damaged header");
+	if (memcmp(p, MAGIC, sizeof(MAGIC) - 1) != 0 || memcmp(sum, p + AT_SUM, sizeof(sum)) != 0)
+		return err_set(e, E_IO,
+		    "its header is damaged; move the file away to go on without "
+		    "the messages in it");
 	if (num_get_u32(p + AT_VERSION) != SEGMENT_VERSION)
 		return err_set(e, E_PERM, "version %u of the journal is not known to this build",
 		    num_get_u32(p + AT_VERSION));
