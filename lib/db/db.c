@@ -95,22 +95,22 @@ create(const char *path, mode_t mode, struct err *e)
 	size_t slash = str_rchr(p, '/');
 	char folder[4096];
 	int rc = -1, fd = -1, dir = -1;
+	struct stat st;
 
 	if (slash == p.n)
 		slash = 0;
 	if (str_cz(slash ? str_sub(p, 0, slash) : STR("."), folder, sizeof(folder)) < 0)
 		return err_set(e, E_INVAL, "path too long");
 	if ((fd = file_open(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode, e)) < 0) {
-		struct stat st;
-
 		if (lstat(path, &st) == 0 && S_ISREG(st.st_mode)) {
 			err_set(e, E_OK, "%s", "");
 			return 0;
 		}
 		return -1;
 	}
-	if (fchmod(fd, mode) < 0) {
-		err_sys(e, "chmod");
+	/* Only a umask takes bits away; owners of mailboxes may not change modes at all. */
+	if (fstat(fd, &st) < 0 || ((st.st_mode & 07777) != mode && fchmod(fd, mode) < 0)) {
+		err_sys(e, "mode of %s", path);
 		goto out;
 	}
 	if ((dir = file_open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0, e)) < 0 ||
