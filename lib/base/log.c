@@ -44,6 +44,12 @@ log_set_fd(int fd)
 	state.fd = fd;
 }
 
+int
+log_fd(void)
+{
+	return state.fd;
+}
+
 void
 log_set_level(enum log_level level)
 {

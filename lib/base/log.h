@@ -49,6 +49,7 @@ struct log_field {
 void log_init(const char *daemon, int fd, enum log_format format, enum log_level level);
 /* Takes over fd (the old one is closed unless it is 0-2): reopened files. */
 void log_set_fd(int fd);
+int log_fd(void); /* borrowed; for a forked child that closes all else */
 void log_set_level(enum log_level level);
 void log_set_format(enum log_format format);
 bool log_enabled(enum log_level level);

@@ -125,6 +125,8 @@ enum ipc_peer {
 	X(OWN_DELIVERED,  PEER_MAILBOXD, PEER_OWNER, 0, "") \
 	X(OWN_GO,         PEER_MAILBOXD, PEER_OWNER, 0, "") \
 	X(OWN_DRAIN,      PEER_MAILBOXD, PEER_OWNER, 0, "") \
+	/* The home is open: connections may come. */ \
+	X(OWN_READY,      PEER_OWNER, PEER_MAILBOXD, 0, "") \
 	X(OWN_LEAVE,      PEER_OWNER, PEER_MAILBOXD, 0, "") \
 	X(OWN_USAGE,      PEER_OWNER, PEER_MAILBOXD, 0, "octets:u64 messages:u64") \
 	X(OWN_PARK,       PEER_OWNER, PEER_MAILBOXD, 15, "conn:u64 consumed:u64 record:str") \

@@ -65,7 +65,7 @@ static const int forking[] = {ALLOW(clone), ALLOW(clone3), ALLOW(wait4), ALLOW(w
 static const int chmoding[] = {ALLOW(fchmod)};
 
 static const int sqlite[] = {ALLOW(pread64), ALLOW(pwrite64), ALLOW(ftruncate), ALLOW(unlink),
-    ALLOW(open), ALLOW(geteuid), ALLOW(utimensat)};
+    ALLOW(open), ALLOW(geteuid)};
 
 /* Tried by libraries, answered with an error instead of the end. */
 static const int refused[] = {ALLOW(socket), ALLOW(connect), ALLOW(prlimit64), ALLOW(ioctl),
