@@ -1,0 +1,284 @@
+/*
+ * open.c - connections that come: a ticket is redeemed at authd, or a token is what it was, and the
+ * connection goes to its user's owner (INVARIANTS 16).
+ */
+#include <fcntl.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "mailboxd/parent.h"
+#include "svc/svc.h"
+
+/* A connection whose ticket is at authd. */
+struct redeeming {
+	uint64_t call, conn;
+	int fd;
+	char *peer, *sid, *tag;
+};
+
+static struct ipc_chan *
+front(void)
+{
+	return svc_channel(PEER_IMAPD);
+}
+
+static char *
+dup_str(struct str s)
+{
+	return mem_dup(s.p, s.n);
+}
+
+static void
+refuse(struct conn *c, const struct err *e)
+{
+	log_info(
+	    "mailbox.refuse", LZ("sid", c->sid ? c->sid : ""), LZ("user", c->user->name), LE(e));
+	ipc_reply_error(front(), c->call, e);
+	conn_free(&c);
+}
+
+void
+open_refuse(struct user *u, const struct err *e)
+{
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&u->conns); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->state == CONN_WAITING)
+			refuse(c, e);
+	}
+}
+
+/* ---- to the owner ---- */
+
+static void
+hand_over(struct conn *c)
+{
+	struct user *u = c->user;
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_OWN_CONN);
+	ipc_put_u64(&m, c->id);
+	ipc_put_z(&m, c->peer);
+	ipc_put_z(&m, c->sid);
+	ipc_put_z(&m, c->tag ? c->tag : "");
+	ipc_put_str(&m, c->record);
+	ipc_put_fd(&m, c->fd);
+	ipc_send(u->owner, &m);
+	c->fd = -1;
+	conn_strip(c);
+	conn_move(c, CONN_LIVE);
+	u->idle_since = 0;
+	if (c->resumed) {
+		ipc_reply_ok(front(), c->call, MSG_OWNER_RESUME_R);
+		return;
+	}
+	ipc_begin(&m, MSG_OWNER_OPEN_R);
+	ipc_put_z(&m, u->name);
+	ipc_reply(front(), c->call, &m);
+}
+
+void
+open_ready(struct user *u)
+{
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&u->conns); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->state == CONN_WAITING)
+			hand_over(c);
+	}
+}
+
+static void
+admit(struct conn *c)
+{
+	struct user *u = c->user;
+
+	c->since = clock_ms();
+	if (u->state == OWNER_LIVE && !u->draining)
+		hand_over(c);
+	else
+		spawn_want(u);
+}
+
+/* Waiting is bounded: by number, and by time. */
+static void
+expire(struct user *u)
+{
+	struct conn *c, *next;
+	struct err e;
+
+	err_set(&e, E_TEMP, "no process for the mailbox in time");
+	for (c = TAILQ_FIRST(&u->conns); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->state == CONN_WAITING && clock_ms() - c->since > WAIT_MS)
+			refuse(c, &e);
+	}
+	user_settle(u);
+}
+
+void
+open_expire(void)
+{
+	user_each(expire);
+}
+
+/* ---- with a ticket ---- */
+
+static void
+redeeming_free(struct redeeming *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+	free(r->peer);
+	free(r->sid);
+	free(r->tag);
+	free(r);
+}
+
+static void
+reply_refused(struct redeeming *r, const struct err *e)
+{
+	log_info("mailbox.refuse", LZ("sid", r->sid), LE(e));
+	ipc_reply_error(front(), r->call, e);
+	redeeming_free(r);
+}
+
+static int
+check_limits(const struct user *u, const struct redeeming *r, struct err *e)
+{
+	uint64_t most = conf_num(svc_conf(), CONF_MAILBOX_MAX_CONNECTIONS);
+
+	if (svc_draining())
+		return err_set(e, E_TEMP, "shutting down");
+	if (conn_find(r->conn) != NULL)
+		return err_set(e, E_EXISTS, "a connection number that is taken");
+	if (u->nwaiting + u->nlive + u->nparked >= most || u->nwaiting >= WAITING_MAX)
+		return err_set(e, E_LIMIT, "too many connections of this user");
+	return 0;
+}
+
+static void
+set_quota(struct user *u, uint64_t quota)
+{
+	struct ipc_out m;
+
+	if (u->quota == quota)
+		return;
+	u->quota = quota;
+	if (u->state == OWNER_NONE)
+		return;
+	ipc_begin(&m, MSG_OWN_QUOTA);
+	ipc_put_u64(&m, quota);
+	ipc_send(u->owner, &m);
+}
+
+static void
+redeemed(void *arg, struct ipc_in *m, const struct err *why)
+{
+	struct redeeming *r = arg;
+	struct str name;
+	struct user *u;
+	struct conn *c;
+	uint64_t quota;
+	struct err e;
+
+	if (m == NULL) {
+		reply_refused(r, why);
+		return;
+	}
+	name = ipc_get_str(m);
+	quota = ipc_get_u64(m);
+	if (ipc_end(m) < 0) {
+		redeeming_free(r);
+		return;
+	}
+	u = user_get(name);
+	if (check_limits(u, r, &e) < 0) {
+		reply_refused(r, &e);
+		user_settle(u);
+		return;
+	}
+	set_quota(u, quota);
+	c = conn_new(u, r->conn);
+	c->call = r->call;
+	c->fd = r->fd;
+	c->peer = r->peer;
+	c->sid = r->sid;
+	c->tag = r->tag;
+	free(r);
+	admit(c);
+	user_settle(u);
+}
+
+static void
+on_open(struct ipc_in *m)
+{
+	struct redeeming *r = mem_alloc(sizeof *r);
+	struct str ticket = ipc_get_str(m);
+	struct ipc_out out;
+
+	r->call = m->id;
+	r->conn = ipc_get_u64(m);
+	r->peer = dup_str(ipc_get_str(m));
+	r->sid = dup_str(ipc_get_str(m));
+	r->tag = dup_str(ipc_get_str(m));
+	r->fd = ipc_take_fd(m);
+	if (ipc_end(m) < 0) {
+		redeeming_free(r);
+		return;
+	}
+	ipc_begin(&out, MSG_TICKET_REDEEM);
+	ipc_put_str(&out, ticket);
+	ipc_put_z(&out, "imap");
+	ipc_put_u32(&out, PEER_IMAPD);
+	ipc_put_u64(&out, r->conn);
+	ipc_call(svc_channel(PEER_AUTHD), &out, redeemed, r);
+}
+
+/* ---- with a token ---- */
+
+static void
+on_resume(struct ipc_in *m)
+{
+	struct str token = ipc_get_str(m), record = ipc_get_str(m);
+	uint64_t id = ipc_get_u64(m);
+	struct str peer = ipc_get_str(m), sid = ipc_get_str(m);
+	int fd = ipc_take_fd(m);
+	struct conn *c;
+	struct user *u;
+	struct err e;
+
+	if (ipc_end(m) < 0) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	if (svc_draining() || (c = park_take(id, token, record)) == NULL) {
+		err_set(&e, E_DENIED, "not a parked connection");
+		ipc_reply_error(front(), m->id, &e);
+		close(fd);
+		return;
+	}
+	u = c->user;
+	conn_move(c, CONN_WAITING);
+	c->call = m->id;
+	c->resumed = true;
+	c->fd = fd;
+	c->peer = dup_str(peer);
+	c->sid = dup_str(sid);
+	c->record = str_of(mem_dup(record.p, record.n), record.n);
+	admit(c);
+	user_settle(u);
+}
+
+void
+open_message(struct ipc_in *m)
+{
+	if (m->type == MSG_OWNER_OPEN)
+		on_open(m);
+	else
+		on_resume(m);
+}

@@ -1,0 +1,445 @@
+/*
+ * owner.c - see owner.h: one user's process, from the fork to its end.
+ *
+ * Serves the connections that the parent hands over, speaks IMAP in them (mailboxd/imap), and
+ * leaves when it has had none for mailbox.linger. Ends by itself also when the parent is gone.
+ * Exit codes: 0 done; 75 the home cannot be opened or its disk failed.
+ */
+#include "mailboxd/owner.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/capability.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "io/loop.h"
+#include "ipc/ipc.h"
+#include "mailboxd/imap/imap.h"
+#include "store/home.h"
+#include "svc/svc.h"
+
+#define EXIT_AGAIN    75
+#define LOCK_WAIT_MS  5000u /* for a predecessor that outlived its parent */
+#define LOCK_EVERY_MS 20u
+#define USAGE_MS      1000u
+#define GOODBYE_MS    2000u /* from a failed disk to the end */
+
+struct session {
+	uint64_t id;
+	struct imap_conn *imap;
+	bool parking;
+	UT_hash_handle hh;
+};
+
+static struct {
+	struct home *home;
+	struct ipc_chan *parent;
+	struct imap_host host;
+	struct session *sessions;
+	size_t parking;
+	struct loop_timer *linger, *usage, *end;
+	uint64_t octets, messages;
+	char *user;
+	bool draining;
+} self;
+
+/* ---- confinement ---- */
+
+static bool
+may_chroot(void)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t v = CAP_CLEAR;
+
+	if (caps != NULL)
+		(void)cap_get_flag(caps, CAP_SYS_CHROOT, CAP_EFFECTIVE, &v);
+	cap_free(caps);
+	return v == CAP_SET;
+}
+
+static int
+drop_capabilities(struct err *e)
+{
+	cap_t none = cap_init();
+	int rc = none != NULL && cap_set_proc(none) == 0 ? 0 : err_sys(e, "drop capabilities");
+
+	cap_free(none);
+	return rc;
+}
+
+int
+owner_confine(const char *home, const struct sandbox_filter *filter, bool required, struct err *e)
+{
+	static const struct sandbox_path paths[] = {
+	    {"Maildir", SBP_READ | SBP_LIST | SBP_MAKE | SBP_REMOVE | SBP_REFER | SBP_MAKE_DIR |
+			    SBP_REMOVE_DIR},
+	    {"Maildir/tmp", SBP_READ | SBP_LIST | SBP_WRITE | SBP_MAKE | SBP_REMOVE | SBP_REFER},
+	    {"db", SBP_READ | SBP_LIST | SBP_WRITE | SBP_MAKE | SBP_REMOVE | SBP_TRUNCATE},
+	};
+	const struct sandbox box = {
+	    .calls = OWNER_CALLS, .paths = paths, .n = ARRAY_LEN(paths), .required = required};
+
+	if (chdir(home) < 0)
+		return err_sys(e, "go to %s", home);
+	if (may_chroot() && (chroot(".") < 0 || chdir("/") < 0))
+		return err_sys(e, "chroot to %s", home);
+	if (drop_capabilities(e) < 0)
+		return -1;
+	return sandbox_enter_prepared(&box, filter, e);
+}
+
+/* Other owners' channels, the parent's, the metrics page's descriptor: nothing of it is ours. */
+static void
+close_others(int a, int b)
+{
+	unsigned low = (unsigned)num_min(a, b), high = (unsigned)num_max(a, b);
+
+	if (low > 3)
+		(void)close_range(3, low - 1, 0);
+	if (high > low + 1)
+		(void)close_range(num_max(low + 1, 3u), high - 1, 0);
+	(void)close_range(num_max(high + 1, 3u), ~0u, 0);
+}
+
+/* ---- the end ---- */
+
+static void
+quit(int status)
+{
+	struct session *s, *next;
+
+	HASH_ITER (hh, self.sessions, s, next) {
+		HASH_DEL(self.sessions, s);
+		imap_conn_free(&s->imap);
+		free(s);
+	}
+	home_close(&self.home);
+	log_flush();
+	_exit(status);
+}
+
+static void
+end_due(void *arg)
+{
+	(void)arg;
+	quit(EXIT_AGAIN);
+}
+
+static void
+say_bye(const char *text)
+{
+	struct session *s, *next;
+
+	HASH_ITER (hh, self.sessions, s, next)
+		imap_conn_bye(s->imap, text);
+}
+
+/* Memory is ahead of the disk: what is on disk is read anew by the next owner. */
+static void
+on_failed(void *arg, const struct err *e)
+{
+	(void)arg;
+	(void)e;
+	self.draining = true;
+	say_bye("[UNAVAILABLE] Internal error, please reconnect");
+	loop_timer_set(self.end, self.sessions == NULL ? 0 : GOODBYE_MS);
+}
+
+static void
+send_empty(enum ipc_type type)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, type);
+	ipc_send(self.parent, &m);
+}
+
+/* ---- usage ---- */
+
+static void
+send_usage(void *arg)
+{
+	struct ipc_out m;
+
+	(void)arg;
+	loop_timer_stop(self.usage);
+	ipc_begin(&m, MSG_OWN_USAGE);
+	ipc_put_u64(&m, self.octets);
+	ipc_put_u64(&m, self.messages);
+	ipc_send(self.parent, &m);
+}
+
+static void
+on_usage(void *arg, uint64_t octets, uint64_t messages)
+{
+	(void)arg;
+	self.octets = octets;
+	self.messages = messages;
+	if (self.usage != NULL && !loop_timer_pending(self.usage))
+		loop_timer_set(self.usage, USAGE_MS);
+}
+
+/* ---- connections ---- */
+
+static void
+linger_over(void *arg)
+{
+	(void)arg;
+	if (loop_timer_pending(self.usage))
+		send_usage(NULL);
+	send_empty(MSG_OWN_LEAVE);
+}
+
+/* With nobody left: stay a while, or go. */
+static void
+settle(void)
+{
+	if (self.sessions != NULL)
+		return;
+	if (!self.draining)
+		loop_timer_set(self.linger, conf_num(svc_conf(), CONF_MAILBOX_LINGER));
+	else if (loop_timer_pending(self.end))
+		loop_timer_set(self.end, 0); /* a failed disk: not a clean end */
+	else
+		quit(0);
+}
+
+static struct session *
+find(uint64_t id)
+{
+	struct session *s;
+
+	HASH_FIND(hh, self.sessions, &id, sizeof id, s);
+	return s;
+}
+
+static void
+on_closed(void *arg, uint64_t id)
+{
+	struct session *s = find(id);
+	struct ipc_out m;
+
+	(void)arg;
+	if (s == NULL)
+		return;
+	if (s->parking)
+		self.parking--;
+	HASH_DEL(self.sessions, s);
+	free(s);
+	ipc_begin(&m, MSG_OWN_CLOSED);
+	ipc_put_u64(&m, id);
+	ipc_send(self.parent, &m);
+	settle();
+}
+
+static void
+on_conn(struct ipc_in *m)
+{
+	struct imap_conn_args a = {.user = str_z(self.user)};
+	struct session *s;
+
+	a.conn = ipc_get_u64(m);
+	a.peer = ipc_get_str(m);
+	a.sid = ipc_get_str(m);
+	a.tag = ipc_get_str(m);
+	a.record = ipc_get_str(m);
+	a.fd = ipc_take_fd(m);
+	if (ipc_end(m) < 0) {
+		if (a.fd >= 0)
+			close(a.fd);
+		return;
+	}
+	loop_timer_stop(self.linger);
+	if ((s = find(a.conn)) != NULL) {
+		/* A front that was started again counts from the start: the old one is dead. */
+		imap_conn_free(&s->imap);
+		self.parking -= s->parking;
+	} else {
+		s = mem_alloc(sizeof *s);
+		s->id = a.conn;
+		HASH_ADD(hh, self.sessions, id, sizeof s->id, s);
+	}
+	s->parking = false;
+	s->imap = imap_conn_new(&self.host, &a);
+	if (self.draining)
+		imap_conn_bye(s->imap, "Server is shutting down");
+}
+
+/* ---- parking ---- */
+
+static void
+parked(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct session *s = find(*(uint64_t *)arg);
+	bool accepted = false;
+
+	(void)e;
+	free(arg);
+	if (m != NULL) {
+		accepted = ipc_get_u32(m) == 1;
+		if (ipc_end(m) < 0)
+			return;
+	}
+	if (s == NULL || !s->parking)
+		return;
+	s->parking = false;
+	self.parking--;
+	imap_conn_parked(s->imap, accepted);
+}
+
+static void
+on_park(void *arg, uint64_t id, uint64_t consumed, struct str record)
+{
+	struct session *s = find(id);
+	uint64_t *copy = mem_alloc(sizeof *copy);
+	struct ipc_out m;
+
+	(void)arg;
+	assume(s != NULL && !s->parking);
+	s->parking = true;
+	self.parking++;
+	*copy = id;
+	ipc_begin(&m, MSG_OWN_PARK);
+	ipc_put_u64(&m, id);
+	ipc_put_u64(&m, consumed);
+	ipc_put_str(&m, record);
+	ipc_call(self.parent, &m, parked, copy);
+}
+
+static void
+on_changed(void *arg)
+{
+	(void)arg;
+	send_empty(MSG_OWN_CHANGED);
+}
+
+/* ---- the parent ---- */
+
+static void
+on_delivered(void)
+{
+	home_delivered(self.home);
+	/* Who is just being parked reports nothing any more: the parent wakes it. */
+	if (self.parking > 0)
+		on_changed(NULL);
+}
+
+static void
+on_drain(void)
+{
+	self.draining = true;
+	loop_timer_stop(self.linger);
+	say_bye("Server is shutting down");
+	settle();
+}
+
+static void
+on_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	(void)arg;
+	(void)c;
+	if (m->type == MSG_OWN_CONN) {
+		on_conn(m);
+	} else if (m->type == MSG_OWN_QUOTA) {
+		uint64_t quota = ipc_get_u64(m);
+
+		if (ipc_end(m) == 0)
+			home_set_quota(self.home, quota);
+	} else if (m->type == MSG_OWN_DELIVERED && ipc_end(m) == 0) {
+		on_delivered();
+	} else if (m->type == MSG_OWN_GO && ipc_end(m) == 0) {
+		quit(0);
+	} else if (m->type == MSG_OWN_DRAIN && ipc_end(m) == 0) {
+		on_drain();
+	} else {
+		ipc_refuse(m);
+	}
+}
+
+static void
+on_parent_gone(void *arg, struct ipc_chan *c)
+{
+	(void)arg;
+	(void)c;
+	quit(0);
+}
+
+/* ---- the start ---- */
+
+/* The home of an owner whose parent died may be open for a moment yet. */
+static struct home *
+open_home(const struct home_options *o, struct err *e)
+{
+	struct home *h;
+
+	for (unsigned waited = 0;; waited += LOCK_EVERY_MS) {
+		const struct timespec pause = {.tv_nsec = LOCK_EVERY_MS * 1000000};
+
+		if ((h = home_open(o, e)) != NULL || e->code != E_TEMP || waited >= LOCK_WAIT_MS)
+			return h;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+static int
+begin(const struct owner_start *s, struct err *e)
+{
+	const struct conf *conf = svc_conf();
+	const struct home_options o = {.host = conf_str(conf, CONF_SERVER_HOST_NAME),
+	    .quota = s->quota,
+	    .render = imap_render,
+	    .render_version = IMAP_RENDER_VERSION,
+	    .usage = on_usage,
+	    .failed = on_failed};
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	/* The parent's handler speaks to a loop that is gone; who ends us is the parent. */
+	(void)sigaction(SIGTERM, &ignore, NULL);
+	if (owner_confine(s->home, s->filter, s->sandbox_required, e) < 0 ||
+	    loop_init_forked(e) < 0)
+		return -1;
+	self.user = mem_dup(s->user, strlen(s->user));
+	self.linger = loop_timer_new(linger_over, NULL);
+	self.usage = loop_timer_new(send_usage, NULL);
+	self.end = loop_timer_new(end_due, NULL);
+	if ((self.home = open_home(&o, e)) == NULL)
+		return -1;
+	self.host = (struct imap_host){.home = self.home,
+	    .idle_ms = conf_num(conf, CONF_IMAP_IDLE_TIMEOUT),
+	    .park_after_ms = conf_num(conf, CONF_IMAP_PARK_AFTER),
+	    .max_message = conf_num(conf, CONF_IMAP_MAX_SIZE),
+	    .park = on_park,
+	    .changed = on_changed,
+	    .closed = on_closed};
+	self.octets = home_octets(self.home);
+	self.messages = home_messages(self.home);
+	self.parent = ipc_new(s->fd, PEER_OWNER, PEER_MAILBOXD, on_message, on_parent_gone, NULL);
+	return 0;
+}
+
+void
+owner_run(const struct owner_start *s)
+{
+	uint64_t began = clock_us();
+	struct err e = {0};
+
+	close_others(s->fd, log_fd());
+	if (begin(s, &e) < 0) {
+		log_error("mailbox.open", LZ("user", s->user), LE(&e));
+		log_flush();
+		_exit(EXIT_AGAIN);
+	}
+	log_debug("mailbox.start", LZ("user", s->user), LU("us", clock_us() - began));
+	send_empty(MSG_OWN_READY);
+	send_usage(NULL);
+	settle();
+	loop_run();
+	quit(0);
+	_exit(0);
+}

@@ -1,0 +1,231 @@
+/*
+ * parent.c - see parent.h: messages of the other daemons and of owners, revocation, drain.
+ */
+#include "mailboxd/parent.h"
+
+#include <fcntl.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/maildir.h"
+#include "svc/svc.h"
+
+#define TICK_MS 1000u
+
+static struct loop_timer *tick;
+
+static void
+on_tick(void *arg)
+{
+	(void)arg;
+	open_expire();
+	loop_timer_set(tick, TICK_MS);
+}
+
+int
+parent_start(struct err *e)
+{
+	tick = loop_timer_new(on_tick, NULL);
+	loop_timer_set(tick, TICK_MS);
+	return spawn_init(e);
+}
+
+/* ---- owners ---- */
+
+static void
+on_closed(struct user *u, struct ipc_in *m)
+{
+	uint64_t id = ipc_get_u64(m);
+	struct conn *c = conn_find(id);
+
+	if (ipc_end(m) < 0)
+		return;
+	/* One that was parked is in the front's hands, or has come back already. */
+	if (c != NULL && c->user == u && c->state == CONN_LIVE)
+		conn_free(&c);
+	spawn_idle(u);
+}
+
+static void
+on_usage(struct user *u, struct ipc_in *m)
+{
+	uint64_t octets = ipc_get_u64(m), messages = ipc_get_u64(m);
+	struct ipc_out out;
+
+	if (ipc_end(m) < 0)
+		return;
+	ipc_begin(&out, MSG_USAGE_SET);
+	ipc_put_z(&out, u->name);
+	ipc_put_u64(&out, octets);
+	ipc_put_u64(&out, messages);
+	ipc_send(svc_channel(PEER_AUTHD), &out);
+}
+
+void
+parent_owner_message(struct user *u, struct ipc_in *m)
+{
+	if (m->type == MSG_OWN_READY || m->type == MSG_OWN_LEAVE)
+		spawn_message(u, m);
+	else if (m->type == MSG_OWN_CLOSED)
+		on_closed(u, m);
+	else if (m->type == MSG_OWN_PARK)
+		park_message(u, m);
+	else if (m->type == MSG_OWN_USAGE)
+		on_usage(u, m);
+	else if (m->type == MSG_OWN_CHANGED && ipc_end(m) == 0)
+		park_changed(u);
+	else if (m->type != MSG_OWN_CHANGED)
+		ipc_refuse(m);
+}
+
+/* ---- homes, deliveries ---- */
+
+struct ensuring {
+	uint64_t call;
+};
+
+static void
+ensure_checked(void *arg, struct ipc_in *m, const struct err *why)
+{
+	struct ensuring *en = arg;
+	struct ipc_chan *local = svc_channel(PEER_LOCAL);
+	struct err e;
+	struct str user;
+
+	if (m == NULL) {
+		ipc_reply_error(local, en->call, why);
+		goto out;
+	}
+	user = ipc_get_str(m);
+	(void)ipc_get_u64(m);
+	if (ipc_end(m) < 0)
+		goto out;
+	if (maildir_home_make(AT_FDCWD, user, &e) < 0)
+		ipc_reply_error(local, en->call, &e);
+	else
+		ipc_reply_ok(local, en->call, MSG_HOME_ENSURE_R);
+out:
+	free(en);
+}
+
+static void
+on_ensure(struct ipc_in *m)
+{
+	struct str user = ipc_get_str(m);
+	struct ensuring *en;
+	struct ipc_out out;
+
+	if (ipc_end(m) < 0)
+		return;
+	en = mem_alloc(sizeof *en);
+	en->call = m->id;
+	ipc_begin(&out, MSG_USER_CHECK);
+	ipc_put_str(&out, user);
+	ipc_call(svc_channel(PEER_AUTHD), &out, ensure_checked, en);
+}
+
+static void
+on_delivered(struct ipc_in *m)
+{
+	struct str name = ipc_get_str(m);
+	struct ipc_out out;
+	struct user *u;
+
+	if (ipc_end(m) < 0 || (u = user_find(name)) == NULL)
+		return;
+	/* Also to one that is starting, which may have looked already. One that leaves may have
+	 * looked for the last time; the next one looks when it opens. */
+	if (u->state == OWNER_LIVE || u->state == OWNER_STARTING) {
+		ipc_begin(&out, MSG_OWN_DELIVERED);
+		ipc_send(u->owner, &out);
+	}
+	park_changed(u);
+}
+
+/* ---- revocation ---- */
+
+/* Every session and every token of the user ends now (INVARIANTS 16). */
+static void
+on_revoked(struct ipc_in *m)
+{
+	struct str name = ipc_get_str(m);
+	uint32_t deleted = ipc_get_u32(m);
+	struct conn *c, *next;
+	struct user *u;
+	struct err e;
+
+	if (ipc_end(m) < 0 || (u = user_find(name)) == NULL)
+		return;
+	log_info("mailbox.revoke", LZ("user", u->name), LU("deleted", deleted));
+	err_set(&e, E_DENIED, "the user's sessions were ended");
+	open_refuse(u, &e);
+	for (c = TAILQ_FIRST(&u->conns); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		park_kick(c->id);
+		if (c->state == CONN_PARKED)
+			conn_free(&c);
+		else
+			c->park_call = 0;
+	}
+	spawn_end(u);
+	user_settle(u);
+}
+
+/* ---- other daemons ---- */
+
+void
+parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	(void)arg;
+	(void)c;
+	if (m->type == MSG_OWNER_OPEN || m->type == MSG_OWNER_RESUME)
+		open_message(m);
+	else if (m->type == MSG_DELIVERED)
+		on_delivered(m);
+	else if (m->type == MSG_HOME_ENSURE)
+		on_ensure(m);
+	else if (m->type == MSG_CONN_GONE)
+		park_gone(m);
+	else if (m->type == MSG_USER_REVOKED)
+		on_revoked(m);
+	else
+		ipc_refuse(m);
+}
+
+/* The front is gone, and all that it held: its connections with owners end by themselves. */
+static void
+forget_front(struct user *u)
+{
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&u->conns); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		conn_free(&c);
+	}
+	spawn_idle(u);
+	user_settle(u);
+}
+
+void
+parent_channel(struct ipc_chan *c, bool open)
+{
+	if (ipc_peer_of(c) == PEER_IMAPD && !open)
+		user_each(forget_front);
+}
+
+/* ---- drain ---- */
+
+void
+parent_ended(void)
+{
+	if (svc_draining() && spawn_count() == 0)
+		svc_drained();
+}
+
+void
+parent_drain(void)
+{
+	user_each(spawn_end);
+	parent_ended();
+}

@@ -1,0 +1,136 @@
+/*
+ * parent.h - the parent of the owners: which user has which process, who waits, who is parked.
+ *
+ * The parent reads typed messages and nothing else, no mail and no byte of a client (INVARIANTS
+ * 11). It alone starts owners; per user one at most (12).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/hash.h"
+#include "io/loop.h"
+#include "ipc/ipc.h"
+#include "mailboxd/owner.h"
+
+#define PARK_HASH_LEN  32u
+#define PARK_TOKEN_LEN 32u
+#define WAITING_MAX    100u   /* requests that wait for one user's owner */
+#define WAIT_MS        25000u /* for an owner; the front gives up after 30 s */
+
+enum owner_state {
+	OWNER_NONE,
+	OWNER_STARTING,
+	OWNER_LIVE,
+	OWNER_LEAVING
+};
+
+enum conn_state {
+	CONN_WAITING,
+	CONN_LIVE,
+	CONN_PARKED
+};
+
+/* A front's connection: waiting for the owner, served by it, or parked. */
+struct conn {
+	uint64_t id; /* the front's number */
+	struct user *user;
+	enum conn_state state;
+	/* While waiting. */
+	uint64_t call; /* the front's, to be answered */
+	bool resumed;
+	uint64_t since;
+	int fd;
+	char *peer, *sid, *tag;
+	struct str record; /* owned */
+	/* While being parked. */
+	uint64_t park_call; /* the owner's, to be answered; 0: none */
+	uint64_t changes;   /* user->changes when the owner asked */
+	/* While parked. */
+	unsigned char hash[PARK_HASH_LEN];
+	bool woken;
+	UT_hash_handle hh;
+	TAILQ_ENTRY(conn) link; /* of the user */
+};
+
+struct user {
+	char *name;
+	uint64_t quota;
+	enum owner_state state;
+	struct ipc_chan *owner; /* also before it is ready */
+	int pid, pidfd;
+	struct loop_io *reaper;
+	struct loop_timer *kill; /* an owner told to end has so long */
+	uint64_t idle_since;     /* when its last connection ended; 0: it has some */
+	bool draining;           /* told to say goodbye: no new connection goes there */
+	TAILQ_HEAD(, conn) conns;
+	size_t nwaiting, nlive, nparked;
+	/* Waking of parked connections. */
+	uint64_t changes; /* counts deliveries and changes */
+	uint64_t woke_at;
+	struct loop_timer *wake;
+	bool slot; /* waits for another owner to end */
+	TAILQ_ENTRY(user) slots;
+	UT_hash_handle hh;
+};
+
+/* ---- user.c: users and their connections ---- */
+
+struct user *user_get(struct str name); /* made when unknown */
+struct user *user_find(struct str name);
+/* Frees the user when nothing is known of it any more. */
+void user_settle(struct user *u);
+struct conn *conn_find(uint64_t id);
+struct conn *conn_new(struct user *u, uint64_t id);
+void conn_move(struct conn *c, enum conn_state state);
+/* Lets go of what only a waiting one has. */
+void conn_strip(struct conn *c);
+void conn_free(struct conn **c);
+void user_each(void (*fn)(struct user *u));
+
+/* ---- spawn.c: starting and ending owners ---- */
+
+int spawn_init(struct err *e);
+/* Starts the user's owner when there is none, or sees to it that one is started. */
+void spawn_want(struct user *u);
+/* The owner shall say goodbye to its connections and end. */
+void spawn_end(struct user *u);
+void spawn_message(struct user *u, struct ipc_in *m); /* OWN_READY, OWN_LEAVE */
+/* Its number of connections has changed. */
+void spawn_idle(struct user *u);
+size_t spawn_count(void);
+
+/* ---- open.c: connections that come ---- */
+
+void open_message(struct ipc_in *m); /* OWNER_OPEN, OWNER_RESUME */
+/* Hands those that wait to the owner that is ready now. */
+void open_ready(struct user *u);
+/* Refuses those that have waited too long. */
+void open_expire(void);
+/* Those that wait are refused. */
+void open_refuse(struct user *u, const struct err *e);
+
+/* ---- park.c: connections without a process ---- */
+
+void park_message(struct user *u, struct ipc_in *m); /* OWN_PARK */
+void park_gone(struct ipc_in *m);                    /* CONN_GONE */
+/* Takes a parked connection up again; NULL when token and record are not what was given. */
+struct conn *park_take(uint64_t id, struct str token, struct str record);
+/* Tells the front that a connection has to end. */
+void park_kick(uint64_t conn);
+/* Something in the user's mail has changed. */
+void park_changed(struct user *u);
+void
+park_hash(unsigned char out[PARK_HASH_LEN], struct str token, struct str record, struct str user);
+
+/* ---- parent.c ---- */
+
+void parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m);
+void parent_owner_message(struct user *u, struct ipc_in *m);
+void parent_channel(struct ipc_chan *c, bool open);
+void parent_drain(void);
+int parent_start(struct err *e);
+/* An owner has ended. */
+void parent_ended(void);

@@ -1,0 +1,212 @@
+/*
+ * park.c - connections in IDLE that need no process (INVARIANTS 16, 17).
+ *
+ * The front holds the client, a random token and the owner's record; the parent keeps a hash over
+ * token, record and user. What comes back must be exactly what was given, once. A change in the
+ * user's mail wakes the user's parked connections: at once, then at most once a second.
+ */
+#include <sodium.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "mailboxd/parent.h"
+#include "svc/svc.h"
+
+#define WAKE_EVERY_MS 1000u
+#define RECORD_MAX    512u
+
+static void
+add_part(crypto_generichash_state *st, struct str s)
+{
+	uint64_t n = s.n;
+
+	crypto_generichash_update(st, (const unsigned char *)&n, sizeof n);
+	crypto_generichash_update(st, (const unsigned char *)s.p, s.n);
+}
+
+void
+park_hash(unsigned char out[PARK_HASH_LEN], struct str token, struct str record, struct str user)
+{
+	crypto_generichash_state st;
+
+	crypto_generichash_init(&st, NULL, 0, PARK_HASH_LEN);
+	add_part(&st, token);
+	add_part(&st, record);
+	add_part(&st, user);
+	crypto_generichash_final(&st, out, PARK_HASH_LEN);
+}
+
+/* ---- waking ---- */
+
+static void
+wake_all(struct user *u)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH (c, &u->conns, link) {
+		struct ipc_out m;
+
+		if (c->state != CONN_PARKED || c->woken)
+			continue;
+		c->woken = true;
+		ipc_begin(&m, MSG_WAKE);
+		ipc_put_u64(&m, c->id);
+		ipc_send(svc_channel(PEER_IMAPD), &m);
+	}
+	u->woke_at = clock_ms();
+}
+
+static void
+wake_due(void *arg)
+{
+	wake_all(arg);
+}
+
+/* Wakes now, or when a second has passed since the last time. */
+static void
+wake(struct user *u)
+{
+	uint64_t now = clock_ms();
+
+	if (u->wake == NULL)
+		u->wake = loop_timer_new(wake_due, u);
+	if (loop_timer_pending(u->wake))
+		return;
+	if (u->woke_at == 0 || now - u->woke_at >= WAKE_EVERY_MS)
+		wake_all(u);
+	else
+		loop_timer_set(u->wake, WAKE_EVERY_MS - (now - u->woke_at));
+}
+
+void
+park_changed(struct user *u)
+{
+	u->changes++;
+	if (u->nparked > 0)
+		wake(u);
+}
+
+/* ---- parking ---- */
+
+void
+park_kick(uint64_t conn)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_KICK);
+	ipc_put_u64(&m, conn);
+	ipc_send(svc_channel(PEER_IMAPD), &m);
+}
+
+static void
+answer(struct user *u, uint64_t call, bool accepted)
+{
+	struct ipc_out m;
+
+	if (u->owner == NULL)
+		return;
+	ipc_begin(&m, MSG_OWN_PARK_R);
+	ipc_put_u32(&m, accepted);
+	ipc_reply(u->owner, call, &m);
+}
+
+/* Ids outlive connections: the answer finds its connection by number. */
+static void
+parked(void *arg, struct ipc_in *m, const struct err *e)
+{
+	uint64_t the_id = *(uint64_t *)arg;
+	struct conn *c = conn_find(the_id);
+	bool accepted = false;
+
+	(void)e;
+	free(arg);
+	if (m != NULL) {
+		accepted = ipc_get_u32(m) == 1;
+		if (ipc_end(m) < 0)
+			return;
+	}
+	/* Meanwhile the owner may have ended, or the user's sessions been revoked: nobody would
+	 * wake what the front holds now. */
+	if (c == NULL || c->park_call == 0) {
+		if (accepted)
+			park_kick(the_id);
+		return;
+	}
+	answer(c->user, c->park_call, accepted);
+	c->park_call = 0;
+	if (!accepted)
+		return;
+	conn_move(c, CONN_PARKED);
+	c->woken = false;
+	spawn_idle(c->user);
+	log_debug("mailbox.parked", LZ("user", c->user->name), LU("conn", c->id));
+	if (c->changes != c->user->changes)
+		wake(c->user);
+}
+
+void
+park_message(struct user *u, struct ipc_in *m)
+{
+	uint64_t id = ipc_get_u64(m), consumed = ipc_get_u64(m);
+	struct str record = ipc_get_str(m), token;
+	unsigned char random[PARK_TOKEN_LEN];
+	struct conn *c = conn_find(id);
+	struct ipc_out out;
+	uint64_t *arg;
+
+	if (ipc_end(m) < 0)
+		return;
+	/* An owner parks its own connections alone. */
+	if (c == NULL || c->user != u || c->state != CONN_LIVE || c->park_call != 0 ||
+	    record.n > RECORD_MAX || u->draining) {
+		answer(u, m->id, false);
+		return;
+	}
+	randombytes_buf(random, sizeof random);
+	token = str_of(random, sizeof random);
+	park_hash(c->hash, token, record, str_z(u->name));
+	c->park_call = m->id;
+	c->changes = u->changes;
+	arg = mem_alloc(sizeof *arg);
+	*arg = id;
+	ipc_begin(&out, MSG_PARK);
+	ipc_put_u64(&out, id);
+	ipc_put_u64(&out, consumed);
+	ipc_put_str(&out, token);
+	ipc_put_str(&out, record);
+	ipc_call(svc_channel(PEER_IMAPD), &out, parked, arg);
+	sodium_memzero(random, sizeof random);
+}
+
+void
+park_gone(struct ipc_in *m)
+{
+	uint64_t id = ipc_get_u64(m);
+	struct conn *c = conn_find(id);
+	struct user *u;
+
+	if (ipc_end(m) < 0 || c == NULL || c->state != CONN_PARKED)
+		return;
+	u = c->user;
+	conn_free(&c);
+	user_settle(u);
+}
+
+struct conn *
+park_take(uint64_t id, struct str token, struct str record)
+{
+	struct conn *c = conn_find(id);
+	unsigned char hash[PARK_HASH_LEN];
+
+	if (c == NULL || c->state != CONN_PARKED)
+		return NULL;
+	park_hash(hash, token, record, str_z(c->user->name));
+	if (sodium_memcmp(hash, c->hash, sizeof hash) != 0) {
+		log_warn("mailbox.token", LZ("user", c->user->name), LU("conn", id));
+		return NULL;
+	}
+	/* Used once. */
+	sodium_memzero(c->hash, sizeof c->hash);
+	return c;
+}

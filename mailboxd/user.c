@@ -1,0 +1,128 @@
+/*
+ * user.c - see parent.h: users by name, connections by the front's number.
+ */
+#include "base/mem.h"
+#include "mailboxd/parent.h"
+
+static struct user *users;
+static struct conn *conns;
+
+struct user *
+user_find(struct str name)
+{
+	struct user *u;
+
+	HASH_FIND(hh, users, name.p, name.n, u);
+	return u;
+}
+
+struct user *
+user_get(struct str name)
+{
+	struct user *u = user_find(name);
+
+	if (u != NULL)
+		return u;
+	u = mem_alloc(sizeof *u);
+	u->name = mem_dup(name.p, name.n);
+	u->pidfd = -1;
+	TAILQ_INIT(&u->conns);
+	HASH_ADD_KEYPTR(hh, users, u->name, name.n, u);
+	return u;
+}
+
+void
+user_settle(struct user *u)
+{
+	if (u->state != OWNER_NONE || u->slot || !TAILQ_EMPTY(&u->conns))
+		return;
+	HASH_DEL(users, u);
+	loop_timer_free(&u->wake);
+	loop_timer_free(&u->kill);
+	free(u->name);
+	free(u);
+}
+
+void
+user_each(void (*fn)(struct user *u))
+{
+	struct user *u, *next;
+
+	HASH_ITER (hh, users, u, next)
+		fn(u);
+}
+
+/* ---- connections ---- */
+
+struct conn *
+conn_find(uint64_t id)
+{
+	struct conn *c;
+
+	HASH_FIND(hh, conns, &id, sizeof id, c);
+	return c;
+}
+
+static size_t *
+counter(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_WAITING:
+		return &c->user->nwaiting;
+	case CONN_LIVE:
+		return &c->user->nlive;
+	case CONN_PARKED:
+		break;
+	}
+	return &c->user->nparked;
+}
+
+struct conn *
+conn_new(struct user *u, uint64_t id)
+{
+	struct conn *c = mem_alloc(sizeof *c);
+
+	c->id = id;
+	c->user = u;
+	c->fd = -1;
+	c->state = CONN_WAITING;
+	u->nwaiting++;
+	TAILQ_INSERT_TAIL(&u->conns, c, link);
+	HASH_ADD(hh, conns, id, sizeof c->id, c);
+	return c;
+}
+
+void
+conn_move(struct conn *c, enum conn_state state)
+{
+	--*counter(c);
+	c->state = state;
+	++*counter(c);
+}
+
+void
+conn_strip(struct conn *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	free(c->peer);
+	free(c->sid);
+	free(c->tag);
+	free((char *)c->record.p);
+	c->peer = c->sid = c->tag = NULL;
+	c->record = STR_NONE;
+}
+
+void
+conn_free(struct conn **cp)
+{
+	struct conn *c = *cp;
+
+	*cp = NULL;
+	--*counter(c);
+	TAILQ_REMOVE(&c->user->conns, c, link);
+	HASH_DEL(conns, c);
+	conn_strip(c);
+	free(c);
+}
