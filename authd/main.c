@@ -214,5 +214,11 @@ static const struct svc svc = {
 int
 main(int argc, char **argv)
 {
-	return svc_main(&svc, argc, argv);
+	int rc = svc_main(&svc, argc, argv);
+
+	/* The last handle to close moves the write-ahead log into accounts.db. */
+	password_done();
+	writer_done();
+	db_close(&authd.db);
+	return rc;
 }
