@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 
+struct ctl ctl;
+
 /* Set by args_wrong, so that main.c tells wrong use from refused values. */
 static bool wrong_use;
 

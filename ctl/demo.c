@@ -1,15 +1,19 @@
 /* demo.c - what makes a sandbox a demo: mail in the mailboxes, and a configuration for mbsync. */
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/mem.h"
+#include "ctl/client.h"
 #include "ctl/demo_mail.h"
 #include "ctl/sandbox.h"
 #include "ctl/submit.h"
 #include "io/file.h"
+
+#define DELIVERY_MS 5000u
 
 static int
 write_text(const char *path, struct str text, struct err *e)
@@ -102,6 +106,25 @@ send_one(const struct sandbox *s, const struct demo_mail *m, struct err *e)
 	return submit_message(&job, e);
 }
 
+/* Until the queue is empty, but not for ever: whoever reads the report looks into the mailboxes
+ * next. */
+static int
+wait_delivered(struct err *e)
+{
+	uint64_t start = clock_us();
+	struct rows r;
+
+	do {
+		if (client_rows("queue", MSG_QUEUE_LIST, 8, &r, e) < 0)
+			return -1;
+		free(r.v);
+		if (r.n == 0)
+			return 0;
+		poll(NULL, 0, 20);
+	} while (clock_us() - start < DELIVERY_MS * 1000ull);
+	return err_set(e, E_TIMEOUT, "not delivered yet; see gkmail queue list");
+}
+
 int
 demo_send(const struct sandbox *s, struct err *e)
 {
@@ -112,5 +135,5 @@ demo_send(const struct sandbox *s, struct err *e)
 	for (size_t i = 0; i < demo_mails_count; i++)
 		if (send_one(s, &demo_mails[i], e) < 0)
 			return err_wrap(e, "\"%s\"", demo_mails[i].id);
-	return write_text(marker, STR(""), e);
+	return write_text(marker, STR(""), e) < 0 ? -1 : wait_delivered(e);
 }

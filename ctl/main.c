@@ -10,8 +10,6 @@
 #include "ctl/ctl.h"
 #include "ctl/output.h"
 
-struct ctl ctl;
-
 static void
 help_all(FILE *f)
 {

@@ -1,10 +1,14 @@
 """gkmail's verbs on a running suite, and without one."""
 
+import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
+import termios
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -167,6 +171,37 @@ def test_no_password_on_the_command_line(suite):
     assert suite.ctl("user", "add", f"eve@{suite.domain}", "secret-word", check=False).returncode == 2
 
 
+def typed(suite, *args, answers):
+    """Runs gkmail at a terminal, answering each prompt; what the terminal showed, and the exit code."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(GKMAIL, [GKMAIL, "--dir", str(suite.dir), *args])
+    shown = ""
+    with contextlib.suppress(OSError):  # EIO at the end
+        for answer in answers:
+            while not re.search(r"[^\n]: $", shown):
+                shown += os.read(fd, 1000).decode()
+            # The prompt stands before echo is off.
+            wait_for(lambda: not termios.tcgetattr(fd)[3] & termios.ECHO)
+            os.write(fd, answer.encode() + b"\n")
+            shown += os.read(fd, 1000).decode()
+        while data := os.read(fd, 1000):
+            shown += data.decode()
+    os.close(fd)
+    return shown, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_a_typed_password_is_asked_twice_and_not_shown(suite):
+    frank = f"frank@{suite.domain}"
+    shown, code = typed(suite, "user", "add", frank, answers=["one fine secret", "another fine secret"])
+    assert code == 1 and "differ" in shown and "fine secret" not in shown
+    shown, code = typed(suite, "user", "add", frank, answers=["one fine secret", "one fine secret"])
+    assert code == 0 and f"{frank} added" in shown and "fine secret" not in shown
+    with suite.smtp(None) as c:
+        c.login(frank, "one fine secret")
+    suite.ctl("user", "del", frank)
+
+
 def test_apppass(suite):
     alice = suite.user("alice")["address"]
     made = ask(suite, "apppass", "add", alice, "phone")
@@ -217,6 +252,37 @@ def test_empty_queue(suite):
     assert "empty" in suite.ctl("queue", "list").stdout
     assert ask(suite, "queue", "flush", "all") == {"count": 0}
     assert suite.ctl("queue", "show", "00000000000000000000", check=False).returncode == 1
+
+
+def test_queue_of_waiting_messages(suite):
+    local = suite.processes()["local"]
+    os.kill(local, signal.SIGSTOP)
+    try:
+        for i in range(3):
+            suite.send("alice", ["bob", "carol"], subject=f"waiting {i}")
+        rows = ask(suite, "queue", "list")
+        assert len(rows) == 3 and all(r["sender"] == suite.user("alice")["address"] for r in rows)
+        assert all(r["recipients"] == 2 and r["size"] > 100 for r in rows)
+        one, two, three = (r["mid"] for r in rows)
+        assert one in suite.ctl("queue", "list").stdout
+        shown = ask(suite, "queue", "show", one)
+        assert shown["sender"] == suite.user("alice")["address"]
+        assert {r["address"] for r in shown["recipients"]} == {suite.user(n)["address"] for n in ("bob", "carol")}
+        assert suite.user("bob")["address"] in suite.ctl("queue", "show", one).stdout
+        assert ask(suite, "queue", "hold", one, two) == {"count": 2}
+        assert ask(suite, "queue", "hold", one) == {"count": 0}
+        assert ask(suite, "queue", "release", "all") == {"count": 2}
+        assert "1 message deleted" in suite.ctl("queue", "delete", three).stdout
+        assert three not in suite.ctl("queue", "list").stdout
+        assert suite.ctl("queue", "delete", three, check=False).returncode in (0, 1)
+        assert suite.status()["ready"]
+        # Each is found in the log of every process by its id.
+        daemons = {x["daemon"] for x in map(json.loads, suite.ctl("log", "--json", "--mid", one).stdout.splitlines())}
+        assert daemons >= {"smtpd", "queue"}
+    finally:
+        os.kill(local, signal.SIGCONT)
+    suite.ctl("queue", "flush", "all")
+    wait_for(lambda: ask(suite, "queue", "list") == [], what="delivery of what waited")
 
 
 def test_version_and_reload(suite):
@@ -296,6 +362,37 @@ def test_named_users_domains_and_extra_settings(fresh_suite):
     text = subprocess.run(["openssl", "x509", "-in", s.dir / "tls/certificate.pem", "-noout", "-ext",
                            "subjectAltName"], capture_output=True, text=True).stdout
     assert "mx.own.test" in text and "localhost" in text and "127.0.0.1" in text
+
+
+def test_demo(fresh_suite):
+    """What make run shows: fixed ports, mail in the mailboxes, lines that can be pasted."""
+    s = fresh_suite("--demo")
+    assert s.info["ports"] == {"smtp": 2525, "submission": 2587, "submissions": 2465, "imap": 2143, "imaps": 2993}
+    assert [u["address"] for u in s.info["users"]] == [f"{n}@example.test" for n in ("alice", "bob", "carol")]
+    for name, count in (("alice", 5), ("bob", 3), ("carol", 4)):
+        assert len(s.inbox(name)) >= count, name
+    assert any("We have a new mail server" in str(message_from_bytes(m, policy=policy.default)["Subject"])
+               for m in s.inbox("alice"))
+    assert s.stop() == 0
+    # Once is enough; and now as a person sees it.
+    p = subprocess.Popen([GKMAIL, "sandbox", "--dir", s.dir, "--demo"], stdout=subprocess.PIPE, text=True)
+    try:
+        text = ""
+        while "mbsync -c" not in text:
+            line = p.stdout.readline()
+            assert line, text
+            text += line
+        assert len(s.inbox("alice")) == 5
+        for command in re.findall(r"^  ((?:curl|swaks|mbsync)(?:.*\\\n)*.*)$", text, re.M):
+            done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, command + done.stdout + done.stderr
+            if command.startswith("curl"):
+                assert "Subject: The roof garden, at last" in done.stdout
+        assert any("INBOX" in d for d, _, files in os.walk(s.dir / "mbsync") if files)
+    finally:
+        p.terminate()
+        p.wait(30)
+        p.stdout.close()
 
 
 def test_one_suite_a_directory(fresh_suite):
