@@ -122,7 +122,10 @@ enum envelope_list {
 
 struct fields {
 	struct str text[TEXT_COUNT];
-	struct str list[LIST_COUNT];
+	struct list {
+		struct str value;
+		char *own; /* FIELD_MAX octets, once there is a second field */
+	} list[LIST_COUNT];
 };
 
 static const struct str text_names[TEXT_COUNT] = {
@@ -132,12 +135,21 @@ static const struct str list_names[LIST_COUNT] = {STR_INIT("From"), STR_INIT("Se
 
 /* A list that comes in several fields (RFC 5322 4.5 lets it) is one list. */
 static void
-add_list(struct str *list, struct str value, struct arena *a)
+add_list(struct list *l, struct str value, struct arena *a)
 {
-	if (list->p == NULL)
-		*list = value;
-	else if (list->n + value.n < FIELD_MAX)
-		*list = arena_printf(a, STR_FMT "," STR_FMT, STR_ARG(*list), STR_ARG(value));
+	if (l->value.p == NULL) {
+		l->value = value;
+		return;
+	}
+	if (l->value.n + 1 + value.n > FIELD_MAX)
+		return;
+	if (l->own == NULL) {
+		l->own = arena_alloc(a, FIELD_MAX);
+		memcpy(l->own, l->value.p, l->value.n);
+	}
+	l->own[l->value.n] = ',';
+	memcpy(l->own + l->value.n + 1, value.p, value.n);
+	l->value = str_of(l->own, l->value.n + 1 + value.n);
 }
 
 static void
@@ -196,7 +208,7 @@ imap_envelope(struct str header, struct buf *out)
 	/* RFC 9051 7.5.2: the server fills Sender and Reply-To from From when they are absent or
 	 * empty. */
 	for (size_t i = LIST_SENDER; i <= LIST_REPLY_TO; i++)
-		if (str_trim(f.list[i]).n == 0)
+		if (str_trim(f.list[i].value).n == 0)
 			f.list[i] = f.list[LIST_FROM];
 	buf_putc(out, '(');
 	imap_nstring(f.text[TEXT_DATE], out);
@@ -204,7 +216,7 @@ imap_envelope(struct str header, struct buf *out)
 	imap_nstring(f.text[TEXT_SUBJECT], out);
 	for (size_t i = 0; i < LIST_COUNT; i++) {
 		buf_putc(out, ' ');
-		put_list(f.list[i], &a, out);
+		put_list(f.list[i].value, &a, out);
 	}
 	buf_putc(out, ' ');
 	imap_nstring(f.text[TEXT_IN_REPLY_TO], out);
