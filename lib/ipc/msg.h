@@ -58,7 +58,8 @@ enum ipc_peer {
 	X(CTL_METRICS_R,  PEER_MASTER, PEER_CTL, 0, "text:fd") \
 	/* Logging in. A front hands over SASL octets (base64 taken off); authd keeps the exchange. service: "smtp",
 	 * "imap". binding data: exporter, then end point (empty where there is none). sid: for the log. state: enum auth_state. */ \
-	X(AUTH_START,     PEER_FRONT, PEER_AUTHD, 30, "service:str mech:str has_initial:u32 initial:str peer:str tls:u32 exporter:str end_point:str conn:u64 sid:str") \
+	X(AUTH_START,     PEER_FRONT, PEER_AUTHD, 30, \
+	  "service:str mech:str has_initial:u32 initial:str peer:str tls:u32 exporter:str end_point:str conn:u64 sid:str") \
 	X(AUTH_STEP,      PEER_FRONT, PEER_AUTHD, 30, "session:u64 data:str") \
 	X(AUTH_START_R,   PEER_AUTHD, PEER_FRONT, 0, "state:u32 session:u64 data:str user:str ticket:str text:str") \
 	X(AUTH_STEP_R,    PEER_AUTHD, PEER_FRONT, 0, "state:u32 session:u64 data:str user:str ticket:str text:str") \

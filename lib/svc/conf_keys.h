@@ -10,14 +10,17 @@
 
 /* clang-format off */
 #define CONF_KEYS(X) \
-	X(SERVER_HOST_NAME, "server", "host_name", STR, "", "", "The name of this server in greetings, Received lines and Message-IDs. The one key that has no default.") \
+	X(SERVER_HOST_NAME, "server", "host_name", STR, "", "", \
+	  "The name of this server in greetings, Received lines and Message-IDs. The one key that has no default.") \
 	X(SERVER_DATA_DIR, "server", "data_dir", STR, "/var/lib/gkmail", "", "Where mail, the spool and accounts live.") \
 	X(SERVER_RUN_DIR, "server", "run_dir", STR, "/run/gkmail", "", "Where the control socket and the pid file live.") \
 	X(SERVER_USER_PREFIX, "server", "user_prefix", STR, "gkmail", "", "System users are PREFIX-auth, PREFIX-smtp, PREFIX-queue, PREFIX-store, PREFIX-imap.") \
 	X(SERVER_ADMIN_GROUP, "server", "admin_group", STR, "gkmail-admin", "", "Members of this group may use gkmail beside root.") \
-	X(SERVER_SANDBOX, "server", "sandbox", CHOICE, "auto", "auto|required", "With \"required\" nothing starts where the kernel lacks Landlock or seccomp, or where master is not root.") \
+	X(SERVER_SANDBOX, "server", "sandbox", CHOICE, "auto", "auto|required", \
+	  "With \"required\" nothing starts where the kernel lacks Landlock or seccomp, or where master is not root.") \
 	X(SERVER_DRAIN_TIMEOUT, "server", "drain_timeout", DURATION, "30s", "0s..1h", "How long connections may finish after SIGTERM.") \
-	X(TLS_CERTIFICATE, "tls", "certificate", STR, "", "", "PEM file with the certificate and its chain. Without one, a self-signed certificate is made in data_dir/tls.") \
+	X(TLS_CERTIFICATE, "tls", "certificate", STR, "", "", \
+	  "PEM file with the certificate and its chain. Without one, a self-signed certificate is made in data_dir/tls.") \
 	X(TLS_KEY, "tls", "key", STR, "", "", "PEM file with the private key of tls.certificate.") \
 	X(TLS_MIN_VERSION, "tls", "min_version", CHOICE, "1.2", "1.2|1.3", "The oldest TLS version taken.") \
 	X(SMTP_LISTEN, "smtp", "listen", LIST, "*:25", "", "Addresses and ports on which mail from other hosts is taken.") \
@@ -47,7 +50,8 @@
 	X(QUEUE_RETRY_FIRST, "queue", "retry_first", DURATION, "1m", "1s..1d", "The first wait after a failed delivery; each further one doubles.") \
 	X(QUEUE_RETRY_MAX, "queue", "retry_max", DURATION, "1h", "1s..1d", "The longest wait between deliveries.") \
 	X(QUEUE_SEGMENT_SIZE, "queue", "segment_size", SIZE, "64MiB", "1MiB..1GiB", "Size of a journal segment.") \
-	X(QUEUE_CHECKPOINT, "queue", "checkpoint", DURATION, "5s", "100ms..10m", "How often delivered mail is made durable in its Maildirs so that segments can go.") \
+	X(QUEUE_CHECKPOINT, "queue", "checkpoint", DURATION, "5s", "100ms..10m", \
+	  "How often delivered mail is made durable in its Maildirs so that segments can go.") \
 	X(QUEUE_MAX_BACKLOG, "queue", "max_backlog", SIZE, "2GiB", "1MiB..1TiB", "Undelivered octets in the spool at which new mail has to wait.") \
 	X(QUEUE_MIN_FREE, "queue", "min_free", SIZE, "256MiB", "0..1TiB", "Free disk space below which new mail gets 452 4.3.1.") \
 	X(DELIVERY_CONCURRENCY, "delivery", "concurrency", UINT, "64", "1..10000", "Messages under way to gk-local at one time.") \
@@ -58,7 +62,8 @@
 	X(AUTH_MIN_PASSWORD, "auth", "min_password", UINT, "8", "1..128", "The shortest password that gkmail user add takes.") \
 	X(AUTH_MECHANISMS, "auth", "mechanisms", LIST, "SCRAM-SHA-256-PLUS,SCRAM-SHA-256,PLAIN,LOGIN", "", "SASL mechanisms offered.") \
 	X(AUTH_TAG_SEPARATOR, "auth", "tag_separator", STR, "+", "", "What divides user and tag in user+tag@domain. Empty: no tags.") \
-	X(AUTH_POSTMASTER, "auth", "postmaster", STR, "", "", "The address to which postmaster and abuse lead in domains where they are neither user nor alias. Empty: the first user.") \
+	X(AUTH_POSTMASTER, "auth", "postmaster", STR, "", "", \
+	  "The address to which postmaster and abuse lead in domains where they are neither user nor alias. Empty: the first user.") \
 	X(AUTH_DEFAULT_QUOTA, "auth", "default_quota", SIZE, "0", "", "Quota of a user created without one. 0: none.") \
 	X(LIMITS_CONNECTIONS, "limits", "connections", UINT, "10000", "1..1000000", "Connections one front holds at one time.") \
 	X(LIMITS_CONNECTIONS_PER_IP, "limits", "connections_per_ip", UINT, "100", "1..1000000", "Connections one front takes from one address (IPv6: one /64).") \
