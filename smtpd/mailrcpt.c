@@ -128,17 +128,15 @@ mail_forbidden(const struct session *s)
 	return REPLY_OK;
 }
 
+/* All of them: an earlier MAIL that was refused may have left some. */
 static void
 take_params(struct transaction *tx, const struct command *c)
 {
 	tx->size = c->params & PARAM_SIZE ? c->size : 0;
 	tx->envid = arena_dup(&tx->arena, c->envid);
-	if (c->params & PARAM_RET)
-		tx->ret = c->ret_full ? RET_FULL : RET_HDRS;
-	if (c->params & PARAM_SMTPUTF8)
-		tx->flags |= ENVELOPE_SMTPUTF8;
-	if (c->eightbit)
-		tx->flags |= ENVELOPE_8BITMIME;
+	tx->ret = !(c->params & PARAM_RET) ? RET_NONE : c->ret_full ? RET_FULL : RET_HDRS;
+	tx->flags = (c->params & PARAM_SMTPUTF8 ? ENVELOPE_SMTPUTF8 : 0) |
+		    (c->eightbit ? ENVELOPE_8BITMIME : 0);
 }
 
 static enum reply

@@ -20,158 +20,7 @@
 #include "io/file.h"
 #include "smtpd/answers.h"
 #include "smtpd/session.h"
-#include "smtpd/spool.h"
-#include "svc/conf.h"
-
-/* ---- in place of the skeleton ---- */
-
-static struct conf *conf;
-static struct ipc_chan *to_authd, *to_queue;
-static bool draining, drained;
-
-const struct conf *
-svc_conf(void)
-{
-	return conf;
-}
-
-struct ipc_chan *
-svc_channel(enum ipc_peer peer)
-{
-	return peer == PEER_AUTHD ? to_authd : to_queue;
-}
-
-bool
-svc_draining(void)
-{
-	return draining;
-}
-
-void
-svc_drained(void)
-{
-	drained = true;
-}
-
-int
-svc_file(const char *name)
-{
-	(void)name;
-	return -1;
-}
-
-/* ---- the other processes ---- */
-
-static struct ipc_chan *authd, *queue;
-static bool authd_waits, queue_waits;
-static uint64_t waiting[100];
-static char asked[100][128];
-static unsigned nwaiting, nasked;
-static struct buf stored; /* the last message */
-static unsigned committed;
-static struct envelope env; /* of the last message */
-static struct arena env_arena;
-static uint64_t commit_id;
-static int lent = -1;
-static struct err queue_error;
-
-static void
-answer_rcpt(uint64_t id, struct str address)
-{
-	struct ipc_out m;
-	bool ours = str_ends(address, STR("@here.test")), user = !str_starts(address, STR("no"));
-
-	ipc_begin(&m, MSG_RCPT_CHECK_R);
-	ipc_put_u32(&m, !ours ? RCPT_RELAY : user ? RCPT_OK : RCPT_NO_USER);
-	ipc_put_list(&m, &address, ours && user);
-	ipc_reply(authd, id, &m);
-}
-
-static void
-authd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
-{
-	struct str address;
-
-	(void)arg;
-	assert_ptr_equal(c, authd);
-	assert_int_equal(m->type, MSG_RCPT_CHECK);
-	address = ipc_get_str(m);
-	assert_int_equal(str_cz(address, asked[nasked++], 128), 0);
-	(void)ipc_get_str(m);
-	(void)ipc_get_u64(m);
-	assert_int_equal(ipc_end(m), 0);
-	waiting[nwaiting++] = m->id;
-	if (!authd_waits)
-		answer_rcpt(waiting[--nwaiting], str_z(asked[nasked - 1]));
-}
-
-static void
-take(int fd, uint64_t size)
-{
-	char *room;
-	struct err e;
-
-	buf_reset(&stored);
-	room = buf_room(&stored, size);
-	assert_non_null(room);
-	assert_int_equal(file_pread(fd, room, size, 0, &e), 0);
-	buf_added(&stored, size);
-}
-
-static void
-queue_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
-{
-	struct str envelope;
-	uint64_t size;
-	struct err e;
-	int fd;
-
-	(void)arg;
-	if (m->type == MSG_SPOOL_OPEN) {
-		struct ipc_out r;
-
-		assert_true(id_valid(ipc_get_str(m)));
-		assert_int_equal(ipc_end(m), 0);
-		lent = open("/tmp", O_TMPFILE | O_RDWR, 0600);
-		ipc_begin(&r, MSG_SPOOL_OPEN_R);
-		ipc_put_fd(&r, dup(lent));
-		ipc_reply(c, m->id, &r);
-		return;
-	}
-	if (m->type == MSG_SPOOL_ABORT) {
-		(void)ipc_get_str(m);
-		assert_int_equal(ipc_end(m), 0);
-		file_close(&lent);
-		return;
-	}
-	envelope = ipc_get_str(m);
-	size = ipc_get_u64(m);
-	arena_reset(&env_arena);
-	envelope = arena_dup(&env_arena, envelope);
-	if (m->type == MSG_SPOOL_COMMIT) {
-		fd = ipc_take_fd(m);
-		assert_true(file_is_sealed(fd));
-		take(fd, size);
-		file_close(&fd);
-	} else {
-		uint64_t real;
-
-		assert_int_equal(ipc_get_str(m).n, 32);
-		assert_int_equal(file_size(lent, &real, &e), 0);
-		assert_int_equal(real, size);
-		take(lent, size);
-		file_close(&lent);
-	}
-	assert_int_equal(ipc_end(m), 0);
-	assert_int_equal(envelope_decode(envelope, &env, &env_arena, &e), 0);
-	committed++;
-	commit_id = m->id;
-	if (queue_error.code != E_OK)
-		ipc_reply_error(queue, m->id, &queue_error);
-	else if (!queue_waits)
-		ipc_reply_ok(queue, m->id,
-		    m->type == MSG_SPOOL_COMMIT ? MSG_SPOOL_COMMIT_R : MSG_SPOOL_COMMIT_LARGE_R);
-}
+#include "smtpd/session_fakes.h"
 
 /* ---- the client ---- */
 
@@ -217,7 +66,7 @@ connect_to(const char *listener)
 	client = v[1];
 	((struct sockaddr_in *)&c.peer)->sin_family = AF_INET;
 	buf_reset(&heard);
-	nasked = nwaiting = 0;
+	nwaiting = 0;
 	session_accept(&c);
 	turn();
 }
@@ -263,28 +112,11 @@ set_up(void **state)
 	static const char toml[] =
 	    "[server]\nhost_name = \"mail.here.test\"\n[smtp]\nmax_recipients = 5\n"
 	    "max_errors = 8\nmax_size = \"1MiB\"\nmax_header = \"8KiB\"\n"
-	    "max_received = 6\n";
-	int a[2], q[2];
-	struct err e = {0};
+	    "max_received = 6\n[submission]\nauth_without_tls = true\n";
 
 	(void)state;
-	assert_int_equal(loop_init(&e), 0);
-	conf = conf_parse(str_z(toml), "test", &e);
-	assert_string_equal(e.text, "");
-	assert_non_null(conf);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, a), 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, q), 0);
-	to_authd = ipc_new(a[0], PEER_SMTPD, PEER_AUTHD, NULL, NULL, NULL);
-	authd = ipc_new(a[1], PEER_AUTHD, PEER_SMTPD, authd_message, NULL, NULL);
-	to_queue = ipc_new(q[0], PEER_SMTPD, PEER_QUEUE, NULL, NULL, NULL);
-	queue = ipc_new(q[1], PEER_QUEUE, PEER_SMTPD, queue_message, NULL, NULL);
+	fakes_open(toml);
 	buf_init(&heard, 16u << 20);
-	buf_init(&stored, 16u << 20);
-	arena_init(&env_arena);
-	authd_waits = queue_waits = draining = drained = false;
-	nwaiting = nasked = committed = 0;
-	queue_error = (struct err){0};
-	answers_forget();
 	return 0;
 }
 
@@ -292,16 +124,8 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	ipc_free(&to_authd);
-	ipc_free(&authd);
-	ipc_free(&to_queue);
-	ipc_free(&queue);
-	conf_free(&conf);
+	fakes_close();
 	buf_free(&heard);
-	buf_free(&stored);
-	arena_free(&env_arena);
-	file_close(&lent);
-	answers_forget();
 	return 0;
 }
 
@@ -360,10 +184,10 @@ replies_keep_their_order(void **state)
 	assert_int_equal(nwaiting, 4);
 	/* The last answers first. */
 	for (unsigned i = 4; i-- > 1;)
-		answer_rcpt(waiting[i], str_z(asked[i]));
+		answer(i);
 	turn();
 	assert_string_equal(codes(), "");
-	answer_rcpt(waiting[0], str_z(asked[0]));
+	answer(0);
 	turn();
 	assert_string_equal(codes(), "250 550 250 501 550 354");
 	expect("x\r\n.\r\n", "250");
@@ -380,10 +204,10 @@ answers_are_remembered(void **state)
 	connect_to("smtp");
 	expect(OPENING "RSET\r\nMAIL FROM:<b@x.test>\r\nRCPT TO:<bob@here.test>\r\n",
 	    "220 250 250 250 250 250 250");
-	assert_int_equal(nasked, 1);
+	assert_int_equal(nwaiting, 1);
 	answers_forget();
 	expect("RSET\r\nMAIL FROM:<b@x.test>\r\nRCPT TO:<bob@here.test>\r\n", "250 250 250");
-	assert_int_equal(nasked, 2);
+	assert_int_equal(nwaiting, 2);
 	leave();
 }
 
@@ -644,10 +468,98 @@ submission_wants_authentication(void **state)
 {
 	(void)state;
 	connect_to("submission");
-	expect("EHLO c\r\nMAIL FROM:<a@here.test>\r\nAUTH PLAIN AGEAYg==\r\nRCPT "
-	       "TO:<bob@here.test>\r\n",
-	    "220 250 530 538 503");
+	expect(
+	    "EHLO c\r\nMAIL FROM:<a@here.test>\r\nRCPT TO:<bob@here.test>\r\n", "220 250 530 503");
+	expect("AUTH PLAIN AGEAYg==\r\nMAIL FROM:<alice@here.test>\r\nRCPT "
+	       "TO:<bob@here.test>\r\nDATA\r\n",
+	    "235 250 250 354");
+	expect("x\r\n.\r\n", "250");
+	assert_true(str_eq_z(env.user, "alice@here.test"));
+	assert_int_equal(env.flags & ENVELOPE_SUBMITTED, ENVELOPE_SUBMITTED);
 	leave();
+}
+
+/* What the header says is asked while the text still comes; nothing is committed before the
+ * answers. */
+static void
+authors_are_checked(void **state)
+{
+	(void)state;
+	connect_to("submission");
+	expect("EHLO c\r\nAUTH PLAIN AGEAYg==\r\nMAIL FROM:<alice@here.test>\r\nRCPT "
+	       "TO:<bob@here.test>\r\nDATA\r\n",
+	    "220 250 235 250 250 354");
+	authd_waits = true;
+	nwaiting = 0;
+	expect("From: alice+1@here.test\r\nSender: alice+2@here.test\r\n\r\nx\r\n.\r\n", "");
+	assert_int_equal(nwaiting, 2);
+	assert_int_equal(committed, 0);
+	answer(1);
+	turn();
+	assert_int_equal(committed, 0);
+	answer(0);
+	turn();
+	assert_string_equal(codes(), "250");
+	nwaiting = 0;
+	expect(
+	    "MAIL FROM:<alice+1@here.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", "250 250 354");
+	expect("From: bob@here.test\r\n\r\nx\r\n.\r\n", "");
+	answer(0);
+	turn();
+	assert_string_equal(codes(), "550");
+	assert_int_equal(committed, 1);
+	leave();
+	/* The client leaves while an answer is awaited. */
+	connect_to("submission");
+	say(STR("EHLO c\r\nAUTH PLAIN AGEAYg==\r\nMAIL FROM:<alice@here.test>\r\nRCPT "
+		"TO:<bob@here.test>\r\nDATA\r\n"
+		"From: bob@here.test\r\n\r\nx\r\n.\r\n"));
+	leave();
+	answer(0);
+	turn();
+}
+
+static void
+a_refused_mail_leaves_nothing(void **state)
+{
+	(void)state;
+	connect_to("submission");
+	expect("EHLO c\r\nAUTH PLAIN AGEAYg==\r\nMAIL FROM:<bob@here.test> SMTPUTF8 RET=FULL "
+	       "ENVID=1 SIZE=5\r\n",
+	    "220 250 235 550");
+	expect("MAIL FROM:<alice@here.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", "250 250 354");
+	expect("x\r\n.\r\n", "250");
+	assert_int_equal(env.flags, ENVELOPE_SUBMITTED);
+	assert_int_equal(env.ret, RET_NONE);
+	assert_int_equal(env.envid.n, 0);
+	leave();
+}
+
+static void
+an_abandoned_file_is_given_back(void **state)
+{
+	static char big[400000];
+
+	(void)state;
+	memset(big, 'x', sizeof(big));
+	for (size_t i = 98; i < sizeof(big); i += 100)
+		memcpy(big + i, "\r\n", 2);
+	memcpy(big, "A: b\r\n\r\n", 8);
+	connect_to("smtp");
+	expect(OPENING "DATA\r\n", "220 250 250 250 354");
+	say(str_of(big, sizeof(big)));
+	assert_int_equal(aborted, 0);
+	leave();
+	assert_int_equal(aborted, 1);
+	/* A message that turns out bad is given back at once. */
+	connect_to("smtp");
+	expect(OPENING "DATA\r\n", "220 250 250 250 354");
+	say(str_of(big, sizeof(big)));
+	say(STR("\n"));
+	assert_int_equal(aborted, 2);
+	expect("\r\n.\r\n", "550");
+	leave();
+	assert_int_equal(committed, 0);
 }
 
 static void
@@ -691,6 +603,9 @@ main(void)
 	    TEST(draining_ends_the_idle),
 	    TEST(half_a_close_still_gets_its_replies),
 	    TEST(submission_wants_authentication),
+	    TEST(authors_are_checked),
+	    TEST(a_refused_mail_leaves_nothing),
+	    TEST(an_abandoned_file_is_given_back),
 	    TEST(names_and_addresses),
 	};
 

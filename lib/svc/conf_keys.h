@@ -28,7 +28,7 @@
 	X(SMTP_MAX_RECIPIENTS, "smtp", "max_recipients", UINT, "100", "1..1000", "Recipients in one transaction; more get 452 4.5.3.") \
 	X(SMTP_MAX_ERRORS, "smtp", "max_errors", UINT, "20", "1..1000", "Refused commands before a client is hung up on with 421.") \
 	X(SMTP_MAX_HEADER, "smtp", "max_header", SIZE, "256KiB", "4KiB..16MiB", "The largest message header taken.") \
-	X(SMTP_MAX_RECEIVED, "smtp", "max_received", UINT, "50", "5..1000", "Received fields in a message before it is refused as looping.") \
+	X(SMTP_MAX_RECEIVED, "smtp", "max_received", UINT, "100", "5..1000", "Received fields in a message before it is refused as looping (RFC 5321 6.3).") \
 	X(SMTP_COMMAND_TIMEOUT, "smtp", "command_timeout", DURATION, "5m", "1s..1h", "How long a client may be silent (RFC 5321 4.5.3.2.7).") \
 	X(SMTP_SESSION_TIMEOUT, "smtp", "session_timeout", DURATION, "2h", "1m..1d", "How long one session may last in all.") \
 	X(SUBMISSION_LISTEN, "submission", "listen", LIST, "*:587", "", "Addresses and ports for users' mail with STARTTLS.") \

@@ -1,0 +1,277 @@
+/*
+ * session_fakes.h - an authd and a queue for tests of whole sessions, and what stands in place of
+ * the skeleton.
+ *
+ * They answer through real channels, at once or only when told to, so that every order of answers
+ * can be had.
+ */
+#pragma once
+
+#include <sodium.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+#include "io/file.h"
+#include "smtpd/answers.h"
+#include "smtpd/session.h"
+#include "svc/conf.h"
+
+/* ---- in place of the skeleton ---- */
+
+static struct conf *conf;
+static struct ipc_chan *to_authd, *to_queue;
+static bool draining, drained;
+
+const struct conf *
+svc_conf(void)
+{
+	return conf;
+}
+
+struct ipc_chan *
+svc_channel(enum ipc_peer peer)
+{
+	return peer == PEER_AUTHD ? to_authd : to_queue;
+}
+
+bool
+svc_draining(void)
+{
+	return draining;
+}
+
+void
+svc_drained(void)
+{
+	drained = true;
+}
+
+int
+svc_file(const char *name)
+{
+	(void)name;
+	return -1;
+}
+
+/* ---- the other processes ---- */
+
+#define ASKED_MAX 512u
+
+static struct ipc_chan *authd, *queue;
+static bool authd_waits, queue_waits;
+static uint64_t waiting[ASKED_MAX];
+static char asked[ASKED_MAX][320];
+static bool about_sender[ASKED_MAX];
+static unsigned nwaiting; /* questions so far */
+static struct buf stored; /* the last message */
+static unsigned committed, aborted;
+static struct envelope env; /* of the last message */
+static struct arena env_arena;
+static uint64_t commit_id;
+static int lent = -1;
+static struct err queue_error;
+
+static void
+answer_rcpt(uint64_t id, struct str address)
+{
+	struct ipc_out m;
+	bool ours = str_ends(address, STR("@here.test")), user = !str_starts(address, STR("no"));
+
+	ipc_begin(&m, MSG_RCPT_CHECK_R);
+	ipc_put_u32(&m, !ours ? RCPT_RELAY : user ? RCPT_OK : RCPT_NO_USER);
+	ipc_put_list(&m, &address, ours && user);
+	ipc_reply(authd, id, &m);
+}
+
+static void
+answer_sender(uint64_t id, struct str address)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_SENDER_CHECK_R);
+	ipc_put_u32(&m, str_starts(address, STR("alice")));
+	ipc_reply(authd, id, &m);
+}
+
+/* Answers question i. */
+static void
+answer(unsigned i)
+{
+	if (about_sender[i])
+		answer_sender(waiting[i], str_z(asked[i]));
+	else
+		answer_rcpt(waiting[i], str_z(asked[i]));
+}
+
+/* Whatever the password, it is alice. */
+static void
+log_in(struct ipc_in *m)
+{
+	struct ipc_out r;
+
+	for (int i = 0; i < 10; i++) {
+		if (i == 2 || i == 5)
+			(void)ipc_get_u32(m);
+		else if (i == 8)
+			(void)ipc_get_u64(m);
+		else
+			(void)ipc_get_str(m);
+	}
+	assume(ipc_end(m) == 0);
+	ipc_begin(&r, MSG_AUTH_START_R);
+	ipc_put_u32(&r, AUTH_OK);
+	ipc_put_u64(&r, 0);
+	ipc_put_z(&r, "");
+	ipc_put_z(&r, "alice@here.test");
+	ipc_put_z(&r, "ticket");
+	ipc_put_z(&r, "");
+	ipc_reply(authd, m->id, &r);
+}
+
+static void
+authd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	struct str address;
+	unsigned i = nwaiting % ASKED_MAX;
+
+	(void)arg;
+	assume(c == authd);
+	if (m->type == MSG_AUTH_START) {
+		log_in(m);
+		return;
+	}
+	if (m->type == MSG_AUTH_ABORT) {
+		(void)ipc_get_u64(m);
+		assume(ipc_end(m) == 0);
+		return;
+	}
+	about_sender[i] = m->type == MSG_SENDER_CHECK;
+	assume(about_sender[i] || m->type == MSG_RCPT_CHECK);
+	if (about_sender[i])
+		(void)ipc_get_str(m);
+	address = str_sub(ipc_get_str(m), 0, sizeof(asked[i]) - 1);
+	memcpy(asked[i], address.p, address.n);
+	asked[i][address.n] = '\0';
+	if (!about_sender[i]) {
+		(void)ipc_get_str(m);
+		(void)ipc_get_u64(m);
+	}
+	assume(ipc_end(m) == 0);
+	nwaiting++;
+	waiting[i] = m->id;
+	if (!authd_waits)
+		answer(i);
+}
+
+static void
+take(int fd, uint64_t size)
+{
+	char *room;
+	struct err e;
+
+	buf_reset(&stored);
+	room = buf_room(&stored, size);
+	assume(room != NULL);
+	assume(file_pread(fd, room, size, 0, &e) == 0);
+	buf_added(&stored, size);
+}
+
+static void
+queue_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	struct str envelope;
+	uint64_t size;
+	struct err e;
+	int fd;
+
+	(void)arg;
+	if (m->type == MSG_SPOOL_OPEN) {
+		struct ipc_out r;
+
+		assume(id_valid(ipc_get_str(m)));
+		assume(ipc_end(m) == 0);
+		file_close(&lent);
+		lent = memfd_create("lent", MFD_CLOEXEC);
+		ipc_begin(&r, MSG_SPOOL_OPEN_R);
+		ipc_put_fd(&r, dup(lent));
+		ipc_reply(c, m->id, &r);
+		return;
+	}
+	if (m->type == MSG_SPOOL_ABORT) {
+		(void)ipc_get_str(m);
+		assume(ipc_end(m) == 0);
+		file_close(&lent);
+		aborted++;
+		return;
+	}
+	envelope = ipc_get_str(m);
+	size = ipc_get_u64(m);
+	arena_reset(&env_arena);
+	envelope = arena_dup(&env_arena, envelope);
+	if (m->type == MSG_SPOOL_COMMIT) {
+		fd = ipc_take_fd(m);
+		assume(file_is_sealed(fd));
+		take(fd, size);
+		file_close(&fd);
+	} else {
+		uint64_t real;
+
+		unsigned char digest[32];
+
+		take(lent, size);
+		crypto_generichash(digest, 32, (unsigned char *)stored.p, stored.n, NULL, 0);
+		assume(str_eq(ipc_get_str(m), str_of(digest, 32)));
+		assume(file_size(lent, &real, &e) == 0);
+		assume(real == size);
+		file_close(&lent);
+	}
+	assume(ipc_end(m) == 0);
+	assume(envelope_decode(envelope, &env, &env_arena, &e) == 0);
+	committed++;
+	commit_id = m->id;
+	if (queue_error.code != E_OK)
+		ipc_reply_error(queue, m->id, &queue_error);
+	else if (!queue_waits)
+		ipc_reply_ok(queue, m->id,
+		    m->type == MSG_SPOOL_COMMIT ? MSG_SPOOL_COMMIT_R : MSG_SPOOL_COMMIT_LARGE_R);
+}
+
+/* ---- the whole ---- */
+
+static void
+fakes_open(const char *toml)
+{
+	int a[2], q[2];
+	struct err e = {0};
+
+	assume(loop_init(&e) == 0);
+	conf = conf_parse(str_z(toml), "test", &e);
+	assume(conf != NULL);
+	assume(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, a) == 0);
+	assume(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, q) == 0);
+	to_authd = ipc_new(a[0], PEER_SMTPD, PEER_AUTHD, NULL, NULL, NULL);
+	authd = ipc_new(a[1], PEER_AUTHD, PEER_SMTPD, authd_message, NULL, NULL);
+	to_queue = ipc_new(q[0], PEER_SMTPD, PEER_QUEUE, NULL, NULL, NULL);
+	queue = ipc_new(q[1], PEER_QUEUE, PEER_SMTPD, queue_message, NULL, NULL);
+	buf_init(&stored, 16u << 20);
+	arena_init(&env_arena);
+	authd_waits = queue_waits = draining = drained = false;
+	nwaiting = committed = aborted = 0;
+	queue_error = (struct err){0};
+	answers_forget();
+}
+
+static void
+fakes_close(void)
+{
+	ipc_free(&to_authd);
+	ipc_free(&authd);
+	ipc_free(&to_queue);
+	ipc_free(&queue);
+	conf_free(&conf);
+	buf_free(&stored);
+	arena_free(&env_arena);
+	file_close(&lent);
+	answers_forget();
+}
