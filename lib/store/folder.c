@@ -151,6 +151,8 @@ folder_of_dir(struct str entry, struct buf *out)
 	for (size_t i = 1; i < entry.n; i++) {
 		struct str code = str_sub(entry, i, 3);
 
+		if (entry.p[i] == '/')
+			goto out;
 		if (entry.p[i] == '%') {
 			if (!str_eq_z(code, "%2E") && !str_eq_z(code, "%25"))
 				goto out;
