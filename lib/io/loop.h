@@ -33,8 +33,8 @@ void loop_run(void); /* until loop_stop() */
 void loop_stop(void);
 /* Runs one turn, waiting at most wait_ms for something to happen (tests). */
 void loop_once(uint64_t wait_ms);
-/* How many turns took over a second, for metrics. */
-uint64_t loop_slow_turns(void);
+/* fn is called after each turn that took over a second, for metrics; also in forked children. */
+void loop_on_slow(void (*fn)(uint64_t ms));
 
 /* Watches fd for events (LOOP_READ | LOOP_WRITE; 0 = nothing yet), level-triggered. fn is called
  * with one of the two at a time. Never owns fd; free the watch before closing it. */

@@ -23,7 +23,7 @@ unsigned loop_guard_limit = 30;
 /* Written by the loop, read by the handler, in one thread. */
 static volatile uint64_t began; /* clock_us() at the start of the turn; 0 = the loop waits */
 static volatile sig_atomic_t armed;
-static uint64_t slow_turns;
+static void (*slow_fn)(uint64_t ms);
 
 static void
 on_alarm(int signo)
@@ -75,12 +75,13 @@ loop_guard_end(void)
 	began = 0;
 	if (us < SLOW_US)
 		return;
-	slow_turns++;
 	log_warn("loop.slow", LU("ms", us / 1000));
+	if (slow_fn != NULL)
+		slow_fn(us / 1000);
 }
 
-uint64_t
-loop_slow_turns(void)
+void
+loop_on_slow(void (*fn)(uint64_t ms))
 {
-	return slow_turns;
+	slow_fn = fn;
 }

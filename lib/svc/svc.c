@@ -399,6 +399,13 @@ say_hello(void)
 	ipc_send(self.control, &m);
 }
 
+static void
+count_slow(uint64_t ms)
+{
+	(void)ms;
+	metric_add(METRIC_LOOP_SLOW, 1);
+}
+
 int
 svc_main(const struct svc *svc, int argc, char **argv)
 {
@@ -419,6 +426,7 @@ svc_main(const struct svc *svc, int argc, char **argv)
 	read_boot_id();
 	if (sodium_init() < 0 || loop_init(&e) < 0)
 		return EXIT_RESTART;
+	loop_on_slow(count_slow);
 	self.control =
 	    ipc_new(CONTROL_FD, svc->peer, PEER_MASTER, control_message, control_gone, NULL);
 	term = loop_signal_new(SIGTERM, drain, NULL);
