@@ -1,6 +1,7 @@
 /* certificate.c - certificates that we make ourselves, by OpenSSL. */
 #include "net/certificate.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -100,13 +101,16 @@ make_server(const char *host, EVP_PKEY *key, X509 *ca, EVP_PKEY *ca_key, X509 **
 	return X509_sign(x, ca_key ? ca_key : key, EVP_sha256()) > 0 ? 0 : -1;
 }
 
+/* A new file: an old one's mode, owner and readers are not taken over. */
 static FILE *
 create(const char *path, mode_t mode, struct err *e)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-	FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
+	FILE *f = NULL;
+	int fd = -1;
 
-	if (f == NULL)
+	if (unlink(path) == 0 || errno == ENOENT)
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (fd < 0 || (f = fdopen(fd, "w")) == NULL)
 		err_sys(e, "create %s", path);
 	return f;
 }
