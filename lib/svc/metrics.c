@@ -1,6 +1,7 @@
 /* metrics.c - counters in shared memory. */
 #include "svc/metrics.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -43,11 +44,13 @@ static struct metrics_page *page = &own;
 int
 metrics_create(struct err *e)
 {
-	int fd = memfd_create("metrics", MFD_CLOEXEC);
+	int fd = memfd_create("metrics", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (fd < 0)
 		return err_sys(e, "metrics page");
-	if (ftruncate(fd, (off_t)sizeof(struct metrics_page)) < 0) {
+	/* Its size is for good: a reader must not be killed by a page that shrinks (SIGBUS). */
+	if (ftruncate(fd, (off_t)sizeof(struct metrics_page)) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
 		err_sys(e, "metrics page");
 		close(fd);
 		return -1;
@@ -81,6 +84,10 @@ metrics_attach(int fd, struct err *e)
 	if (p == NULL)
 		return -1;
 	page = p;
+	/* The page outlives the process; what a gauge measured died with it. */
+	for (size_t m = 0; m < METRIC_COUNT; m++)
+		if (rows[m].kind == GAUGE)
+			metric_set((enum metric)m, 0);
 	return 0;
 }
 

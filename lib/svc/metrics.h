@@ -14,9 +14,10 @@
 
 struct metrics_page;
 
-/* Maps the page in memory file fd (made by metrics_create). */
+/* Maps the page in memory file fd (made by metrics_create) and counts there from now on: counters
+ * go on where a predecessor left them, gauges begin at 0. */
 int metrics_attach(int fd, struct err *e);
-/* A descriptor to a new zeroed page, for master. */
+/* A descriptor to a new zeroed page, for master. Sealed: nobody changes its size. */
 int metrics_create(struct err *e);
 /* Maps a page for reading. NULL on error. */
 const struct metrics_page *metrics_map(int fd, struct err *e);
