@@ -12,6 +12,7 @@
 #include <linux/filter.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -54,13 +55,11 @@ static const int writing[] = {ALLOW(pwrite64), ALLOW(pwritev), ALLOW(pwritev2), 
     ALLOW(copy_file_range), ALLOW(splice), ALLOW(ftruncate), ALLOW(rename), ALLOW(link),
     ALLOW(unlink), ALLOW(mkdir), ALLOW(rmdir)};
 
-static const int threads[] = {ALLOW(clone), ALLOW(clone3)};
-
-static const int forking[] = {ALLOW(clone), ALLOW(clone3), ALLOW(wait4), ALLOW(waitid),
-    ALLOW(pidfd_open), ALLOW(pidfd_send_signal), ALLOW(chroot), ALLOW(chdir), ALLOW(fchdir),
-    ALLOW(capset), ALLOW(capget), ALLOW(setgroups), ALLOW(setresuid), ALLOW(setresgid),
-    ALLOW(seccomp), ALLOW(landlock_create_ruleset), ALLOW(landlock_add_rule),
-    ALLOW(landlock_restrict_self), ALLOW(close_range), ALLOW(kill), ALLOW(tgkill), ALLOW(getppid)};
+static const int forking[] = {ALLOW(wait4), ALLOW(waitid), ALLOW(pidfd_open),
+    ALLOW(pidfd_send_signal), ALLOW(chroot), ALLOW(chdir), ALLOW(fchdir), ALLOW(capset),
+    ALLOW(capget), ALLOW(setgroups), ALLOW(setresuid), ALLOW(setresgid), ALLOW(seccomp),
+    ALLOW(landlock_create_ruleset), ALLOW(landlock_add_rule), ALLOW(landlock_restrict_self),
+    ALLOW(close_range), ALLOW(kill), ALLOW(tgkill), ALLOW(getppid)};
 
 static const int chmoding[] = {ALLOW(fchmod)};
 
@@ -90,7 +89,6 @@ static const struct {
     {SB_STREAM, stream, ARRAY_LEN(stream)},
     {SB_FILES, files, ARRAY_LEN(files)},
     {SB_WRITE, writing, ARRAY_LEN(writing)},
-    {SB_THREADS, threads, ARRAY_LEN(threads)},
     {SB_FORK, forking, ARRAY_LEN(forking)},
     {SB_CHMOD, chmoding, ARRAY_LEN(chmoding)},
     {SB_SQLITE, sqlite, ARRAY_LEN(sqlite)},
@@ -153,12 +151,37 @@ allow_fcntl(scmp_filter_ctx ctx, unsigned calls)
 	return rc;
 }
 
-/* A process may signal itself (abort), and nobody else. */
+/* A process may abort itself, and signal nobody: siblings share a uid (INVARIANTS 11). A filter is
+ * compiled before its process exists, so a number that is no pid stands for the process's own until
+ * enter_filter(). */
+#define OWN_PID 0x7ffffff1u
+
 static int
-allow_own_signals(scmp_filter_ctx ctx)
+allow_own_signals(scmp_filter_ctx ctx, unsigned calls)
 {
-	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-	    SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffffu, 6 /* SIGABRT */));
+	if (calls & SB_FORK)
+		return 0;
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 2,
+	    SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffu, OWN_PID),
+	    SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffffu, SIGABRT));
+}
+
+/* Threads, or children, but never a namespace of one's own. clone3 hides its flags in memory; libc
+ * falls back to clone. */
+static int
+allow_clone(scmp_filter_ctx ctx, unsigned calls)
+{
+	const scmp_datum_t spaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+				    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+	struct scmp_arg_cmp flags =
+	    SCMP_A0(SCMP_CMP_MASKED_EQ, spaces | CLONE_THREAD, CLONE_THREAD);
+
+	if (!(calls & (SB_THREADS | SB_FORK)))
+		return 0;
+	if (calls & SB_FORK)
+		flags = SCMP_A0(SCMP_CMP_MASKED_EQ, spaces, 0);
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, flags) |
+	       seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
 static int
@@ -183,7 +206,8 @@ fill(scmp_filter_ctx ctx, unsigned calls)
 	for (size_t g = 0; g < ARRAY_LEN(groups); g++)
 		if (calls & groups[g].flag)
 			rc |= allow_all(ctx, groups[g].calls, groups[g].n);
-	rc |= allow_mapping(ctx) | allow_fcntl(ctx, calls) | allow_own_signals(ctx);
+	rc |= allow_mapping(ctx) | allow_fcntl(ctx, calls) | allow_own_signals(ctx, calls) |
+	      allow_clone(ctx, calls);
 	if (calls & SB_FORK)
 		rc |= allow_prctl(ctx);
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
@@ -252,6 +276,22 @@ missing(bool required, const char *what, struct err *e)
 	return 0;
 }
 
+static long
+enter_filter(const struct sandbox_filter *f)
+{
+	struct sock_filter *copy = mem_array(f->prog.len, sizeof(*copy));
+	struct sock_fprog prog = {.len = f->prog.len, .filter = copy};
+	long rc;
+
+	memcpy(copy, f->prog.filter, f->prog.len * sizeof(*copy));
+	for (unsigned short i = 0; i < prog.len; i++)
+		if (BPF_CLASS(copy[i].code) == BPF_JMP && copy[i].k == OWN_PID)
+			copy[i].k = (uint32_t)getpid();
+	rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &prog);
+	free(copy);
+	return rc;
+}
+
 int
 sandbox_enter_prepared(const struct sandbox *s, const struct sandbox_filter *f, struct err *e)
 {
@@ -272,8 +312,7 @@ sandbox_enter_prepared(const struct sandbox *s, const struct sandbox_filter *f, 
 	} else if (landlock_enter(s->paths, s->n, e) < 0) {
 		return -1;
 	}
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &f->prog) !=
-	    0) {
+	if (enter_filter(f) != 0) {
 		err_sys(e, "seccomp");
 		return missing(s->required, "seccomp is missing", e);
 	}
