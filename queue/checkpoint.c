@@ -35,44 +35,14 @@ is_free(const struct queue *q, const struct message *m)
 	       !(m->flags & (MESSAGE_RUNNING | MESSAGE_MOVING));
 }
 
-/* Large files that only a segment now removed spoke of. */
-struct drops {
-	size_t n;
-	char mids[][ID_SIZE];
-};
-
-static void
-drop_large(void *arg)
-{
-	struct drops *d = arg;
-	struct ipc_out m;
-
-	for (size_t i = 0; i < d->n; i++) {
-		ipc_begin(&m, MSG_LARGE_DROP);
-		ipc_put_z(&m, d->mids[i]);
-		ipc_send(svc_channel(PEER_LOCAL), &m);
-	}
-	free(d);
-}
-
 static void
 remove_oldest(struct queue *q, struct segment *s)
 {
-	struct drops *drops;
 	struct message *m;
-	size_t n = 0;
 
-	TAILQ_FOREACH (m, &s->messages, in_segment)
-		n += (m->flags & MESSAGE_LARGE) != 0;
-	drops = mem_alloc(sizeof(*drops) + n * sizeof(drops->mids[0]));
-	while ((m = TAILQ_FIRST(&s->messages)) != NULL) {
-		if (m->flags & MESSAGE_LARGE)
-			memcpy(drops->mids[drops->n++], m->mid, ID_SIZE);
+	while ((m = TAILQ_FIRST(&s->messages)) != NULL)
 		message_forget(&q->messages, m);
-	}
-	/* The name in .incoming goes after the segment is durably gone: until then it may be
-	 * replayed. */
-	journal_remove_oldest(q->journal, drop_large, drops);
+	journal_remove_oldest(q->journal, NULL, NULL);
 }
 
 static bool
@@ -83,9 +53,28 @@ segment_is_free(const struct queue *q, const struct segment *s)
 	if (journal_is_current(q->journal, s))
 		return false;
 	TAILQ_FOREACH (m, &s->messages, in_segment)
-		if (!is_free(q, m))
+		if (!is_free(q, m) || (m->flags & MESSAGE_LINGERS))
 			return false;
 	return true;
+}
+
+/* The names in .incoming of large messages that nothing can ask for again: delivered durably, with
+ * a durable record of that. Until then a replay may need them. */
+static void
+drop_large(struct queue *q)
+{
+	struct message *m, *next;
+	struct ipc_out out;
+
+	for (m = TAILQ_FIRST(&q->messages.large); m; m = next) {
+		next = TAILQ_NEXT(m, in_line);
+		if (!is_free(q, m) || m->settles > q->checkpoint.recorded)
+			continue;
+		message_dropped(&q->messages, m);
+		ipc_begin(&out, MSG_LARGE_DROP);
+		ipc_put_z(&out, m->mid);
+		ipc_send(svc_channel(PEER_LOCAL), &out);
+	}
 }
 
 static void
@@ -94,6 +83,7 @@ sweep(void *arg)
 	struct queue *q = arg;
 	struct segment *s;
 
+	drop_large(q);
 	while ((s = journal_oldest(q->journal)) != NULL && segment_is_free(q, s))
 		remove_oldest(q, s);
 	metric_set(METRIC_QUEUE_SEGMENTS, (int64_t)journal_count(q->journal));
@@ -140,24 +130,33 @@ replay_undurable(struct queue *q)
 
 /* ---- one checkpoint ---- */
 
+/* From here on lost power repeats no delivery that the checkpoint covers. */
 static void
-final_written(void *arg, const struct journal_place *place, const struct err *e)
+recorded(void *arg, const struct journal_place *place, const struct err *e)
 {
-	(void)arg;
+	struct queue *q = arg;
+
 	(void)place;
-	(void)e;
-	svc_drained();
+	if (!e) {
+		q->checkpoint.recorded = q->checkpoint.recording;
+		checkpoint_sweep(q);
+	}
+	q->checkpoint.recording = 0;
+	if (q->checkpoint.final)
+		svc_drained();
 }
 
-/* From the record on, lost power repeats no delivery that it covers. */
 static void
 write_record(struct queue *q)
 {
-	bool final = q->checkpoint.final;
+	struct checkpoint *c = &q->checkpoint;
 
-	record_put_numbers(journal_begin(q->journal, RECORD_CHECKPOINT), q->checkpoint.seq, 0);
-	journal_end(
-	    q->journal, final ? JOURNAL_NOW : JOURNAL_SOON, final ? final_written : NULL, q);
+	/* One at a time: a later one covers what this would have. */
+	if (c->recording != 0 && !c->final)
+		return;
+	c->recording = c->done;
+	record_put_numbers(journal_begin(q->journal, RECORD_CHECKPOINT), c->seq, 0);
+	journal_end(q->journal, c->final ? JOURNAL_NOW : JOURNAL_SOON, recorded, q);
 }
 
 static void

@@ -15,6 +15,7 @@ message_table_init(struct message_table *t)
 {
 	*t = (struct message_table){0};
 	TAILQ_INIT(&t->line);
+	TAILQ_INIT(&t->large);
 }
 
 void
@@ -38,10 +39,20 @@ message_find(const struct message_table *t, struct str mid)
 	return m;
 }
 
+void
+message_dropped(struct message_table *t, struct message *m)
+{
+	if (!(m->flags & MESSAGE_LINGERS))
+		return;
+	TAILQ_REMOVE(&t->large, m, in_line);
+	m->flags &= ~MESSAGE_LINGERS;
+}
+
 static void
 count(struct message_table *t, struct message *m, bool waits)
 {
 	if (waits) {
+		message_dropped(t, m);
 		TAILQ_INSERT_TAIL(&t->line, m, in_line);
 		t->waiting++;
 		t->octets += m->size;
@@ -49,6 +60,10 @@ count(struct message_table *t, struct message *m, bool waits)
 		TAILQ_REMOVE(&t->line, m, in_line);
 		t->waiting--;
 		t->octets -= m->size;
+		if (m->flags & MESSAGE_LARGE) {
+			TAILQ_INSERT_TAIL(&t->large, m, in_line);
+			m->flags |= MESSAGE_LINGERS;
+		}
 	}
 	metric_set(METRIC_QUEUE_SIZE, (int64_t)t->waiting);
 	metric_set(METRIC_QUEUE_OCTETS, (int64_t)t->octets);
@@ -152,6 +167,7 @@ message_forget(struct message_table *t, struct message *m)
 	assume(!(m->flags & (MESSAGE_RUNNING | MESSAGE_MOVING)) && m->unwritten == 0);
 	if (!message_is_done(m))
 		count(t, m, false);
+	message_dropped(t, m);
 	if (m->segment)
 		TAILQ_REMOVE(&m->segment->messages, m, in_segment);
 	message_close(t, m);

@@ -29,6 +29,7 @@
 #define MESSAGE_RUNNING 0x10u /* gk-local or authd has it */
 #define MESSAGE_MOVING  0x20u /* a MOVED record is on its way */
 #define MESSAGE_DELETED 0x40u
+#define MESSAGE_LINGERS 0x80u /* in message_table.large */
 
 struct message {
 	unsigned magic;
@@ -52,14 +53,16 @@ struct message {
 	char *error;      /* of the last attempt */
 	UT_hash_handle hh;
 	TAILQ_ENTRY(message) in_segment;
-	TAILQ_ENTRY(message) in_line; /* of those that wait, by arrival */
+	TAILQ_ENTRY(message)
+	    in_line; /* of those that wait, by arrival; or of large ones done with */
 };
 
 struct message_table {
 	struct message *by_mid;
 	struct message_list line;
-	size_t waiting;  /* messages with a target undecided */
-	uint64_t octets; /* of these */
+	struct message_list large; /* done with, their files still in .incoming */
+	size_t waiting;            /* messages with a target undecided */
+	uint64_t octets;           /* of these */
 	size_t fds;
 };
 
@@ -81,6 +84,8 @@ bool message_replay(struct message_table *t, struct message *m);
 bool message_is_done(const struct message *m);
 void message_error(struct message *m, struct str text);
 void message_forget(struct message_table *t, struct message *m);
+/* Its file in .incoming is nobody's concern any more. */
+void message_dropped(struct message_table *t, struct message *m);
 
 /* Keeps fd (taken over) for the delivery, unless too many are held. */
 void message_keep(struct message_table *t, struct message *m, int fd);

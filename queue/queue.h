@@ -28,11 +28,12 @@ struct schedule {
 struct checkpoint {
 	struct loop_timer *timer;
 	struct loop_defer sweep;
-	uint64_t started, done; /* numbers of the last begun and of the last that succeeded */
-	uint64_t wanted;        /* some message waits for this one */
-	uint64_t seq;           /* results below it are covered by the one under way */
-	uint64_t began;         /* clock_us */
-	size_t moving;          /* MOVED records under way */
+	uint64_t started, done;       /* numbers of the last begun and of the last that succeeded */
+	uint64_t recording, recorded; /* whose CHECKPOINT record is under way; is durable */
+	uint64_t wanted;              /* some message waits for this one */
+	uint64_t seq;                 /* results below it are covered by the one under way */
+	uint64_t began;               /* clock_us */
+	size_t moving;                /* MOVED records under way */
 	bool running;
 	bool final; /* the last before the end */
 };

@@ -290,14 +290,16 @@ read_segment(struct recovery *r, struct segment *s, bool gather, struct err *e)
 
 /* ---- lost power ---- */
 
-/* Deliveries that no checkpoint covers may be gone. */
+/* Deliveries that no checkpoint covers may be gone; when all is asked for, so may others. But a
+ * large file covered by a checkpoint may have been dropped: there is nothing to deliver it from. */
 static void
-power_was_lost(struct recovery *r)
+power_was_lost(struct recovery *r, bool all)
 {
 	struct message *m, *next;
 
 	HASH_ITER (hh, r->q->messages.by_mid, m, next)
-		if (m->settles >= r->settled && message_replay(&r->q->messages, m))
+		if ((m->settles >= r->settled || (all && !(m->flags & MESSAGE_LARGE))) &&
+		    message_replay(&r->q->messages, m))
 			r->replays++;
 }
 
@@ -341,12 +343,10 @@ recover(struct queue *q, const char *boot, bool forced, struct err *e)
 		if (read_segment(&r, s, false, e) < 0)
 			goto out;
 		if (boots_differ(s, boot))
-			power_was_lost(&r);
+			power_was_lost(&r, false);
 	}
-	if (forced) {
-		r.settled = 0;
-		power_was_lost(&r);
-	}
+	if (forced)
+		power_was_lost(&r, true);
 	struct journal_options o = {.dir = q->journal_dir,
 	    .segment_size = q->o.segment_size,
 	    .boot = boot,
