@@ -62,20 +62,19 @@ class GkMail:
 
 
 def count(server):
-    n = 0
-    for user in server.users():
-        for sub in ("new", "cur"):
-            d = server.maildir(user) / sub
-            if d.is_dir():
-                n += sum(1 for _ in os.scandir(d))
-    return n
+    return sum(count_of(server, user) for user in server.users())
 
 
-def load(server, tool, sessions, messages, octets, tls=False):
+def count_of(server, user):
+    dirs = [server.maildir(user) / sub for sub in ("new", "cur")]
+    return sum(sum(1 for _ in os.scandir(d)) for d in dirs if d.is_dir())
+
+
+def load(server, tool, sessions, messages, octets, tls=False, to=None):
     """Messages a second from the first connection until the last is durable in its Maildir, and the 250 latencies."""
     users = server.users()
     command = [tool, "-p", str(server.ports["submissions" if tls else "smtp"]), "-s", str(sessions), "-m", str(messages),
-               "-l", str(octets), "-f", users[0], "-t", ",".join(users)]
+               "-l", str(octets), "-f", users[0], "-t", ",".join(to or users)]
     if tls:
         command += ["-T", "tls", "-u", server.login_name(users[0]), "-w", server.password(users[0])]
     before = count(server)
@@ -143,10 +142,11 @@ class Imap:
         self.s.close()
 
 
-def imap_rates(server, user, total):
+def imap_rates(server, user):
     c = Imap(server, user)
     out = {}
     c.command("SELECT INBOX")
+    total = count_of(server, user)
     for name, text in (("FETCH FLAGS", "FETCH 1:* (UID FLAGS)"), ("FETCH ENVELOPE", "FETCH 1:* (ENVELOPE)"),
                        ("FETCH BODY[]", "FETCH 1:* (BODY.PEEK[])"), ("SEARCH SUBJECT", "SEARCH SUBJECT load"),
                        ("SEARCH TEXT", "SEARCH TEXT zzzznotthere")):
@@ -171,6 +171,7 @@ def memory(pids):
 
 def idle_memory(server, connections):
     users = server.users()
+    time.sleep(15)  # owners of earlier connections leave
     before = memory(server.pids())
     open_ = []
     for i in range(connections):
@@ -178,9 +179,7 @@ def idle_memory(server, connections):
         c.command("SELECT INBOX")
         c.idle()
         open_.append(c)
-    time.sleep(6)  # beyond imap.park_after and mailbox.linger's first part
-    if isinstance(server, GkMail):
-        time.sleep(10)
+    time.sleep(15)  # beyond imap.park_after and mailbox.linger: all are parked
     grown = memory(server.pids()) - before
     for c in open_:
         c.close()
@@ -196,6 +195,7 @@ def main():
     p.add_argument("--build", default="build")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--messages", type=int, default=1000)
+    p.add_argument("--mailbox", type=int, default=2000, help="messages in the mailbox that is read")
     p.add_argument("--idle", type=int, default=200)
     args = p.parse_args()
     work = Path(tempfile.mkdtemp(prefix="gkb-", dir=os.environ.get("TMPDIR", "/var/tmp")))
@@ -228,23 +228,26 @@ def run(servers, tool, args):
              ("20 sessions, 100 KiB", 20, args.messages // 4, 102400, False),
              ("1 session, 4 KiB, TLS and login", 1, args.messages // 4, 4096, True),
              ("20 sessions, 4 KiB, TLS and login", 20, args.messages, 4096, True)]
-    sent = 0
     for name, sessions, messages, octets, tls in kinds:
         results = [[] for _ in servers]
         for _ in range(args.rounds):
             for s, r in zip(servers, results):
                 r.append(load(s, tool, sessions, messages, octets, tls))
-        sent += messages * args.rounds
         show(f"into Maildirs, messages/s: {name}", [median_of(r, "rate") for r in results])
         show("  250 after MAIL, p50 ms", [median_of(r, "p50_ms") for r in results], "less")
         show("  250 after MAIL, p99 ms", [median_of(r, "p99_ms") for r in results], "less")
         show("  server CPU, ms a message", [median_of(r, "cpu_ms") for r in results], "less")
         show("  load generator CPU, s", [median_of(r, "load_cpu") for r in results], "less")
-    per_user = sent // peers.USERS
+    reader = peers.USERS - 1
+    for s in servers:
+        load(s, tool, 20, args.mailbox, 4096, to=[s.users()[reader]])
     for state in ("first", "again"):
-        results = [imap_rates(s, s.users()[1], per_user) for s in servers]
-        for key in results[0]:
-            show(f"messages/s: {key} of {per_user} ({state})", [r[key] for r in results])
+        rounds = [[] for _ in servers]
+        for _ in range(1 if state == "first" else args.rounds):
+            for s, r in zip(servers, rounds):
+                r.append(imap_rates(s, s.users()[reader]))
+        for key in rounds[0][0]:
+            show(f"messages/s: {key} ({state})", [median_of(r, key) for r in rounds])
     show(f"KiB of memory a TLS connection in IDLE ({args.idle})", [idle_memory(s, args.idle) for s in servers], "less")
 
 
