@@ -69,6 +69,12 @@ verb_queue_list(struct err *e)
 	return 0;
 }
 
+static bool
+is_number(struct str key)
+{
+	return str_eq_z(key, "size") || str_eq_z(key, "attempts") || str_eq_z(key, "segment");
+}
+
 /* Facts are key, value pairs; each "rcpt" begins a recipient, to which what follows belongs. */
 static void
 show_json(const struct str *facts, uint32_t n)
@@ -87,8 +93,8 @@ show_json(const struct str *facts, uint32_t n)
 			in_rcpts = true;
 			json_open(&j, NULL, '{');
 			json_str(&j, "address", facts[i + 1]);
-		} else if (str_eq_z(facts[i], "size")) {
-			json_auto(&j, "size", facts[i + 1]);
+		} else if (is_number(facts[i])) {
+			json_auto(&j, arena_dupz(&ctl.arena, facts[i]), facts[i + 1]);
 		} else {
 			json_str(&j, arena_dupz(&ctl.arena, facts[i]), facts[i + 1]);
 		}

@@ -3,11 +3,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "base/num.h"
 #include "ctl/client.h"
 #include "ctl/output.h"
+#include "io/file.h"
 #include "svc/build.h"
 
 #define METRICS_MAX (16u * 1024 * 1024)
@@ -56,20 +56,45 @@ status_is_ready(const struct status *s)
 	return s->nprocesses > 0;
 }
 
-/* Copies what stands in the descriptor to standard output. */
-static int
-copy_out(int fd, struct err *e)
+/* Prometheus text as {"name{labels}":"value",...}: values may be no JSON numbers ("+Inf"). */
+static void
+metrics_json(struct str text)
 {
-	char block[65536];
-	off_t off = 0;
-	ssize_t n;
+	struct str line;
+	struct json j;
 
-	while ((n = pread(fd, block, sizeof(block), off)) > 0 && off < METRICS_MAX) {
-		fwrite(block, 1, (size_t)n, stdout);
-		off += n;
+	json_init(&j);
+	json_open(&j, NULL, '{');
+	while (str_cut(&text, '\n', &line)) {
+		size_t blank = str_rchr(line, ' ');
+
+		if (line.n == 0 || line.p[0] == '#' || blank == line.n)
+			continue;
+		json_auto(
+		    &j, arena_dupz(&ctl.arena, str_sub(line, 0, blank)), str_from(line, blank + 1));
 	}
-	close(fd);
-	return n < 0 ? err_sys(e, "metrics") : 0;
+	json_close(&j, '}');
+	json_print(&j);
+}
+
+static int
+print_metrics(int fd, struct err *e)
+{
+	uint64_t size;
+	char *text;
+
+	if (file_size(fd, &size, e) < 0)
+		return -1;
+	if (size > METRICS_MAX)
+		return err_set(e, E_PROTO, "unreadable answer");
+	text = arena_alloc(&ctl.arena, size + 1);
+	if (file_pread(fd, text, size, 0, e) < 0)
+		return -1;
+	if (ctl.json)
+		metrics_json(str_of(text, size));
+	else
+		fwrite(text, 1, size, stdout);
+	return 0;
 }
 
 static int
@@ -77,15 +102,15 @@ metrics(struct err *e)
 {
 	struct ipc_out m;
 	struct ipc_in in;
-	int fd;
+	int fd, rc;
 
 	ipc_begin(&m, MSG_CTL_METRICS);
 	if (client_call(NULL, &m, &in, e) < 0)
 		return -1;
 	fd = ipc_take_fd(&in);
-	if (ipc_end(&in) < 0)
-		return err_set(e, E_PROTO, "unreadable answer");
-	return copy_out(fd, e);
+	rc = ipc_end(&in) < 0 ? err_set(e, E_PROTO, "unreadable answer") : print_metrics(fd, e);
+	file_close(&fd);
+	return rc;
 }
 
 /* "3d 4h", "5m 2s" */

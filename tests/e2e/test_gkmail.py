@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import termios
+import time
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -245,6 +246,7 @@ def test_status(suite):
     assert "all ready" in suite.ctl("status").stdout
     metrics = suite.ctl("status", "--metrics").stdout
     assert re.search(r"^queue_size \d+$", metrics, re.M) and "# TYPE" in metrics
+    assert isinstance(ask(suite, "status", "--metrics")["queue_size"], int)
 
 
 def test_empty_queue(suite):
@@ -349,6 +351,30 @@ def test_interrupt_drains_too(fresh_suite):
     s.process.send_signal(signal.SIGINT)
     assert s.process.wait(30) == 0
     assert "master.end" in s.log()
+
+
+def test_twice_ends_at_once(fresh_suite):
+    s = fresh_suite("--users", "1")
+    os.kill(s.processes()["imapd"], signal.SIGSTOP)  # will never drain
+    s.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: "master.drain" in s.log(), what="the first signal")
+    time.sleep(0.2)
+    assert s.process.poll() is None
+    s.process.send_signal(signal.SIGTERM)
+    assert s.process.wait(5) is not None
+    wait_for(lambda: not os.path.exists(f"/proc/{s.info['pid']}"), what="the end of master")
+
+
+def test_hangup_is_a_reload(fresh_suite):
+    s = fresh_suite("--users", "1")
+    before = s.processes()
+    s.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "master.reload" in s.log(), what="a reload")
+    assert s.processes() == before
+    (s.dir / "log").rename(s.dir / "log.1")
+    s.process.send_signal(signal.SIGUSR1)
+    wait_for(lambda: (s.dir / "log").exists(), what="a new log")
+    assert s.stop() == 0 and "master.end" in s.log()
 
 
 def test_named_users_domains_and_extra_settings(fresh_suite):
