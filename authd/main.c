@@ -8,6 +8,7 @@
 #include "authd/accounts.h"
 #include "authd/authd.h"
 #include "authd/cache.h"
+#include "authd/change.h"
 #include "authd/checks.h"
 #include "authd/operator.h"
 #include "authd/password.h"
@@ -20,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/loop.h"
+#include "mail/address.h"
 #include "svc/svc.h"
 
 #define DRAIN_TICK_MS 20u
@@ -51,6 +53,22 @@ take_mechanisms(const struct conf *conf, struct err *e)
 }
 
 static int
+check_postmaster(const struct conf *conf, struct err *e)
+{
+	struct str address = conf_str(conf, CONF_AUTH_POSTMASTER), canonical;
+	struct arena a;
+	int rc;
+
+	if (address.n == 0)
+		return 0;
+	arena_init(&a);
+	if ((rc = address_canonical(address, &a, &canonical, e)) < 0)
+		err_wrap(e, "auth.postmaster");
+	arena_free(&a);
+	return rc;
+}
+
+static int
 take_conf(const struct conf *conf, struct password_cost *cost, struct err *e)
 {
 	struct str separator = conf_str(conf, CONF_AUTH_TAG_SEPARATOR);
@@ -61,7 +79,7 @@ take_conf(const struct conf *conf, struct password_cost *cost, struct err *e)
 		return err_set(e, E_INVAL,
 		    "auth.tag_separator: one character that is no letter, "
 		    "digit, dot, slash or @, or empty");
-	if (take_mechanisms(conf, e) < 0)
+	if (take_mechanisms(conf, e) < 0 || check_postmaster(conf, e) < 0)
 		return -1;
 	authd.rules = (struct resolve_rules){
 	    .separator = separator.n ? separator.p[0] : '\0',
@@ -119,11 +137,10 @@ reload(struct err *e)
 	struct password_cost cost;
 	struct authd old = authd;
 
-	if (take_conf(svc_conf(), &cost, e) < 0) {
+	if (take_conf(svc_conf(), &cost, e) < 0 || password_set_cost(&cost, e) < 0) {
 		authd = old;
 		return -1;
 	}
-	password_set_cost(&cost);
 	authd_changed();
 	return 0;
 }
@@ -169,7 +186,7 @@ static void
 channel(struct ipc_chan *c, bool open)
 {
 	if (!open)
-		operator_gone(c);
+		change_gone(c);
 }
 
 /* Changes under way are finished, usage is written, then the process may end. */
@@ -177,7 +194,7 @@ static void
 drain_tick(void *arg)
 {
 	(void)arg;
-	if (operator_pending() == 0 && usage_save() && writer_pending() == 0) {
+	if (change_pending() == 0 && usage_save() && writer_pending() == 0) {
 		svc_drained();
 		return;
 	}

@@ -10,7 +10,3 @@
 
 /* False when the message is none of these. */
 bool operator_message(struct ipc_chan *c, struct ipc_in *m);
-/* The channel goes away: its changes still happen, nobody is answered. */
-void operator_gone(struct ipc_chan *c);
-/* Requests not yet answered. */
-size_t operator_pending(void);

@@ -42,20 +42,37 @@ make_hash(struct str password, const struct password_cost *cost, char out[crypto
 		   crypto_pwhash_ALG_ARGON2ID13) == 0;
 }
 
-int
-password_init(const struct password_cost *cost, struct err *e)
+/* The hash that nothing fits: of a password that is forgotten at once. */
+static int
+make_nobody(const struct password_cost *cost, struct err *e)
 {
-	char noise[32];
+	char noise[32], hash[crypto_pwhash_STRBYTES];
 
-	if (sodium_init() < 0)
-		return err_set(e, E_INTERNAL, "libsodium does not start");
-	now = *cost;
 	randombytes_buf(noise, sizeof(noise));
-	if (!make_hash(str_of(noise, sizeof(noise)), cost, nobody))
+	if (!make_hash(str_of(noise, sizeof(noise)), cost, hash))
 		return err_set(e, E_PERM,
 		    "argon2id does not work with auth.hash_memory and "
 		    "auth.hash_passes as they are");
+	memcpy(nobody, hash, sizeof(nobody));
 	sodium_memzero(noise, sizeof(noise));
+	return 0;
+}
+
+int
+password_init(const struct password_cost *cost, struct err *e)
+{
+	if (sodium_init() < 0)
+		return err_set(e, E_INTERNAL, "libsodium does not start");
+	now = *cost;
+	return make_nobody(cost, e);
+}
+
+int
+password_set_cost(const struct password_cost *cost, struct err *e)
+{
+	if ((cost->memory != now.memory || cost->passes != now.passes) && make_nobody(cost, e) < 0)
+		return -1;
+	now = *cost;
 	return 0;
 }
 
@@ -63,12 +80,6 @@ int
 password_start(unsigned threads, struct err *e)
 {
 	return (pool = pool_new(threads, PASSWORD_BACKLOG, e)) ? 0 : -1;
-}
-
-void
-password_set_cost(const struct password_cost *cost)
-{
-	now = *cost;
 }
 
 void

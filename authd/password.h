@@ -38,7 +38,7 @@ int password_init(const struct password_cost *cost, struct err *e);
  * thread). Until then everything below fails. */
 int password_start(unsigned threads, struct err *e);
 /* The cost of secrets made from now on. */
-void password_set_cost(const struct password_cost *cost);
+int password_set_cost(const struct password_cost *cost, struct err *e);
 void password_done(void);
 
 /* Checks password (prepared, not kept by the caller) against hash; empty: no such user. fn is

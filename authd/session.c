@@ -14,6 +14,7 @@
 #include "authd/apppass.h"
 #include "authd/authd.h"
 #include "authd/cache.h"
+#include "authd/lookup.h"
 #include "authd/password.h"
 #include "authd/sasl.h"
 #include "authd/ticket.h"
@@ -59,58 +60,6 @@ session_free(struct session *s)
 	s->magic = 0;
 	free(s);
 }
-
-/* ---- looking users up ---- */
-
-static int
-lookup_name(void *arg, struct str given, struct arena *a, struct str *out)
-{
-	(void)arg;
-	return authd_name(given, a, out, NULL);
-}
-
-/* RFC 5802 9: a name that is nobody's must look like one that is somebody's, each time the same. */
-static void
-fake_secrets(struct str user, struct arena *a, struct sasl_secrets *out)
-{
-	unsigned char *salt = arena_alloc(a, SCRAM_SALT);
-
-	crypto_generichash(salt, SCRAM_SALT, (const unsigned char *)user.p, user.n, authd.fake_key,
-	    sizeof(authd.fake_key));
-	*out =
-	    (struct sasl_secrets){.salt = str_of(salt, SCRAM_SALT), .iterations = authd.iterations};
-}
-
-static int
-lookup_secrets(void *arg, struct str user, struct arena *a, struct sasl_secrets *out, struct err *e)
-{
-	struct account account;
-	struct apppass *apps = NULL;
-	int rc = accounts_user(authd.db, user, a, &account, e), n;
-
-	(void)arg;
-	if (rc < 0)
-		return -1;
-	if (rc == 0) {
-		fake_secrets(user, a, out);
-		return 0;
-	}
-	if ((n = accounts_apppasses(authd.db, account.id, a, &apps, e)) < 0)
-		return -1;
-	out->salt = account.salt;
-	out->iterations = account.iterations;
-	out->n = (size_t)n + 1;
-	out->keys = arena_array(a, out->n, sizeof(*out->keys));
-	out->names = arena_array(a, out->n, sizeof(*out->names));
-	out->keys[0] = account.keys;
-	for (int i = 0; i < n; i++) {
-		out->keys[i + 1] = apps[i].keys;
-		out->names[i + 1] = apps[i].name;
-	}
-	return 0;
-}
-
-const struct sasl_lookup session_lookup = {.name = lookup_name, .secrets = lookup_secrets};
 
 /* ---- answers ---- */
 
@@ -298,7 +247,7 @@ finish_scram(struct session *s)
 	struct sasl_secrets secrets;
 	struct err e;
 
-	if (lookup_secrets(NULL, s->sasl.user, &s->a, &secrets, &e) < 0) {
+	if (lookup_users.secrets(NULL, s->sasl.user, &s->a, &secrets, &e) < 0) {
 		unable(s, &e);
 		return;
 	}
@@ -376,7 +325,7 @@ session_new(struct ipc_chan *c, const struct start *in, enum sasl_mech mech)
 	s->service = arena_dup(&s->a, str_sub(in->service, 0, 16));
 	s->peer = arena_dup(&s->a, str_sub(in->peer, 0, 64));
 	s->sid = arena_dup(&s->a, str_sub(in->sid, 0, ID_LEN));
-	sasl_init(&s->sasl, mech, &in->binding, &session_lookup);
+	sasl_init(&s->sasl, mech, &in->binding, &lookup_users);
 	TAILQ_INSERT_TAIL(&sessions, s, link);
 	HASH_ADD(hh, by_id, id, sizeof(s->id), s);
 	return s;

@@ -18,6 +18,3 @@ void session_done(void);
 void session_start(struct ipc_chan *c, struct ipc_in *m);
 void session_step(struct ipc_chan *c, struct ipc_in *m);
 void session_abort(struct ipc_chan *c, struct ipc_in *m);
-/* Of every user, for sasl.h; in its own right for tests. */
-struct sasl_lookup;
-extern const struct sasl_lookup session_lookup;

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import imaplib
 import json
 import os
 import signal
@@ -166,6 +167,30 @@ def test_a_changed_password_counts_at_once(suite):
     suite.ctl("user", "del", address)
     assert login(suite, address, "other words") == 535
     assert code_of(rcpt(suite, address)) == (550, "5.1.1")
+
+
+def test_a_changed_password_ends_sessions(fresh_suite):
+    """Live ones and parked ones (INVARIANTS 16), and nobody else's."""
+    suite = fresh_suite("--users", "3", config='[imap]\npark_after = "0s"\n[mailbox]\nlinger = "0s"\n')
+    with suite.imap("alice") as live, suite.imap("alice") as parked, suite.imap("bob") as other:
+        live.select("INBOX")
+        parked.select("INBOX")
+        other.select("INBOX")
+        parked.send(b"a1 IDLE\r\n")
+        assert parked.readline().startswith(b"+")
+        suite.ctl("user", "passwd", suite.user("alice")["address"], input="brand new words\n")
+        with pytest.raises(imaplib.IMAP4.abort):
+            for _ in range(20):
+                live.noop()
+                time.sleep(0.1)
+        parked.sock.settimeout(10)
+        assert parked.readline().startswith(b"* BYE")
+        assert other.noop()[0] == "OK"
+        suite.ctl("user", "del", suite.user("bob")["address"])
+        with pytest.raises(imaplib.IMAP4.abort):
+            for _ in range(20):
+                other.noop()
+                time.sleep(0.1)
 
 
 def test_passwords_beyond_ascii(suite):
