@@ -1,0 +1,299 @@
+"""Owners: one process per active user, parked connections without any, waking, kicking, crashing."""
+
+import contextlib
+import imaplib
+import os
+import signal
+import socket
+import ssl
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import wait_for
+
+QUICK = '[mailbox]\nlinger = "200ms"\n[imap]\npark_after = "100ms"\n'
+
+
+@pytest.fixture(scope="module")
+def quick(workdir):
+    """A suite whose owners leave soon and whose idle connections are parked soon."""
+    from conftest import make
+    s = make(workdir, "--users", "4", config=QUICK).start()
+    yield s
+    assert s.stop() == 0
+
+
+def owners(suite):
+    """The pids of the mailboxd parent's children."""
+    parent = suite.processes()["mailboxd"]
+    found = []
+    for p in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"PPid:\t{parent}\n" in (p / "status").read_text():
+                found.append(int(p.name))
+    return found
+
+
+def no_owner(suite):
+    wait_for(lambda: not owners(suite), what="the end of all owners")
+
+
+class Idle:
+    """A connection in IDLE on INBOX."""
+
+    def __init__(self, suite, user):
+        self.context = suite.imap(user)
+        self.c = self.context.__enter__()
+        self.c.select("INBOX")
+        self.begin()
+
+    def begin(self):
+        self.c.send(b"i1 IDLE\r\n")
+        assert self.c.readline().startswith(b"+")
+
+    def line(self, seconds=20):
+        self.c.sock.settimeout(seconds)
+        return self.c.readline()
+
+    def expect(self, word, seconds=20):
+        """Reads until a line holds the word."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            line = self.line(seconds)
+            assert line, f"the connection ended before {word!r}"
+            if word in line:
+                return line
+        raise AssertionError(f"no {word!r}")
+
+    def done(self):
+        self.c.send(b"DONE\r\n")
+        return self.expect(b"i1 OK")
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.c.shutdown()
+
+
+@pytest.fixture
+def idle(quick):
+    made = []
+
+    def start(user):
+        made.append(Idle(quick, user))
+        return made[-1]
+
+    yield start
+    for i in made:
+        i.close()
+    no_owner(quick)
+
+
+def test_an_owner_starts_at_login_and_leaves(quick):
+    no_owner(quick)
+    with quick.imap("alice") as c:
+        c.select("INBOX")
+        assert len(owners(quick)) == 1
+    no_owner(quick)
+
+
+def test_connections_of_a_user_share_one_owner(quick):
+    with quick.imap("alice") as a, quick.imap("alice") as b, quick.imap("bob") as other:
+        a.select("INBOX")
+        b.select("INBOX")
+        other.select("INBOX")
+        assert len(owners(quick)) == 2
+        a.append("INBOX", None, None, b"Subject: one\r\n\r\nx\r\n")
+        b.noop()
+        assert int(b.untagged_responses["EXISTS"][-1]) >= 1
+
+
+def test_a_parked_connection_has_no_process(quick, idle):
+    i = idle("carol")
+    no_owner(quick)
+    assert i.done()
+    assert i.c.noop()[0] == "OK"
+    assert len(owners(quick)) == 1
+
+
+def test_delivery_wakes_a_parked_connection(quick, idle):
+    i = idle("bob")
+    for turn in range(3):
+        no_owner(quick)
+        quick.send("alice", ["bob"], subject=f"wake {turn}")
+        i.expect(b"EXISTS")
+    assert i.done()
+    _, found = i.c.search(None, "SUBJECT", "wake")
+    assert len(found[0].split()) == 3
+
+
+def test_every_parked_connection_is_woken(quick, idle):
+    several = [idle("bob") for _ in range(5)]
+    no_owner(quick)
+    quick.send("alice", ["bob"], subject="all")
+    for i in several:
+        i.expect(b"EXISTS")
+
+
+def test_a_change_in_one_session_wakes_the_others(quick, idle):
+    quick.send("alice", ["carol"], subject="flag me")
+    wait_for(lambda: len(quick.inbox("carol")) >= 1)
+    i = idle("carol")
+    no_owner(quick)
+    with quick.imap("carol") as c:
+        c.select("INBOX")
+        c.store("1", "+FLAGS", "(\\Flagged)")
+    assert b"\\Flagged" in i.expect(b"FETCH")
+    no_owner(quick)
+    with quick.imap("carol") as c:
+        c.select("INBOX")
+        c.store("1", "+FLAGS", "(\\Deleted)")
+        c.expunge()
+    i.expect(b"EXPUNGE")
+
+
+def test_delivery_while_idle_and_live(quick):
+    with quick.imap("alice") as c:
+        c.select("INBOX")
+        before = int(c.untagged_responses["EXISTS"][-1])
+        quick.send("bob", ["alice"])
+
+        def there():
+            c.noop()
+            return int(c.untagged_responses["EXISTS"][-1]) > before
+
+        wait_for(there)
+
+
+def test_a_changed_password_ends_sessions(fresh_suite):
+    suite = fresh_suite(config=QUICK)
+    address = suite.user("alice")["address"]
+    parked = Idle(suite, "alice")
+    no_owner(suite)
+    with suite.imap("alice") as live, suite.imap("bob") as other:
+        live.select("INBOX")
+        other.select("INBOX")
+        suite.ctl("user", "passwd", address, input="another password\n")
+        assert b"BYE" in parked.line()
+        with pytest.raises((imaplib.IMAP4.error, OSError, ssl.SSLError)):
+            for _ in range(50):
+                live.noop()
+                time.sleep(0.05)
+        assert other.noop()[0] == "OK"
+    with pytest.raises(imaplib.IMAP4.error):
+        suite.imap("alice").__enter__()
+    suite.user("alice")["password"] = "another password"
+    with suite.imap("alice") as c:
+        assert c.select("INBOX")[0] == "OK"
+    parked.close()
+
+
+def test_a_killed_owner_costs_its_user_a_connection_and_no_mail(quick):
+    quick.send("alice", ["user4"], subject="before")
+    wait_for(lambda: len(quick.inbox("user4")) == 1)
+    no_owner(quick)
+    with quick.imap("bob") as other:
+        other.select("INBOX")
+        mine = set(owners(quick))
+        with quick.imap("user4") as c:
+            c.select("INBOX")
+            validity = c.response("UIDVALIDITY")[1]
+            uid = c.uid("SEARCH", None, "ALL")[1]
+            (pid,) = set(owners(quick)) - mine
+            os.kill(pid, signal.SIGKILL)
+            with pytest.raises((imaplib.IMAP4.error, OSError)):
+                c.noop()
+                c.noop()
+        assert other.noop()[0] == "OK"
+    with quick.imap("user4") as c:
+        c.select("INBOX")
+        assert c.response("UIDVALIDITY")[1] == validity
+        assert c.uid("SEARCH", None, "ALL")[1] == uid
+
+
+def test_owners_are_bounded_and_users_wait(fresh_suite):
+    suite = fresh_suite(config='[mailbox]\nmax_owners = 1\nlinger = "1h"\n')
+    with suite.imap("alice") as c:
+        c.select("INBOX")
+    assert len(owners(suite)) == 1
+    # One that lingers makes room at once.
+    with suite.imap("bob") as c:
+        assert c.select("INBOX")[0] == "OK"
+        assert len(owners(suite)) == 1
+        got = []
+
+        def third():
+            with suite.imap("carol") as d:
+                got.append(d.select("INBOX")[0])
+
+        t = threading.Thread(target=third)
+        t.start()
+        time.sleep(0.5)
+        assert not got
+    t.join(20)
+    assert got == ["OK"]
+
+
+def test_connections_of_one_user_are_bounded(fresh_suite):
+    suite = fresh_suite(config="[mailbox]\nmax_connections = 3\n")
+    with suite.imap("alice"), suite.imap("alice"), suite.imap("alice") as last:
+        with pytest.raises(imaplib.IMAP4.error, match="LIMIT"):
+            suite.imap("alice").__enter__()
+        with suite.imap("bob") as other:
+            assert other.select("INBOX")[0] == "OK"
+        last.logout()
+        wait_for(lambda: log_in(suite, "alice"))
+
+
+def log_in(suite, user):
+    try:
+        with suite.imap(user):
+            return True
+    except imaplib.IMAP4.error:
+        return False
+
+
+def test_races_of_connecting_parking_delivering_and_killing(quick):
+    """Whatever happens at once, one owner a user, and the next login works."""
+    end = time.monotonic() + 6
+    errors = []
+
+    def client(user):
+        while time.monotonic() < end:
+            try:
+                i = Idle(quick, user)
+                with contextlib.suppress(AssertionError, OSError):
+                    i.line(0.25)
+                i.close()
+            except (imaplib.IMAP4.error, AssertionError, OSError, socket.timeout) as e:
+                errors.append(e)
+
+    def deliver():
+        while time.monotonic() < end:
+            quick.send("carol", ["alice", "bob"])
+            time.sleep(0.03)
+
+    def kill():
+        while time.monotonic() < end:
+            time.sleep(0.4)
+            for pid in owners(quick)[:1]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    threads = [threading.Thread(target=client, args=(u,)) for u in ("alice", "bob") for _ in range(3)]
+    threads += [threading.Thread(target=deliver), threading.Thread(target=kill)]
+    for t in threads:
+        t.start()
+    while time.monotonic() < end:
+        # Two users come here, carol only sends.
+        assert len(owners(quick)) <= 2 + 1  # one may be ending while it is counted
+        time.sleep(0.02)
+    for t in threads:
+        t.join()
+    for user in ("alice", "bob"):
+        with quick.imap(user) as c:
+            assert c.select("INBOX")[0] == "OK"
+    no_owner(quick)
+    assert "mailbox.open" not in quick.log()
