@@ -523,6 +523,7 @@ read_batch(struct ipc_chan *c)
 	}
 	while (i < n && take_packet(c, &got[i]))
 		i++;
+	packet_forget(got, n);
 	if (i == n)
 		return true;
 	for (i++; i < n; i++) /* what a dead channel brought more */

@@ -1,4 +1,6 @@
 /* out.c - building a message: fields are put one by one and checked against the table's row. */
+#include <sodium.h>
+
 #include "base/mem.h"
 #include "base/num.h"
 #include "ipc/ipc.h"
@@ -23,6 +25,20 @@ expect(struct ipc_out *m, char kind)
 	return true;
 }
 
+/* Leaves no copy behind: some messages carry passwords. */
+static void
+grow(struct ipc_out *m, size_t n)
+{
+	unsigned char *old = m->p;
+
+	while (m->cap < n)
+		m->cap *= 2;
+	m->p = mem_grow(NULL, m->cap, 1);
+	memcpy(m->p, old, m->n);
+	sodium_memzero(old, m->n);
+	free(old);
+}
+
 static void
 put(struct ipc_out *m, const void *p, size_t n)
 {
@@ -30,10 +46,8 @@ put(struct ipc_out *m, const void *p, size_t n)
 		m->over = true;
 		return;
 	}
-	while (m->n + n > m->cap) {
-		m->cap *= 2;
-		m->p = mem_grow(m->p, m->cap, 1);
-	}
+	if (m->n + n > m->cap)
+		grow(m, m->n + n);
 	if (n > 0)
 		memcpy(m->p + m->n, p, n);
 	m->n += n;
@@ -105,6 +119,8 @@ ipc_put_fd(struct ipc_out *m, int fd)
 void
 ipc_drop(struct ipc_out *m)
 {
+	if (m->p != NULL)
+		sodium_memzero(m->p, m->n);
 	free(m->p);
 	if (m->fd >= 0)
 		close(m->fd);

@@ -2,6 +2,7 @@
 #include "ipc/packet.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <sys/socket.h>
 
 #include "base/mem.h"
@@ -35,6 +36,7 @@ packet_free(struct packet *p)
 {
 	if (p->fd >= 0)
 		close(p->fd);
+	sodium_memzero(p->p, p->n); /* some carry passwords */
 	free(p->p);
 	free(p);
 }
@@ -100,10 +102,11 @@ take_fd(struct msghdr *h)
 	return fd;
 }
 
+static unsigned char octets[PACKETS_AT_ONCE][IPC_HEADER_SIZE + IPC_PAYLOAD_MAX];
+
 int
 packet_receive(int fd, struct packet_received out[PACKETS_AT_ONCE])
 {
-	static unsigned char octets[PACKETS_AT_ONCE][IPC_HEADER_SIZE + IPC_PAYLOAD_MAX];
 	static union control c[PACKETS_AT_ONCE];
 	struct mmsghdr h[PACKETS_AT_ONCE];
 	struct iovec v[PACKETS_AT_ONCE];
@@ -126,4 +129,11 @@ packet_receive(int fd, struct packet_received out[PACKETS_AT_ONCE])
 			return i;
 	}
 	return n;
+}
+
+void
+packet_forget(const struct packet_received *got, int n)
+{
+	for (int i = 0; i < n; i++)
+		sodium_memzero(octets[i], got[i].n);
 }

@@ -36,5 +36,8 @@ struct packet_received {
  * the end of the channel; -1 with errno (EAGAIN: none now). */
 int packet_receive(int fd, struct packet_received out[PACKETS_AT_ONCE]);
 
+/* Wipes what packet_receive() read: some messages carry passwords. */
+void packet_forget(const struct packet_received *got, int n);
+
 /* Opens a packet for reading; -1 when it is no message. */
 int ipc_in_open(struct ipc_in *m, const unsigned char *p, size_t n, int fd, uint32_t *flags);
