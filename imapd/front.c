@@ -6,6 +6,8 @@
  */
 #include "imapd/imapd.h"
 
+#include <sodium.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -243,6 +245,8 @@ load_tls(struct err *e)
 int
 front_start(struct err *e)
 {
+	/* Numbers of an earlier life of this process may still be known to mailboxd. */
+	next_id = (uint64_t)randombytes_random() << 24;
 	return load_tls(e);
 }
 
