@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/imap_capability.h"
 #include "net/lex.h"
 #include "svc/build.h"
 
@@ -98,7 +99,8 @@ where(struct front_conn *c)
 static void
 put_capabilities(struct front_conn *c, struct buf *b)
 {
-	buf_puts(b, "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE");
+	buf_printf(b, IMAP_CAPABILITIES " APPENDLIMIT=%llu SASL-IR",
+	    (unsigned long long)conf_num(svc_conf(), CONF_IMAP_MAX_SIZE));
 	if (!stream_is_tls(c->client) && front_tls() != NULL)
 		buf_puts(b, " STARTTLS");
 	if (!login_password_offered(where(c)))
@@ -407,14 +409,14 @@ run(struct front_conn *c, struct err *e)
 }
 
 static void
-command(struct front_conn *c, bool refused)
+command(struct front_conn *c)
 {
 	struct front_session *s = c->session;
 	struct err e = {0};
 	char text[ERR_TEXT_MAX + 8];
 	int rc;
 
-	rc = refused ? err_set(&e, E_LIMIT, "Command too long") : run(c, &e);
+	rc = run(c, &e);
 	if (c->state == FRONT_LOGIN)
 		forget_command(s);
 	if (c->state == FRONT_CLOSING || c->state == FRONT_LOGIN)
@@ -445,12 +447,16 @@ session_input(struct front_conn *c)
 		end = imap_frame_feed(&c->session->frame, in, &used);
 		/* A STARTTLS drops what follows, so its own octets must be gone by then. */
 		stream_consume(c->client, used);
+		if (c->session->frame.skipping) {
+			front_bye(c, "Command too long");
+			break;
+		}
 		if (end == FRAME_MORE)
 			break;
 		if (end == FRAME_CONTINUE)
 			stream_puts(c->client, "+ OK\r\n");
 		else
-			command(c, end == FRAME_REFUSED);
+			command(c);
 	}
 	if (c->state == FRONT_COMMANDS && stream_at_end(c->client))
 		front_close(c);

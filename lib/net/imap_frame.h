@@ -31,11 +31,11 @@ struct imap_frame_limits {
 
 struct imap_frame {
 	struct buf text;
+	bool skipping; /* it is too large already, and skipped to its end */
 	/* private */
 	const struct imap_frame_limits *limits;
 	uint64_t literal; /* octets of a literal still to come */
 	size_t line_at;   /* where in text the current line began */
-	bool skipping;    /* nothing more is kept */
 };
 
 void imap_frame_init(struct imap_frame *f, const struct imap_frame_limits *limits);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "mail/imap_structure.h"
+#include "net/imap_capability.h"
 
 void
 imap_puts(struct imap_conn *c, const char *z)
@@ -160,10 +161,7 @@ imap_uid_set(struct buf *b, const uint32_t *uids, size_t n)
 const char *
 imap_capabilities(struct imap_conn *c)
 {
-	return arena_printf(&c->work,
-	    "IMAP4rev1 LITERAL+ IDLE NAMESPACE UIDPLUS MOVE UNSELECT ID ENABLE CHILDREN "
-	    "LIST-EXTENDED LIST-STATUS SPECIAL-USE STATUS=SIZE QUOTA QUOTA=RES-STORAGE "
-	    "APPENDLIMIT=%llu",
+	return arena_printf(&c->work, IMAP_CAPABILITIES " APPENDLIMIT=%llu",
 	    (unsigned long long)c->host->max_message)
 	    .p;
 }
