@@ -220,7 +220,7 @@ asan: ## unit tests under ASan and UBSan
 
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider
 e2e: all ## end-to-end tests on the real suite (as root: once as root, once as an ordinary user)
-	@tests/run-e2e $(B) $(PYTEST)
+	@GKMAIL_SUITES="$(abspath $(SUITES))" tests/run-e2e $(B) $(PYTEST)
 
 conformance: all $(TOOLS) ## public test suites (SUITES=folder)
 	@if [ -d "$(SUITES)" ]; then GKMAIL_SUITES="$(abspath $(SUITES))" GKMAIL_TOOLS="$(B)/tools" $(PYTEST) tests/conformance; \
