@@ -54,7 +54,7 @@ struct message {
 	UT_hash_handle hh;
 	TAILQ_ENTRY(message) in_segment;
 	TAILQ_ENTRY(message)
-	    in_line; /* of those that wait, by arrival; or of large ones done with */
+	in_line; /* of those that wait, by arrival; or of large ones done with */
 };
 
 struct message_table {

@@ -63,8 +63,8 @@ static const int forking[] = {ALLOW(wait4), ALLOW(waitid), ALLOW(pidfd_open),
 
 static const int chmoding[] = {ALLOW(fchmod)};
 
-static const int sqlite[] = {ALLOW(pread64), ALLOW(pwrite64), ALLOW(ftruncate), ALLOW(unlink),
-    ALLOW(open), ALLOW(geteuid)};
+static const int sqlite[] = {
+    ALLOW(pread64), ALLOW(pwrite64), ALLOW(ftruncate), ALLOW(unlink), ALLOW(open), ALLOW(geteuid)};
 
 /* Tried by libraries, answered with an error instead of the end. */
 static const int refused[] = {ALLOW(socket), ALLOW(connect), ALLOW(prlimit64), ALLOW(ioctl),

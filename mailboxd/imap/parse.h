@@ -15,18 +15,14 @@
 #include "base/str.h"
 #include "store/mailbox.h"
 
-#define IMAP_VERBS(X)                                                                              \
-	X(CAPABILITY)                                                                              \
-	X(NOOP)                                                                                    \
-	X(LOGOUT)                                                                                  \
-	X(ID)                                                                                      \
-	X(ENABLE)                                                                                  \
-	X(LOGIN)                                                                                   \
-	X(AUTHENTICATE)                                                                            \
-	X(STARTTLS) X(SELECT) X(EXAMINE) X(CREATE) X(DELETE) X(RENAME) X(SUBSCRIBE) X(UNSUBSCRIBE) \
-	    X(LIST) X(LSUB) X(NAMESPACE) X(STATUS) X(APPEND) X(CHECK) X(CLOSE) X(UNSELECT)         \
-		X(EXPUNGE) X(SEARCH) X(FETCH) X(STORE) X(COPY) X(MOVE) X(IDLE) X(GETQUOTA)         \
-		    X(GETQUOTAROOT) X(SETQUOTA)
+/* clang-format off */
+#define IMAP_VERBS(X) \
+	X(CAPABILITY) X(NOOP) X(LOGOUT) X(ID) X(ENABLE) X(LOGIN) X(AUTHENTICATE) X(STARTTLS) \
+	X(SELECT) X(EXAMINE) X(CREATE) X(DELETE) X(RENAME) X(SUBSCRIBE) X(UNSUBSCRIBE) \
+	X(LIST) X(LSUB) X(NAMESPACE) X(STATUS) X(APPEND) X(CHECK) X(CLOSE) X(UNSELECT) \
+	X(EXPUNGE) X(SEARCH) X(FETCH) X(STORE) X(COPY) X(MOVE) X(IDLE) X(GETQUOTA) \
+	X(GETQUOTAROOT) X(SETQUOTA)
+/* clang-format on */
 
 #define IMAP_VERB_ENUM(v) VERB_##v,
 enum imap_verb {
