@@ -6,7 +6,7 @@
  * mail.
  *
  * Files of DIR: gkmail.toml (written anew at each start), ca.pem, tls/, data/, run/, log,
- * users (addresses and passwords, 0600), ports (where it was reached last time).
+ * users (addresses and sealed passwords, 0600), users.key, ports (where it was reached last time).
  */
 #pragma once
 
@@ -75,3 +75,7 @@ unsigned sandbox_port(const struct sandbox *s, const char *name);
 int demo_send(const struct sandbox *s, struct err *e);
 /* A mbsyncrc for the first user. */
 int demo_mbsyncrc(const struct sandbox *s, struct err *e);
+
+/* A password as text that a search for it does not find, and back (-1: not sealed by this DIR). */
+int sandbox_seal(const struct sandbox *s, struct str password, struct str *out, struct err *e);
+int sandbox_unseal(const struct sandbox *s, struct str sealed, struct str *out);

@@ -1,6 +1,6 @@
 /*
  * sandbox_users.c - domain and users of a sandbox. Passwords are kept in DIR/users (0600), as the
- * same DIR has the same users again.
+ * same DIR has the same users again; sealed (sandbox_seal.c), so that no search of DIR finds one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -75,23 +75,35 @@ find(struct known *all, struct str address)
 	return k;
 }
 
-/* "address password" lines. */
+/* "address sealed-password" lines. */
 static struct known *
 read_users(const struct sandbox *s, struct str text)
 {
 	struct known *all = NULL, *k;
-	struct str line, address;
+	struct str line, address, password;
 
-	(void)s;
 	while (str_cut(&text, '\n', &line)) {
-		if (!str_cut(&line, ' ', &address) || find(all, address) != NULL)
+		if (!str_cut(&line, ' ', &address) || find(all, address) != NULL ||
+		    sandbox_unseal(s, line, &password) < 0)
 			continue;
 		k = arena_new(&ctl.arena, struct known);
 		k->address = address;
-		k->password = line;
+		k->password = password;
 		HASH_ADD_KEYPTR(hh, all, k->address.p, k->address.n, k);
 	}
 	return all;
+}
+
+static int
+put_user(
+    const struct sandbox *s, struct buf *b, struct str address, struct str password, struct err *e)
+{
+	struct str sealed;
+
+	if (sandbox_seal(s, password, &sealed, e) < 0)
+		return -1;
+	buf_printf(b, STR_FMT " " STR_FMT "\n", STR_ARG(address), STR_ARG(sealed));
+	return 0;
 }
 
 static int
@@ -99,20 +111,20 @@ write_users(const struct sandbox *s, struct known *others, struct err *e)
 {
 	const char *path = sandbox_path(s, "users");
 	struct known *k, *next;
-	int fd, rc;
+	int fd = -1, rc = -1;
 	struct buf b;
 
 	buf_init(&b, FILE_MAX);
 	for (size_t i = 0; i < s->nusers; i++)
-		buf_printf(&b, STR_FMT " " STR_FMT "\n", STR_ARG(s->users[i].address),
-		    STR_ARG(s->users[i].password));
+		if (put_user(s, &b, s->users[i].address, s->users[i].password, e) < 0)
+			goto out;
 	HASH_ITER (hh, others, k, next)
-		buf_printf(&b, STR_FMT " " STR_FMT "\n", STR_ARG(k->address), STR_ARG(k->password));
-	if ((fd = file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0600, e)) < 0) {
-		buf_free(&b);
-		return -1;
-	}
+		if (put_user(s, &b, k->address, k->password, e) < 0)
+			goto out;
+	if ((fd = file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0600, e)) < 0)
+		goto out;
 	rc = file_write(fd, b.p, b.n, e);
+out:
 	file_close(&fd);
 	buf_free(&b);
 	return rc;

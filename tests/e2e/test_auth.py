@@ -352,10 +352,11 @@ def test_no_password_lies_anywhere(fresh_suite):
         assert login(suite, f"frank@{d}", secret, mechanism) == 235
         assert login(suite, f"frank@{d}", app, mechanism) == 235
         assert login(suite, f"frank@{d}", wrong, mechanism) == 535
+        assert login(suite, "alice", suite.user("alice")["password"], mechanism) == 235
     suite.ctl("user", "passwd", f"frank@{d}", input=other + "\n")
     assert login(suite, f"frank@{d}", other) == 235
     needles = []
-    for word in (secret, wrong, other, app, app.replace("-", "")):
+    for word in (secret, wrong, other, app, app.replace("-", ""), suite.user("alice")["password"]):
         needles += [word.encode(), base64.b64encode(word.encode())[:-4], word.encode().hex().encode(),
                     b64(f"\0frank@{d}\0{word}".encode()).encode()]
 
