@@ -104,9 +104,13 @@ ensure_checked(void *arg, struct ipc_in *m, const struct err *why)
 	(void)ipc_get_u64(m);
 	if (ipc_end(m) < 0)
 		goto out;
-	if (maildir_home_make(AT_FDCWD, user, &e) < 0)
+	if (maildir_home_make(AT_FDCWD, user, &e) < 0) {
+		/* Only authd says that a user does not exist: what the disk refuses is tried again.
+		 */
+		if (e.code != E_NOSPACE)
+			e.code = E_TEMP;
 		ipc_reply_error(local, en->call, &e);
-	else
+	} else
 		ipc_reply_ok(local, en->call, MSG_HOME_ENSURE_R);
 out:
 	free(en);

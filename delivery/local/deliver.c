@@ -242,7 +242,7 @@ home_ensured(void *arg, struct ipc_in *in, const struct err *e)
 	t->ensured = true;
 	if (!e && ipc_end(in) == 0)
 		place(t);
-	else if (e && (e->code == E_NOTFOUND || e->code == E_DENIED))
+	else if (e && e->code == E_NOTFOUND)
 		decide(t, DELIVER_PERM, STR("5.1.1 no such user"));
 	else
 		decide(t, DELIVER_TEMP,
