@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import termios
 import time
@@ -392,6 +393,10 @@ def test_named_users_domains_and_extra_settings(fresh_suite):
 
 def test_demo(fresh_suite):
     """What make run shows: fixed ports, mail in the mailboxes, lines that can be pasted."""
+    for port in (2525, 2587, 2465, 2143, 2993):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                pytest.skip(f"port {port} is taken: does make run run here?")
     s = fresh_suite("--demo")
     assert s.info["ports"] == {"smtp": 2525, "submission": 2587, "submissions": 2465, "imap": 2143, "imaps": 2993}
     assert [u["address"] for u in s.info["users"]] == [f"{n}@example.test" for n in ("alice", "bob", "carol")]
