@@ -125,6 +125,8 @@ mail_forbidden(const struct session *s)
 
 		return stream_is_tls(s->stream) || plain ? REPLY_AUTH_REQUIRED : REPLY_TLS_FIRST;
 	}
+	if (message_no_room())
+		return REPLY_NO_SPACE;
 	return REPLY_OK;
 }
 

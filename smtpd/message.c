@@ -18,6 +18,8 @@
 #define MESSAGE_MAGIC 0x4d455347u
 /* Different addresses in From and Sender together. */
 #define AUTHORS_MAX 16u
+/* How long the word of a full disk is believed. */
+#define FULL_MS 1000u
 
 /* An address of From or Sender about which authd is asked. */
 struct author {
@@ -45,7 +47,27 @@ struct message {
 	unsigned nauthors, asking;
 };
 
+static uint64_t full_until; /* clock_ms */
+
 static void go_on(struct message *m);
+
+/* ---- room ---- */
+
+/* What the queue said to the last message holds for the next ones too, for a moment: they need not
+ * be sent first. */
+static enum reply
+queue_refused(const struct err *e)
+{
+	if (e->code == E_NOSPACE)
+		full_until = clock_ms() + FULL_MS;
+	return reply_of_err(e);
+}
+
+bool
+message_no_room(void)
+{
+	return clock_ms() < full_until;
+}
 
 /* ---- refusing ---- */
 
@@ -287,7 +309,7 @@ on_committed(void *arg, const struct err *e)
 	OBJ(m, MESSAGE_MAGIC);
 	if (e) {
 		log_warn("smtp.spool", LZ("sid", s->sid), LZ("mid", m->mid), LE(e));
-		answer(m, reply_of_err(e), STR_NONE);
+		answer(m, queue_refused(e), STR_NONE);
 		return;
 	}
 	s->messages++;
@@ -317,7 +339,7 @@ on_failed(void *arg, const struct err *e)
 
 	OBJ(m, MESSAGE_MAGIC);
 	log_warn("smtp.spool", LZ("sid", m->s->sid), LZ("mid", m->mid), LE(e));
-	refuse(m, reply_of_err(e), NULL);
+	refuse(m, queue_refused(e), NULL);
 	go_on(m);
 }
 

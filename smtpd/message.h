@@ -15,6 +15,9 @@
 struct message;
 struct session;
 
+/* The disk was full a moment ago: MAIL gets 452 4.3.1 (RFC 1870 6). */
+bool message_no_room(void);
+
 /* The transaction has recipients. dots: it comes by DATA. */
 struct message *message_new(struct session *s, bool dots);
 void message_free(struct message **m);

@@ -129,6 +129,11 @@ void session_run(struct session *s);
 /* Says goodbye; the session ends when that is written. */
 void session_finish(struct session *s, enum reply last, enum metric result);
 
+/* ---- commands.c ---- */
+
+/* One line. False: nothing more to do with the input there is. */
+bool commands_input(struct session *s);
+
 /* ---- replies.c ---- */
 
 /* The reply of the current command, behind those that still wait. */

@@ -57,74 +57,77 @@ say(const void *p, size_t n)
 }
 
 static void
-event(unsigned what)
+say_much(void)
 {
-	static char filler[40000];
+	static char text[40000];
 
-	switch (what % 16) {
-	case 0:
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = i % 80 == 78 ? '\r' : i % 80 == 79 ? '\n' : 'x';
+	for (int i = 0; i < 8; i++) {
+		say(text, sizeof(text));
 		turn();
-		break;
-	case 1:
+	}
+}
+
+static void
+come_again(const char *listener)
+{
+	hang_up();
+	turn();
+	connect_to(listener);
+}
+
+/* What authd and the queue do. */
+static void
+inner_event(unsigned what)
+{
+	if (what == 1)
 		authd_waits = !authd_waits;
-		break;
-	case 2: /* the oldest question */
-		if (nwaiting > answered)
-			answer(answered++ % ASKED_MAX);
-		break;
-	case 3: /* the newest */
-		if (nwaiting > answered && nwaiting <= ASKED_MAX)
-			answer(nwaiting - 1);
-		break;
-	case 4:
+	else if (what == 2 && nwaiting > answered) /* the oldest question */
+		answer(answered++ % ASKED_MAX);
+	else if (what == 3 && nwaiting > answered && nwaiting <= ASKED_MAX) /* the newest */
+		answer(nwaiting - 1);
+	else if (what == 4)
 		queue_waits = !queue_waits;
-		break;
-	case 5:
-		if (committed > 0)
-			ipc_reply_ok(queue, commit_id, MSG_SPOOL_COMMIT_R);
-		break;
-	case 6:
+	else if (what == 5 && committed > 0)
+		ipc_reply_ok(queue, commit_id, MSG_SPOOL_COMMIT_R);
+	else if (what == 6)
 		queue_error.code = queue_error.code == E_OK ? E_NOSPACE : E_OK;
-		break;
-	case 7:
+	else
+		turn();
+}
+
+/* What the client, its network, the clock and the operator do. */
+static void
+outer_event(unsigned what)
+{
+	if (what == 7) {
 		say("\r\n", 2);
-		break;
-	case 8: /* much text */
-		for (size_t i = 0; i < sizeof(filler); i++)
-			filler[i] = i % 80 == 78 ? '\r' : i % 80 == 79 ? '\n' : 'x';
-		for (int i = 0; i < 8; i++) {
-			say(filler, sizeof(filler));
-			turn();
-		}
-		break;
-	case 9:
+	} else if (what == 8) {
+		say_much();
+	} else if (what == 9) {
 		clock_advance(40000);
-		break;
-	case 10:
-		if (client >= 0)
-			shutdown(client, SHUT_WR);
-		break;
-	case 11:
+	} else if (what == 10 && client >= 0) {
+		shutdown(client, SHUT_WR);
+	} else if (what == 11) {
 		hang_up();
-		break;
-	case 12:
-		hang_up();
-		turn();
-		connect_to("smtp");
-		break;
-	case 13:
-		hang_up();
-		turn();
-		connect_to("submission");
-		break;
-	case 14:
+	} else if (what == 12 || what == 13) {
+		come_again(what == 12 ? "smtp" : "submission");
+	} else if (what == 14) {
 		say("AUTH PLAIN AGEAYg==\r\n", 21);
-		break;
-	default:
+	} else if (what == 15) {
 		draining = true;
 		session_drain_all();
-		break;
 	}
+}
+
+static void
+event(unsigned what)
+{
+	if (what % 16 < 7)
+		inner_event(what % 16);
+	else
+		outer_event(what % 16);
 }
 
 int

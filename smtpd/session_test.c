@@ -352,7 +352,17 @@ trouble_of_the_queue(void **state)
 		queue_error.code = rows[i].code;
 		expect("MAIL FROM:<>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", "250 250 354");
 		expect("x\r\n.\r\n", rows[i].want);
+		clock_advance(1100);
+		turn();
 	}
+	/* A full disk is told before the next message is sent. */
+	queue_error.code = E_NOSPACE;
+	expect("MAIL FROM:<>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", "250 250 354");
+	expect("x\r\n.\r\n", "452");
+	expect("MAIL FROM:<>\r\n", "452");
+	clock_advance(1100);
+	turn();
+	expect("MAIL FROM:<>\r\n", "250");
 	leave();
 }
 
@@ -414,6 +424,23 @@ silence_is_cut(void **state)
 	turn();
 	assert_string_equal(codes(), "");
 	clock_advance(2000);
+	turn();
+	assert_string_equal(codes(), "421");
+	leave();
+}
+
+static void
+a_session_has_an_end(void **state)
+{
+	(void)state;
+	connect_to("smtp");
+	expect("EHLO c\r\n", "220 250");
+	for (int minutes = 4; minutes < 120; minutes += 4) {
+		clock_advance(4 * 60000);
+		turn();
+		expect("NOOP\r\n", "250");
+	}
+	clock_advance(4 * 60000);
 	turn();
 	assert_string_equal(codes(), "421");
 	leave();
@@ -599,6 +626,7 @@ main(void)
 	    TEST(errors_have_an_end),
 	    TEST(over_long_lines),
 	    TEST(silence_is_cut),
+	    TEST(a_session_has_an_end),
 	    TEST(draining_lets_transactions_finish),
 	    TEST(draining_ends_the_idle),
 	    TEST(half_a_close_still_gets_its_replies),
