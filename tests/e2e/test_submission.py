@@ -245,3 +245,29 @@ def test_log_and_metrics(suite, marker):
     wait_for(lambda: {line.split()[2] for line in suite.log().splitlines() if f"mid={mid}" in line} >= {"smtpd", "queue"}, 5)
     text = suite.ctl("status", "--metrics").stdout
     assert re.search(r"(?m)^gkmail_smtp_messages_total [1-9]", text)
+
+
+def test_quota_is_answered_at_rcpt(fresh_suite):
+    suite = fresh_suite("--users", "2")
+    bob = suite.user("bob")["address"]
+    with suite.smtp(None, "smtp", tls=False) as c:
+        c.mail("a@x.test", ["SIZE=2000000"])
+        assert c.rcpt(bob)[0] == 250
+        c.rset()
+        # What authd said before is forgotten when something changes.
+        suite.ctl("user", "quota", bob, "1MiB")
+        wait_for(lambda: c.rset()[0] == 250 and c.mail("a@x.test", ["SIZE=2000000"])[0] == 250 and c.rcpt(bob)[0] == 452, 5)
+        c.rset()
+        c.mail("a@x.test", ["SIZE=2000"])
+        assert c.rcpt(bob)[0] == 250
+        suite.ctl("user", "del", bob)
+        wait_for(lambda: c.rset()[0] == 250 and c.mail("a@x.test")[0] == 250 and c.rcpt(bob)[0] == 550, 5)
+
+
+def test_aliases(fresh_suite, marker):
+    suite = fresh_suite("--users", "2")
+    suite.ctl("alias", "add", f"team@{suite.domain}", suite.user("alice")["address"], suite.user("bob")["address"])
+    with suite.smtp(None, "smtp", tls=False) as c:
+        c.sendmail("a@x.test", [f"Team@{suite.domain}"], f"Subject: {marker}\r\n\r\nx\r\n".encode())
+    assert f"for <Team@{suite.domain}>".encode() in stored(suite, marker, "alice")
+    stored(suite, marker, "bob")
