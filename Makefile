@@ -131,7 +131,9 @@ $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 # A unit test is linked with the other objects of its folder (but main) and with the library. (A % written in a pattern
 # rule would be replaced by its stem, hence a function.)
 no_main = $(filter-out %/main.o,$(1))
-folder_code = $(if $(filter-out lib/%,$(1)),$(call code,$(patsubst %/,%,$(dir $(1)))))
+# Beside a main.c that is all folders of the program.
+folder_dirs = $(or $(strip $(foreach p,$(PROGRAMS),$(if $(filter $(1),$(firstword $($(p)_DIRS))),$($(p)_DIRS)))),$(1))
+folder_code = $(if $(filter-out lib/%,$(1)),$(call code,$(call folder_dirs,$(patsubst %/,%,$(dir $(1))))))
 .SECONDEXPANSION:
 $(B)/test/%: $(B)/obj/%.o $$(call no_main,$$(call object,$$(call folder_code,$$*))) $(LIB)
 	@mkdir -p $(@D)
