@@ -1,10 +1,11 @@
 /*
  * session.h - one SMTP connection, and what its parts need of one another.
  *
- * session.c owns the connection: events, timeouts, command lines, replies in order, the end. Each
- * group of verbs has its own file (helo.c, mailrcpt.c, data.c, bdat.c, auth.c); message.c receives
- * the octets of a message. All run in the loop's thread. A session is freed only from its stream's
- * closed() and its own timer, so no verb has to fear for it.
+ * session.c owns the connection: events, timeouts, the end. commands.c takes its lines, replies.c
+ * keeps its replies in order. Each group of verbs has its own file (helo.c, mailrcpt.c, data.c,
+ * bdat.c, auth.c); message.c receives the octets of a message. All run in the loop's thread. A
+ * session is freed only from its stream's closed() and its own timer, so no verb has to fear for
+ * it.
  */
 #pragma once
 
