@@ -8,6 +8,7 @@
  */
 #include <linux/capability.h>
 
+#include "mail/charset.h"
 #include "mailboxd/parent.h"
 #include "svc/svc.h"
 
@@ -34,5 +35,8 @@ static const struct svc svc = {
 int
 main(int argc, char **argv)
 {
+	/* Owners search in any charset. What that needs is read from disk while there is no chroot
+	 * yet. */
+	charset_init();
 	return svc_main(&svc, argc, argv);
 }

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "mail/charset.h"
 #include "store/maildir.h"
 #include "svc/svc.h"
 
@@ -27,8 +26,6 @@ on_tick(void *arg)
 int
 parent_start(struct err *e)
 {
-	/* Owners search in any charset, and cannot open a file for it later. */
-	charset_init();
 	tick = loop_timer_new(on_tick, NULL);
 	loop_timer_set(tick, TICK_MS);
 	return spawn_init(e);

@@ -2,8 +2,9 @@
  * charset.h - text of any charset to UTF-8.
  *
  * us-ascii, utf-8, iso-8859-1 and windows-1252 always work. For the others glibc's iconv is opened
- * for a fixed set by charset_init(), before the sandbox: it reads files, which a confined process
- * cannot. A charset that is not there gives its ASCII octets and U+FFFD for each of the others.
+ * for a fixed set by charset_init(), before chroot and sandbox: it reads files, which a confined
+ * process cannot. A charset that is not there gives its ASCII octets and U+FFFD for each of the
+ * others.
  */
 #pragma once
 
