@@ -26,7 +26,6 @@
 
 #define DRAIN_TICK_MS 20u
 
-static struct loop_defer starting;
 static struct loop_timer *draining;
 
 /* ---- configuration ---- */
@@ -99,35 +98,19 @@ take_conf(const struct conf *conf, struct password_cost *cost, struct err *e)
 
 /* ---- life ---- */
 
-/* The first thing inside the sandbox. */
-static void
-start_threads(void *arg)
-{
-	struct err e;
-
-	(void)arg;
-	if (password_start((unsigned)conf_num(svc_conf(), CONF_AUTH_HASH_THREADS), &e) < 0 ||
-	    writer_start(&e) < 0) {
-		log_error("svc.start", LE(&e));
-		log_flush();
-		exit(75);
-	}
-}
-
 static int
 start(struct err *e)
 {
 	struct password_cost cost;
 
 	if (take_conf(svc_conf(), &cost, e) < 0 || password_init(&cost, e) < 0 ||
+	    password_start((unsigned)conf_num(svc_conf(), CONF_AUTH_HASH_THREADS), e) < 0 ||
 	    writer_init(e) < 0 || (authd.db = accounts_open(e)) == NULL ||
 	    accounts_fake_key(authd.db, authd.fake_key, e) < 0 || quota_load(authd.db, e) < 0)
 		return -1;
 	cache_init();
 	session_init();
 	usage_init();
-	loop_defer_init(&starting, start_threads, NULL);
-	loop_defer(&starting);
 	return 0;
 }
 

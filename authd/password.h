@@ -34,8 +34,7 @@ struct password_cost {
 
 /* Makes the hash that nothing fits. */
 int password_init(const struct password_cost *cost, struct err *e);
-/* Starts the threads: from inside the sandbox, which they would otherwise not share (Landlock is by
- * thread). Until then everything below fails. */
+/* Starts the threads. Until then everything below fails. */
 int password_start(unsigned threads, struct err *e);
 /* The cost of secrets made from now on. */
 int password_set_cost(const struct password_cost *cost, struct err *e);

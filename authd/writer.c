@@ -20,12 +20,8 @@ static size_t pending;
 int
 writer_init(struct err *e)
 {
-	return (db = accounts_open(e)) ? 0 : -1;
-}
-
-int
-writer_start(struct err *e)
-{
+	if ((db = accounts_open(e)) == NULL)
+		return -1;
 	return (pool = pool_new(1, WRITER_BACKLOG, e)) ? 0 : -1;
 }
 

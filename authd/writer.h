@@ -13,10 +13,8 @@
 
 #define WRITER_BACKLOG 1024u
 
-/* Opens the writer's handle. */
+/* Opens the writer's handle and starts the thread. */
 int writer_init(struct err *e);
-/* Starts the thread, from inside the sandbox (password.h says why). */
-int writer_start(struct err *e);
 void writer_done(void);
 /* work() runs in the thread with the writer's handle; done() in the loop afterwards. */
 int

@@ -46,12 +46,16 @@ struct pool {
 	bool stop;
 	/* The loop's alone. */
 	size_t backlog;
-	unsigned nthreads;
+	unsigned nthreads, wanted;
+	SLIST_ENTRY(pool) held; /* while it has no threads yet */
 	pthread_t *threads;
 	int wake;
 	struct loop_io *io;
 	bool reporting; /* inside a done() */
 };
+
+static bool holding;
+static SLIST_HEAD(, pool) held = SLIST_HEAD_INITIALIZER(held);
 
 static void
 finish(struct pool *p, struct job *j)
@@ -137,7 +141,7 @@ mask_signals(sigset_t *old)
 }
 
 static int
-start_threads(struct pool *p, unsigned threads, struct err *e)
+start_threads(struct pool *p, struct err *e)
 {
 	pthread_attr_t attr;
 	sigset_t old;
@@ -146,7 +150,7 @@ start_threads(struct pool *p, unsigned threads, struct err *e)
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	mask_signals(&old);
-	for (; p->nthreads < threads; p->nthreads++)
+	for (; p->nthreads < p->wanted; p->nthreads++)
 		if ((no = pthread_create(&p->threads[p->nthreads], &attr, thread_main, p)) != 0)
 			break;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -176,9 +180,43 @@ pool_new(unsigned threads, size_t backlog, struct err *e)
 		return NULL;
 	}
 	p->io = loop_io_new(p->wake, LOOP_READ, on_wake, p);
-	if (start_threads(p, threads, e) < 0)
+	p->wanted = threads;
+	if (holding)
+		SLIST_INSERT_HEAD(&held, p, held);
+	else if (start_threads(p, e) < 0)
 		pool_free(&p);
 	return p;
+}
+
+void
+pool_hold(void)
+{
+	holding = true;
+}
+
+int
+pool_release(struct err *e)
+{
+	holding = false;
+	while (!SLIST_EMPTY(&held)) {
+		if (start_threads(SLIST_FIRST(&held), e) < 0)
+			return -1;
+		SLIST_REMOVE_HEAD(&held, held);
+	}
+	return 0;
+}
+
+/* It may end before it began. */
+static void
+forget(struct pool *p)
+{
+	struct pool *q;
+
+	SLIST_FOREACH (q, &held, held)
+		if (q == p) {
+			SLIST_REMOVE(&held, p, pool, held);
+			return;
+		}
 }
 
 int
@@ -223,6 +261,7 @@ pool_free(struct pool **pp)
 		return;
 	OBJ(p, POOL_MAGIC);
 	assume(!p->reporting);
+	forget(p);
 	pthread_mutex_lock(&p->lock);
 	p->stop = true;
 	pthread_cond_broadcast(&p->more);

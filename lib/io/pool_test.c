@@ -122,6 +122,36 @@ freeing_reports_what_ran_and_drops_the_rest(void **state)
 	assert_in_range(reported, 1, 3);
 }
 
+static void
+a_held_pool_begins_when_released(void **state)
+{
+	struct pool *p, *never;
+	struct task t = {0};
+
+	(void)state;
+	pool_hold();
+	p = pool_new(2, 10, NULL);
+	never = pool_new(1, 10, NULL);
+	assert_int_equal(pool_submit(p, work, done, &t, NULL), 0);
+	assert_int_equal(pool_submit(never, work, done, &t, NULL), 0);
+	loop_once(20);
+	assert_int_equal(worked, 0);
+	assert_int_equal(pool_waiting(p), 1);
+	pool_free(&never);
+	assert_int_equal(pool_release(NULL), 0);
+	for (int i = 0; i < 200 && reported == 0; i++)
+		loop_once(20);
+	assert_int_equal(worked, 1);
+	assert_int_equal(reported, 1);
+	pool_free(&p);
+	p = pool_new(1, 10, NULL);
+	assert_int_equal(pool_submit(p, work, done, &t, NULL), 0);
+	for (int i = 0; i < 200 && reported == 1; i++)
+		loop_once(20);
+	assert_int_equal(reported, 2);
+	pool_free(&p);
+}
+
 int
 main(void)
 {
@@ -129,6 +159,7 @@ main(void)
 	    cmocka_unit_test_setup(every_job_is_worked_and_reported, fresh),
 	    cmocka_unit_test_setup(a_full_backlog_refuses, fresh),
 	    cmocka_unit_test_setup(freeing_reports_what_ran_and_drops_the_rest, fresh),
+	    cmocka_unit_test_setup(a_held_pool_begins_when_released, fresh),
 	};
 
 	return cmocka_run_group_tests_name("pool", tests, NULL, NULL);

@@ -17,7 +17,7 @@
 #define SB_STREAM  0x02u /* accept4, shutdown, socket options, names of sockets */
 #define SB_FILES   0x04u /* open, stat, read directories; what and where is Landlock's business */
 #define SB_WRITE   0x08u /* create, link, rename, unlink, sync, allocate */
-#define SB_THREADS 0x10u /* more threads (a pool starts before, and needs nothing) */
+#define SB_THREADS 0x10u /* threads: whoever has a pool */
 #define SB_FORK    0x20u /* fork and wait: the mailboxd parent */
 #define SB_CHMOD   0x40u /* fchmod on own files: gk-local makes message files 0440 */
 #define SB_SQLITE                                                                                 \

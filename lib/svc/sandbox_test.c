@@ -30,6 +30,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/loop.h"
+#include "io/pool.h"
 #include "svc/sandbox.h"
 
 #define KILLED 1000 /* by the filter (SIGSYS) */
@@ -653,6 +655,50 @@ a_prepared_filter_is_the_childs_own(void **state)
 	/* A filter lives as long as its process. */
 }
 
+static int pool_result = -1;
+
+static void
+pool_work(void *arg)
+{
+	(void)arg;
+	pool_result = open_outside();
+}
+
+static void
+pool_done(void *arg)
+{
+	(void)arg;
+	loop_stop();
+}
+
+/* Landlock holds by thread: those of a pool must begin inside. */
+static void
+a_pools_threads_are_confined(void **state)
+{
+	struct sandbox box = {
+	    .calls = FILES | SB_THREADS, .paths = paths, .n = ARRAY_LEN(paths), .required = true};
+	struct pool *pool;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (!can_confine())
+		skip();
+	refresh();
+	if ((pid = fork()) == 0) {
+		pool_hold();
+		if (loop_init(NULL) < 0 || !(pool = pool_new(1, 1, NULL)) ||
+		    pool_submit(pool, pool_work, pool_done, NULL, NULL) < 0 ||
+		    sandbox_enter(&box, NULL) < 0 || pool_release(NULL) < 0)
+			_exit(253);
+		loop_run();
+		_exit(pool_result);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), EACCES);
+}
+
 static void
 a_missing_path_is_an_error(void **state)
 {
@@ -731,6 +777,7 @@ main(void)
 	    cmocka_unit_test(nor_with_the_rights_of_debian_12),
 	    cmocka_unit_test(truncating_takes_a_right_where_the_kernel_knows_it),
 	    cmocka_unit_test(a_prepared_filter_is_the_childs_own),
+	    cmocka_unit_test(a_pools_threads_are_confined),
 	    cmocka_unit_test(a_missing_path_is_an_error),
 	    cmocka_unit_test(a_missing_layer_is_refused_when_required),
 	};

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/pool.h"
 #include "svc/build.h"
 #include "svc/listen.h"
 #include "svc/metrics.h"
@@ -228,9 +229,10 @@ begin(struct err *e)
 	if (privilege_drop(&self.identity, self.svc->keep_caps, e) < 0)
 		return -1;
 	self.started = true;
+	pool_hold();
 	if (self.svc->start != NULL && self.svc->start(e) < 0)
 		return -1;
-	if (confine(e) < 0)
+	if (confine(e) < 0 || pool_release(e) < 0)
 		return -1;
 	self.ready = true;
 	attach_early();
