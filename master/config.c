@@ -6,6 +6,13 @@
 #include "master/master.h"
 #include "net/sock.h"
 
+int
+config_refuse(const struct conf *c, enum conf_key k, struct err *e)
+{
+	e->code = E_INVAL;
+	return err_wrap(e, "%s: %s.%s", conf_origin(c, k), conf_rows[k].section, conf_rows[k].key);
+}
+
 static int
 check_listeners(const struct conf *c, struct err *e)
 {
@@ -13,16 +20,16 @@ check_listeners(const struct conf *c, struct err *e)
 		for (size_t k = 0; k < ARRAY_LEN(services[i].listeners); k++) {
 			struct sockaddr_storage a;
 			socklen_t size;
+			int key = services[i].listeners[k].key;
 			const struct str *v;
 			size_t n;
 
-			if (services[i].listeners[k].key < 0)
+			if (key < 0)
 				continue;
-			v = conf_list(c, (enum conf_key)services[i].listeners[k].key, &n);
+			v = conf_list(c, (enum conf_key)key, &n);
 			for (size_t j = 0; j < n; j++)
 				if (sock_parse(v[j], &a, &size, e) < 0)
-					return err_wrap(
-					    e, "%s.listen", services[i].listeners[k].name);
+					return config_refuse(c, (enum conf_key)key, e);
 		}
 	return 0;
 }
@@ -35,15 +42,24 @@ check_paths(const struct conf *c, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
 		const char *p = conf_z(c, dirs[i]);
 
-		if (p[0] != '/' || strlen(p) > 80) /* a socket's path has room for 107 */
-			return err_set(e, E_INVAL,
-			    "%s: server.%s: write an absolute path of at most 80 characters",
-			    conf_origin(c, dirs[i]), conf_rows[dirs[i]].key);
+		if (p[0] != '/' || strlen(p) > 80) { /* a socket's path has room for 107 */
+			err_set(e, E_INVAL, "write an absolute path of at most 80 characters");
+			return config_refuse(c, dirs[i], e);
+		}
 	}
 	if ((conf_z(c, CONF_TLS_CERTIFICATE)[0] == '\0') != (conf_z(c, CONF_TLS_KEY)[0] == '\0'))
 		return err_set(e, E_INVAL, "%s: write both tls.certificate and tls.key, or neither",
 		    conf_origin(c, CONF_TLS_CERTIFICATE));
 	return 0;
+}
+
+static int
+check_root(const struct conf *c, struct err *e)
+{
+	if (geteuid() == 0 || !str_eq(conf_str(c, CONF_SERVER_SANDBOX), STR("required")))
+		return 0;
+	err_set(e, E_INVAL, "\"required\" takes root; start gk-master as root, or write \"auto\"");
+	return config_refuse(c, CONF_SERVER_SANDBOX, e);
 }
 
 int
@@ -53,7 +69,7 @@ config_load(struct conf **out, struct err *e)
 
 	if (c == NULL)
 		return -1;
-	if (check_paths(c, e) < 0 || check_listeners(c, e) < 0) {
+	if (check_paths(c, e) < 0 || check_listeners(c, e) < 0 || check_root(c, e) < 0) {
 		e->code = E_INVAL;
 		conf_free(&c);
 		return -1;

@@ -1,9 +1,11 @@
 /* control.c - gkmail's socket: who may open it may do everything, so its mode is the guard (root
  * and admin_group). */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -48,7 +50,6 @@ put_process(struct arena *a, struct str *v, const char *name, pid_t pid, const c
 static void
 status(struct ipc_chan *c, struct ipc_in *m)
 {
-	static uint64_t since;
 	struct str rows[(SERVICES + 1) * 5], *listeners;
 	struct ipc_out out;
 	struct arena a;
@@ -56,11 +57,9 @@ status(struct ipc_chan *c, struct ipc_in *m)
 
 	if (ipc_end(m) < 0)
 		return;
-	if (since == 0)
-		since = master.processes[0].started_ms;
 	arena_init(&a);
 	put_process(&a, rows, "master", getpid(), master.draining ? "draining" : "ready", 0,
-	    clock_ms() - since);
+	    clock_ms() - master.started_ms);
 	for (size_t i = 0; i < SERVICES; i++) {
 		const struct process *p = &master.processes[i];
 
@@ -238,16 +237,29 @@ set_group(struct err *e)
 	return 0;
 }
 
-/* Another master on the same run_dir would fight with us over everything. */
-static int
-check_alone(const struct sockaddr_un *a, struct err *e)
+/* Another master on the same run_dir would fight with us over everything. The lock goes with the
+ * process, the file stays. */
+int
+control_lock(struct err *e)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	bool answered = fd >= 0 && connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
+	char text[32], old[32] = "";
+	int fd, n;
 
-	if (fd >= 0)
+	snprintf(path, sizeof(path), "%s/master.pid", conf_z(master.conf, CONF_SERVER_RUN_DIR));
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(e, "open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (read(fd, old, sizeof(old) - 1) > 0)
+			old[strcspn(old, "\n")] = '\0';
 		close(fd);
-	return answered ? err_set(e, E_INVAL, "another gk-master runs on %s", path) : 0;
+		return err_set(e, E_INVAL, "another gk-master (pid %s) runs on %s", old,
+		    conf_z(master.conf, CONF_SERVER_RUN_DIR));
+	}
+	n = snprintf(text, sizeof(text), "%d\n", getpid());
+	if (ftruncate(fd, 0) < 0 || fchmod(fd, 0644) < 0 || write(fd, text, (size_t)n) != n)
+		return err_sys(e, "write %s", path);
+	return 0;
 }
 
 int
@@ -258,10 +270,8 @@ control_open(struct err *e)
 	snprintf(path, sizeof(path), "%s/control.sock", conf_z(master.conf, CONF_SERVER_RUN_DIR));
 	if (str_cz(str_z(path), a.sun_path, sizeof(a.sun_path)) < 0)
 		return err_set(e, E_INVAL, "server.run_dir is too long for a socket: %s", path);
-	if (check_alone(&a, e) < 0)
-		return -1;
 	listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	unlink(path);
+	unlink(path); /* of a master that was killed */
 	if (listener < 0 || bind(listener, (struct sockaddr *)&a, sizeof(a)) < 0 ||
 	    listen(listener, 16) < 0)
 		return err_sys(e, "control socket %s", path);

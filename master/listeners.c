@@ -32,12 +32,13 @@ remove_listener(struct listener *l)
 }
 
 static int
-want(const struct service *s, const char *name, struct str address, struct err *e)
+want(const struct conf *c, const struct service *s, size_t k, struct str address, struct err *e)
 {
 	char id[128];
 	struct listener *l;
 
-	snprintf(id, sizeof(id), "%s|%.*s", name, (int)num_min(address.n, 100u), address.p);
+	snprintf(id, sizeof(id), "%s|%.*s", s->listeners[k].name, (int)num_min(address.n, 100u),
+	    address.p);
 	TAILQ_FOREACH (l, &all, entry)
 		if (strcmp(l->id, id) == 0) {
 			l->wanted = true;
@@ -47,7 +48,7 @@ want(const struct service *s, const char *name, struct str address, struct err *
 	l->fd = sock_listen(address, e);
 	if (l->fd < 0) {
 		free(l);
-		return err_wrap(e, "%s", name);
+		return config_refuse(c, (enum conf_key)s->listeners[k].key, e);
 	}
 	l->service = s;
 	l->id = mem_dup(id, strlen(id));
@@ -67,7 +68,7 @@ want_all_of(const struct conf *c, const struct service *s, struct err *e)
 			continue;
 		v = conf_list(c, (enum conf_key)s->listeners[k].key, &n);
 		for (size_t i = 0; i < n; i++)
-			if (want(s, s->listeners[k].name, v[i], e) < 0)
+			if (want(c, s, k, v[i], e) < 0)
 				return -1;
 	}
 	return 0;

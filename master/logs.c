@@ -16,14 +16,24 @@ open_syslog(struct err *e)
 
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
 		return fd;
-	err_sys(e, "log.to = \"syslog\": %s", a.sun_path);
+	err_sys(e, "open %s", a.sun_path);
 	if (fd >= 0)
 		close(fd);
 	return -1;
 }
 
 static int
-open_target(const struct conf *c, struct err *e)
+open_file(const char *to, struct err *e)
+{
+	int fd = open(to, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+
+	if (fd < 0)
+		err_sys(e, "open %s", to);
+	return fd;
+}
+
+int
+logs_open(const struct conf *c, struct err *e)
 {
 	const char *to = conf_z(c, CONF_LOG_TO);
 	int fd;
@@ -31,12 +41,10 @@ open_target(const struct conf *c, struct err *e)
 	if (strcmp(to, "stdout") == 0)
 		fd = fcntl(1, F_DUPFD_CLOEXEC, 3);
 	else if (strcmp(to, "syslog") == 0)
-		return open_syslog(e);
+		fd = open_syslog(e);
 	else
-		fd = open(to, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-	if (fd < 0)
-		err_sys(e, "%s: log.to: open %s", conf_origin(c, CONF_LOG_TO), to);
-	return fd;
+		fd = open_file(to, e);
+	return fd < 0 ? config_refuse(c, CONF_LOG_TO, e) : fd;
 }
 
 enum log_format
@@ -60,18 +68,13 @@ logs_level(const struct conf *c, enum conf_key own)
 	return level;
 }
 
-int
-logs_open(const struct conf *c, struct err *e)
+void
+logs_use(const struct conf *c, int fd)
 {
-	int fd = open_target(c, e);
-
-	if (fd < 0)
-		return -1;
 	log_set_format(logs_format(c));
 	log_set_level(logs_level(c, CONF_LOG_MASTER));
 	log_set_fd(fd);
 	target = fd;
-	return 0;
 }
 
 int
@@ -85,11 +88,13 @@ void
 logs_reopen(void)
 {
 	struct err e;
+	int fd = logs_open(master.conf, &e);
 
-	if (logs_open(master.conf, &e) < 0) {
+	if (fd < 0) {
 		log_error("master.log_reopen", LE(&e));
 		return;
 	}
+	logs_use(master.conf, fd);
 	for (size_t i = 0; i < SERVICES; i++)
 		if (master.processes[i].greeted)
 			setup_log(&master.processes[i]);

@@ -5,13 +5,11 @@
  * The only process that stays root. It reads no byte of any peer but the fixed messages of its own
  * daemons and of gkmail.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <sodium.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -74,17 +72,10 @@ raise_limits(void)
 }
 
 static void
-reloaded(void *arg, const struct err *e)
-{
-	(void)arg;
-	(void)e; /* logged where it happened */
-}
-
-static void
 on_hup(void *arg)
 {
 	(void)arg;
-	reload_begin(reloaded, NULL);
+	reload_ask();
 }
 
 static void
@@ -114,38 +105,26 @@ watch_signals(void)
 }
 
 static int
-write_pid(struct err *e)
+open_log(struct err *e)
 {
-	char path[PATH_MAX], text[32];
-	int fd, n, rc = -1;
+	int fd = logs_open(master.conf, e);
 
-	snprintf(path, sizeof(path), "%s/master.pid", conf_z(master.conf, CONF_SERVER_RUN_DIR));
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	n = snprintf(text, sizeof(text), "%d\n", getpid());
-	if (fd < 0 || write(fd, text, (size_t)n) != n)
-		err_sys(e, "write %s", path);
-	else
-		rc = 0;
-	if (fd >= 0)
-		close(fd);
-	return rc;
+	if (fd < 0)
+		return -1;
+	logs_use(master.conf, fd);
+	return 0;
 }
 
 static int
 start(struct err *e)
 {
-	int cert = -1, key = -1;
-
-	if (dirs_make(e) < 0 || logs_open(master.conf, e) < 0)
-		return -1;
-	if (tls_files_open(master.conf, &cert, &key, e) < 0)
-		return -1;
-	tls_files_take(cert, key);
-	if (listeners_open(master.conf, e) < 0)
+	if (dirs_make(e) < 0 || control_lock(e) < 0 || open_log(e) < 0 ||
+	    tls_files_open(master.conf, e) < 0 || listeners_open(master.conf, e) < 0)
 		return -1;
 	listeners_commit();
-	if (control_open(e) < 0 || write_pid(e) < 0)
+	if (control_open(e) < 0)
 		return -1;
+	master.started_ms = clock_ms();
 	log_info("master.start", LZ("build", build_id()), LU("pid", getpid()),
 	    LS("host_name", conf_str(master.conf, CONF_SERVER_HOST_NAME)));
 	return process_start_all(e);
@@ -166,6 +145,7 @@ main(int argc, char **argv)
 	}
 	watch_signals();
 	if (config_load(&master.conf, &e) < 0 || start(&e) < 0) {
+		log_flush();
 		fprintf(stderr, "gk-master: %s\n", e.text);
 		return e.code == E_INVAL ? EXIT_CONFIG : 1;
 	}
@@ -173,5 +153,5 @@ main(int argc, char **argv)
 	control_close();
 	log_info("master.end", LU("pid", getpid()));
 	log_flush();
-	return master.was_ready ? 0 : EXIT_CONFIG;
+	return master.failed ? EXIT_CONFIG : 0;
 }

@@ -42,14 +42,18 @@ struct master {
 	unsigned uid_base; /* -U; 0: system users */
 	struct conf *conf;
 	struct process processes[SERVICES];
+	uint64_t started_ms;
 	bool was_ready; /* all were ready once */
 	bool draining;
+	bool failed; /* ends because it cannot start */
 };
 
 extern struct master master;
 
 /* config.c */
 int config_load(struct conf **out, struct err *e);
+/* Makes e the refusal of the value of k: "gkmail.toml:12: smtp.listen: …". -1. */
+int config_refuse(const struct conf *c, enum conf_key k, struct err *e);
 
 /* dirs.c: data_dir and run_dir with their owners; the directory a daemon works in, made for its
  * user. */
@@ -64,6 +68,8 @@ struct process *process_of(enum ipc_peer peer);
 struct process *process_of_service(const struct service *s); /* NULL before the start */
 const char *process_state_name(enum process_state s);
 bool process_all_ready(void);
+/* Those that a wrong configuration kept down: there is a new one. */
+void process_start_ended(void);
 
 /* setup.c: what a daemon is told when it starts, and at a reload. */
 void setup_begin(struct process *p, const char *root);
@@ -83,13 +89,17 @@ void listeners_rollback(void);
 /* name, address, name, address … */
 size_t listeners_list(struct arena *a, struct str **out);
 
-/* tls.c: the certificate and key, opened. */
-int tls_files_open(const struct conf *c, int *cert, int *key, struct err *e);
-void tls_files_take(int cert, int key);
+/* tls.c: the certificate and key, opened. Daemons are given the new ones from open on, and the old
+ * ones again after a rollback. */
+int tls_files_open(const struct conf *c, struct err *e);
+void tls_files_commit(void);
+void tls_files_rollback(void);
 void tls_files_give(struct process *p);
 
 /* logs.c */
+/* Opens where lines shall go; logs_use() makes it so. */
 int logs_open(const struct conf *c, struct err *e);
+void logs_use(const struct conf *c, int fd);
 void logs_reopen(void);
 /* A descriptor for one more process. */
 int logs_fd(void);
@@ -98,10 +108,16 @@ enum log_level logs_level(const struct conf *c, enum conf_key own);
 
 /* control.c: gkmail's socket. */
 int control_open(struct err *e);
+/* Locks run_dir for this master alone, and writes master.pid. */
+int control_lock(struct err *e);
 void control_close(void);
 
 /* reload.c: fn is called once, with NULL when the new configuration is taken up. */
 void reload_begin(void (*fn)(void *arg, const struct err *e), void *arg);
+/* SIGHUP: the same as soon as possible. */
+void reload_ask(void);
+/* All are ready: what was asked meanwhile can begin. */
+void reload_ready(void);
 
 /* drain.c */
 void drain_begin(void);

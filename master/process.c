@@ -54,11 +54,16 @@ process_all_ready(void)
 	return true;
 }
 
-/* The suite never stood: there is no use in trying again what an operator must mend. */
+/* The suite never stood: there is no use in trying again what an operator must mend. The first to
+ * say why is heard. */
 static void
-give_up(void)
+give_up(const struct process *p, const char *why)
 {
+	if (master.draining)
+		return;
+	fprintf(stderr, "gk-master: gk-%s cannot start: %s\n", p->service->name, why);
 	master.draining = true;
+	master.failed = true;
 	loop_stop();
 }
 
@@ -69,11 +74,8 @@ configured(void *arg, struct ipc_in *m, const struct err *e)
 
 	if (m == NULL) {
 		log_error("master.refused", LZ("process", p->service->name), LE(e));
-		if (!master.was_ready && e->code != E_CLOSED) {
-			fprintf(stderr, "gk-master: gk-%s cannot start: %s\n", p->service->name,
-			    e->text);
-			give_up();
-		}
+		if (!master.was_ready && e->code != E_CLOSED)
+			give_up(p, e->text);
 		return;
 	}
 	ipc_end(m);
@@ -83,7 +85,26 @@ configured(void *arg, struct ipc_in *m, const struct err *e)
 	if (!master.was_ready && process_all_ready()) {
 		master.was_ready = true;
 		log_info("master.all_ready", LU("processes", SERVICES));
+		reload_ready();
 	}
+}
+
+/* Programs of two builds do not talk: an installation that is half done. */
+static void
+mismatch(struct process *p, struct str build)
+{
+	char why[200];
+
+	log_error("master.build_mismatch", LZ("process", p->service->name), LS("its_build", build),
+	    LZ("our_build", build_id()));
+	if (p->pid > 0)
+		kill(p->pid, SIGKILL);
+	if (master.was_ready)
+		return;
+	snprintf(why, sizeof(why),
+	    "it is of build " STR_FMT ", gk-master of %s; install them together",
+	    STR_ARG(str_sub(build, 0, 60)), build_id());
+	give_up(p, why);
 }
 
 static void
@@ -98,9 +119,7 @@ greet(struct process *p, struct ipc_in *m)
 		return;
 	}
 	if (!str_eq_z(build, build_id())) {
-		log_error("master.build_mismatch", LZ("process", p->service->name),
-		    LS("its_build", build), LZ("our_build", build_id()));
-		kill(p->pid, SIGKILL);
+		mismatch(p, build);
 		return;
 	}
 	p->greeted = true;
@@ -119,19 +138,38 @@ control_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		ipc_refuse(m);
 }
 
-static _Noreturn void
-run(const struct process *p, int control)
+/* A daemon without its channel cannot be led: it ends by itself, or is ended. */
+static void
+control_gone(void *arg, struct ipc_chan *c)
 {
-	char path[PATH_MAX], name[32];
-	char *argv[] = {name, NULL};
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 40);
+	struct process *p = arg;
+
+	(void)c;
+	if (p->pid > 0)
+		kill(p->pid, SIGKILL);
+}
+
+/* The program beside our own. */
+static int
+program(const struct process *p, char path[PATH_MAX], struct err *e)
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 40);
 	char *slash;
+
+	if (n < 0)
+		return err_sys(e, "read /proc/self/exe");
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	snprintf(slash ? slash + 1 : path, 40, "gk-%s", p->service->name);
+	return access(path, X_OK) < 0 ? err_sys(e, "%s", path) : 0;
+}
+
+static _Noreturn void
+run(const char *path, int control)
+{
+	char *argv[] = {(char *)(uintptr_t)strrchr(path, '/') + 1, NULL};
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	path[n > 0 ? n : 0] = '\0';
-	slash = strrchr(path, '/');
-	snprintf(name, sizeof(name), "gk-%s", p->service->name);
-	snprintf(slash ? slash + 1 : path, sizeof(name), "%s", name);
 	if (null < 0 || dup2(null, 0) < 0 || dup2(control, CONTROL_FD) < 0)
 		_exit(75);
 	close_range(CONTROL_FD + 1, ~0u, 0);
@@ -143,20 +181,25 @@ run(const struct process *p, int control)
 static int
 spawn(struct process *p, struct err *e)
 {
+	char path[PATH_MAX];
 	int fds[2];
 
+	if (program(p, path, e) < 0)
+		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
 		return err_sys(e, "socketpair");
 	log_flush();
 	p->pid = fork();
 	if (p->pid == 0)
-		run(p, fds[1]);
+		run(path, fds[1]);
 	close(fds[1]);
 	if (p->pid < 0) {
+		p->pid = 0;
 		close(fds[0]);
 		return err_sys(e, "fork");
 	}
-	p->control = ipc_new(fds[0], PEER_MASTER, p->service->peer, control_message, NULL, p);
+	p->control =
+	    ipc_new(fds[0], PEER_MASTER, p->service->peer, control_message, control_gone, p);
 	return 0;
 }
 
@@ -190,7 +233,10 @@ start(struct process *p)
 	p->greeted = false;
 	if (spawn(p, &e) < 0) {
 		log_error("master.start_failed", LZ("process", p->service->name), LE(&e));
-		again_later(p);
+		if (!master.was_ready)
+			give_up(p, e.text);
+		else
+			again_later(p);
 	}
 }
 
@@ -214,18 +260,22 @@ static void
 ended(struct process *p, int status)
 {
 	bool config = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG;
+	char why[64];
 
 	log_exit(p, status);
+	p->pid = 0; /* it may be another's from now on */
 	/* The answer that says why may still lie in the channel. */
-	p->pid = 0;
-	p->greeted = false;
 	ipc_drain(p->control);
+	p->greeted = false; /* before the calls under way end: nothing is said to it any more */
 	ipc_free(&p->control);
 	if (master.draining) {
 		p->state = PROCESS_ENDED;
 		drain_step();
 	} else if (!master.was_ready && (config || p->restarts >= 3)) {
-		give_up();
+		snprintf(why, sizeof(why), "%s %d; the log says more",
+		    WIFSIGNALED(status) ? "it was ended by signal" : "it ended with exit code",
+		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		give_up(p, why);
 	} else if (config) {
 		p->state = PROCESS_ENDED;
 	} else {
@@ -244,6 +294,14 @@ on_child(void *arg)
 		for (size_t i = 0; i < SERVICES; i++)
 			if (master.processes[i].pid == pid)
 				ended(&master.processes[i], status);
+}
+
+void
+process_start_ended(void)
+{
+	for (size_t i = 0; i < SERVICES; i++)
+		if (master.processes[i].state == PROCESS_ENDED)
+			start(&master.processes[i]);
 }
 
 int

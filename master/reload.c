@@ -8,6 +8,8 @@
 
 static struct {
 	bool active, failed;
+	bool again; /* SIGHUP came meanwhile */
+	int log;
 	unsigned waiting;
 	struct conf *old;
 	struct err e;
@@ -39,6 +41,7 @@ finish(const struct err *e)
 	else
 		log_error("master.reload_refused", LE(e));
 	now.fn(now.arg, e);
+	reload_ready();
 }
 
 static void
@@ -60,25 +63,30 @@ back_to_old(void)
 	master.conf = now.old;
 	conf_free(&refused);
 	listeners_rollback();
-	for (size_t i = 0; i < SERVICES; i++)
-		if (master.processes[i].state == PROCESS_READY)
-			setup_config(
-			    &master.processes[i], master.conf, restored, &master.processes[i]);
+	tls_files_rollback();
+	close(now.log);
+	for (size_t i = 0; i < SERVICES; i++) {
+		struct process *p = &master.processes[i];
+
+		if (!p->greeted)
+			continue;
+		setup_files(p);
+		setup_config(p, master.conf, restored, p);
+	}
 	finish(&now.e);
 }
 
 static void
 take_up(void)
 {
-	struct err e;
-
 	conf_free(&now.old);
 	listeners_commit();
-	if (logs_open(master.conf, &e) < 0)
-		log_error("master.log_reopen", LE(&e));
+	tls_files_commit();
+	logs_use(master.conf, now.log);
 	for (size_t i = 0; i < SERVICES; i++)
 		if (master.processes[i].greeted)
 			setup_log(&master.processes[i]);
+	process_start_ended();
 	finish(NULL);
 }
 
@@ -103,22 +111,24 @@ answered(void *arg, struct ipc_in *m, const struct err *e)
 		take_up();
 }
 
+/* Everything that can be tried without a daemon. On failure all is as before. */
 static int
 prepare(struct conf **next, struct err *e)
 {
-	int cert, key;
-
-	if (config_load(next, e) < 0)
+	if (config_load(next, e) < 0 || check_fixed(*next, e) < 0)
 		return -1;
-	if (check_fixed(*next, e) < 0 || tls_files_open(*next, &cert, &key, e) < 0)
+	if ((now.log = logs_open(*next, e)) < 0)
 		return -1;
-	if (listeners_open(*next, e) < 0) {
-		close(cert);
-		close(key);
-		return -1;
-	}
-	tls_files_take(cert, key);
+	if (listeners_open(*next, e) < 0)
+		goto out_log;
+	if (tls_files_open(*next, e) < 0)
+		goto out_listeners;
 	return 0;
+out_listeners:
+	listeners_rollback();
+out_log:
+	close(now.log);
+	return -1;
 }
 
 void
@@ -132,6 +142,8 @@ reload_begin(void (*fn)(void *arg, const struct err *e), void *arg)
 		fn(arg, &e);
 		return;
 	}
+	now.active = true;
+	now.failed = false;
 	now.fn = fn;
 	now.arg = arg;
 	if (prepare(&next, &e) < 0) {
@@ -139,15 +151,14 @@ reload_begin(void (*fn)(void *arg, const struct err *e), void *arg)
 		finish(&e);
 		return;
 	}
-	now.active = true;
-	now.failed = false;
 	now.old = master.conf;
 	now.waiting = 1; /* ourselves, until all are asked */
 	master.conf = next;
 	for (size_t i = 0; i < SERVICES; i++) {
 		struct process *p = &master.processes[i];
 
-		if (p->state != PROCESS_READY)
+		/* One that starts just now has the old one, or gets the new one when it greets. */
+		if (!p->greeted)
 			continue;
 		now.waiting++;
 		setup_files(p);
@@ -155,4 +166,27 @@ reload_begin(void (*fn)(void *arg, const struct err *e), void *arg)
 	}
 	if (--now.waiting == 0)
 		take_up();
+}
+
+static void
+done(void *arg, const struct err *e)
+{
+	(void)arg;
+	(void)e; /* logged where it happened */
+}
+
+void
+reload_ask(void)
+{
+	now.again = true;
+	reload_ready();
+}
+
+void
+reload_ready(void)
+{
+	if (!now.again || now.active || master.draining || !master.was_ready)
+		return;
+	now.again = false;
+	reload_begin(done, NULL);
 }

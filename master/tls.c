@@ -6,10 +6,15 @@
 #include <fcntl.h>
 #include <limits.h>
 
+#include "io/tls.h"
 #include "master/master.h"
 #include "net/certificate.h"
 
-static int certificate = -1, private_key = -1;
+struct pair {
+	int certificate, key;
+};
+
+static struct pair current = {-1, -1}, before = {-1, -1};
 
 static int
 open_file(const char *path, struct err *e)
@@ -35,35 +40,67 @@ own_paths(const struct conf *c, char *cert, char *key, size_t size, struct err *
 	return certificate_self_signed(conf_z(c, CONF_SERVER_HOST_NAME), cert, key, e);
 }
 
+static void
+close_pair(struct pair *p)
+{
+	if (p->certificate >= 0)
+		close(p->certificate);
+	if (p->key >= 0)
+		close(p->key);
+	*p = (struct pair){-1, -1};
+}
+
+/* They are used by others, but told to be of no use here, where the operator listens. */
+static int
+check_pair(const struct pair *p, struct err *e)
+{
+	struct tls_options o = {0};
+	struct tls_context *c = tls_server_new(p->certificate, p->key, &o, e);
+
+	if (c == NULL)
+		return -1;
+	tls_context_free(&c);
+	return 0;
+}
+
 int
-tls_files_open(const struct conf *c, int *cert, int *key, struct err *e)
+tls_files_open(const struct conf *c, struct err *e)
 {
 	char cert_path[PATH_MAX], key_path[PATH_MAX];
+	struct pair next = {-1, -1};
 
 	snprintf(cert_path, sizeof(cert_path), "%s", conf_z(c, CONF_TLS_CERTIFICATE));
 	snprintf(key_path, sizeof(key_path), "%s", conf_z(c, CONF_TLS_KEY));
 	if (cert_path[0] == '\0' && own_paths(c, cert_path, key_path, sizeof(cert_path), e) < 0)
 		return -1;
-	*cert = open_file(cert_path, e);
-	*key = *cert >= 0 ? open_file(key_path, e) : -1;
-	if (*key >= 0)
-		return 0;
-	if (*cert >= 0)
-		close(*cert);
-	*cert = -1;
-	e->code = E_INVAL;
-	return err_wrap(e, "%s", conf_origin(c, CONF_TLS_CERTIFICATE));
+	if ((next.certificate = open_file(cert_path, e)) < 0)
+		return config_refuse(c, CONF_TLS_CERTIFICATE, e);
+	if ((next.key = open_file(key_path, e)) < 0) {
+		close_pair(&next);
+		return config_refuse(c, CONF_TLS_KEY, e);
+	}
+	if (check_pair(&next, e) < 0) {
+		close_pair(&next);
+		err_wrap(e, "%s with %s", cert_path, key_path);
+		return config_refuse(c, CONF_TLS_CERTIFICATE, e);
+	}
+	before = current;
+	current = next;
+	return 0;
 }
 
 void
-tls_files_take(int cert, int key)
+tls_files_commit(void)
 {
-	if (certificate >= 0)
-		close(certificate);
-	if (private_key >= 0)
-		close(private_key);
-	certificate = cert;
-	private_key = key;
+	close_pair(&before);
+}
+
+void
+tls_files_rollback(void)
+{
+	close_pair(&current);
+	current = before;
+	before = (struct pair){-1, -1};
 }
 
 static void
@@ -83,6 +120,6 @@ give(struct process *p, const char *name, int fd)
 void
 tls_files_give(struct process *p)
 {
-	give(p, "tls.certificate", certificate);
-	give(p, "tls.key", private_key);
+	give(p, "tls.certificate", current.certificate);
+	give(p, "tls.key", current.key);
 }
