@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/capability.h>
@@ -106,12 +107,21 @@ setup(void **state)
 }
 
 static int
+remove_entry(const char *path, const struct stat *st, int type, struct FTW *w)
+{
+	(void)st;
+	(void)type;
+	(void)w;
+	return remove(path);
+}
+
+static int
 teardown(void **state)
 {
 	(void)state;
 	(void)kill(sibling, SIGKILL);
 	(void)waitpid(sibling, NULL, 0);
-	return 0;
+	return nftw(mail, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* As the parent is when it forks. */

@@ -97,6 +97,7 @@ content_open(struct mailbox *mb, uint32_t uid, struct err *e)
 	struct content *c = mb->home->last;
 	struct str file;
 	int fd, rc;
+	bool lf;
 
 	if (c != NULL && c->mb == mb && c->uid == uid) {
 		c->refs++;
@@ -108,10 +109,17 @@ content_open(struct mailbox *mb, uint32_t uid, struct err *e)
 	file_close(&fd);
 	if (rc < 0)
 		return NULL;
+	m = mailbox_get(mb, uid);
+	lf = m != NULL && m->size != file.n;
+	if (lf && model_crlf_size(file) != m->size) {
+		/* A name without its octets (INVARIANTS 1): the replay of its delivery mends it. */
+		unmap(file);
+		err_set(e, E_TEMP, "the message's file is not whole");
+		return NULL;
+	}
 	c = mem_alloc(sizeof *c);
 	*c = (struct content){.octets = file, .refs = 2, .mapped = true, .mb = mb, .uid = uid};
-	m = mailbox_get(mb, uid);
-	if (m != NULL && m->size != file.n && model_crlf_size(file) == m->size) {
+	if (lf) {
 		c->octets = with_crlf(file, m->size);
 		c->mapped = false;
 		unmap(file);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -57,13 +58,15 @@ reopen_home(void)
 	open_home();
 }
 
+static char home_dir[64];
+
 static inline int
 setup(void **state)
 {
-	static char dir[64];
+	char *dir = home_dir;
 
 	(void)state;
-	(void)snprintf(dir, sizeof dir, "/tmp/gk-store-XXXXXX");
+	(void)snprintf(dir, sizeof home_dir, "/tmp/gk-store-XXXXXX");
 	if (mkdtemp(dir) == NULL || chdir(dir) < 0 || mkdir("Maildir", 0700) < 0 ||
 	    mkdir("Maildir/cur", 0700) < 0 || mkdir("Maildir/new", 0700) < 0 ||
 	    mkdir("Maildir/tmp", 0700) < 0 || mkdir("db", 0700) < 0)
@@ -74,12 +77,21 @@ setup(void **state)
 }
 
 static inline int
+remove_entry(const char *path, const struct stat *st, int type, struct FTW *w)
+{
+	(void)st;
+	(void)type;
+	(void)w;
+	return remove(path);
+}
+
+static inline int
 teardown(void **state)
 {
 	(void)state;
 	home_close(&home);
 	arena_free(&scratch);
-	return 0;
+	return nftw(home_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static inline struct mailbox *

@@ -387,6 +387,23 @@ walk(struct scan *s, const char *sub, int (*fn)(struct scan *, const char *sub, 
 
 /* ---- after the walk ---- */
 
+/* Of two files by the same base the one in cur/ stays, if it is whole: after lost power it may be
+ * a name without its octets, which a replay has just brought again (INVARIANTS 1). */
+static int
+keep_one(struct scan *s, struct known *k)
+{
+	const struct index_file f = {.base = str_of(k->base, k->n), .letters = k->letters};
+	struct maildir_name n;
+	char path[PATH_SIZE];
+	uint64_t size;
+
+	if (model_path(s->mb, &f, path, s->e) < 0)
+		return -1;
+	if (maildir_parse(f.base, &n) == 0 && measure(path, &n, &size) < 0)
+		return file_rename(AT_FDCWD, k->also_new, AT_FDCWD, path, s->e);
+	return file_unlink(AT_FDCWD, k->also_new, s->e);
+}
+
 /* Rows that say cur/ while the file stands in new/: a second copy of it, or a rename lost with the
  * power. */
 static int
@@ -398,7 +415,8 @@ settle_twice(struct scan *s)
 		if (k->also_new == NULL)
 			continue;
 		if (k->seen) {
-			(void)unlink(k->also_new);
+			if (keep_one(s, k) < 0)
+				return -1;
 			continue;
 		}
 		k->seen = true;

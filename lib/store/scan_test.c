@@ -136,6 +136,33 @@ a_replay_of_what_is_there_is_no_second_message(void **state)
 }
 
 static void
+a_name_that_lost_its_octets_gets_them_back(void **state)
+{
+	struct content *c;
+	char path[300];
+
+	(void)state;
+	arrive(1700000001, ID1, MSG);
+	home_delivered(home);
+	mirror();
+	(void)snprintf(
+	    path, sizeof path, "Maildir/cur/" STR_FMT, STR_ARG(only_file("Maildir/cur")));
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(look()->n, 1);
+	assert_null(content_open(box("INBOX"), 1, &err));
+	assert_int_equal(err.code, E_TEMP);
+	/* The replay. */
+	arrive(1700000001, ID1, MSG);
+	home_delivered(home);
+	assert_int_equal(look()->n, 1);
+	assert_int_equal(count_files("Maildir/new"), 0);
+	c = content_open(box("INBOX"), 1, &err);
+	assert_non_null(c);
+	assert_true(str_eq_z(c->octets, MSG));
+	content_close(&c);
+}
+
+static void
 a_rename_that_power_took_is_done_again(void **state)
 {
 	struct str name;
@@ -315,6 +342,7 @@ main(void)
 	    TEST(what_arrives_while_closed_is_found),
 	    TEST(nothing_comes_back),
 	    TEST(a_replay_of_what_is_there_is_no_second_message),
+	    TEST(a_name_that_lost_its_octets_gets_them_back),
 	    TEST(a_rename_that_power_took_is_done_again),
 	    TEST(flags_go_into_names),
 	    TEST(a_foreign_name_wins_for_what_it_changes),
