@@ -6,6 +6,7 @@
 #include "ipc/ipc.h"
 
 #include <errno.h>
+#include <sodium.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -62,7 +63,10 @@ ipc_new(int fd, enum ipc_peer self, enum ipc_peer peer, ipc_message_fn message, 
 	c->message = message;
 	c->gone = gone;
 	c->arg = arg;
-	c->next_id = 1;
+	/* Not from 1: an answer meant for a process that died must not fit a call of the next one,
+	 * to which its channel was given. Never 0, and never at its end. */
+	randombytes_buf(&c->next_id, sizeof(c->next_id));
+	c->next_id = (c->next_id >> 2) + 1;
 	TAILQ_INIT(&c->out);
 	loop_defer_init(&c->flush, on_flush, c);
 	c->tick = loop_timer_new(on_tick, c);

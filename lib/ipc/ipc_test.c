@@ -194,6 +194,35 @@ test_late_reply_is_dropped(void **state)
 	assert_true(ipc_is_open(front));
 }
 
+/* The asker died and a new one asks on the same channel: the answer to the first is none to it. */
+static void
+test_answer_for_a_dead_process_fits_no_call_of_the_next(void **state)
+{
+	struct ipc_out out;
+	uint64_t id;
+
+	(void)state;
+	ask("silent");
+	turns(4);
+	id = seen.pending_id;
+	assert_int_not_equal(id, 0);
+	ipc_free(&front);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	front = ipc_new(fds[0], PEER_SMTPD, PEER_AUTHD, front_message, gone, NULL);
+	ipc_attach(authd, fds[1]);
+	seen.replies = 0;
+	ask("silent");
+	turns(4);
+	ipc_begin(&out, MSG_RCPT_CHECK_R);
+	ipc_put_u32(&out, RCPT_OK);
+	ipc_put_list(&out, NULL, 0);
+	ipc_reply(authd, id, &out);
+	turns(4);
+	assert_int_equal(seen.replies, 0);
+	assert_int_equal(ipc_pending(front), 1);
+}
+
 static void
 test_dead_peer_ends_calls(void **state)
 {
@@ -327,6 +356,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_error_comes_back_with_its_code, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_silence_times_out, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_late_reply_is_dropped, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_answer_for_a_dead_process_fits_no_call_of_the_next, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_dead_peer_ends_calls, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_calls_wait_for_a_restarted_peer, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_channel_freed_in_its_callback, setup, teardown),
