@@ -13,7 +13,7 @@
 
 #define CHANGE_MAGIC 0x4348474eu
 
-static TAILQ_HEAD(, change) changes = TAILQ_HEAD_INITIALIZER(changes);
+static TAILQ_HEAD(change_list, change) changes = TAILQ_HEAD_INITIALIZER(changes);
 
 struct change *
 change_new(struct ipc_chan *c, struct ipc_in *m)

@@ -46,7 +46,7 @@ struct session {
 	UT_hash_handle hh;
 };
 
-static TAILQ_HEAD(, session) sessions = TAILQ_HEAD_INITIALIZER(sessions);
+static TAILQ_HEAD(session_list, session) sessions = TAILQ_HEAD_INITIALIZER(sessions);
 static struct session *by_id;
 static struct loop_timer *sweeper;
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "db/db.h"
 
@@ -237,6 +238,44 @@ an_exclusive_handle_shares_nothing(void **state)
 	db_close(&a);
 }
 
+/* In place of libc's, for sqlite too. */
+static unsigned syncs;
+
+int
+fdatasync(int fd)
+{
+	syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* Without the sync of a commit nothing else would fail here: so it is counted. */
+static void
+a_commit_is_synced_as_asked(void **state)
+{
+	struct db *db = open_as(&two, DB_SYNC_FULL, false, NULL);
+
+	(void)state;
+	assert_int_equal(insert(db, "a", NULL), 0);
+	syncs = 0;
+	assert_int_equal(insert(db, "b", NULL), 0);
+	assert_int_equal(syncs, 1);
+	assert_int_equal(db_begin(db, NULL), 0);
+	assert_int_equal(insert(db, "c", NULL), 0);
+	assert_int_equal(insert(db, "d", NULL), 0);
+	assert_int_equal(syncs, 1);
+	assert_int_equal(db_commit(db, NULL), 0);
+	assert_int_equal(syncs, 2);
+	db_close(&db);
+	db = open_as(&two, DB_SYNC_NORMAL, false, NULL);
+	assert_int_equal(insert(db, "e", NULL), 0);
+	syncs = 0;
+	assert_int_equal(insert(db, "f", NULL), 0);
+	assert_int_equal(syncs, 0);
+	assert_int_equal(db_sync(db, NULL), 0);
+	assert_int_equal(syncs, 1);
+	db_close(&db);
+}
+
 int
 main(void)
 {
@@ -249,6 +288,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(a_statement_may_be_used_inside_itself, setup, teardown),
 	    cmocka_unit_test_setup_teardown(two_handles_see_one_file, setup, teardown),
 	    cmocka_unit_test_setup_teardown(an_exclusive_handle_shares_nothing, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_commit_is_synced_as_asked, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
