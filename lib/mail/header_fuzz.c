@@ -40,7 +40,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena_init(&a);
 	buf_init(&some, size + 2);
 	buf_init(&others, size + 2);
-	buf_init(&envelope, 64 << 20);
+	buf_init(&envelope, IMAP_STRUCTURE_MAX);
 	check_fields(header, &a);
 	header_select(header, names, 2, false, &some);
 	header_select(header, names, 2, true, &others);

@@ -1,8 +1,9 @@
 /*
  * imap_structure.c - ENVELOPE, BODY and BODYSTRUCTURE as text.
  *
- * Sizes: a field over FIELD_MAX is cut before it is written, so that a hostile header cannot make
- * its envelope larger than ten times that.
+ * What is written is bounded by IMAP_STRUCTURE_MAX whatever the message: a field over FIELD_MAX is
+ * cut, and once ENOUGH is written, what may be NIL is NIL. So a hostile message has a structure
+ * like any other.
  */
 #include "mail/imap_structure.h"
 
@@ -10,6 +11,8 @@
 #include "mail/header.h"
 
 #define FIELD_MAX  65536u
+#define ENOUGH     (512u << 10)
+#define LONG_WORD  40u   /* a type that is cut when enough is written */
 #define QUOTED_MAX 4096u /* a longer string goes as a literal: line buffers are finite */
 
 /* ---- strings
@@ -235,12 +238,21 @@ struct writer {
 	bool extended;
 	struct arena arena;
 	struct buf *out;
+	size_t start; /* of what is ours in out */
 };
 
-static void
-put_params(const struct params *p, struct buf *out)
+static bool
+is_enough(const struct writer *w)
 {
-	if (p->n == 0) {
+	return w->out->n - w->start > ENOUGH;
+}
+
+static void
+put_params(struct writer *w, const struct params *p)
+{
+	struct buf *out = w->out;
+
+	if (p->n == 0 || is_enough(w)) {
 		buf_puts(out, "NIL");
 		return;
 	}
@@ -256,7 +268,10 @@ put_params(const struct params *p, struct buf *out)
 static void
 put_text(struct writer *w, struct str value)
 {
-	imap_nstring(value.p ? header_unfold(value, &w->arena) : value, w->out);
+	if (value.p == NULL || is_enough(w))
+		buf_puts(w->out, "NIL");
+	else
+		imap_string(header_unfold(value, &w->arena), w->out);
 }
 
 /* body-fld-lang: "en, fr" of RFC 3282 as a list. */
@@ -264,7 +279,7 @@ static void
 put_languages(struct writer *w, struct str value)
 {
 	struct str tag;
-	bool more = true, any = false;
+	bool more = !is_enough(w), any = false;
 
 	value = header_unfold(value, &w->arena);
 	while (more) {
@@ -282,14 +297,14 @@ put_languages(struct writer *w, struct str value)
 static void
 put_disposition(struct writer *w, const struct mime_part *part)
 {
-	if (part->disposition.p == NULL) {
+	if (part->disposition.p == NULL || is_enough(w)) {
 		buf_puts(w->out, "NIL");
 		return;
 	}
 	buf_putc(w->out, '(');
 	imap_string(part->disposition, w->out);
 	buf_putc(w->out, ' ');
-	put_params(&part->disposition_params, w->out);
+	put_params(w, &part->disposition_params);
 	buf_putc(w->out, ')');
 }
 
@@ -307,12 +322,19 @@ put_extension(struct writer *w, const struct mime_part *part)
 
 /* body-fld-param; RFC 2045 5.2: the default has a charset. */
 static void
-put_content_params(const struct mime_part *part, struct buf *out)
+put_content_params(struct writer *w, const struct mime_part *part)
 {
 	if (part->is_default && part->kind == MIME_LEAF)
-		buf_puts(out, "(\"charset\" \"us-ascii\")");
+		buf_puts(w->out, "(\"charset\" \"us-ascii\")");
 	else
-		put_params(&part->params, out);
+		put_params(w, &part->params);
+}
+
+/* A word that may not be NIL. */
+static void
+put_word(struct writer *w, struct str word, struct str instead)
+{
+	imap_string(word.n > LONG_WORD && is_enough(w) ? instead : word, w->out);
 }
 
 static void put_part(struct writer *w, const struct mime_part *part);
@@ -323,11 +345,11 @@ put_multipart(struct writer *w, const struct mime_part *part)
 	for (const struct mime_part *c = part->child; c != NULL && !w->out->over; c = c->next)
 		put_part(w, c);
 	buf_putc(w->out, ' ');
-	imap_string(part->subtype, w->out);
+	put_word(w, part->subtype, STR("mixed"));
 	if (!w->extended)
 		return;
 	buf_putc(w->out, ' ');
-	put_params(&part->params, w->out);
+	put_params(w, &part->params);
 	put_extension(w, part);
 }
 
@@ -335,21 +357,23 @@ put_multipart(struct writer *w, const struct mime_part *part)
 static void
 put_single(struct writer *w, const struct mime_part *part)
 {
-	imap_string(part->type, w->out);
+	put_word(w, part->type, STR("application"));
 	buf_putc(w->out, ' ');
-	imap_string(part->subtype, w->out);
+	put_word(w, part->subtype, STR("octet-stream"));
 	buf_putc(w->out, ' ');
-	put_content_params(part, w->out);
+	put_content_params(w, part);
 	buf_putc(w->out, ' ');
 	put_text(w, part->id);
 	buf_putc(w->out, ' ');
 	put_text(w, part->description);
 	buf_putc(w->out, ' ');
-	imap_string(part->encoding_text.n > 0 ? part->encoding_text : STR("7bit"), w->out);
+	put_word(
+	    w, part->encoding_text.n > 0 ? part->encoding_text : STR("7bit"), STR("x-unknown"));
 	buf_printf(w->out, " %zu", part->body.n);
 	if (part->kind == MIME_MESSAGE) {
 		buf_putc(w->out, ' ');
-		imap_envelope(mime_octets(w->message, part->child->header), w->out);
+		imap_envelope(
+		    is_enough(w) ? STR("") : mime_octets(w->message, part->child->header), w->out);
 		buf_putc(w->out, ' ');
 		put_part(w, part->child);
 	}
@@ -376,7 +400,7 @@ put_part(struct writer *w, const struct mime_part *part)
 void
 imap_body(const struct mime_part *root, struct str message, bool extended, struct buf *out)
 {
-	struct writer w = {.message = message, .extended = extended, .out = out};
+	struct writer w = {.message = message, .extended = extended, .out = out, .start = out->n};
 
 	arena_init(&w.arena);
 	put_part(&w, root);

@@ -13,6 +13,9 @@
 #include "base/buf.h"
 #include "mail/mime.h"
 
+/* No message has more than this; to be the ceiling of out at least. */
+#define IMAP_STRUCTURE_MAX (4u << 20)
+
 /* "(date subject from sender reply-to to cc bcc in-reply-to message-id)" of a message header. */
 void imap_envelope(struct str header, struct buf *out);
 

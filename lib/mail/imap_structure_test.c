@@ -120,11 +120,48 @@ test_body(void **state)
 	    "(\"en\" \"fr\") NIL)");
 }
 
+/* Parts as many and fields as large as they may be: still no more than is promised. */
+static void
+test_bounds(void **state)
+{
+	static char field[65000];
+	struct buf msg, out;
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	buf_init(&msg, 512u << 20);
+	buf_init(&out, IMAP_STRUCTURE_MAX);
+	memset(field, 'x', sizeof(field));
+	buf_puts(&msg, "Content-Type: multipart/mixed; boundary=b\r\n\r\n");
+	for (size_t i = 0; i < MIME_PARTS_MAX / 2; i++) {
+		size_t n = i < 300 ? sizeof(field) : 120;
+
+		buf_puts(&msg, "--b\r\nContent-Type: message/rfc822\r\nContent-Description: ");
+		buf_put(&msg, field, n);
+		buf_puts(&msg, "\r\n\r\nContent-Type: ");
+		buf_put(&msg, field, n);
+		buf_puts(&msg, "/y\r\nContent-Transfer-Encoding: ");
+		buf_put(&msg, field, n);
+		buf_puts(&msg, "\r\nFrom: ");
+		for (size_t k = 0; k < n; k += 4)
+			buf_puts(&msg, "a@b,");
+		buf_puts(&msg, "\r\n\r\nx\r\n");
+	}
+	imap_body(mime_parse(buf_view(&msg), &a), buf_view(&msg), true, &out);
+	assert_false(out.over);
+	assert_int_equal(out.p[out.n - 1], ')');
+	buf_free(&out);
+	buf_free(&msg);
+	arena_free(&a);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_strings),
-	    cmocka_unit_test(test_envelope), cmocka_unit_test(test_body)};
+	    cmocka_unit_test(test_envelope), cmocka_unit_test(test_body),
+	    cmocka_unit_test(test_bounds)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,7 +68,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t parts = 0;
 
 	arena_init(&a);
-	buf_init(&out, 256 << 20);
+	buf_init(&out, IMAP_STRUCTURE_MAX);
 	root = mime_parse(message, &a);
 	check_part(root, message, 1, &parts);
 	assume(parts <= MIME_PARTS_MAX + MIME_DEPTH_MAX);
@@ -76,7 +76,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	imap_body(root, message, true, &out);
 	assume(!out.over && out.n > 2 && out.p[0] == '(' && out.p[out.n - 1] == ')');
 	assume(needle_init(&nd, STR("nowhere \xc3\xa9"), &a) == 0);
-	buf_reset(&out);
+	buf_free(&out);
+	buf_init(&out, 256 << 20);
 	(void)needle_in_message(&nd, root, message, true, &out);
 	buf_free(&out);
 	arena_free(&a);
