@@ -24,6 +24,7 @@
 #define LOST_MODSEQ_STEP  1000000u /* how far numbers jump when db/state is lost */
 #define LOST_UID_STEP     100000u
 #define KEEP_S            (30 * 86400) /* tombstones and changes */
+#define TMP_KEEP_S        (36 * 3600)
 
 /* ---- numbers ---- */
 
@@ -453,6 +454,25 @@ bury_again(void *arg, uint32_t mailbox, uint32_t uid, const struct index_file *f
 		commit_bury(mb, uid, path);
 }
 
+/* APPENDs that did not end. By ctime: what gk-local is just linking there is new. */
+static void
+sweep_tmp(void)
+{
+	DIR *d = opendir(MAILDIR_TMP);
+	struct dirent *de;
+	struct stat st;
+
+	if (d == NULL)
+		return;
+	while ((de = readdir(d)) != NULL)
+		if (de->d_name[0] != '.' &&
+		    fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode) && st.st_ctim.tv_sec + TMP_KEEP_S < clock_wall())
+			(void)unlinkat(dirfd(d), de->d_name, 0);
+	closedir(d);
+}
+
+/* Once a day. */
 static int
 prune(struct home *h, struct err *e)
 {
@@ -464,6 +484,7 @@ prune(struct home *h, struct err *e)
 		return 0;
 	if (index_put(h->index, "pruned_at", now, e) < 0)
 		return -1;
+	sweep_tmp();
 	return last == 0 ? 0 : index_prune(h->index, (int64_t)now - KEEP_S, e);
 }
 

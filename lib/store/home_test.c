@@ -435,6 +435,31 @@ a_folder_that_others_made_is_taken_in(void **state)
 	assert_int_equal(box("Made/by.mutt")->messages[0].flags, FLAG_SEEN);
 }
 
+static void
+left_overs_and_old_tombstones_go(void **state)
+{
+	struct uid_list gone;
+	uint64_t before;
+	bool gap;
+
+	(void)state;
+	append(box("INBOX"), MSG, FLAG_DELETED);
+	before = home_modseq(home);
+	assert_int_equal(mailbox_expunge(box("INBOX"), NULL, SIZE_MAX, &me, &err), 0);
+	write_file_at("Maildir/tmp/left", "x");
+	reopen_home();
+	assert_int_equal(count_files("Maildir/tmp"), 1);
+	assert_int_equal(mailbox_vanished(box("INBOX"), before, 2, &scratch, &gone, &gap, &err), 0);
+	assert_int_equal(gone.n, 1);
+	assert_false(gap);
+	clock_advance(31ull * 86400 * 1000);
+	reopen_home();
+	assert_int_equal(count_files("Maildir/tmp"), 0);
+	assert_int_equal(mailbox_vanished(box("INBOX"), before, 2, &scratch, &gone, &gap, &err), 0);
+	assert_int_equal(gone.n, 0);
+	assert_true(gap);
+}
+
 static bool
 count_change(void *arg, const struct change *c)
 {
@@ -507,6 +532,7 @@ main(void)
 	    TEST(renaming_inbox_moves_its_messages),
 	    TEST(subscriptions_are_names),
 	    TEST(a_folder_that_others_made_is_taken_in),
+	    TEST(left_overs_and_old_tombstones_go),
 	    TEST(every_change_is_logged),
 	};
 
