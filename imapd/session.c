@@ -7,13 +7,13 @@
  * ends it.
  */
 #include "imapd/imapd.h"
+#include "imapd/preauth.h"
 
 #include <sodium.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/imap_capability.h"
-#include "net/lex.h"
 #include "svc/build.h"
 
 #define LINE_MAX_PREAUTH 8192u
@@ -258,38 +258,22 @@ login_challenge(void *arg, struct str base64)
 static const struct login_events login_events = {
     .challenge = login_challenge, .ok = login_ok, .failed = login_failed};
 
-static int
-cmd_login(struct front_conn *c, struct lex *l)
+static void
+start_password(struct front_conn *c, const struct preauth *p)
 {
-	struct str user, password;
-
-	if (lex_space(l) < 0 || lex_astring(l, &user) < 0 || lex_space(l) < 0 ||
-	    lex_astring(l, &password) < 0 || lex_end(l) < 0)
-		return -1;
 	c->state = FRONT_LOGIN;
-	c->session->login = login_password(where(c), user, password, &login_events, c);
+	c->session->login = login_password(where(c), p->user, p->password, &login_events, c);
 	/* A quoted one with escapes stands in the arena. */
-	if (password.n > 0)
-		sodium_memzero((char *)(uintptr_t)password.p, password.n);
-	return 0;
+	if (p->password.n > 0)
+		sodium_memzero((char *)(uintptr_t)p->password.p, p->password.n);
 }
 
-/* AUTHENTICATE mechanism [SP initial] (RFC 4959) */
-static int
-cmd_authenticate(struct front_conn *c, struct lex *l)
+static void
+start_exchange(struct front_conn *c, const struct preauth *p)
 {
-	struct str mech, initial = STR_NONE;
-	bool has;
-
-	if (lex_space(l) < 0 || lex_atom(l, &mech) < 0)
-		return -1;
-	if ((has = lex_take(l, ' ')))
-		initial = str_of(l->p, l->n);
-	else if (lex_end(l) < 0)
-		return -1;
 	c->state = FRONT_LOGIN;
-	c->session->login = login_start(where(c), mech, has, initial, &login_events, c);
-	return 0;
+	c->session->login =
+	    login_start(where(c), p->mech, p->has_initial, p->initial, &login_events, c);
 }
 
 /* A line of the exchange. true: more may follow. */
@@ -316,96 +300,68 @@ exchange(struct front_conn *c)
 
 /* ---- commands ---- */
 
-static int
-cmd_capability(struct front_conn *c, struct lex *l)
+static void
+capability(struct front_conn *c)
 {
 	struct buf b;
 
-	if (lex_end(l) < 0)
-		return -1;
 	buf_init(&b, 1024);
 	put_capabilities(c, &b);
 	stream_printf(c->client, "* CAPABILITY " STR_FMT "\r\n", STR_ARG(buf_view(&b)));
 	buf_free(&b);
 	tagged(c, "OK Capability completed");
-	return 0;
 }
 
 static int
-cmd_noop(struct front_conn *c, struct lex *l)
+starttls(struct front_conn *c, struct err *e)
 {
-	if (lex_end(l) < 0)
-		return -1;
-	tagged(c, "OK Noop completed");
-	return 0;
-}
-
-static int
-cmd_logout(struct front_conn *c, struct lex *l)
-{
-	if (lex_end(l) < 0)
-		return -1;
-	stream_puts(c->client, "* BYE Logging out\r\n");
-	tagged(c, "OK Logout completed");
-	front_close(c);
-	return 0;
-}
-
-/* What the client says of itself is of no interest before login (RFC 2971). */
-static int
-cmd_id(struct front_conn *c, struct lex *l)
-{
-	if (lex_space(l) < 0)
-		return -1;
-	stream_printf(
-	    c->client, "* ID (\"name\" \"GK Mail\" \"version\" \"%s\")\r\n", build_version());
-	tagged(c, "OK ID completed");
-	return 0;
-}
-
-static int
-cmd_starttls(struct front_conn *c, struct lex *l)
-{
-	if (lex_end(l) < 0)
-		return -1;
 	if (stream_is_tls(c->client) || front_tls() == NULL)
-		return lex_fail(l, "TLS is not available");
+		return err_set(e, E_INVAL, "TLS is not available");
 	tagged(c, "OK Begin TLS negotiation now");
 	/* What was sent behind it in plaintext is dropped there (RFC 3501 6.2.1, CVE-2011-0411). */
 	stream_tls_accept(c->client, front_tls());
 	return 0;
 }
 
-static const struct {
-	const char *name;
-	int (*run)(struct front_conn *c, struct lex *l);
-} commands[] = {
-    {"CAPABILITY", cmd_capability},
-    {"NOOP", cmd_noop},
-    {"LOGOUT", cmd_logout},
-    {"ID", cmd_id},
-    {"STARTTLS", cmd_starttls},
-    {"LOGIN", cmd_login},
-    {"AUTHENTICATE", cmd_authenticate},
-};
-
 static int
 run(struct front_conn *c, struct err *e)
 {
 	struct front_session *s = c->session;
-	struct str text = buf_view(&s->frame.text), tag, word;
-	struct lex l;
+	struct preauth p;
+	int rc = preauth_parse(buf_view(&s->frame.text), &s->arena, &p, e);
 
-	lex_init(&l, text, &s->arena, e);
-	if (lex_tag(&l, &tag) < 0)
+	s->tag = arena_dup(&s->arena, p.tag);
+	if (rc < 0)
 		return -1;
-	s->tag = arena_dup(&s->arena, tag);
-	if (lex_space(&l) < 0 || lex_atom(&l, &word) < 0)
-		return -1;
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		if (str_ieq_z(word, commands[i].name))
-			return commands[i].run(c, &l);
-	return err_set(e, E_INVAL, "Unknown command, or not before login");
+	switch (p.verb) {
+	case PREAUTH_CAPABILITY:
+		capability(c);
+		break;
+	case PREAUTH_NOOP:
+		tagged(c, "OK Noop completed");
+		break;
+	case PREAUTH_LOGOUT:
+		stream_puts(c->client, "* BYE Logging out\r\n");
+		tagged(c, "OK Logout completed");
+		front_close(c);
+		break;
+	case PREAUTH_ID:
+		stream_printf(c->client, "* ID (\"name\" \"GK Mail\" \"version\" \"%s\")\r\n",
+		    build_version());
+		tagged(c, "OK ID completed");
+		break;
+	case PREAUTH_STARTTLS:
+		return starttls(c, e);
+	case PREAUTH_LOGIN:
+		start_password(c, &p);
+		break;
+	case PREAUTH_AUTHENTICATE:
+		start_exchange(c, &p);
+		break;
+	case PREAUTH_NONE:
+		break;
+	}
+	return 0;
 }
 
 static void
