@@ -76,6 +76,10 @@ int accounts_user_add(struct db *db, struct str address, const struct password_s
 /* E_TEMP when the user's salt changed since s was made with it. */
 int
 accounts_passwd(struct db *db, struct str address, const struct password_secret *s, struct err *e);
+/* The same password, made into a secret anew, unless old is not its hash any more or the salt may
+ * not change. Rows changed: 0 or 1. */
+int accounts_renew(struct db *db, struct str address, struct str old,
+    const struct password_secret *s, struct err *e);
 int accounts_quota(struct db *db, struct str address, uint64_t quota, struct err *e);
 /* With it go its app passwords and the alias targets that lead to it (also with a tag after sep).
  */

@@ -137,13 +137,16 @@ out:
 	return finish(db, rc, e);
 }
 
-int
-accounts_passwd(struct db *db, struct str address, const struct password_secret *p, struct err *e)
+/* A secret anew. old: what the hash must be still, or NULL. App passwords share the salt: it may
+ * only change while there are none. */
+static int
+update_secret(struct db *db, struct str address, struct str old, const struct password_secret *p,
+    struct err *e)
 {
-	/* App passwords share the salt: it may only change while there are none. */
 	struct db_stmt *s = db_sql(db,
 	    "UPDATE users SET hash = ?2, salt = ?3, iterations = ?4, stored = ?5, server = ?6 "
-	    "WHERE address = ?1 AND (salt = ?3 AND iterations = ?4 OR "
+	    "WHERE address = ?1 AND (?7 IS NULL OR hash = ?7) AND (salt = ?3 AND iterations = ?4 "
+	    "OR "
 	    "NOT EXISTS (SELECT 1 FROM app_passwords WHERE user = users.id))",
 	    e);
 
@@ -155,7 +158,25 @@ accounts_passwd(struct db *db, struct str address, const struct password_secret 
 	db_bind_int(s, 4, p->iterations);
 	db_bind_blob(s, 5, str_of(p->keys.stored, sizeof(p->keys.stored)));
 	db_bind_blob(s, 6, str_of(p->keys.server, sizeof(p->keys.server)));
-	return run_one(db, &s, E_TEMP, "the user changed meanwhile: try again", e);
+	db_bind_str(s, 7, old);
+	return db_run(&s, e) < 0 ? -1 : (int)db_changes(db);
+}
+
+int
+accounts_passwd(struct db *db, struct str address, const struct password_secret *p, struct err *e)
+{
+	int rows = update_secret(db, address, STR_NONE, p, e);
+
+	if (rows < 0)
+		return -1;
+	return rows > 0 ? 0 : err_set(e, E_TEMP, "the user changed meanwhile: try again");
+}
+
+int
+accounts_renew(struct db *db, struct str address, struct str old, const struct password_secret *p,
+    struct err *e)
+{
+	return update_secret(db, address, old, p, e);
 }
 
 int

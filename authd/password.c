@@ -82,6 +82,15 @@ password_start(unsigned threads, struct err *e)
 	return (pool = pool_new(threads, PASSWORD_BACKLOG, e)) ? 0 : -1;
 }
 
+bool
+password_is_stale(struct str hash)
+{
+	char z[crypto_pwhash_STRBYTES];
+
+	return str_cz(hash, z, sizeof(z)) == 0 &&
+	       crypto_pwhash_str_needs_rehash(z, now.passes, now.memory) == 1;
+}
+
 void
 password_done(void)
 {

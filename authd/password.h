@@ -40,6 +40,9 @@ int password_start(unsigned threads, struct err *e);
 int password_set_cost(const struct password_cost *cost, struct err *e);
 void password_done(void);
 
+/* Was hash made at another cost than now? */
+bool password_is_stale(struct str hash);
+
 /* Checks password (prepared, not kept by the caller) against hash; empty: no such user. fn is
  * called in the loop. */
 typedef void (*password_checked_fn)(void *arg, bool fits);

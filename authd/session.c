@@ -16,6 +16,7 @@
 #include "authd/cache.h"
 #include "authd/lookup.h"
 #include "authd/password.h"
+#include "authd/renew.h"
 #include "authd/sasl.h"
 #include "authd/ticket.h"
 #include "base/clock.h"
@@ -28,6 +29,7 @@
 
 #define SESSION_MAGIC 0x53455353u
 #define SWEEP_MS      5000u
+#define CHECK_TRIES   2u
 
 struct session {
 	unsigned magic;
@@ -37,6 +39,7 @@ struct session {
 	uint64_t call;
 	enum ipc_type reply;
 	uint64_t conn, until, started;
+	unsigned tries;
 	bool checking; /* a thread has the password */
 	bool gone;     /* given up while checking */
 	struct str service, peer, sid, hash, app;
@@ -140,6 +143,8 @@ password_of(const struct session *s)
 	return buf_view(&s->sasl.password);
 }
 
+static void check(struct session *s);
+
 static void
 checked(void *arg, bool fits)
 {
@@ -154,15 +159,20 @@ checked(void *arg, bool fits)
 		refuse(s, AUTH_FAIL, s->hash.n ? "wrong password" : "no such user");
 		return;
 	}
-	/* The password may have been changed while the old one was being checked. */
+	/* The password may have been changed, or its hash renewed, while the old one was checked.
+	 */
 	if ((rc = accounts_user(authd.db, s->sasl.user, &s->a, &account, &e)) < 0) {
 		unable(s, &e);
 		return;
 	}
 	if (rc == 0 || !str_eq(account.hash, s->hash)) {
-		refuse(s, AUTH_FAIL, "changed meanwhile");
+		if (s->tries++ < CHECK_TRIES)
+			check(s);
+		else
+			refuse(s, AUTH_TEMP, "changed meanwhile");
 		return;
 	}
+	renew_if_stale(&account, password_of(s));
 	cache_add(s->sasl.user, password_of(s));
 	admit(s);
 }

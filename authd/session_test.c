@@ -11,6 +11,7 @@
 #include "authd/password.h"
 #include "authd/session.h"
 #include "authd/ticket.h"
+#include "authd/writer.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/loop.h"
@@ -280,6 +281,40 @@ a_password_changed_during_the_check_does_not_fit(void **state)
 }
 
 static void
+an_old_secret_is_renewed_when_its_password_passes(void **state)
+{
+	const struct password_cost dearer = {2 * crypto_pwhash_MEMLIMIT_MIN, 2, 5000};
+	struct account before, after;
+
+	(void)state;
+	assert_int_equal(writer_init(NULL), 0);
+	assert_int_equal(
+	    accounts_user(authd.db, STR("alice@x.test"), &fixture_arena, &before, NULL), 1);
+	assert_int_equal(password_set_cost(&dearer, NULL), 0);
+	authd.iterations = dearer.iterations;
+	START(imapd, "PLAIN", "\0alice@x.test\0open sesame");
+	assert_int_equal(got.state, AUTH_OK);
+	for (int i = 0; i < 200; i++) {
+		loop_once(10);
+		assert_int_equal(
+		    accounts_user(authd.db, STR("alice@x.test"), &fixture_arena, &after, NULL), 1);
+		if (!str_eq(before.hash, after.hash))
+			break;
+	}
+	assert_false(str_eq(before.hash, after.hash));
+	assert_false(str_eq(before.salt, after.salt));
+	assert_int_equal(after.iterations, 5000);
+	assert_false(password_is_stale(after.hash));
+	cache_forget(STR("alice@x.test"));
+	START(imapd, "PLAIN", "\0alice@x.test\0open sesame");
+	assert_int_equal(got.state, AUTH_OK);
+	while (writer_pending() > 0)
+		loop_once(10);
+	password_done();
+	writer_done();
+}
+
+static void
 app_passwords(void **state)
 {
 	char words[APPPASS_SIZE], message[64];
@@ -393,6 +428,7 @@ main(void)
 	    TEST(a_session_belongs_to_its_front_and_ends),
 	    TEST(the_second_login_is_remembered_until_a_change),
 	    TEST(a_password_changed_during_the_check_does_not_fit),
+	    TEST(an_old_secret_is_renewed_when_its_password_passes),
 	    TEST(app_passwords),
 	    TEST(scram_tells_nobody_who_exists),
 	    TEST(a_downgrade_is_seen),

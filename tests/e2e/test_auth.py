@@ -338,6 +338,27 @@ def test_an_answered_change_survives_a_crash(fresh_suite):
     assert all(f"new{i}@{d}" in listed for i in range(5))
 
 
+def test_while_authd_is_away_answers_are_temporary(fresh_suite):
+    """Nobody hears that a user does not exist or that a password is wrong because a process is restarting."""
+    suite = fresh_suite("--users", "2")
+    alice, bob = suite.user("alice"), suite.user("bob")
+    codes = {"login": set(), "mail": set(), "rcpt": set()}
+    with suite.smtp("alice") as c:
+        for _ in range(3):
+            os.kill(authd(suite), signal.SIGKILL)
+            end = time.monotonic() + 1.5
+            while time.monotonic() < end:
+                codes["login"].add(login(suite, alice["address"], alice["password"]))
+                code = c.mail(alice["address"])[0]
+                codes["mail"].add(code)
+                if code == 250:
+                    codes["rcpt"].add(c.rcpt(bob["address"])[0])
+                c.rset()
+    assert codes["login"] <= {235, 454} and 235 in codes["login"], codes
+    assert codes["mail"] <= {250, 451} and 250 in codes["mail"], codes
+    assert codes["rcpt"] <= {250, 451} and 250 in codes["rcpt"], codes
+
+
 # ---- secrets ----
 
 
