@@ -17,6 +17,7 @@
 
 #define COMMIT_MS     500u /* STORE is durable within a second */
 #define MIRROR_MS     30000u
+#define MIRROR_ROUNDS 50u /* when closing */
 #define UID_LINES_MAX (1u << 20)
 
 /* ---- errors and timers ---- */
@@ -216,6 +217,15 @@ home_open(const struct home_options *o, struct err *e)
 	return h;
 }
 
+static bool
+any_behind(const struct home *h)
+{
+	for (size_t i = 0; i < h->nboxes; i++)
+		if (h->boxes[i]->priv->names_dirty)
+			return true;
+	return false;
+}
+
 void
 home_close(struct home **hp)
 {
@@ -224,8 +234,12 @@ home_close(struct home **hp)
 
 	if (h == NULL)
 		return;
-	/* Renames and tombstones of the first commit are what the second makes durable. */
-	if (commit_now(h, &e) < 0 || home_mirror(h, &e) < 0 || commit_now(h, &e) < 0)
+	/* A thousand names a mailbox in each round; what is left is done another time. */
+	for (unsigned round = 0; round < MIRROR_ROUNDS && (round == 0 || any_behind(h)); round++)
+		if (home_mirror(h, &e) < 0)
+			goto out;
+	/* Renames and tombstones are what the last commit makes durable. */
+	if (commit_now(h, &e) < 0)
 		goto out;
 	uidlist_compact(h);
 	if (!h->reserved.clean && reserve_numbers(h, true, &e) < 0)

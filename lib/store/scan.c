@@ -517,11 +517,12 @@ add_found(struct scan *s)
 
 /* ---- scans ---- */
 
-/* Was the directory changed so shortly before we looked that a later change bears the same time? */
-static bool
-is_fresh(int64_t mtime, int64_t looked_us)
+/* The time to remember of a directory: none when it was changed so shortly before we looked that a
+ * later change would bear the same time. The next refresh looks again then. */
+static int64_t
+settled(int64_t mtime, int64_t looked_us)
 {
-	return mtime == 0 || mtime + TICK_NS > looked_us * 1000;
+	return mtime + TICK_NS > looked_us * 1000 ? 0 : mtime;
 }
 
 static int
@@ -563,11 +564,9 @@ scan_all(struct mailbox *mb, const struct uidlist *uids, struct err *e)
 	    walk(&s, "new", meet) < 0 || walk(&s, "cur", meet) < 0 || settle_twice(&s) < 0 ||
 	    settle_missing(&s) < 0 || add_found(&s) < 0)
 		goto out;
-	p->cur_mtime = cur;
-	p->new_mtime = new;
+	p->cur_mtime = settled(cur, looked);
+	p->new_mtime = settled(new, looked);
 	p->row_dirty = true;
-	if ((is_fresh(cur, looked) || is_fresh(new, looked)) && p->rescan_ms == 0)
-		p->rescan_ms = clock_ms() + RESCAN_MS;
 	rc = 0;
 out:
 	scan_end(&s);
@@ -608,10 +607,8 @@ scan_new(struct mailbox *mb, struct err *e)
 	new = mtime_of(s.dir, "new");
 	if (walk(&s, "new", meet_new) < 0 || add_found(&s) < 0)
 		goto out;
-	mb->priv->new_mtime = new;
+	mb->priv->new_mtime = settled(new, looked);
 	mb->priv->row_dirty = true;
-	if (is_fresh(new, looked) && mb->priv->rescan_ms == 0)
-		mb->priv->rescan_ms = clock_ms() + RESCAN_MS;
 	if (s.nknown_new > CROWD)
 		home_mirror_soon(mb->home);
 	rc = 0;
