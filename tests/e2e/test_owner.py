@@ -213,6 +213,91 @@ def test_a_killed_owner_costs_its_user_a_connection_and_no_mail(quick):
         assert c.uid("SEARCH", None, "ALL")[1] == uid
 
 
+def uids(c):
+    return [int(u) for u in c.uid("SEARCH", None, "ALL")[1][0].split()]
+
+
+def test_what_was_answered_ok_survives_a_kill(fresh_suite):
+    suite = fresh_suite(config=QUICK)
+    shown = set()
+    for turn in range(8):
+        with suite.imap("alice") as c:
+            c.select("INBOX")
+            before = set(uids(c))
+            assert shown <= before, "an answered change is gone"
+            _, data = c.append("INBOX", "(\\Flagged)", None, f"Subject: {turn}\r\n\r\nx\r\n".encode())
+            uid = int(data[0].split(b"]")[0].split()[-1])
+            assert uid not in shown and uid > max(shown, default=0)
+            shown.add(uid)
+            c.noop()
+            if turn % 2:
+                victim = min(shown)
+                c.uid("STORE", str(victim), "+FLAGS", "(\\Deleted)")
+                assert c.expunge()[0] == "OK"
+                shown.discard(victim)
+            for pid in owners(suite):
+                os.kill(pid, signal.SIGKILL)
+    with suite.imap("alice") as c:
+        c.select("INBOX")
+        assert set(uids(c)) == shown
+        assert all(b"Flagged" in d for d in c.fetch("1:*", "(FLAGS)")[1])
+
+
+def test_a_killed_parent_ends_sessions_and_comes_back(fresh_suite):
+    suite = fresh_suite(config=QUICK)
+    parked = Idle(suite, "bob")
+    no_owner(suite)
+    with suite.imap("alice") as c:
+        c.select("INBOX")
+        first = suite.processes()["mailboxd"]
+        os.kill(first, signal.SIGKILL)
+        with pytest.raises((imaplib.IMAP4.error, OSError)):
+            for _ in range(50):
+                c.noop()
+                time.sleep(0.05)
+    assert b"BYE" in parked.line()
+    parked.close()
+    suite.send("carol", ["alice"], subject="after")
+    wait_for(lambda: log_in(suite, "alice"))
+    wait_for(lambda: len(suite.inbox("alice")) == 1)
+    assert suite.processes()["mailboxd"] != first
+
+
+def test_a_killed_front_loses_only_its_connections(fresh_suite):
+    suite = fresh_suite(config=QUICK)
+    parked = Idle(suite, "bob")
+    no_owner(suite)
+    with suite.imap("alice") as c:
+        c.select("INBOX")
+        os.kill(suite.processes()["imapd"], signal.SIGKILL)
+        no_owner(suite)
+    parked.close()
+    suite.send("carol", ["bob"])
+    wait_for(lambda: can_connect(suite, "bob"))
+    assert len(suite.inbox("bob")) == 1
+
+
+def can_connect(suite, user):
+    with contextlib.suppress(OSError, imaplib.IMAP4.error):
+        return log_in(suite, user)
+    return False
+
+
+def test_a_home_survives_a_restart(fresh_suite):
+    suite = fresh_suite(config=QUICK)
+    with suite.imap("alice") as c:
+        c.create("Work/2024")
+        c.append("Work/2024", "(\\Seen $Label1)", None, b"Subject: x\r\n\r\ny\r\n")
+        c.select("Work/2024")
+        validity, found = c.response("UIDVALIDITY")[1], uids(c)
+    suite.restart()
+    with suite.imap("alice") as c:
+        c.select("Work/2024")
+        assert c.response("UIDVALIDITY")[1] == validity and uids(c) == found
+        flags = c.fetch("1", "(FLAGS)")[1][0]
+        assert b"\\Seen" in flags and b"$Label1" in flags
+
+
 def test_owners_are_bounded_and_users_wait(fresh_suite):
     suite = fresh_suite(config='[mailbox]\nmax_owners = 1\nlinger = "1h"\n')
     with suite.imap("alice") as c:
