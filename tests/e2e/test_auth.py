@@ -121,6 +121,46 @@ def test_malformed_exchanges_end_and_the_session_goes_on(suite):
         assert c.docmd("AUTH", "PLAIN " + b64(b"\0a\0b"))[0] == 503
 
 
+@pytest.mark.parametrize("plus", [False, True])
+def test_scram_over_imap(suite, plus):
+    alice = suite.user("alice")
+    for password, good in ((alice["password"], True), ("wrong words", False)):
+        with suite.imap(login=None) as c:
+            mechanism = "SCRAM-SHA-256-PLUS" if plus else "SCRAM-SHA-256"
+            assert f"AUTH={mechanism}" in c.capabilities
+            certificate = hashlib.sha256(c.sock.getpeercert(True)).digest()
+            scram = Scram(alice["address"], password, "tls-server-end-point" if plus else None,
+                          certificate if plus else b"")
+            said = []
+
+            def answer(challenge):
+                said.append(challenge)
+                if len(said) == 1:
+                    return scram.first().encode()
+                if len(said) == 2:
+                    return scram.final(challenge.decode()).encode()
+                scram.check(challenge.decode())
+                return b""
+
+            if good:
+                assert c.authenticate(mechanism, answer)[0] == "OK" and len(said) == 3
+                assert c.select("INBOX")[0] == "OK"
+            else:
+                with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
+                    c.authenticate(mechanism, answer)
+
+
+def test_imap_takes_no_password_without_tls(suite):
+    alice = suite.user("alice")
+    c = imaplib.IMAP4("localhost", suite.port("imap"), timeout=30)
+    assert "LOGINDISABLED" in c.capabilities and not [x for x in c.capabilities if x.startswith("AUTH=")]
+    with pytest.raises(imaplib.IMAP4.error, match="PRIVACYREQUIRED"):
+        c.login(alice["address"], alice["password"])
+    with pytest.raises(imaplib.IMAP4.error):
+        c.authenticate("PLAIN", lambda _: f"\0{alice['address']}\0{alice['password']}".encode())
+    c.logout()
+
+
 @pytest.mark.parametrize("mechanism", ["scram-sha-256", "plain", "login"])
 def test_msmtp(suite, tmp_path, mechanism):
     alice, bob = suite.user("alice"), suite.user("bob")
