@@ -161,7 +161,9 @@ configure(struct db *db, const struct db_options *o, struct err *e)
 	    o->exclusive ? "PRAGMA locking_mode = EXCLUSIVE" : "SELECT 1",
 	    o->read_only ? "SELECT 1" : "PRAGMA journal_mode = WAL", sync[o->sync],
 	    o->secure_delete ? "ON" : "OFF", o->cache_kib ? o->cache_kib : 2000);
-	return db_exec(db, sql, e);
+	if (sqlite3_exec(db->h, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return db_error(db, e, "open");
+	return 0;
 }
 
 static int
