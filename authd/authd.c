@@ -45,3 +45,14 @@ authd_revoke(struct str user, bool deleted)
 	ipc_put_u32(&m, deleted);
 	ipc_send(svc_channel(PEER_MAILBOXD), &m);
 }
+
+void
+authd_quota(struct str user, uint64_t quota)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_QUOTA_CHANGED);
+	ipc_put_str(&m, user);
+	ipc_put_u64(&m, quota);
+	ipc_send(svc_channel(PEER_MAILBOXD), &m);
+}

@@ -24,6 +24,8 @@ extern struct authd authd;
  * is. -1 when it cannot be a user's. */
 int authd_name(struct str given, struct arena *a, struct str *out, struct err *e);
 
-/* Notices: what smtpd has cached is old; a user's sessions end. */
+/* Notices: what smtpd has cached is old; a user's sessions end; a mailbox may grow to another size.
+ */
 void authd_changed(void);
 void authd_revoke(struct str user, bool deleted);
+void authd_quota(struct str user, uint64_t quota);

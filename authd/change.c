@@ -102,6 +102,7 @@ consequences(const struct change *op)
 		break;
 	case MSG_USER_QUOTA:
 		quota_user_set(op->address, op->quota);
+		authd_quota(op->address, op->quota);
 		break;
 	case MSG_USER_DEL:
 		quota_user_gone(op->address);

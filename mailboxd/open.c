@@ -175,6 +175,17 @@ set_quota(struct user *u, uint64_t quota)
 	ipc_send(u->owner, &m);
 }
 
+void
+open_quota(struct ipc_in *m)
+{
+	struct str name = ipc_get_str(m);
+	uint64_t quota = ipc_get_u64(m);
+	struct user *u;
+
+	if (ipc_end(m) == 0 && (u = user_find(name)) != NULL)
+		set_quota(u, quota);
+}
+
 static void
 redeemed(void *arg, struct ipc_in *m, const struct err *why)
 {

@@ -193,6 +193,8 @@ parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		park_gone(m);
 	else if (m->type == MSG_USER_REVOKED)
 		on_revoked(m);
+	else if (m->type == MSG_QUOTA_CHANGED)
+		open_quota(m);
 	else
 		ipc_refuse(m);
 }

@@ -105,6 +105,7 @@ size_t spawn_count(void);
 /* ---- open.c: connections that come ---- */
 
 void open_message(struct ipc_in *m); /* OWNER_OPEN, OWNER_RESUME */
+void open_quota(struct ipc_in *m);   /* QUOTA_CHANGED */
 /* Hands those that wait to the owner that is ready now. */
 void open_ready(struct user *u);
 /* Refuses those that have waited too long. */

@@ -320,6 +320,20 @@ def test_quota_at_rcpt(fresh_suite):
     assert code_of(rcpt(suite, f"bob@{d}", options=["size=20000"]))[0] == 250
 
 
+def test_a_changed_quota_reaches_an_open_mailbox(fresh_suite):
+    suite = fresh_suite("--users", "1")
+    address = suite.user("alice")["address"]
+    suite.ctl("user", "quota", address, "1MiB")
+    with suite.imap("alice") as c:
+        c.select("INBOX")
+        assert b"STORAGE 0 1024" in c.getquota('""')[1][0]
+        suite.ctl("user", "quota", address, "2MiB")
+        wait_for(lambda: b"STORAGE 0 2048" in c.getquota('""')[1][0], what="the new quota")
+        suite.ctl("user", "quota", address, "1KiB")
+        wait_for(lambda: b"STORAGE 0 1)" in c.getquota('""')[1][0], what="the small quota")
+        assert c.append("INBOX", None, None, b"Subject: big\r\n\r\n" + b"x" * 2000)[0] == "NO"
+
+
 def test_quota_of_a_domain(fresh_suite):
     suite = fresh_suite("--users", "1")
     suite.ctl("domain", "add", "small.test", "--quota", "50KiB")
