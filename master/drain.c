@@ -77,6 +77,7 @@ drain_begin(void)
 			loop_timer_stop(master.processes[i].restart);
 	deadline = loop_timer_new(on_deadline, NULL);
 	loop_timer_set(deadline, conf_num(master.conf, CONF_SERVER_DRAIN_TIMEOUT) + GRACE_MS);
+	listeners_close();
 	order_stage();
 	drain_step();
 }

@@ -156,6 +156,15 @@ listeners_rollback(void)
 	}
 }
 
+void
+listeners_close(void)
+{
+	struct listener *l;
+
+	while ((l = TAILQ_FIRST(&all)) != NULL)
+		remove_listener(l);
+}
+
 size_t
 listeners_list(struct arena *a, struct str **out)
 {

@@ -147,7 +147,7 @@ main(int argc, char **argv)
 	if (config_load(&master.conf, &e) < 0 || start(&e) < 0) {
 		log_flush();
 		fprintf(stderr, "gk-master: %s\n", e.text);
-		return e.code == E_INVAL ? EXIT_CONFIG : 1;
+		return master.conf == NULL || e.code == E_INVAL ? EXIT_CONFIG : 1;
 	}
 	loop_run();
 	control_close();

@@ -86,6 +86,8 @@ void listeners_give(struct process *p);
  */
 void listeners_commit(void);
 void listeners_rollback(void);
+/* The end: who comes now is refused instead of waiting for nobody. */
+void listeners_close(void);
 /* name, address, name, address … */
 size_t listeners_list(struct arena *a, struct str **out);
 
