@@ -340,12 +340,27 @@ on_drain(void)
 }
 
 static void
+on_log(struct ipc_in *m)
+{
+	uint32_t format = ipc_get_u32(m), level = ipc_get_u32(m);
+	int fd = ipc_take_fd(m);
+
+	if (ipc_end(m) < 0)
+		return;
+	log_set_format((enum log_format)format);
+	log_set_level((enum log_level)level);
+	log_set_fd(fd);
+}
+
+static void
 on_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
 	(void)c;
 	if (m->type == MSG_OWN_CONN) {
 		on_conn(m);
+	} else if (m->type == MSG_OWN_LOG) {
+		on_log(m);
 	} else if (m->type == MSG_OWN_QUOTA) {
 		uint64_t quota = ipc_get_u64(m);
 

@@ -220,6 +220,29 @@ parent_channel(struct ipc_chan *c, bool open)
 		user_each(forget_front);
 }
 
+/* ---- the log ---- */
+
+static struct {
+	enum log_format format;
+	enum log_level level;
+	int fd;
+} log_now;
+
+static void
+tell_log(struct user *u)
+{
+	spawn_log(u, log_now.format, log_now.level, log_now.fd);
+}
+
+void
+parent_log(enum log_format format, enum log_level level, int fd)
+{
+	log_now.format = format;
+	log_now.level = level;
+	log_now.fd = fd;
+	user_each(tell_log);
+}
+
 /* ---- drain ---- */
 
 void

@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "io/loop.h"
 #include "ipc/ipc.h"
 #include "mailboxd/owner.h"
@@ -95,6 +96,8 @@ void user_each(void (*fn)(struct user *u));
 int spawn_init(struct err *e);
 /* Starts the user's owner when there is none, or sees to it that one is started. */
 void spawn_want(struct user *u);
+/* Where its lines go from now on. */
+void spawn_log(struct user *u, enum log_format format, enum log_level level, int fd);
 /* The owner shall say goodbye to its connections and end. */
 void spawn_end(struct user *u);
 void spawn_message(struct user *u, struct ipc_in *m); /* OWN_READY, OWN_LEAVE */
@@ -131,6 +134,7 @@ park_hash(unsigned char out[PARK_HASH_LEN], struct str token, struct str record,
 void parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m);
 void parent_owner_message(struct user *u, struct ipc_in *m);
 void parent_channel(struct ipc_chan *c, bool open);
+void parent_log(enum log_format format, enum log_level level, int fd);
 void parent_drain(void);
 int parent_start(struct err *e);
 /* An owner has ended. */

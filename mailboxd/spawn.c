@@ -131,6 +131,21 @@ kill_due(void *arg)
 }
 
 void
+spawn_log(struct user *u, enum log_format format, enum log_level level, int fd)
+{
+	struct ipc_out m;
+	int copy;
+
+	if (u->state == OWNER_NONE || (copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0)
+		return;
+	ipc_begin(&m, MSG_OWN_LOG);
+	ipc_put_u32(&m, format);
+	ipc_put_u32(&m, level);
+	ipc_put_fd(&m, copy);
+	ipc_send(u->owner, &m);
+}
+
+void
 spawn_end(struct user *u)
 {
 	struct ipc_out m;

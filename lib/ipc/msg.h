@@ -123,6 +123,7 @@ enum ipc_peer {
 	X(CONN_GONE,      PEER_IMAPD, PEER_MAILBOXD, 0, "conn:u64") \
 	/* Between the parent and one owner. */ \
 	X(OWN_CONN,       PEER_MAILBOXD, PEER_OWNER, 0, "conn:u64 peer:str sid:str tag:str record:str fd:fd") \
+	X(OWN_LOG,        PEER_MAILBOXD, PEER_OWNER, 0, "format:u32 level:u32 fd:fd") \
 	X(OWN_QUOTA,      PEER_MAILBOXD, PEER_OWNER, 0, "quota:u64") \
 	X(OWN_DELIVERED,  PEER_MAILBOXD, PEER_OWNER, 0, "") \
 	X(OWN_GO,         PEER_MAILBOXD, PEER_OWNER, 0, "") \

@@ -188,6 +188,8 @@ set_log(struct ipc_in *m)
 	log_set_format((enum log_format)format);
 	log_set_level((enum log_level)level);
 	log_set_fd(fd);
+	if (self.ready && self.svc->log != NULL)
+		self.svc->log((enum log_format)format, (enum log_level)level, fd);
 }
 
 static void

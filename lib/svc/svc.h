@@ -19,6 +19,7 @@
 #include <netinet/in.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "io/loop.h"
 #include "ipc/ipc.h"
 #include "svc/conf.h"
@@ -53,6 +54,9 @@ struct svc {
 	/* A channel came (its peer runs now) or went. Kinds that may be many (PEER_CTL, PEER_OWNER)
 	 * are freed after this tells that they went. Optional. */
 	void (*channel)(struct ipc_chan *c, bool open);
+	/* Lines go elsewhere, or others are wanted, from now on: for forked children, which master
+	 * does not know. fd is borrowed. Optional. */
+	void (*log)(enum log_format format, enum log_level level, int fd);
 	void (*drain)(void); /* optional: svc_drained() is then implied */
 };
 
