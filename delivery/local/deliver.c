@@ -170,15 +170,14 @@ decide(struct target *t, enum deliver_result result, struct str text)
 {
 	static const enum metric metrics[] = {
 	    METRIC_LOCAL_DELIVERED, METRIC_LOCAL_TEMP, METRIC_LOCAL_PERM};
+	static const char *const events[] = {"local.deliver", "local.defer", "local.fail"};
 
 	t->result = result;
 	t->text = text;
 	metric_add(metrics[result], 1);
+	log_info(events[result], LS("mid", t->job->mid), LS("user", t->user), LS("text", text));
 	if (result == DELIVER_OK)
 		tell(t->job->l, t->user);
-	else
-		log_info(result == DELIVER_TEMP ? "local.defer" : "local.fail",
-		    LS("mid", t->job->mid), LS("user", t->user), LS("text", text));
 }
 
 static void
