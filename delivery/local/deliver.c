@@ -20,17 +20,18 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "delivery/local/local.h"
 #include "io/file.h"
 #include "mail/address.h"
 #include "store/maildir.h"
 #include "svc/metrics.h"
-#include "svc/svc.h"
 
 #define JOB_MAGIC   0x676b6c6au
 #define SMALL_MAX   (256u << 10)
+#define CHUNK       (256u << 10)
 #define PATH_SIZE   (ADDRESS_HOME_SIZE + sizeof("/Maildir/new/") + MAILDIR_NAME_SIZE)
-#define SOURCE_SIZE (ID_SIZE + sizeof(".small"))
+#define SOURCE_SIZE (ID_SIZE + sizeof(COPY_SUFFIX))
 
 struct target {
 	struct job *job;
@@ -50,6 +51,8 @@ struct job {
 	struct str mid;
 	uint64_t size;
 	bool replay, large;
+	bool linked;                  /* the file has a name in a home */
+	int octets;                   /* what the file is written from */
 	char source[SOURCE_SIZE];     /* in .incoming */
 	char name[MAILDIR_NAME_SIZE]; /* in new/ */
 	struct target *targets;
@@ -78,7 +81,7 @@ tell_all(void *arg)
 	HASH_ITER (hh, l->told, t, next) {
 		ipc_begin(&m, MSG_DELIVERED);
 		ipc_put_str(&m, str_of(t->user, t->n));
-		ipc_send(svc_channel(PEER_MAILBOXD), &m);
+		ipc_send(l->mailboxd, &m);
 		HASH_DEL(l->told, t);
 		free(t);
 	}
@@ -102,27 +105,27 @@ tell(struct local *l, struct str user)
 /* ---- the one file ---- */
 
 static int
-copy(int from, int to, size_t n, struct err *e)
+copy(int from, int to, uint64_t n, struct err *e)
 {
-	static char octets[SMALL_MAX];
+	static char octets[CHUNK];
 
-	return file_pread(from, octets, n, 0, e) < 0 ? -1 : file_write(to, octets, n, e);
+	for (uint64_t off = 0; off < n; off += CHUNK) {
+		size_t some = (size_t)num_min((uint64_t)CHUNK, n - off);
+
+		if (file_pread(from, octets, some, (off_t)off, e) < 0 ||
+		    file_write(to, octets, some, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
-/* Writes a small message into .incoming. A file that is there already is an interrupted attempt's.
- */
+/* Writes the file that is linked. One that is there already is an interrupted attempt's. */
 static int
-write_source(struct job *j, int octets, struct err *e)
+write_source(struct job *j, struct err *e)
 {
 	struct local *l = j->l;
-	uint64_t size;
 	int rc = -1, fd = -1;
 
-	if (!file_is_sealed(octets) || file_size(octets, &size, e) < 0 || size != j->size ||
-	    size > SMALL_MAX) {
-		err_set(e, E_INVAL, "not a sealed file of that size");
-		goto out;
-	}
 	if (file_unlink(l->incoming, j->source, e) < 0 ||
 	    (fd = file_open(l->incoming, j->source, O_WRONLY | O_CREAT | O_EXCL, 0440, e)) < 0)
 		goto out;
@@ -131,36 +134,47 @@ write_source(struct job *j, int octets, struct err *e)
 		err_sys(e, "chmod");
 		goto out;
 	}
-	rc = copy(octets, fd, (size_t)size, e);
+	rc = copy(j->octets, fd, j->size, e);
 out:
 	file_close(&fd);
 	return rc < 0 ? err_wrap(e, "write %s", j->source) : 0;
 }
 
-/* A large message is there already, sealed. */
 static int
-check_source(struct job *j, struct err *e)
+take_small(struct job *j, struct err *e)
 {
-	int rc = -1, fd = file_open(j->l->incoming, j->source, O_RDONLY, 0, e);
 	uint64_t size;
 
-	if (fd < 0)
-		goto out;
-	if (file_size(fd, &size, e) < 0)
-		goto out;
-	if (size != j->size) {
-		err_set(e, E_IO, "%s is of another size", j->source);
-		goto out;
-	}
+	if (!file_is_sealed(j->octets) || file_size(j->octets, &size, e) < 0 || size != j->size ||
+	    size > SMALL_MAX)
+		return err_set(e, E_INVAL, "not a sealed file of that size");
+	return write_source(j, e);
+}
+
+/* A large message is there already, sealed. */
+static int
+take_large(struct job *j, struct err *e)
+{
+	uint64_t size;
+
+	if ((j->octets = file_open(j->l->incoming, j->source, O_RDONLY, 0, e)) < 0 ||
+	    file_size(j->octets, &size, e) < 0)
+		return -1;
+	if (size != j->size)
+		return err_set(e, E_IO, "%s is of another size", j->source);
 	/* Sealing did that too; lost power may have undone it. */
-	if (fchmod(fd, 0440) < 0) {
-		err_sys(e, "chmod %s", j->source);
-		goto out;
-	}
-	rc = 0;
-out:
-	file_close(&fd);
-	return rc;
+	return fchmod(j->octets, 0440) < 0 ? err_sys(e, "chmod %s", j->source) : 0;
+}
+
+/* Where no Landlock keeps an owner inside its home, homes share no file (INVARIANTS 9): each gets
+ * one of its own, also of a large message, whose file another attempt may have linked elsewhere. */
+static int
+fresh_source(struct job *j, struct err *e)
+{
+	if (j->l->share || (!j->large && !j->linked))
+		return 0;
+	snprintf(j->source, sizeof(j->source), STR_FMT COPY_SUFFIX, STR_ARG(j->mid));
+	return write_source(j, e);
 }
 
 /* ---- one target ---- */
@@ -212,6 +226,8 @@ put_new(struct job *j, const char *home, struct err *e)
 	char new[PATH_SIZE];
 	struct stat st;
 
+	if (fresh_source(j, e) < 0)
+		return -1;
 	if (j->replay)
 		return put_over(j, home, e);
 	snprintf(new, sizeof(new), "%s/" MAILDIR_NEW "/%s", home, j->name);
@@ -258,7 +274,14 @@ ensure_home(struct target *t)
 	t->job->asking++;
 	ipc_begin(&m, MSG_HOME_ENSURE);
 	ipc_put_str(&m, t->user);
-	ipc_call(svc_channel(PEER_MAILBOXD), &m, home_ensured, t);
+	ipc_call(t->job->l->mailboxd, &m, home_ensured, t);
+}
+
+static void
+delivered(struct target *t)
+{
+	t->job->linked = true;
+	decide(t, DELIVER_OK, STR("2.0.0 delivered"));
 }
 
 static void
@@ -270,7 +293,7 @@ place(struct target *t)
 	if (address_home(t->user, home, &e) < 0)
 		decide(t, DELIVER_PERM, STR("5.1.3 not an address of a mailbox"));
 	else if (put_new(t->job, home, &e) == 0)
-		decide(t, DELIVER_OK, STR("2.0.0 delivered"));
+		delivered(t);
 	else if (e.code == E_NOTFOUND && !t->ensured)
 		ensure_home(t);
 	else
@@ -302,12 +325,14 @@ job_check(struct job *j)
 
 	if (j->asking > 0)
 		return;
-	/* The links keep a small message; a large one stays until the queue drops it. */
-	if (!j->large && file_unlink(j->l->incoming, j->source, &e) < 0)
+	/* The links keep the file. A large one's own name stays until the queue drops it. */
+	if (str_ends(str_z(j->source), STR(COPY_SUFFIX)) &&
+	    file_unlink(j->l->incoming, j->source, &e) < 0)
 		log_warn("local.incoming_stays", LS("mid", j->mid), LE(&e));
 	log_debug("local.deliver", LS("mid", j->mid), LU("targets", j->n),
 	    LU("us", clock_us() - j->began));
 	job_answer(j);
+	file_close(&j->octets);
 	arena_free(&j->arena);
 	j->magic = 0;
 	free(j);
@@ -315,7 +340,7 @@ job_check(struct job *j)
 }
 
 static struct job *
-job_read(struct local *l, struct ipc_chan *c, struct ipc_in *m, int *octets)
+job_read(struct local *l, struct ipc_chan *c, struct ipc_in *m)
 {
 	struct job *j = mem_alloc(sizeof(*j));
 	int64_t arrived;
@@ -339,15 +364,15 @@ job_read(struct local *l, struct ipc_chan *c, struct ipc_in *m, int *octets)
 	for (size_t i = 0; i < j->n; i++)
 		j->targets[i] =
 		    (struct target){.job = j, .user = arena_dup(&j->arena, ipc_get_item(m))};
-	*octets = j->large ? -1 : ipc_take_fd(m);
+	j->octets = j->large ? -1 : ipc_take_fd(m);
 	if (ipc_end(m) < 0 || !id_valid(mid)) {
-		file_close(octets);
+		file_close(&j->octets);
 		arena_free(&j->arena);
 		free(j);
 		return NULL;
 	}
 	snprintf(
-	    j->source, sizeof(j->source), STR_FMT "%s", STR_ARG(mid), j->large ? "" : ".small");
+	    j->source, sizeof(j->source), STR_FMT "%s", STR_ARG(mid), j->large ? "" : COPY_SUFFIX);
 	maildir_base(j->name, arrived / 1000000, mid, str_z(l->host), j->size);
 	return j;
 }
@@ -356,14 +381,13 @@ void
 deliver_message(struct local *l, struct ipc_chan *c, struct ipc_in *m)
 {
 	struct err e = {0};
-	int octets, rc;
-	struct job *j = job_read(l, c, m, &octets);
+	struct job *j = job_read(l, c, m);
+	int rc;
 
 	if (!j)
 		return;
 	jobs++;
-	rc = j->large ? check_source(j, &e) : write_source(j, octets, &e);
-	file_close(&octets);
+	rc = j->large ? take_large(j, &e) : take_small(j, &e);
 	if (rc < 0)
 		log_error("local.source", LS("mid", j->mid), LE(&e));
 	for (size_t i = 0; i < j->n; i++) {

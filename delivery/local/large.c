@@ -34,6 +34,7 @@ struct seal {
 	unsigned tries;
 	struct loop_timer *again;
 	int rc;
+	bool sync_failed;
 	struct err e;
 };
 
@@ -110,6 +111,9 @@ seal_end(struct seal *s)
 		ipc_reply_ok(s->queue, s->id, MSG_LARGE_SEAL_R);
 	} else {
 		log_warn("local.seal", LZ("mid", s->mid), LE(&s->e));
+		/* Sealed once more it would seem durable, and not be (INVARIANTS 5). */
+		if (s->sync_failed)
+			file_unlink(s->l->incoming, s->mid, NULL);
 		ipc_reply_error(s->queue, s->id, &s->e);
 	}
 	/* Closing ends the lease. */
@@ -155,10 +159,12 @@ seal_work(void *arg)
 		err_set(&s->e, E_INVAL, "not of the size that was said");
 		return;
 	}
-	if (check_digest(s) < 0 || file_sync(s->fd, &s->e) < 0 ||
-	    file_sync_dir(s->l->incoming, &s->e) < 0)
+	if (check_digest(s) < 0)
 		return;
-	s->rc = 0;
+	if (file_sync(s->fd, &s->e) < 0 || file_sync_dir(s->l->incoming, &s->e) < 0)
+		s->sync_failed = true;
+	else
+		s->rc = 0;
 }
 
 static void
@@ -173,6 +179,7 @@ static void
 seal_try(void *arg)
 {
 	struct seal *s = arg;
+	struct err e;
 
 	if (fcntl(s->fd, F_SETLEASE, F_RDLCK) < 0) {
 		if (errno == EAGAIN && ++s->tries < LEASE_TRIES) {
@@ -188,8 +195,12 @@ seal_try(void *arg)
 		seal_end(s);
 		return;
 	}
-	if ((s->rc = pool_submit(s->l->pool, seal_work, seal_done, s, &s->e)) < 0)
+	/* From here on s is the thread's: nothing of it is written unless there is none. */
+	if (pool_submit(s->l->pool, seal_work, seal_done, s, &e) < 0) {
+		s->rc = -1;
+		s->e = e;
 		seal_end(s);
+	}
 }
 
 void

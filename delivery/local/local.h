@@ -9,10 +9,14 @@
 
 struct told;
 
+#define COPY_SUFFIX ".copy" /* of a file in .incoming that exists only while it is being linked */
+
 struct local {
 	int mail;     /* data_dir/mail */
 	int incoming; /* mail/.incoming */
 	int sync; /* opened before the first write and kept: what CHECKPOINT syncs (INVARIANTS 5) */
+	bool share; /* homes may share a file */
+	struct ipc_chan *mailboxd, *queue;
 	struct pool *pool;
 	struct told *told; /* users to tell mailboxd of at the end of the turn */
 	struct loop_defer tell;

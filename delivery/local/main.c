@@ -32,6 +32,9 @@ start(struct err *e)
 		0 ||
 	    file_sync_dir(local.mail, e) < 0 || !(local.pool = pool_new(2, 1000, e)))
 		return -1;
+	local.mailboxd = svc_channel(PEER_MAILBOXD);
+	local.queue = svc_channel(PEER_QUEUE);
+	local.share = sandbox_landlock_abi() >= 2;
 	deliver_init(&local);
 	sweep_init(&local);
 	return 0;

@@ -16,7 +16,6 @@
 #include "base/mem.h"
 #include "delivery/local/local.h"
 #include "io/file.h"
-#include "svc/svc.h"
 
 #define SWEEP_MS (10u * 60 * 1000)
 #define OLD_S    (60 * 60)
@@ -37,13 +36,13 @@ list_incoming(struct local *l)
 }
 
 static void
-remove_small(struct local *l)
+remove_copies(struct local *l)
 {
 	DIR *list = list_incoming(l);
 	struct dirent *d;
 
 	while (list && (d = readdir(list)) != NULL)
-		if (str_ends(str_z(d->d_name), STR(".small")))
+		if (str_ends(str_z(d->d_name), STR(COPY_SUFFIX)))
 			file_unlink(l->incoming, d->d_name, NULL);
 	if (list)
 		closedir(list);
@@ -100,7 +99,7 @@ sweep(void *arg)
 	if (n > 0) {
 		ipc_begin(&m, MSG_INCOMING_CHECK);
 		ipc_put_list(&m, mids, n);
-		ipc_call(svc_channel(PEER_QUEUE), &m, answered, l);
+		ipc_call(l->queue, &m, answered, l);
 	}
 	arena_free(&a);
 }
@@ -108,7 +107,7 @@ sweep(void *arg)
 void
 sweep_init(struct local *l)
 {
-	remove_small(l);
+	remove_copies(l);
 	l->sweep = loop_timer_new(sweep, l);
 	loop_timer_set(l->sweep, 1000);
 }
