@@ -101,7 +101,7 @@ name_file(struct append *ap, struct mailbox *mb, const struct index_file *f, str
 	int rc;
 
 	tmp_path(ap, tmp);
-	if (model_path(mb, f, path, e) < 0)
+	if (files_path(mb, f, path, e) < 0)
 		return -1;
 	own = scan_own_begin(mb);
 	rc = file_rename(AT_FDCWD, tmp, AT_FDCWD, path, e);

@@ -18,16 +18,6 @@
 
 /* ---- line ends ---- */
 
-uint64_t
-model_crlf_size(struct str s)
-{
-	uint64_t n = s.n;
-
-	for (size_t i = 0; i < s.n; i++)
-		n += s.p[i] == '\n' && (i == 0 || s.p[i - 1] != '\r');
-	return n;
-}
-
 static struct str
 with_crlf(struct str s, uint64_t size)
 {
@@ -78,7 +68,7 @@ open_file(struct mailbox *mb, uint32_t uid, struct err *e)
 	int fd;
 
 	if (index_file_get(mb->home->index, mb->id, uid, &f, base, e) < 0 ||
-	    model_path(mb, &f, path, e) < 0)
+	    files_path(mb, &f, path, e) < 0)
 		return -1;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd >= 0)
@@ -111,7 +101,7 @@ content_open(struct mailbox *mb, uint32_t uid, struct err *e)
 		return NULL;
 	m = mailbox_get(mb, uid);
 	lf = m != NULL && m->size != file.n;
-	if (lf && model_crlf_size(file) != m->size) {
+	if (lf && files_crlf_size(file) != m->size) {
 		/* A name without its octets (INVARIANTS 1): the replay of its delivery mends it. */
 		unmap(file);
 		err_set(e, E_TEMP, "the message's file is not whole");

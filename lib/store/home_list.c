@@ -39,7 +39,7 @@ create_one(struct home *h, struct str name, const struct change_by *by, struct m
 	if (h->nboxes >= MAILBOXES_MAX)
 		return err_set(e, E_LIMIT, "too many mailboxes");
 	if (model_next_mailbox(h, &id, &uidvalidity, e) < 0 ||
-	    model_next_modseq(h, &modseq, e) < 0 || start_make_folder(name, e) < 0)
+	    model_next_modseq(h, &modseq, e) < 0 || files_make_folder(name, e) < 0)
 		return -1;
 	mb = model_new(h, id, name);
 	mb->uidvalidity = uidvalidity;
@@ -143,7 +143,7 @@ home_delete(struct home *h, struct str name, const struct change_by *by, struct 
 	forget_dead(h, id);
 	rc = commit_now(h, e);
 	tell_gone(mb);
-	if (rc == 0 && start_remove_folder(mb->name, e) == 0) {
+	if (rc == 0 && files_remove_folder(mb->name, e) == 0) {
 		if (home_ready(h, e) < 0 || index_mailbox_drop(h->index, id, e) < 0)
 			rc = home_fail(h, e);
 	}
@@ -209,7 +209,7 @@ move_directories(struct home *h, struct err *e)
 
 		if (mb->priv->old_name.n == 0)
 			continue;
-		if (start_rename_folder(mb->priv->old_name, mb->name, e) < 0)
+		if (files_rename_folder(mb->priv->old_name, mb->name, e) < 0)
 			return home_fail(h, e);
 		free((char *)mb->priv->old_name.p);
 		mb->priv->old_name = STR_NONE;

@@ -113,103 +113,6 @@ start_numbers(struct home *h, enum numbers_found found, bool fresh, struct err *
 
 /* ---- directories ---- */
 
-static int
-make_folder(const char *dir, struct err *e)
-{
-	static const char *const subs[] = {"", "/cur", "/new", "/tmp"};
-	char path[FOLDER_DIR_SIZE + 4];
-
-	for (size_t i = 0; i < ARRAY_LEN(subs); i++) {
-		(void)snprintf(path, sizeof path, "%s%s", dir, subs[i]);
-		if (file_mkdir(AT_FDCWD, path, 0700, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static bool
-is_dir(const char *path)
-{
-	struct stat st;
-
-	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-int
-start_make_folder(struct str name, struct err *e)
-{
-	char dir[FOLDER_DIR_SIZE];
-	int fd = -1, rc = -1;
-
-	if (folder_dir(name, dir, e) < 0 || make_folder(dir, e) < 0)
-		return -1;
-	if ((fd = file_open(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0, e)) < 0)
-		return -1;
-	rc = file_sync_dir(fd, e);
-	file_close(&fd);
-	return rc < 0 ? -1 : start_sync_folders(e);
-}
-
-int
-start_sync_folders(struct err *e)
-{
-	int fd = file_open(AT_FDCWD, "Maildir", O_RDONLY | O_DIRECTORY, 0, e);
-	int rc = fd < 0 ? -1 : file_sync_dir(fd, e);
-
-	file_close(&fd);
-	return rc;
-}
-
-/* Empties and removes dir/sub. What is no plain file stays, and keeps the directory. */
-static void
-remove_sub(const char *dir, const char *sub)
-{
-	char path[FOLDER_DIR_SIZE + 4];
-	struct dirent *de;
-	DIR *d;
-
-	(void)snprintf(path, sizeof path, "%s/%s", dir, sub);
-	if ((d = opendir(path)) != NULL) {
-		while ((de = readdir(d)) != NULL)
-			if (de->d_name[0] != '.' && unlinkat(dirfd(d), de->d_name, 0) < 0)
-				log_warn(
-				    "store.remove", LZ("dir", path), LZ("error", strerror(errno)));
-		closedir(d);
-	}
-	if (rmdir(path) < 0 && errno != ENOENT)
-		log_warn("store.remove", LZ("dir", path), LZ("error", strerror(errno)));
-}
-
-int
-start_remove_folder(struct str name, struct err *e)
-{
-	char dir[FOLDER_DIR_SIZE];
-
-	if (folder_dir(name, dir, e) < 0)
-		return -1;
-	assume(strcmp(dir, "Maildir") != 0);
-	remove_sub(dir, "cur");
-	remove_sub(dir, "new");
-	remove_sub(dir, "tmp");
-	if (rmdir(dir) < 0 && errno != ENOENT && errno != ENOTEMPTY)
-		return err_sys(e, "%s", dir);
-	return start_sync_folders(e);
-}
-
-int
-start_rename_folder(struct str from, struct str to, struct err *e)
-{
-	char old[FOLDER_DIR_SIZE], new[FOLDER_DIR_SIZE];
-
-	if (folder_dir(from, old, e) < 0 || folder_dir(to, new, e) < 0)
-		return -1;
-	if (!is_dir(old) || is_dir(new))
-		return 0;
-	if (file_rename(AT_FDCWD, old, AT_FDCWD, new, e) < 0)
-		return -1;
-	return start_sync_folders(e);
-}
-
 /* ---- rows ---- */
 
 struct reading {
@@ -280,7 +183,7 @@ finish_renames(struct home *h, struct err *e)
 
 		if (mb->priv->old_name.n == 0)
 			continue;
-		if (start_rename_folder(mb->priv->old_name, mb->name, e) < 0)
+		if (files_rename_folder(mb->priv->old_name, mb->name, e) < 0)
 			return -1;
 		free((char *)mb->priv->old_name.p);
 		mb->priv->old_name = STR_NONE;
@@ -308,7 +211,7 @@ read_rows(struct home *h, struct err *e)
 		rc = finish_renames(h, e);
 	for (size_t i = 0; i < r.ndoomed; i++) {
 		if (rc == 0 && home_find(h, r.doomed_names[i]) == NULL)
-			rc = start_remove_folder(r.doomed_names[i], e);
+			rc = files_remove_folder(r.doomed_names[i], e);
 		if (rc == 0)
 			rc = index_mailbox_drop(h->index, r.doomed[i], e);
 		free((char *)r.doomed_names[i].p);
@@ -354,7 +257,7 @@ take_in(struct home *h, struct str name, const struct uidlist_box *known, enum m
 	mb->highestmodseq = modseq;
 	model_insert(h, mb);
 	uidlist_note_box(mb);
-	if (start_make_folder(name, e) < 0 || model_row(mb, false, e) < 0)
+	if (files_make_folder(name, e) < 0 || model_row(mb, false, e) < 0)
 		return -1;
 	return model_log(h, modseq, CHANGE_CREATED, mb->id, 0, STR_NONE, &by, e);
 }
@@ -378,7 +281,7 @@ take_in_folders(struct home *h, const struct uidlist *u, struct err *e)
 		    home_find(h, buf_view(&name)) != NULL)
 			continue;
 		(void)snprintf(cur, sizeof cur, "Maildir/%s/cur", de->d_name);
-		if (!is_dir(cur))
+		if (!files_is_dir(cur))
 			continue;
 		rc = take_in(h, buf_view(&name), uidlist_box(u, buf_view(&name)), USE_NONE, e);
 		log_info("store.folder", LS("name", buf_view(&name)));
@@ -450,7 +353,7 @@ bury_again(void *arg, uint32_t mailbox, uint32_t uid, const struct index_file *f
 	struct mailbox *mb = home_find_id(arg, mailbox);
 	char path[PATH_SIZE];
 
-	if (mb != NULL && model_path(mb, f, path, NULL) == 0)
+	if (mb != NULL && files_path(mb, f, path, NULL) == 0)
 		commit_bury(mb, uid, path);
 }
 

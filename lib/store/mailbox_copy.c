@@ -91,7 +91,7 @@ link_one(struct copying *c, const struct message *m, struct copy *out, struct er
 	maildir_base(out->base, m->date, str_z(id), c->to->home->o.host, octets);
 	out->letters = model_letters(m->flags, f.letters);
 	f = (struct index_file){.base = str_z(out->base), .letters = out->letters};
-	if (model_path(c->to, &f, out->path, e) < 0)
+	if (files_path(c->to, &f, out->path, e) < 0)
 		return -1;
 	return file_link(AT_FDCWD, old, AT_FDCWD, out->path, e);
 }
@@ -226,7 +226,7 @@ bury_all(struct mailbox *mb, const uint32_t *uids, size_t n, uint64_t modseq,
 						  : model_flags_text(mb, m, &a);
 
 		if (index_file_get(mb->home->index, mb->id, uids[i], &f, base, e) < 0 ||
-		    model_path(mb, &f, path, e) < 0)
+		    files_path(mb, &f, path, e) < 0)
 			goto out;
 		if (model_log(mb->home, modseq, moved ? CHANGE_MOVED : CHANGE_EXPUNGED, mb->id,
 			uids[i], before, by, e) < 0 ||

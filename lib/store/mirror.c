@@ -45,7 +45,7 @@ rename_one(struct mailbox *mb, struct behind *b, struct err *e)
 
 	f.in_new = false;
 	f.letters = model_letters(b->flags, b->f.letters);
-	if (model_path(mb, &b->f, from, e) < 0 || model_path(mb, &f, to, e) < 0)
+	if (files_path(mb, &b->f, from, e) < 0 || files_path(mb, &f, to, e) < 0)
 		return -1;
 	if (strcmp(from, to) != 0 && rename(from, to) < 0) {
 		if (errno != ENOENT)

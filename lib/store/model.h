@@ -14,13 +14,12 @@
 #include "base/id.h"
 #include "io/loop.h"
 #include "store/change.h"
+#include "store/files.h"
 #include "store/folder.h"
 #include "store/index.h"
 #include "store/mailbox.h"
 #include "store/maildir.h"
 #include "store/numbers.h"
-
-#define PATH_SIZE (FOLDER_DIR_SIZE + 4 + MAILDIR_NAME_SIZE)
 
 /* A file that is to go once the tombstone of its message is durable, or has gone and waits for its
  * directory to be synced before the tombstone may say so. */
@@ -135,9 +134,6 @@ int model_log(struct home *h, uint64_t modseq, enum change_kind kind, uint32_t m
 /* "\Seen $Label1" of a message, for the log. */
 struct str model_flags_text(const struct mailbox *mb, const struct message *m, struct arena *a);
 
-/* Octets of a message when each line ends in CRLF. */
-uint64_t model_crlf_size(struct str s);
-
 void model_tell_added(struct mailbox *mb, uint32_t uid, const struct change_by *by);
 void model_tell_flags(struct mailbox *mb, const struct message *m, const struct change_by *by);
 void model_tell_expunged(struct mailbox *mb, uint32_t uid, const struct change_by *by);
@@ -148,8 +144,6 @@ uint32_t model_flags(uint32_t letters);
 
 /* ---- files of messages (scan.c) ---- */
 
-int model_path(
-    const struct mailbox *mb, const struct index_file *f, char out[PATH_SIZE], struct err *e);
 /* Where a message's file is now, looking for it when it is not where the index says. */
 int scan_locate(struct mailbox *mb, uint32_t uid, char path[PATH_SIZE], struct index_file *f,
     char *base, struct err *e);
@@ -181,9 +175,3 @@ int mirror_mailbox(struct mailbox *mb, struct err *e);
 int start_read(
     struct home *h, bool fresh, struct err *e); /* numbers, mailboxes, what was left undone */
 int reserve_numbers(struct home *h, bool clean, struct err *e);
-/* Directories of folders, by normal name; durable on return. Renaming again, or what is gone, is
- * success. */
-int start_make_folder(struct str name, struct err *e);
-int start_remove_folder(struct str name, struct err *e);
-int start_rename_folder(struct str from, struct str to, struct err *e);
-int start_sync_folders(struct err *e);

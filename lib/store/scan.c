@@ -25,10 +25,9 @@
 #include "store/model.h"
 #include "store/uidlist.h"
 
-#define TICK_NS        20000000 /* of file times: a change within it after our look is not seen */
-#define RESCAN_MS      1000u    /* between the two scans that miss a file */
-#define CROWD          256u     /* known files in new/ from which on they are moved away soon */
-#define ENTRY_SIZE_MAX (2ull << 30)
+#define TICK_NS   20000000 /* of file times: a change within it after our look is not seen */
+#define RESCAN_MS 1000u    /* between the two scans that miss a file */
+#define CROWD     256u     /* known files in new/ from which on they are moved away soon */
 
 /* A file that no row names. */
 struct found {
@@ -70,36 +69,6 @@ static const struct change_by delivery = {.actor = STR_INIT("delivery")};
 
 /* ---- paths and times ---- */
 
-int
-model_path(const struct mailbox *mb, const struct index_file *f, char out[PATH_SIZE], struct err *e)
-{
-	char dir[FOLDER_DIR_SIZE], name[MAILDIR_NAME_SIZE];
-
-	if (folder_dir(mb->name, dir, e) < 0)
-		return -1;
-	if (f->in_new && f->letters == 0) {
-		(void)snprintf(out, PATH_SIZE, "%s/new/" STR_FMT, dir, STR_ARG(f->base));
-		return 0;
-	}
-	if (maildir_name(name, f->base, f->letters) < 0)
-		return err_set(e, E_INTERNAL, "file name too long");
-	(void)snprintf(out, PATH_SIZE, "%s/%s/%s", dir, f->in_new ? "new" : "cur", name);
-	return 0;
-}
-
-/* 0 when it cannot be told. */
-static int64_t
-mtime_of(const char *dir, const char *sub)
-{
-	char path[FOLDER_DIR_SIZE + 4];
-	struct stat st;
-
-	(void)snprintf(path, sizeof path, "%s/%s", dir, sub);
-	if (stat(path, &st) < 0)
-		return 0;
-	return (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-}
-
 struct scan_own
 scan_own_begin(struct mailbox *mb)
 {
@@ -107,8 +76,10 @@ scan_own_begin(struct mailbox *mb)
 	char dir[FOLDER_DIR_SIZE];
 
 	if (folder_dir(mb->name, dir, NULL) == 0) {
-		own.cur = mb->priv->cur_mtime != 0 && mtime_of(dir, "cur") == mb->priv->cur_mtime;
-		own.new = mb->priv->new_mtime != 0 && mtime_of(dir, "new") == mb->priv->new_mtime;
+		own.cur =
+		    mb->priv->cur_mtime != 0 && files_mtime(dir, "cur") == mb->priv->cur_mtime;
+		own.new =
+		    mb->priv->new_mtime != 0 && files_mtime(dir, "new") == mb->priv->new_mtime;
 	}
 	return own;
 }
@@ -121,9 +92,9 @@ scan_own_end(struct mailbox *mb, struct scan_own own)
 	if (folder_dir(mb->name, dir, NULL) < 0)
 		return;
 	if (own.cur)
-		mb->priv->cur_mtime = mtime_of(dir, "cur");
+		mb->priv->cur_mtime = files_mtime(dir, "cur");
 	if (own.new)
-		mb->priv->new_mtime = mtime_of(dir, "new");
+		mb->priv->new_mtime = files_mtime(dir, "new");
 	mb->priv->row_dirty = mb->priv->row_dirty || own.cur || own.new;
 }
 
@@ -188,37 +159,8 @@ write_file(struct scan *s, struct known *k, bool dirty)
 
 /* ---- files ---- */
 
-/* Sizes of a file on disk and as a message; -1 for what is no message (yet): passed over. */
-static int
-measure(const char *path, const struct maildir_name *n, uint64_t *size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct stat st;
-	int rc = -1;
-	void *p;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
-	    (uint64_t)st.st_size > ENTRY_SIZE_MAX)
-		goto out;
-	if (n->has_size && n->size != (uint64_t)st.st_size)
-		goto out;
-	*size = (uint64_t)st.st_size;
-	rc = 0;
-	/* What our own programs write has CRLF. */
-	if (n->has_size && id_valid(n->id))
-		goto out;
-	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p != MAP_FAILED) {
-		*size = model_crlf_size(str_of(p, (size_t)st.st_size));
-		(void)munmap(p, (size_t)st.st_size);
-	}
-out:
-	file_close(&fd);
-	return rc;
-}
-
 /* Other programs write names that say the same in another way ("base" or "base:2,SF" in cur/): a
- * file gets the one name that model_path() finds it by. */
+ * file gets the one name that files_path() finds it by. */
 static int
 settle_name(struct scan *s, const char *sub, const struct maildir_name *n, const char *text)
 {
@@ -227,7 +169,7 @@ settle_name(struct scan *s, const char *sub, const struct maildir_name *n, const
 	    .base = n->base, .letters = n->letters, .in_new = strcmp(sub, "new") == 0};
 
 	if (maildir_name(want, n->base, n->letters | MAILDIR_OTHER) < 0 ||
-	    model_path(s->mb, &f, to, NULL) < 0)
+	    files_path(s->mb, &f, to, NULL) < 0)
 		return -1;
 	(void)snprintf(from, sizeof from, "%s/%s/%s", s->dir, sub, text);
 	if (strcmp(from, to) == 0)
@@ -242,7 +184,7 @@ note_found(struct scan *s, const struct maildir_name *n, const char *path, bool 
 	struct str text = arena_dup(&s->arena, n->base);
 	uint64_t size;
 
-	if (measure(path, n, &size) < 0) {
+	if (files_measure(path, n, &size) < 0) {
 		log_debug("store.pass", LZ("file", path));
 		return 0;
 	}
@@ -328,7 +270,7 @@ meet(struct scan *s, const char *sub, const char *text)
 	if (maildir_parse(str_z(text), &n) < 0 || settle_name(s, sub, &n, text) < 0)
 		return 0;
 	f = (struct index_file){.base = n.base, .letters = n.letters, .in_new = in_new};
-	if (model_path(s->mb, &f, path, s->e) < 0)
+	if (files_path(s->mb, &f, path, s->e) < 0)
 		return -1;
 	if ((k = find_known(s, n.base)) == NULL)
 		return meet_unknown(s, &n, path, in_new);
@@ -352,7 +294,7 @@ read_dir(struct scan *s, const char *sub, struct found **names)
 	(void)snprintf(path, sizeof path, "%s/%s", s->dir, sub);
 	if ((d = opendir(path)) == NULL && errno == ENOENT) {
 		/* Others removed it: an empty one in its place. */
-		if (start_make_folder(s->mb->name, s->e) < 0)
+		if (files_make_folder(s->mb->name, s->e) < 0)
 			return -1;
 		d = opendir(path);
 	}
@@ -397,9 +339,9 @@ keep_one(struct scan *s, struct known *k)
 	char path[PATH_SIZE];
 	uint64_t size;
 
-	if (model_path(s->mb, &f, path, s->e) < 0)
+	if (files_path(s->mb, &f, path, s->e) < 0)
 		return -1;
-	if (maildir_parse(f.base, &n) == 0 && measure(path, &n, &size) < 0)
+	if (maildir_parse(f.base, &n) == 0 && files_measure(path, &n, &size) < 0)
 		return file_rename(AT_FDCWD, k->also_new, AT_FDCWD, path, s->e);
 	return file_unlink(AT_FDCWD, k->also_new, s->e);
 }
@@ -555,8 +497,8 @@ scan_all(struct mailbox *mb, const struct uidlist *uids, struct err *e)
 
 	if (scan_begin(&s, mb, uids, e) < 0)
 		return -1;
-	cur = mtime_of(s.dir, "cur");
-	new = mtime_of(s.dir, "new");
+	cur = files_mtime(s.dir, "cur");
+	new = files_mtime(s.dir, "new");
 	/* A scan that comes before the second look is due does not take its place. */
 	p->rescan_ms = due > clock_ms() ? due : 0;
 	/* new/ before cur/: what others move between them goes that way. */
@@ -604,7 +546,7 @@ scan_new(struct mailbox *mb, struct err *e)
 
 	if (scan_begin(&s, mb, NULL, e) < 0)
 		return -1;
-	new = mtime_of(s.dir, "new");
+	new = files_mtime(s.dir, "new");
 	if (walk(&s, "new", meet_new) < 0 || add_found(&s) < 0)
 		goto out;
 	mb->priv->new_mtime = settled(new, looked);
@@ -628,9 +570,9 @@ mailbox_refresh(struct mailbox *mb, struct err *e)
 		return home_ready(mb->home, e);
 	if (folder_dir(mb->name, dir, e) < 0)
 		return -1;
-	if (due || p->cur_mtime == 0 || mtime_of(dir, "cur") != p->cur_mtime)
+	if (due || p->cur_mtime == 0 || files_mtime(dir, "cur") != p->cur_mtime)
 		return scan_all(mb, NULL, e);
-	if (mtime_of(dir, "new") != p->new_mtime)
+	if (files_mtime(dir, "new") != p->new_mtime)
 		return scan_new(mb, e);
 	return 0;
 }
@@ -643,7 +585,7 @@ scan_locate(struct mailbox *mb, uint32_t uid, char path[PATH_SIZE], struct index
 
 	for (int turn = 0; turn < 2; turn++) {
 		if (index_file_get(mb->home->index, mb->id, uid, f, base, e) < 0 ||
-		    model_path(mb, f, path, e) < 0)
+		    files_path(mb, f, path, e) < 0)
 			return -1;
 		if (lstat(path, &st) == 0)
 			return 0;

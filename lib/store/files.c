@@ -1,0 +1,185 @@
+/*
+ * files.c - see files.h.
+ */
+#include "store/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/id.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/file.h"
+
+#define MESSAGE_MAX (2ull << 30)
+
+/* ---- messages ---- */
+
+int
+files_path(const struct mailbox *mb, const struct index_file *f, char out[PATH_SIZE], struct err *e)
+{
+	char dir[FOLDER_DIR_SIZE], name[MAILDIR_NAME_SIZE];
+
+	if (folder_dir(mb->name, dir, e) < 0)
+		return -1;
+	if (f->in_new && f->letters == 0) {
+		(void)snprintf(out, PATH_SIZE, "%s/new/" STR_FMT, dir, STR_ARG(f->base));
+		return 0;
+	}
+	if (maildir_name(name, f->base, f->letters) < 0)
+		return err_set(e, E_INTERNAL, "file name too long");
+	(void)snprintf(out, PATH_SIZE, "%s/%s/%s", dir, f->in_new ? "new" : "cur", name);
+	return 0;
+}
+
+int64_t
+files_mtime(const char *dir, const char *sub)
+{
+	char path[FOLDER_DIR_SIZE + 4];
+	struct stat st;
+
+	(void)snprintf(path, sizeof path, "%s/%s", dir, sub);
+	if (stat(path, &st) < 0)
+		return 0;
+	return (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+}
+
+uint64_t
+files_crlf_size(struct str s)
+{
+	uint64_t n = s.n;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += s.p[i] == '\n' && (i == 0 || s.p[i - 1] != '\r');
+	return n;
+}
+
+int
+files_measure(const char *path, const struct maildir_name *n, uint64_t *size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+	int rc = -1;
+	void *p;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
+	    (uint64_t)st.st_size > MESSAGE_MAX)
+		goto out;
+	if (n->has_size && n->size != (uint64_t)st.st_size)
+		goto out;
+	*size = (uint64_t)st.st_size;
+	rc = 0;
+	/* What our own programs write has CRLF. */
+	if (n->has_size && id_valid(n->id))
+		goto out;
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p != MAP_FAILED) {
+		*size = files_crlf_size(str_of(p, (size_t)st.st_size));
+		(void)munmap(p, (size_t)st.st_size);
+	}
+out:
+	file_close(&fd);
+	return rc;
+}
+
+/* ---- folders ---- */
+
+static int
+make_folder(const char *dir, struct err *e)
+{
+	static const char *const subs[] = {"", "/cur", "/new", "/tmp"};
+	char path[FOLDER_DIR_SIZE + 4];
+
+	for (size_t i = 0; i < ARRAY_LEN(subs); i++) {
+		(void)snprintf(path, sizeof path, "%s%s", dir, subs[i]);
+		if (file_mkdir(AT_FDCWD, path, 0700, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+bool
+files_is_dir(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int
+files_make_folder(struct str name, struct err *e)
+{
+	char dir[FOLDER_DIR_SIZE];
+	int fd = -1, rc = -1;
+
+	if (folder_dir(name, dir, e) < 0 || make_folder(dir, e) < 0)
+		return -1;
+	if ((fd = file_open(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0, e)) < 0)
+		return -1;
+	rc = file_sync_dir(fd, e);
+	file_close(&fd);
+	return rc < 0 ? -1 : files_sync_folders(e);
+}
+
+int
+files_sync_folders(struct err *e)
+{
+	int fd = file_open(AT_FDCWD, "Maildir", O_RDONLY | O_DIRECTORY, 0, e);
+	int rc = fd < 0 ? -1 : file_sync_dir(fd, e);
+
+	file_close(&fd);
+	return rc;
+}
+
+/* Empties and removes dir/sub. What is no plain file stays, and keeps the directory. */
+static void
+remove_sub(const char *dir, const char *sub)
+{
+	char path[FOLDER_DIR_SIZE + 4];
+	struct dirent *de;
+	DIR *d;
+
+	(void)snprintf(path, sizeof path, "%s/%s", dir, sub);
+	if ((d = opendir(path)) != NULL) {
+		while ((de = readdir(d)) != NULL)
+			if (de->d_name[0] != '.' && unlinkat(dirfd(d), de->d_name, 0) < 0)
+				log_warn(
+				    "store.remove", LZ("dir", path), LZ("error", strerror(errno)));
+		closedir(d);
+	}
+	if (rmdir(path) < 0 && errno != ENOENT)
+		log_warn("store.remove", LZ("dir", path), LZ("error", strerror(errno)));
+}
+
+int
+files_remove_folder(struct str name, struct err *e)
+{
+	char dir[FOLDER_DIR_SIZE];
+
+	if (folder_dir(name, dir, e) < 0)
+		return -1;
+	assume(strcmp(dir, "Maildir") != 0);
+	remove_sub(dir, "cur");
+	remove_sub(dir, "new");
+	remove_sub(dir, "tmp");
+	if (rmdir(dir) < 0 && errno != ENOENT && errno != ENOTEMPTY)
+		return err_sys(e, "%s", dir);
+	return files_sync_folders(e);
+}
+
+int
+files_rename_folder(struct str from, struct str to, struct err *e)
+{
+	char old[FOLDER_DIR_SIZE], new[FOLDER_DIR_SIZE];
+
+	if (folder_dir(from, old, e) < 0 || folder_dir(to, new, e) < 0)
+		return -1;
+	if (!files_is_dir(old) || files_is_dir(new))
+		return 0;
+	if (file_rename(AT_FDCWD, old, AT_FDCWD, new, e) < 0)
+		return -1;
+	return files_sync_folders(e);
+}
