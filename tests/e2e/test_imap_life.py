@@ -233,3 +233,38 @@ def test_many_sessions_agree(suite):
     line = next(x for x in r.ok("UID SEARCH ALL") if x.startswith(b"* SEARCH"))
     assert [int(x) for x in line.split()[2:]] == mirror.view
     r.close()
+
+
+def test_quota(fresh_suite):
+    suite = fresh_suite("--users", "2")
+    address = suite.user()["address"]
+    r = connect(suite)
+    suite.ctl("user", "quota", address, "64KiB")
+    wait_for(lambda: any(b"STORAGE" in x for x in r.ok('GETQUOTA ""')), what="the quota")
+    assert b'* QUOTA "" (STORAGE 0 64)' in r.ok("GETQUOTAROOT INBOX")
+    r.append("INBOX", b"Subject: x\r\n\r\n" + b"x" * 40000)
+    assert b'* QUOTA "" (STORAGE 40 64)' in r.ok('GETQUOTA ""')
+    _, result = r.command(f"APPEND INBOX {{30000+}}\r\n".encode() + b"x" * 30000)
+    assert result.startswith(b"NO [OVERQUOTA]"), result
+    _, result = r.command("APPEND INBOX {30000}")
+    assert result.startswith(b"NO [OVERQUOTA]"), result
+    r.ok("SELECT INBOX")
+    r.no("COPY 1 Archive", b"[OVERQUOTA]")
+    r.ok("STORE 1 +FLAGS (\\Deleted)")
+    r.ok("EXPUNGE")
+    r.append("INBOX", b"Subject: x\r\n\r\n" + b"x" * 40000)
+    r.close()
+
+
+def test_limit_of_connections(fresh_suite):
+    suite = fresh_suite("--users", "2", config="[mailbox]\nmax_connections = 3\n")
+    some = [connect(suite) for _ in range(3)]
+    r = connect(suite, login=None)
+    u = suite.user()
+    r.no(f"LOGIN {u['address']} {u['password']}", b"[LIMIT]")
+    some.pop().close()
+    # The connection is still there, and there is room now.
+    wait_for(lambda: r.command(f"LOGIN {u['address']} {u['password']}")[1].startswith(b"OK"), what="room")
+    r.close()
+    for x in some:
+        x.close()
