@@ -198,6 +198,8 @@ park_message(struct ipc_chan *ch, struct ipc_in *m)
 		on_wake(m);
 	else if (m->type == MSG_KICK)
 		on_kick(m);
+	else
+		ipc_refuse(m);
 }
 
 static void
