@@ -36,14 +36,17 @@ authd_changed(void)
 void
 authd_revoke(struct str user, bool deleted)
 {
+	static const enum ipc_peer peers[] = {PEER_MAILBOXD, PEER_SMTPD};
 	struct ipc_out m;
 
 	cache_forget(user);
 	ticket_revoke(user);
-	ipc_begin(&m, MSG_USER_REVOKED);
-	ipc_put_str(&m, user);
-	ipc_put_u32(&m, deleted);
-	ipc_send(svc_channel(PEER_MAILBOXD), &m);
+	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
+		ipc_begin(&m, MSG_USER_REVOKED);
+		ipc_put_str(&m, user);
+		ipc_put_u32(&m, deleted);
+		ipc_send(svc_channel(peers[i]), &m);
+	}
 }
 
 void

@@ -101,7 +101,10 @@ checks_sender(struct ipc_chan *c, struct ipc_in *m)
 	if (ipc_end(m) < 0)
 		return;
 	arena_init(&a);
-	if ((owns = checks_owns(user, address, &a, &e)) < 0) {
+	/* Who is gone owns nothing, however long its session lasts. */
+	if ((owns = accounts_is_user(authd.db, user, &e)) == 1)
+		owns = checks_owns(user, address, &a, &e);
+	if (owns < 0) {
 		log_error("auth.sender", LS("user", user), LE(&e));
 		ipc_reply_error(c, m->id, &e);
 	} else {

@@ -148,6 +148,10 @@ commands_input(struct session *s)
 		session_finish(s, REPLY_SHUTDOWN, METRIC_SMTP_SESSIONS_OK);
 		return false;
 	}
+	if (TAILQ_EMPTY(&s->slots) && s->revoked) {
+		session_finish(s, REPLY_REVOKED, METRIC_SMTP_SESSIONS_REFUSED);
+		return false;
+	}
 	if (in.n == 0)
 		return false;
 	if (s->skip)

@@ -9,11 +9,25 @@
 #include "smtpd/session.h"
 
 static void
+revoked(struct ipc_in *m)
+{
+	struct str user = ipc_get_str(m);
+
+	ipc_get_u32(m); /* whether the user is gone: the same to us */
+	if (ipc_end(m) == 0) {
+		answers_forget();
+		session_revoke(user);
+	}
+}
+
+static void
 smtpd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
 	(void)c;
-	if (m->type != MSG_AUTH_CHANGED)
+	if (m->type == MSG_USER_REVOKED)
+		revoked(m);
+	else if (m->type != MSG_AUTH_CHANGED)
 		ipc_refuse(m);
 	else if (ipc_end(m) == 0)
 		answers_forget();

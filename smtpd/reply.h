@@ -36,6 +36,7 @@
 	X(TOO_MANY_CONNS,  421, "4.7.0", "%s too many connections, try again later") \
 	X(TOO_MANY_ERRORS, 421, "4.7.0", "%s too many errors, closing connection") \
 	X(SESSION_OVER,    421, "4.7.0", "%s session lasted too long, closing connection") \
+	X(REVOKED,         421, "4.7.0", "%s ends this session, log in again") \
 	X(UNAVAILABLE,     451, "4.3.2", "Part of the server is restarting, try again later") \
 	X(LOCAL_ERROR,     451, "4.3.0", "Local error, try again later") \
 	X(NO_SPACE,        452, "4.3.1", "No room for more mail at present, try again later") \

@@ -280,6 +280,18 @@ session_none(void)
 }
 
 void
+session_revoke(struct str user)
+{
+	struct session *s;
+
+	TAILQ_FOREACH (s, &sessions, link)
+		if (s->user.n > 0 && str_eq(s->user, user)) {
+			s->revoked = true;
+			session_run(s);
+		}
+}
+
+void
 session_drain_all(void)
 {
 	struct session *s;

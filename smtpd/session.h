@@ -101,6 +101,7 @@ struct session {
 	unsigned chatter;  /* commands since the last message that lead nowhere */
 	unsigned messages; /* answered 250 */
 	bool running;      /* in session_run(): no second one inside */
+	bool revoked;      /* the login is worth nothing any more (INVARIANTS 16) */
 	bool skip;         /* the rest of an over-long line is dropped */
 	bool esmtp;
 	bool tls_next; /* the handshake begins when STARTTLS is consumed */
@@ -123,6 +124,8 @@ struct session {
 void session_accept(const struct svc_conn *c);
 /* Ends what can be ended at once; the rest at its next command. */
 void session_drain_all(void);
+/* Ends the sessions of a user at their next command. */
+void session_revoke(struct str user);
 bool session_none(void);
 /* Goes on with the input, as far as the state lets. Called whenever something waited for has come.
  */

@@ -73,7 +73,7 @@ enum ipc_peer {
 	/* Answers given before may be wrong now: forget them. */ \
 	X(AUTH_CHANGED,   PEER_AUTHD, PEER_SMTPD, 0, "") \
 	/* Every session of the user ends, and every resume token (INVARIANTS 16). deleted: the user is gone. */ \
-	X(USER_REVOKED,   PEER_AUTHD, PEER_MAILBOXD, 0, "user:str deleted:u32") \
+	X(USER_REVOKED,   PEER_AUTHD, PEER_MAILBOXD | PEER_SMTPD, 0, "user:str deleted:u32") \
 	X(QUOTA_CHANGED,  PEER_AUTHD, PEER_MAILBOXD, 0, "user:str quota:u64") \
 	X(TICKET_REDEEM,  PEER_MAILBOXD, PEER_AUTHD, 10, "ticket:str service:str front:u32 conn:u64") \
 	X(TICKET_REDEEM_R, PEER_AUTHD, PEER_MAILBOXD, 0, "user:str quota:u64") \

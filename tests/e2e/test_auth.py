@@ -212,7 +212,8 @@ def test_a_changed_password_counts_at_once(suite):
 def test_a_changed_password_ends_sessions(fresh_suite):
     """Live ones and parked ones (INVARIANTS 16), and nobody else's."""
     suite = fresh_suite("--users", "3", config='[imap]\npark_after = "0s"\n[mailbox]\nlinger = "0s"\n')
-    with suite.imap("alice") as live, suite.imap("alice") as parked, suite.imap("bob") as other:
+    with suite.imap("alice") as live, suite.imap("alice") as parked, suite.imap("bob") as other, \
+            suite.smtp("alice") as submitting, suite.smtp("bob") as still:
         live.select("INBOX")
         parked.select("INBOX")
         other.select("INBOX")
@@ -225,7 +226,11 @@ def test_a_changed_password_ends_sessions(fresh_suite):
                 time.sleep(0.1)
         parked.sock.settimeout(10)
         assert parked.readline().startswith(b"* BYE")
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            assert submitting.noop()[0] == 421
+            submitting.noop()
         assert other.noop()[0] == "OK"
+        assert still.noop()[0] == 250
         suite.ctl("user", "del", suite.user("bob")["address"])
         with pytest.raises(imaplib.IMAP4.abort):
             for _ in range(20):
