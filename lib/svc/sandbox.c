@@ -332,3 +332,13 @@ sandbox_enter(const struct sandbox *s, struct err *e)
 	free(f);
 	return rc;
 }
+
+bool
+sandbox_confines(void)
+{
+#ifdef GK_SANITIZED
+	return false;
+#else
+	return sandbox_landlock_abi() >= 2;
+#endif
+}

@@ -57,6 +57,10 @@ struct sandbox_filter *sandbox_filter_new(unsigned calls, struct err *e);
 /* The same as sandbox_enter with a prepared filter. */
 int sandbox_enter_prepared(const struct sandbox *s, const struct sandbox_filter *f, struct err *e);
 
+/* Does sandbox_enter() close anything here? Not in a build for the sanitizers (they make calls of
+ * their own), nor where the kernel has no Landlock. For tests that prove what is refused. */
+bool sandbox_confines(void);
+
 /* What this kernel offers: Landlock ABI (0 = none), masked by tests with GKMAIL_TEST_LANDLOCK_ABI.
  */
 int sandbox_landlock_abi(void);

@@ -556,14 +556,9 @@ outcome(const struct attempt *a)
 static bool
 can_confine(void)
 {
-#ifdef GK_SANITIZED
-	print_message("the sandbox stays open under sanitizers: skipped\n");
-	return false;
-#endif
-	if (sandbox_landlock_abi() >= 2)
-		return true;
-	print_message("this kernel has no Landlock: skipped\n");
-	return false;
+	if (!sandbox_confines())
+		print_message("nothing confines here (sanitizers, or no Landlock): skipped\n");
+	return sandbox_confines();
 }
 
 static void
