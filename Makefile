@@ -146,7 +146,8 @@ TOOLS    := $(addprefix $(B)/tools/,$(notdir $(TOOL_SRC:.c=)))
 $(B)/tools/%: $(B)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	@$(CC) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $(PKG_LIBS)
+$(B)/tools/owner_attack: $(call no_main,$(call object,$(call code,mailboxd mailboxd/imap)))
 $(B)/tools/%: $(B)/obj/tests/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
@@ -221,7 +222,7 @@ asan: ## unit tests under ASan and UBSan
 	@$(MAKE) --no-print-directory B=$(B)/asan SAN=1 unit
 
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider
-e2e: all ## end-to-end tests on the real suite (as root: once as root, once as an ordinary user)
+e2e: all $(TOOLS) ## end-to-end tests on the real suite (as root: once as root, once as an ordinary user)
 	@GKMAIL_SUITES="$(abspath $(SUITES))" tests/run-e2e $(B) $(PYTEST)
 
 conformance: all $(TOOLS) ## public test suites (SUITES=folder)
