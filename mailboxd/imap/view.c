@@ -332,16 +332,24 @@ imap_view_report(struct imap_conn *c, bool expunges, bool with_uid)
 
 /* ---- picking ---- */
 
+/* RFC 3501 9, seq-number: one that is not there is the client's mistake. "1:*" in an empty mailbox
+ * is let pass. */
+static bool
+exists(const struct imap_view *w, const struct imap_range *r)
+{
+	if (w->n == 0)
+		return r->lo == 0 || r->hi == 0;
+	return r->lo <= w->n && r->hi <= w->n;
+}
+
 static int
 pick_by_number(
     const struct imap_view *w, struct imap_set *set, struct arena *a, struct imap_picks *out)
 {
 	size_t total = 0;
 
-	/* RFC 3501 9, seq-number: one that is not there is the client's mistake; "*" in an empty
-	 * mailbox is let pass. */
-	for (size_t i = 0; i < set->n && w->n > 0; i++)
-		if (set->r[i].lo > w->n || set->r[i].hi > w->n)
+	for (size_t i = 0; i < set->n; i++)
+		if (!exists(w, &set->r[i]))
 			return -1;
 	imap_set_resolve(set, (uint32_t)w->n);
 	for (size_t i = 0; i < set->n; i++)
