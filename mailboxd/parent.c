@@ -252,9 +252,19 @@ parent_ended(void)
 		svc_drained();
 }
 
+static void
+drain_user(struct user *u)
+{
+	struct err e;
+
+	err_set(&e, E_TEMP, "shutting down");
+	open_refuse(u, &e);
+	spawn_end(u);
+}
+
 void
 parent_drain(void)
 {
-	user_each(spawn_end);
+	user_each(drain_user);
 	parent_ended();
 }

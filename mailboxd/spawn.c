@@ -215,6 +215,7 @@ on_gone(void *arg, struct ipc_chan *c)
 	struct user *u = arg;
 
 	(void)c;
+	u->draining = true; /* nothing more goes there */
 	if (u->kill == NULL)
 		u->kill = loop_timer_new(kill_due, u);
 	loop_timer_set(u->kill, END_MS);
@@ -291,6 +292,11 @@ spawn_want(struct user *u)
 
 	if (u->state != OWNER_NONE || u->slot)
 		return;
+	if (svc_draining()) {
+		err_set(&e, E_TEMP, "shutting down");
+		open_refuse(u, &e);
+		return;
+	}
 	if (!has_slot()) {
 		u->slot = true;
 		TAILQ_INSERT_TAIL(&line, u, slots);

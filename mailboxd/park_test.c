@@ -1,0 +1,111 @@
+/* park_test.c - tokens of parked connections: what comes back is what was given, once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "mailboxd/parent.h"
+
+#define TOKEN  STR("0123456789abcdef0123456789abcdef")
+#define RECORD STR("mailbox 1, modseq 7")
+
+static struct conn *
+park(uint64_t id)
+{
+	struct conn *c = conn_new(user_get(STR("alice@x.test")), id);
+
+	conn_move(c, CONN_PARKED);
+	park_hash(c->hash, TOKEN, RECORD, STR("alice@x.test"));
+	return c;
+}
+
+static void
+what_was_given_comes_back(void **state)
+{
+	struct conn *c = park(1);
+	struct user *u = c->user;
+
+	(void)state;
+	assert_ptr_equal(park_take(1, TOKEN, RECORD), c);
+	/* Once. */
+	assert_null(park_take(1, TOKEN, RECORD));
+	conn_free(&c);
+	user_settle(u);
+	assert_null(user_find(STR("alice@x.test")));
+}
+
+static void
+anything_else_is_refused(void **state)
+{
+	struct conn *c = park(1), *other = park(2);
+	struct user *u = c->user;
+
+	(void)state;
+	assert_null(park_take(3, TOKEN, RECORD));
+	assert_null(park_take(1, STR("0123456789abcdef0123456789abcdeF"), RECORD));
+	assert_null(park_take(1, STR(""), RECORD));
+	assert_null(park_take(1, TOKEN, STR("mailbox 1, modseq 8")));
+	assert_null(park_take(1, TOKEN, STR("")));
+	/* Octets cannot move from one field to the next. */
+	assert_null(
+	    park_take(1, STR("0123456789abcdef0123456789abcdefm"), STR("ailbox 1, modseq 7")));
+	/* A live connection has no token. */
+	conn_move(other, CONN_LIVE);
+	assert_null(park_take(2, TOKEN, RECORD));
+	assert_ptr_equal(park_take(1, TOKEN, RECORD), c);
+	conn_free(&c);
+	conn_free(&other);
+	user_settle(u);
+}
+
+static void
+the_user_is_part_of_the_hash(void **state)
+{
+	unsigned char a[PARK_HASH_LEN], b[PARK_HASH_LEN];
+
+	(void)state;
+	park_hash(a, TOKEN, RECORD, STR("alice@x.test"));
+	park_hash(b, TOKEN, RECORD, STR("bob@x.test"));
+	assert_memory_not_equal(a, b, PARK_HASH_LEN);
+}
+
+static void
+connections_are_counted_by_state(void **state)
+{
+	struct user *u = user_get(STR("bob@x.test"));
+	struct conn *c = conn_new(u, 9);
+
+	(void)state;
+	assert_int_equal(u->nwaiting, 1);
+	conn_move(c, CONN_LIVE);
+	assert_int_equal(u->nwaiting, 0);
+	assert_int_equal(u->nlive, 1);
+	conn_move(c, CONN_PARKED);
+	assert_int_equal(u->nparked, 1);
+	user_settle(u); /* somebody is there yet */
+	assert_ptr_equal(user_find(STR("bob@x.test")), u);
+	assert_ptr_equal(conn_find(9), c);
+	conn_free(&c);
+	assert_null(conn_find(9));
+	assert_int_equal(u->nparked, 0);
+	user_settle(u);
+	assert_null(user_find(STR("bob@x.test")));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_was_given_comes_back),
+	    cmocka_unit_test(anything_else_is_refused),
+	    cmocka_unit_test(the_user_is_part_of_the_hash),
+	    cmocka_unit_test(connections_are_counted_by_state),
+	};
+
+	if (sodium_init() < 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
