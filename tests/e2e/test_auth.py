@@ -5,6 +5,7 @@ import hashlib
 import imaplib
 import json
 import os
+import random
 import signal
 import smtplib
 import subprocess
@@ -382,6 +383,53 @@ def test_guessing_does_not_block_others(suite):
         for t in threads:
             t.join()
     assert slowest < 2 and again < 5
+
+
+def test_a_storm_of_exchanges(suite):
+    """Clients that abort, leave in the middle, send nonsense, guess and know: nobody of ours notices."""
+    alice, before = suite.user("alice"), suite.processes()
+    offset, failures = len(suite.log()), []
+
+    def leave(c):
+        c.docmd("AUTH", "SCRAM-SHA-256 " + b64(b"n,,n=alice,r=abc"))
+        c.close()
+
+    def abort(c):
+        c.docmd("AUTH", "LOGIN " + b64(b"alice"))
+        assert c.docmd("*")[0] == 501
+
+    def vanish(c):
+        c.putcmd("AUTH", "PLAIN " + b64(b"\0alice\0guess"))
+        c.close()
+
+    def nonsense(c):
+        assert c.docmd("AUTH", "SCRAM-SHA-256 " + b64(os.urandom(50)))[0] == 501
+
+    def know(c):
+        assert smtp_scram(c, Scram(alice["address"], alice["password"])) == 235
+
+    def guess(c):
+        assert smtp_scram(c, Scram("ghost", "guess")) == 535
+
+    def client(n):
+        r = random.Random(n)
+        end = time.monotonic() + 4
+        try:
+            while time.monotonic() < end:
+                with connect(suite) as c:
+                    r.choice((leave, abort, vanish, nonsense, know, guess))(c)
+        except Exception as e:
+            failures.append(repr(e))
+
+    threads = [threading.Thread(target=client, args=(n,)) for n in range(12)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failures, failures[:3]
+    assert suite.processes() == before
+    assert login(suite, alice["address"], alice["password"]) == 235
+    assert not [x for x in suite.log()[offset:].splitlines() if " warn " in x or " error " in x]
 
 
 def test_an_answered_change_survives_a_crash(fresh_suite):
