@@ -96,7 +96,7 @@ static const struct {
     [VERB_NAMESPACE] = {imap_cmd_namespace, false, false},
     [VERB_STATUS] = {imap_cmd_status, false, false},
     [VERB_CHECK] = {check, true, false},
-    [VERB_CLOSE] = {imap_cmd_close, true, false},
+    [VERB_CLOSE] = {imap_cmd_expunge, true, false},
     [VERB_UNSELECT] = {imap_cmd_unselect, true, false},
     [VERB_EXPUNGE] = {imap_cmd_expunge, true, true},
     [VERB_SEARCH] = {imap_cmd_search, true, false},

@@ -147,7 +147,6 @@ enum imap_step imap_cmd_lsub(struct imap_conn *c);
 enum imap_step imap_cmd_namespace(struct imap_conn *c);
 enum imap_step imap_cmd_status(struct imap_conn *c);
 enum imap_step imap_cmd_unselect(struct imap_conn *c);
-enum imap_step imap_cmd_close(struct imap_conn *c);
 enum imap_step imap_cmd_expunge(struct imap_conn *c);
 enum imap_step imap_cmd_search(struct imap_conn *c);
 enum imap_step imap_cmd_fetch(struct imap_conn *c);

@@ -253,6 +253,40 @@ copy_and_move(void **state)
 }
 
 static void
+many_at_once(void **state)
+{
+	struct session *s = begin(0, "t", STR_NONE), *o = begin(1, "t", STR_NONE);
+
+	(void)state;
+	hear(s);
+	hear(o);
+	for (int i = 0; i < 700; i++)
+		put(s, "INBOX", i % 7 == 0 ? "" : "(\\Deleted) ");
+	ask(o, "SELECT INBOX");
+	expect(s, "SELECT INBOX", "* 700 EXISTS\r\n");
+	expect(s, "UID EXPUNGE 1:7", "a OK ");
+	expect(s, "NOOP", "a OK ");
+	expect_not(s, "CLOSE", "EXPUNGE");
+	expect(s, "STATUS INBOX (MESSAGES)", "(MESSAGES 100)");
+	expect(o, "NOOP", "* 2 EXPUNGE\r\na OK ");
+	expect(o, "SEARCH 100", "* SEARCH 100\r\n");
+	end(s);
+	end(o);
+}
+
+static void
+idle_for_too_long(void **state)
+{
+	struct session *s = begin(0, "t", STR_NONE);
+
+	(void)state;
+	hear(s);
+	clock_advance(host.idle_ms + 1000);
+	expect_heard(s, "* BYE Autologout");
+	end(s);
+}
+
+static void
 deleted_under_a_session(void **state)
 {
 	struct session *s = begin(0, "t", STR_NONE), *o = begin(1, "t", STR_NONE);
@@ -442,6 +476,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(searches, setup, teardown),
 	    cmocka_unit_test_setup_teardown(flags_and_expunge, setup, teardown),
 	    cmocka_unit_test_setup_teardown(copy_and_move, setup, teardown),
+	    cmocka_unit_test_setup_teardown(many_at_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(idle_for_too_long, setup, teardown),
 	    cmocka_unit_test_setup_teardown(deleted_under_a_session, setup, teardown),
 	    cmocka_unit_test_setup_teardown(pipelined_and_split, setup, teardown),
 	    cmocka_unit_test_setup_teardown(hostile, setup, teardown),
