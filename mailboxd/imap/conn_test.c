@@ -264,6 +264,12 @@ many_at_once(void **state)
 		put(s, "INBOX", i % 7 == 0 ? "" : "(\\Deleted) ");
 	ask(o, "SELECT INBOX");
 	expect(s, "SELECT INBOX", "* 700 EXISTS\r\n");
+	expect(s, "COPY 1:700 Archive", " 1:700 1:700] Copy completed");
+	expect(s, "STATUS Archive (MESSAGES)", "(MESSAGES 700)");
+	home_set_quota(home, home_octets(home) + 300 * strlen(MESSAGE));
+	expect(s, "COPY 1:700 Trash", "a NO [OVERQUOTA]");
+	home_set_quota(home, 0);
+	expect(s, "STATUS Trash (MESSAGES)", "(MESSAGES 0)");
 	expect(s, "UID EXPUNGE 1:7", "a OK ");
 	expect(s, "NOOP", "a OK ");
 	expect_not(s, "CLOSE", "EXPUNGE");
