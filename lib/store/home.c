@@ -310,10 +310,9 @@ home_next(struct home *h, size_t *i)
 struct mailbox *
 home_find(struct home *h, struct str name)
 {
-	for (size_t i = 0; i < h->nboxes; i++)
-		if (str_eq(h->boxes[i]->name, name))
-			return h->boxes[i];
-	return NULL;
+	size_t at = model_place(h, name);
+
+	return at < h->nboxes && str_eq(h->boxes[at]->name, name) ? h->boxes[at] : NULL;
 }
 
 struct mailbox *

@@ -44,9 +44,7 @@ create_one(struct home *h, struct str name, const struct change_by *by, struct m
 	mb = model_new(h, id, name);
 	mb->uidvalidity = uidvalidity;
 	mb->highestmodseq = modseq;
-	for (size_t i = 0; i < h->nsubs; i++)
-		if (str_eq(h->subs[i], name))
-			mb->subscribed = true;
+	mb->subscribed = model_is_sub(h, name);
 	model_insert(h, mb);
 	uidlist_note_box(mb);
 	if (model_row(mb, false, e) < 0 ||
@@ -190,10 +188,7 @@ rename_one(
 	mb->name = str_of(mem_dup(new.p, new.n), new.n);
 	uidlist_note_box(mb);
 	/* RFC 3501 6.3.5 leaves subscriptions alone: they are names. */
-	mb->subscribed = false;
-	for (size_t i = 0; i < mb->home->nsubs; i++)
-		if (str_eq(mb->home->subs[i], new))
-			mb->subscribed = true;
+	mb->subscribed = model_is_sub(mb->home, new);
 	if (model_row(mb, false, e) < 0 ||
 	    model_log(mb->home, modseq, CHANGE_RENAMED, mb->id, 0, mb->priv->old_name, by, e) < 0)
 		return home_fail(mb->home, e);
@@ -291,12 +286,8 @@ home_subscribe(struct home *h, struct str name, bool on, const struct change_by 
 {
 	struct mailbox *mb = home_find(h, name);
 	uint64_t modseq;
-	size_t i;
 
-	for (i = 0; i < h->nsubs; i++)
-		if (str_eq(h->subs[i], name))
-			break;
-	if (on == (i < h->nsubs))
+	if (on == model_is_sub(h, name))
 		return 0;
 	if (on && h->nsubs >= MAILBOXES_MAX)
 		return err_set(e, E_LIMIT, "too many subscriptions");
@@ -305,7 +296,6 @@ home_subscribe(struct home *h, struct str name, bool on, const struct change_by 
 	if (index_subscribe(h->index, name, on, e) < 0 ||
 	    model_log(h, modseq, CHANGE_SUBSCRIBED, mb ? mb->id : 0, 0, name, by, e) < 0)
 		return home_fail(h, e);
-	/* name may borrow from what goes. */
 	uidlist_note_sub(h, name, on);
 	model_sub(h, name, on);
 	return 0;

@@ -255,6 +255,7 @@ take_in(struct home *h, struct str name, const struct uidlist_box *known, enum m
 	mb->uidnext = known ? num_max(known->uidnext, numbers_ceiling(&h->reserved, mb->id)) : 1;
 	mb->use = known ? (enum mailbox_use)known->use : use;
 	mb->highestmodseq = modseq;
+	mb->subscribed = model_is_sub(h, name);
 	model_insert(h, mb);
 	uidlist_note_box(mb);
 	if (files_make_folder(name, e) < 0 || model_row(mb, false, e) < 0)

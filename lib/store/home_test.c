@@ -336,6 +336,32 @@ making_mailboxes(void **state)
 }
 
 static void
+many_mailboxes_keep_their_order(void **state)
+{
+	struct mailbox *mb, *last = NULL;
+	size_t i = 0, n = 0;
+
+	(void)state;
+	for (int k = 0; k < 40; k++) {
+		struct str name = arena_printf(&scratch, "m%d/x", k * 7919 % 40);
+
+		assert_int_equal(home_create(home, name, &me, NULL, &err), 0);
+		assert_int_equal(home_subscribe(home, name, k % 2 == 0, &me, &err), 0);
+	}
+	reopen_home();
+	while ((mb = home_next(home, &i)) != NULL) {
+		assert_true(n > 0 || str_eq_z(mb->name, "INBOX"));
+		assert_true(n < 2 || str_cmp(last->name, mb->name) < 0);
+		assert_ptr_equal(home_find(home, mb->name), mb);
+		last = mb;
+		n++;
+	}
+	assert_int_equal(n, 6 + 80);
+	assert_null(home_find(home, STR("m1/")));
+	assert_null(home_find(home, STR("")));
+}
+
+static void
 deleting_mailboxes(void **state)
 {
 	struct heard h;
@@ -527,6 +553,7 @@ main(void)
 	    TEST(without_the_uid_list_uidvalidity_changes),
 	    TEST(a_damaged_index_is_put_aside),
 	    TEST(making_mailboxes),
+	    TEST(many_mailboxes_keep_their_order),
 	    TEST(deleting_mailboxes),
 	    TEST(renaming_takes_inferiors_along),
 	    TEST(renaming_inbox_moves_its_messages),

@@ -45,12 +45,18 @@ model_free(struct mailbox **mb)
 
 /* INBOX first, then by octets. */
 static int
+compare_names(struct str x, struct str y)
+{
+	bool xin = str_eq_z(x, "INBOX"), yin = str_eq_z(y, "INBOX");
+
+	return xin != yin ? (xin ? -1 : 1) : str_cmp(x, y);
+}
+
+static int
 compare_boxes(const void *a, const void *b)
 {
-	const struct mailbox *x = *(struct mailbox *const *)a, *y = *(struct mailbox *const *)b;
-	bool xin = str_eq_z(x->name, "INBOX"), yin = str_eq_z(y->name, "INBOX");
-
-	return xin != yin ? (xin ? -1 : 1) : str_cmp(x->name, y->name);
+	return compare_names(
+	    (*(struct mailbox *const *)a)->name, (*(struct mailbox *const *)b)->name);
 }
 
 void
@@ -59,15 +65,34 @@ model_sort(struct home *h)
 	qsort(h->boxes, h->nboxes, sizeof(struct mailbox *), compare_boxes);
 }
 
+size_t
+model_place(const struct home *h, struct str name)
+{
+	size_t low = 0, high = h->nboxes;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (compare_names(h->boxes[mid]->name, name) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 void
 model_insert(struct home *h, struct mailbox *mb)
 {
+	size_t at = model_place(h, mb->name);
+
 	if (h->nboxes == h->capboxes) {
 		h->capboxes = h->capboxes ? h->capboxes * 2 : 16;
 		h->boxes = mem_grow(h->boxes, h->capboxes, sizeof(struct mailbox *));
 	}
-	h->boxes[h->nboxes++] = mb;
-	model_sort(h);
+	memmove(h->boxes + at + 1, h->boxes + at, (h->nboxes - at) * sizeof(struct mailbox *));
+	h->boxes[at] = mb;
+	h->nboxes++;
 }
 
 void
@@ -105,32 +130,53 @@ model_row(struct mailbox *mb, bool doomed, struct err *e)
 	return index_mailbox_put(mb->home->index, &row, e);
 }
 
-static int
-compare_subs(const void *a, const void *b)
+/* Where a name stands among the subscribed ones, or would. */
+static size_t
+sub_place(const struct home *h, struct str name)
 {
-	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+	size_t low = 0, high = h->nsubs;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (str_cmp(h->subs[mid], name) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+bool
+model_is_sub(const struct home *h, struct str name)
+{
+	size_t at = sub_place(h, name);
+
+	return at < h->nsubs && str_eq(h->subs[at], name);
 }
 
 void
 model_sub(struct home *h, struct str name, bool on)
 {
 	struct mailbox *mb = home_find(h, name);
-	struct str *at =
-	    h->nsubs ? bsearch(&name, h->subs, h->nsubs, sizeof *at, compare_subs) : NULL;
+	size_t at = sub_place(h, name);
+	bool there = model_is_sub(h, name);
 
-	if (on && at == NULL) {
-		h->subs = mem_grow(h->subs, h->nsubs + 1, sizeof *h->subs);
-		h->subs[h->nsubs++] = str_of(mem_dup(name.p, name.n), name.n);
-		qsort(h->subs, h->nsubs, sizeof *h->subs, compare_subs);
-	} else if (!on && at != NULL) {
-		size_t i = (size_t)(at - h->subs);
-
-		free((char *)at->p);
-		memmove(at, at + 1, (h->nsubs - i - 1) * sizeof *at);
-		h->nsubs--;
-	}
 	if (mb != NULL)
 		mb->subscribed = on;
+	if (on && !there) {
+		if (h->nsubs == h->capsubs) {
+			h->capsubs = h->capsubs ? h->capsubs * 2 : 16;
+			h->subs = mem_grow(h->subs, h->capsubs, sizeof *h->subs);
+		}
+		memmove(h->subs + at + 1, h->subs + at, (h->nsubs - at) * sizeof *h->subs);
+		h->subs[at] = str_of(mem_dup(name.p, name.n), name.n);
+		h->nsubs++;
+	} else if (!on && there) {
+		free((char *)h->subs[at].p);
+		h->nsubs--;
+		memmove(h->subs + at, h->subs + at + 1, (h->nsubs - at) * sizeof *h->subs);
+	}
 }
 
 /* ---- numbers ---- */

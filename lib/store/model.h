@@ -45,7 +45,7 @@ struct home {
 	struct mailbox **boxes; /* by name, INBOX first */
 	size_t nboxes, capboxes;
 	struct str *subs; /* names, sorted; octets owned */
-	size_t nsubs;
+	size_t nsubs, capsubs;
 	uint64_t quota, octets, messages;
 	bool usage_changed;
 
@@ -107,6 +107,9 @@ void model_remove(struct home *h, struct mailbox *mb);
 void model_sort(struct home *h);
 int model_row(struct mailbox *mb, bool doomed, struct err *e); /* writes the mailbox's row */
 void model_sub(struct home *h, struct str name, bool on);
+bool model_is_sub(const struct home *h, struct str name);
+/* Index of the mailbox of that name, or where it would stand. */
+size_t model_place(const struct home *h, struct str name);
 
 int model_next_uid(struct mailbox *mb, uint32_t *uid, struct err *e);
 int model_next_modseq(struct home *h, uint64_t *modseq, struct err *e);
