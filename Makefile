@@ -253,7 +253,7 @@ samples: all ## write anew what is printed from tables: etc/gkmail.toml, etc/gkm
 	$(PYTHON) man/keys.py $(B)/bin/gkmail man/gkmail.toml.5
 
 format: ## lay the code out
-	clang-format-14 -i $(ALL_C) $(ALL_H)
+	@clang-format-14 -i $(ALL_C) $(ALL_H)
 
 # ---- installing -----------------------------------------------------------------------------------------------------
 

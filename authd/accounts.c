@@ -37,6 +37,9 @@ static const char *const steps[] = {
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX aliases_target ON aliases (target);"
     "CREATE INDEX aliases_domain ON aliases (domain);",
+
+    /* Version 2: removed users whose homes are yet to be put aside, or removed (gone.h). */
+    "CREATE TABLE gone (address TEXT PRIMARY KEY, purge INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
 };
 static const struct db_schema schema = {ACCOUNTS_ID, steps, ARRAY_LEN(steps)};
 
@@ -247,4 +250,19 @@ accounts_usage(struct db *db, void (*fn)(const struct accounts_usage *u), struct
 			return -1;
 	}
 	return 0;
+}
+
+int
+accounts_gone(
+    struct db *db, void (*fn)(void *arg, struct str address, bool purge), void *arg, struct err *e)
+{
+	struct db_stmt *s = db_sql(db, "SELECT address, purge FROM gone", e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	while ((rc = db_step(s, e)) == 1)
+		fn(arg, db_str(s, 0), db_int(s, 1) != 0);
+	db_done(&s);
+	return rc;
 }

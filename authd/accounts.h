@@ -66,6 +66,9 @@ struct accounts_usage {
 	uint64_t quota, octets, messages;
 };
 int accounts_usage(struct db *db, void (*fn)(const struct accounts_usage *u), struct err *e);
+/* Calls fn for each removed user whose home is not put aside yet. */
+int accounts_gone(
+    struct db *db, void (*fn)(void *arg, struct str address, bool purge), void *arg, struct err *e);
 
 /* ---- changing: the writer's handle. Durable on return ---- */
 
@@ -82,8 +85,9 @@ int accounts_renew(struct db *db, struct str address, struct str old,
     const struct password_secret *s, struct err *e);
 int accounts_quota(struct db *db, struct str address, uint64_t quota, struct err *e);
 /* With it go its app passwords and the alias targets that lead to it (also with a tag after sep).
- */
-int accounts_user_del(struct db *db, struct str address, char sep, struct err *e);
+ * Its home is noted as gone; until that is forgotten, accounts_user_add says E_TEMP. */
+int accounts_user_del(struct db *db, struct str address, char sep, bool purge, struct err *e);
+int accounts_gone_forget(struct db *db, struct str address, struct err *e);
 /* Adds to what is there. Refuses targets that lead nowhere, abroad or in a circle. */
 struct resolve_rules;
 int accounts_alias_add(struct db *db, struct str address, const struct str *targets, size_t n,

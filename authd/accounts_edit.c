@@ -115,25 +115,49 @@ insert_user(struct db *db, struct str address, const struct password_secret *p, 
 	return -1;
 }
 
+/* Is there a row? */
+static int
+has(struct db *db, const char *sql, struct str address, struct err *e)
+{
+	struct db_stmt *s = db_sql(db, sql, e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	db_bind_str(s, 1, address);
+	rc = db_step(s, e);
+	db_done(&s);
+	return rc;
+}
+
+/* What an address must not be to become a user. */
+static int
+check_free(struct db *db, struct str address, struct err *e)
+{
+	int rc = has(db, "SELECT 1 FROM aliases WHERE address = ?", address, e);
+
+	if (rc == 1)
+		return err_set(e, E_EXISTS,
+		    STR_FMT " is an alias; remove that first (gkmail alias del)", STR_ARG(address));
+	if (rc == 0 && (rc = has(db, "SELECT 1 FROM gone WHERE address = ?", address, e)) == 1)
+		return err_set(e, E_TEMP,
+		    "the mail of the " STR_FMT
+		    " who was removed is still being put aside; try again "
+		    "in a moment",
+		    STR_ARG(address));
+	return rc;
+}
+
 int
 accounts_user_add(struct db *db, struct str address, const struct password_secret *p,
     uint64_t quota, struct err *e)
 {
-	struct db_stmt *s = NULL;
-	int rc = -1, taken;
+	int rc = -1;
 
 	if (db_begin(db, e) < 0)
 		return -1;
-	if ((s = db_sql(db, "SELECT 1 FROM aliases WHERE address = ?", e)) == NULL)
-		goto out;
-	db_bind_str(s, 1, address);
-	taken = db_step(s, e);
-	db_done(&s);
-	if (taken == 1)
-		err_set(e, E_EXISTS, STR_FMT " is an alias", STR_ARG(address));
-	if (taken == 0)
+	if (check_free(db, address, e) == 0)
 		rc = insert_user(db, address, p, quota, e);
-out:
 	return finish(db, rc, e);
 }
 
@@ -192,7 +216,7 @@ accounts_quota(struct db *db, struct str address, uint64_t quota, struct err *e)
 }
 
 int
-accounts_user_del(struct db *db, struct str address, char sep, struct err *e)
+accounts_user_del(struct db *db, struct str address, char sep, bool purge, struct err *e)
 {
 	static const char targets[] = "DELETE FROM aliases WHERE target = ?1 OR "
 				      "?3 <> '' AND substr(target, 1, length(?3)) = ?3 AND "
@@ -217,9 +241,26 @@ accounts_user_del(struct db *db, struct str address, char sep, struct err *e)
 	db_bind_str(s, 1, address);
 	db_bind_str(s, 2, str_from(address, at));
 	db_bind_str(s, 3, str_z(prefix));
+	if (db_run(&s, e) < 0)
+		goto out;
+	if ((s = db_sql(db, "INSERT INTO gone (address, purge) VALUES (?, ?)", e)) == NULL)
+		goto out;
+	db_bind_str(s, 1, address);
+	db_bind_int(s, 2, purge);
 	rc = db_run(&s, e);
 out:
 	return finish(db, rc, e);
+}
+
+int
+accounts_gone_forget(struct db *db, struct str address, struct err *e)
+{
+	struct db_stmt *s = db_sql(db, "DELETE FROM gone WHERE address = ?", e);
+
+	if (s == NULL)
+		return -1;
+	db_bind_str(s, 1, address);
+	return db_run(&s, e);
 }
 
 /* ---- aliases ---- */

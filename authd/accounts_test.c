@@ -41,10 +41,37 @@ a_domain_in_use_stays(void **state)
 	fixture_user("a@x.test", "secret");
 	assert_int_equal(accounts_domain_del(authd.db, STR("x.test"), &e), -1);
 	assert_int_equal(e.code, E_EXISTS);
-	assert_int_equal(accounts_user_del(authd.db, STR("a@x.test"), '+', &e), 0);
+	assert_int_equal(accounts_user_del(authd.db, STR("a@x.test"), '+', false, &e), 0);
 	assert_int_equal(accounts_domain_del(authd.db, STR("x.test"), &e), 0);
 	assert_int_equal(accounts_domain_del(authd.db, STR("x.test"), &e), -1);
 	assert_int_equal(e.code, E_NOTFOUND);
+}
+
+static void
+note_gone(void *arg, struct str address, bool purge)
+{
+	(void)arg;
+	assert_true(str_eq_z(address, "a@x.test"));
+	assert_true(purge);
+}
+
+static void
+a_name_is_free_when_its_home_is_gone(void **state)
+{
+	struct password_secret s = fixture_secret("secret");
+	struct err e;
+
+	(void)state;
+	fixture_domain("x.test");
+	fixture_user("a@x.test", "secret");
+	assert_int_equal(accounts_gone(authd.db, note_gone, NULL, &e), 0);
+	assert_int_equal(accounts_user_del(authd.db, STR("a@x.test"), '+', true, &e), 0);
+	assert_int_equal(accounts_gone(authd.db, note_gone, NULL, &e), 0);
+	assert_int_equal(accounts_user_add(authd.db, STR("a@x.test"), &s, 0, &e), -1);
+	assert_int_equal(e.code, E_TEMP);
+	assert_int_equal(accounts_gone_forget(authd.db, STR("a@x.test"), &e), 0);
+	assert_int_equal(accounts_gone_forget(authd.db, STR("a@x.test"), &e), 0);
+	assert_int_equal(accounts_user_add(authd.db, STR("a@x.test"), &s, 0, &e), 0);
 }
 
 static void
@@ -123,7 +150,7 @@ app_passwords_are_bounded_and_go_with_their_user(void **state)
 		    i < ACCOUNTS_APPPASS_MAX ? 0 : -1);
 	}
 	assert_int_equal(e.code, E_LIMIT);
-	assert_int_equal(accounts_user_del(authd.db, STR("a@x.test"), '+', &e), 0);
+	assert_int_equal(accounts_user_del(authd.db, STR("a@x.test"), '+', false, &e), 0);
 	assert_int_equal(accounts_apppasses(authd.db, a.id, &fixture_arena, &apps, &e), 0);
 }
 
@@ -141,7 +168,7 @@ a_deleted_user_leaves_the_aliases(void **state)
 	assert_int_equal(fixture_alias("all@x.test", "a@x.test", NULL), 0);
 	assert_int_equal(fixture_alias("all@x.test", "a+tag@x.test", NULL), 0);
 	assert_int_equal(fixture_alias("all@x.test", "ab@x.test", NULL), 0);
-	assert_int_equal(accounts_user_del(authd.db, STR("a@x.test"), '+', NULL), 0);
+	assert_int_equal(accounts_user_del(authd.db, STR("a@x.test"), '+', false, NULL), 0);
 	assert_int_equal(
 	    accounts_alias(authd.db, STR("all@x.test"), &fixture_arena, &targets, &n, NULL), 1);
 	assert_int_equal(n, 1);
@@ -306,6 +333,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    FIXTURE_TEST(a_user_needs_a_domain_of_ours),
 	    FIXTURE_TEST(a_domain_in_use_stays),
+	    FIXTURE_TEST(a_name_is_free_when_its_home_is_gone),
 	    FIXTURE_TEST(the_only_domain_completes_names),
 	    FIXTURE_TEST(app_passwords_pin_the_salt),
 	    FIXTURE_TEST(app_passwords_are_bounded_and_go_with_their_user),

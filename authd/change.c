@@ -6,6 +6,7 @@
 #include <sodium.h>
 
 #include "authd/authd.h"
+#include "authd/gone.h"
 #include "authd/quota.h"
 #include "authd/writer.h"
 #include "base/log.h"
@@ -65,7 +66,9 @@ work(void *arg, struct db *db)
 		op->rc = accounts_quota(db, op->address, op->quota, e);
 		break;
 	case MSG_USER_DEL:
-		op->rc = accounts_user_del(db, op->address, op->rules.separator, e);
+	case MSG_USER_PURGE:
+		op->rc = accounts_user_del(
+		    db, op->address, op->rules.separator, op->type == MSG_USER_PURGE, e);
 		break;
 	case MSG_APPPASS_ADD:
 		op->rc = accounts_apppass_add(
@@ -105,6 +108,7 @@ consequences(const struct change *op)
 		authd_quota(op->address, op->quota);
 		break;
 	case MSG_USER_DEL:
+	case MSG_USER_PURGE:
 		quota_user_gone(op->address);
 		authd_revoke(op->address, true);
 		break;
@@ -136,7 +140,9 @@ done(void *arg)
 	}
 	consequences(op);
 	log_info("auth.changed", LZ("what", ipc_row(op->type)->name), LS("address", op->address));
-	if (op->chan != NULL && op->type == MSG_APPPASS_ADD) {
+	if (op->type == MSG_USER_DEL || op->type == MSG_USER_PURGE) {
+		gone_add(op->address, op->type == MSG_USER_PURGE, op->chan, op->call, op->type);
+	} else if (op->chan != NULL && op->type == MSG_APPPASS_ADD) {
 		struct ipc_out out;
 
 		ipc_begin(&out, MSG_APPPASS_ADD_R);
@@ -184,6 +190,7 @@ change_gone(struct ipc_chan *c)
 	TAILQ_FOREACH (op, &changes, link)
 		if (op->chan == c)
 			op->chan = NULL;
+	gone_forget(c);
 }
 
 size_t

@@ -10,6 +10,7 @@
 #include "authd/cache.h"
 #include "authd/change.h"
 #include "authd/checks.h"
+#include "authd/gone.h"
 #include "authd/operator.h"
 #include "authd/password.h"
 #include "authd/quota.h"
@@ -106,7 +107,8 @@ start(struct err *e)
 	if (take_conf(svc_conf(), &cost, e) < 0 || password_init(&cost, e) < 0 ||
 	    password_start((unsigned)conf_num(svc_conf(), CONF_AUTH_HASH_THREADS), e) < 0 ||
 	    writer_init(e) < 0 || (authd.db = accounts_open(e)) == NULL ||
-	    accounts_fake_key(authd.db, authd.fake_key, e) < 0 || quota_load(authd.db, e) < 0)
+	    accounts_fake_key(authd.db, authd.fake_key, e) < 0 || quota_load(authd.db, e) < 0 ||
+	    gone_init(authd.db, e) < 0)
 		return -1;
 	cache_init();
 	session_init();
@@ -170,6 +172,8 @@ channel(struct ipc_chan *c, bool open)
 {
 	if (!open)
 		change_gone(c);
+	else if (ipc_peer_of(c) == PEER_MAILBOXD)
+		gone_resend();
 }
 
 /* Changes under way are finished, usage is written, then the process may end. */

@@ -211,6 +211,7 @@ plain_change(struct change *op, const struct words *w, struct err *e)
 	switch ((unsigned)op->type) {
 	case MSG_USER_QUOTA:
 	case MSG_USER_DEL:
+	case MSG_USER_PURGE:
 		return take_address(op, w->first, e);
 	case MSG_APPPASS_DEL:
 		op->name = arena_dup(&op->a, w->second);
@@ -308,6 +309,7 @@ operator_message(struct ipc_chan *c, struct ipc_in *m)
 	case MSG_USER_PASSWD:
 	case MSG_USER_QUOTA:
 	case MSG_USER_DEL:
+	case MSG_USER_PURGE:
 	case MSG_APPPASS_ADD:
 	case MSG_APPPASS_DEL:
 	case MSG_DOMAIN_ADD:

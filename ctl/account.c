@@ -197,11 +197,12 @@ verb_user_quota(struct err *e)
 int
 verb_user_del(struct err *e)
 {
+	bool purge = args_flag("--purge");
 	struct ipc_out m;
 
 	if (args_end(1, 1, e) < 0)
 		return -1;
-	ipc_begin(&m, MSG_USER_DEL);
+	ipc_begin(&m, purge ? MSG_USER_PURGE : MSG_USER_DEL);
 	ipc_put_z(&m, ctl.args[0]);
 	if (client_do("authd", &m, e) < 0)
 		return -1;

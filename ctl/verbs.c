@@ -37,8 +37,9 @@ const struct verb verbs[] = {
 	V("user", "passwd", "ADDRESS", "set a user's password",
 	    "Ends the user's sessions. The password is asked for, or read from standard input.\n\n"
 	    "  gkmail user passwd alice@example.org\n", verb_user_passwd),
-	V("user", "del", "ADDRESS", "remove a user",
-	    "The account ends at once. The mail stays in data_dir/mail/DOMAIN/USER until you remove it.\n\n"
+	V("user", "del", "ADDRESS [--purge]", "remove a user",
+	    "The account ends at once. The mail is put aside as data_dir/mail/DOMAIN/.deleted-USER-TIME, where a\n"
+	    "later user of the name does not see it, until you remove it; --purge removes it now.\n\n"
 	    "  gkmail user del alice@example.org\n", verb_user_del),
 	V("user", "list", "[DOMAIN]", "list users, their quota and use", "  gkmail user list example.org\n",
 	    verb_user_list),

@@ -30,7 +30,7 @@ _gkmail() {
 	user) words='--help add passwd del list quota' ;;
 	'user add') words='--help --json --quota' ;;
 	'user passwd') words='--help --json' ;;
-	'user del') words='--help --json' ;;
+	'user del') words='--help --json --purge' ;;
 	'user list') words='--help --json' ;;
 	'user quota') words='--help --json' ;;
 	apppass) words='--help add del list' ;;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "mailboxd/gone.h"
 #include "store/maildir.h"
 #include "svc/svc.h"
 
@@ -195,6 +196,8 @@ parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		on_revoked(m);
 	else if (m->type == MSG_QUOTA_CHANGED)
 		open_quota(m);
+	else if (m->type == MSG_HOME_GONE)
+		gone_message(m);
 	else
 		ipc_refuse(m);
 }

@@ -75,6 +75,10 @@ enum ipc_peer {
 	/* Every session of the user ends, and every resume token (INVARIANTS 16). deleted: the user is gone. */ \
 	X(USER_REVOKED,   PEER_AUTHD, PEER_MAILBOXD | PEER_SMTPD, 0, "user:str deleted:u32") \
 	X(QUOTA_CHANGED,  PEER_AUTHD, PEER_MAILBOXD, 0, "user:str quota:u64") \
+	/* The home of a user who is gone is renamed, so that no later user of the name finds it, or removed. Said until
+	 * it is answered, also of a home that is not there any more. */ \
+	X(HOME_GONE,      PEER_AUTHD, PEER_MAILBOXD, 120, "user:str purge:u32") \
+	X(HOME_GONE_R,    PEER_MAILBOXD, PEER_AUTHD, 0, "") \
 	X(TICKET_REDEEM,  PEER_MAILBOXD, PEER_AUTHD, 10, "ticket:str service:str front:u32 conn:u64") \
 	X(TICKET_REDEEM_R, PEER_AUTHD, PEER_MAILBOXD, 0, "user:str quota:u64") \
 	X(USER_CHECK,     PEER_MAILBOXD, PEER_AUTHD, 10, "user:str") \
@@ -147,6 +151,9 @@ enum ipc_peer {
 	X(USER_QUOTA_R,   PEER_AUTHD, PEER_CTL, 0, "") \
 	X(USER_DEL,       PEER_CTL, PEER_AUTHD, 10, "address:str") \
 	X(USER_DEL_R,     PEER_AUTHD, PEER_CTL, 0, "") \
+	/* The same, and the mail is removed instead of put aside. Both are answered when it is out of the way. */ \
+	X(USER_PURGE,     PEER_CTL, PEER_AUTHD, 10, "address:str") \
+	X(USER_PURGE_R,   PEER_AUTHD, PEER_CTL, 0, "") \
 	/* rows: address, quota, octets used, messages, created (RFC 3339), five a user; at most 500 users after
 	 * `after`; more: ask again from the last. The other lists page alike. APPPASS rows: name, created, two a password.
 	 * DOMAIN rows: domain, quota, octets used, users, created, five a domain. ALIAS rows: address ("@domain" is the
