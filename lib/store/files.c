@@ -110,6 +110,14 @@ files_is_dir(const char *path)
 }
 
 int
+files_mkdir_folder(struct str name, struct err *e)
+{
+	char dir[FOLDER_DIR_SIZE];
+
+	return folder_dir(name, dir, e) < 0 ? -1 : make_folder(dir, e);
+}
+
+int
 files_make_folder(struct str name, struct err *e)
 {
 	char dir[FOLDER_DIR_SIZE];

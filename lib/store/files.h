@@ -32,6 +32,8 @@ uint64_t files_crlf_size(struct str s);
 
 bool files_is_dir(const char *path);
 int files_make_folder(struct str name, struct err *e);
+/* Not durable yet: before several are made for good, so that the first sync carries them all. */
+int files_mkdir_folder(struct str name, struct err *e);
 /* What is gone already is success. */
 int files_remove_folder(struct str name, struct err *e);
 /* Done before is success. */

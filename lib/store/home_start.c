@@ -305,6 +305,9 @@ make_defaults(struct home *h, struct err *e)
 {
 	static const char *const names[] = {"INBOX", "Drafts", "Sent", "Junk", "Trash", "Archive"};
 
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (files_mkdir_folder(str_z(names[i]), e) < 0)
+			return -1;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		struct str name = str_z(names[i]);
 
