@@ -350,6 +350,11 @@ hostile(void **state)
 	for (int i = 0; i < 30000; i++)
 		buf_putc(&b, '(');
 	assert_true(has(ask_n(s, b.p, b.n), "a NO [LIMIT]"));
+	buf_reset(&b);
+	buf_puts(&b, "SEARCH TEXT x");
+	for (int i = 0; i < 100; i++)
+		buf_puts(&b, " TEXT x");
+	assert_true(has(ask_n(s, b.p, b.n), "a NO [LIMIT]"));
 	expect(s, "NOOP", "a OK ");
 	for (int i = 0; i < 60 && !s->ended; i++)
 		ask(s, "XYZZY");

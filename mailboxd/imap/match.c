@@ -10,6 +10,7 @@
 #include "mail/header.h"
 #include "mail/needle.h"
 
+#define READERS_MAX 16          /* keys that read whole messages: each takes long on a large one */
 #define SCRATCH_MAX (16u << 20) /* of a decoded text, so much is looked at */
 
 static unsigned
@@ -73,7 +74,7 @@ sort_children(struct search_key *k)
 }
 
 static int
-prepare(struct search_key *k, const struct imap_view *w, struct arena *a)
+prepare(struct imap_match *x, struct search_key *k, const struct imap_view *w, struct arena *a)
 {
 	if (k->op == SEARCH_SEQ)
 		imap_set_resolve(&k->set, (uint32_t)w->n);
@@ -84,8 +85,10 @@ prepare(struct search_key *k, const struct imap_view *w, struct arena *a)
 		if (needle_init(k->needle, k->text, a) < 0)
 			return -1;
 	}
+	if ((k->op == SEARCH_BODY || k->op == SEARCH_TEXT) && ++x->readers > READERS_MAX)
+		return -1;
 	for (struct search_key *i = k->child; i != NULL; i = i->next)
-		if (prepare(i, w, a) < 0)
+		if (prepare(x, i, w, a) < 0)
 			return -1;
 	sort_children(k);
 	return 0;
@@ -96,7 +99,7 @@ imap_match_init(
     struct imap_match *x, struct search_key *key, const struct imap_view *w, struct arena *a)
 {
 	*x = (struct imap_match){0};
-	if (prepare(key, w, a) < 0)
+	if (prepare(x, key, w, a) < 0)
 		return -1;
 	buf_init(&x->scratch, SCRATCH_MAX);
 	arena_init(&x->arena);

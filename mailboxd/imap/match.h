@@ -16,7 +16,8 @@ struct imap_match {
 	struct arena arena; /* for one message */
 	struct content *content;
 	const struct mime_part *root;
-	bool unreadable; /* the message under way has no file any more */
+	unsigned readers; /* keys that read whole messages */
+	bool unreadable;  /* the message under way has no file any more */
 };
 
 /* Prepares the tree for a view: sets resolved, texts folded, cheap keys first. -1: a text is not

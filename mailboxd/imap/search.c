@@ -52,7 +52,7 @@ imap_cmd_search(struct imap_conn *c)
 	struct search_run *s = arena_new(&c->work, struct search_run);
 
 	if (imap_match_init(&s->match, c->cmd.key, &c->view, &c->work) < 0)
-		return imap_no(c, "[LIMIT] Search text too long");
+		return imap_no(c, "[LIMIT] Search too complex");
 	buf_init(&s->found, 32u << 20);
 	c->op = s;
 	c->cleanup = cleanup;
