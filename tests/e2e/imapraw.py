@@ -7,7 +7,7 @@ import ssl
 class Raw:
     def __init__(self, sock):
         self.sock = sock
-        self.buf = b""
+        self.buf = bytearray()
         self.n = 0
 
     def send(self, data):
@@ -19,25 +19,31 @@ class Raw:
         except (ConnectionResetError, BrokenPipeError, ssl.SSLError):
             data = b""
         if not data:
-            raise EOFError(self.buf)
+            raise EOFError(bytes(self.buf))
         self.buf += data
+
+    def _take(self, n):
+        out = bytes(self.buf[:n])
+        del self.buf[:n]
+        return out
 
     def line(self):
         """One line without CRLF; literals inside stand behind their "{n}CRLF"."""
-        out = b""
+        out = []
         while True:
-            while b"\r\n" not in self.buf:
+            at = 0
+            while (end := self.buf.find(b"\r\n", at)) < 0:
+                at = max(len(self.buf) - 1, 0)
                 self._more()
-            part, self.buf = self.buf.split(b"\r\n", 1)
-            out += part
-            m = re.search(rb"\{(\d+)\}$", part)
+            out.append(self._take(end))
+            del self.buf[:2]
+            m = re.search(rb"\{(\d+)\}$", out[-1])
             if not m:
-                return out
+                return b"".join(out)
             size = int(m.group(1))
             while len(self.buf) < size:
                 self._more()
-            out += b"\r\n" + self.buf[:size]
-            self.buf = self.buf[size:]
+            out += [b"\r\n", self._take(size)]
 
     def until(self, tag):
         """Lines up to the tagged one, and that."""
