@@ -6,6 +6,7 @@
  * daemons and of gkmail.
  */
 #include <sodium.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -138,6 +139,7 @@ main(int argc, char **argv)
 	arguments(argc, argv);
 	log_init("master", 2, LOG_TEXT, LOG_LEVEL_INFO);
 	umask(077);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* nothing we start becomes more than we make it */
 	raise_limits();
 	if (sodium_init() < 0 || loop_init(&e) < 0) {
 		fprintf(stderr, "gk-master: %s\n", e.text);

@@ -115,6 +115,25 @@ def test_an_owner_gets_at_nothing_but_its_home(suite, crossed):
     assert attack(suite, "alice", message)[:2] == [f"read {message}: yes", f"write {message}: no"]
 
 
+def test_the_suite_works_with_the_rights_of_debian_12(fresh_suite, monkeypatch):
+    """Landlock ABI 2, as its kernel 6.1 has it (INVARIANTS 10)."""
+    monkeypatch.setenv("GKMAIL_TEST_LANDLOCK_ABI", "2")
+    suite = fresh_suite("--users", "2")
+    suite.send(body="z" * 70 + "\r\n")
+    suite.send(subject="large", body=("z" * 70 + "\r\n") * 5000)
+    wait_for(lambda: len(suite.inbox("bob")) == 2)
+    with suite.imap("bob") as c:
+        c.create("Elsewhere")
+        c.select("INBOX")
+        assert c.copy("1:2", "Elsewhere")[0] == "OK"
+        c.store("1", "+FLAGS", "(\\Deleted)")
+        assert c.expunge()[0] == "OK"
+        assert c.append("Elsewhere", None, None, b"Subject: mine\r\n\r\nhello\r\n")[0] == "OK"
+    message = next(suite.maildir("bob").glob("*/*,S=*"))
+    lines = attack(suite, "alice", message, suite.maildir("bob"), suite.dir / "data" / "auth" / "accounts.db")
+    assert len(lines) == 7 and all(x.endswith(": no") for x in lines[:-1])
+
+
 def test_owners_have_one_root_each(suite, crossed):
     with suite.imap("alice") as a, suite.imap("bob") as b:
         a.select("INBOX")
