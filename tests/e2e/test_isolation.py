@@ -119,7 +119,7 @@ def test_the_suite_works_with_the_rights_of_debian_12(fresh_suite, monkeypatch):
     """Landlock ABI 2, as its kernel 6.1 has it (INVARIANTS 10)."""
     monkeypatch.setenv("GKMAIL_TEST_LANDLOCK_ABI", "2")
     suite = fresh_suite("--users", "2")
-    suite.send(body="z" * 70 + "\r\n")
+    suite.send(to=("alice", "bob"), body="z" * 70 + "\r\n")
     suite.send(subject="large", body=("z" * 70 + "\r\n") * 5000)
     wait_for(lambda: len(suite.inbox("bob")) == 2)
     with suite.imap("bob") as c:
@@ -129,6 +129,7 @@ def test_the_suite_works_with_the_rights_of_debian_12(fresh_suite, monkeypatch):
         c.store("1", "+FLAGS", "(\\Deleted)")
         assert c.expunge()[0] == "OK"
         assert c.append("Elsewhere", None, None, b"Subject: mine\r\n\r\nhello\r\n")[0] == "OK"
+    wait_for(lambda: suite.inbox("alice"))
     message = next(suite.maildir("bob").glob("*/*,S=*"))
     lines = attack(suite, "alice", message, suite.maildir("bob"), suite.dir / "data" / "auth" / "accounts.db")
     assert len(lines) == 7 and all(x.endswith(": no") for x in lines[:-1])
