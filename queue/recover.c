@@ -297,10 +297,15 @@ power_was_lost(struct recovery *r, bool all)
 {
 	struct message *m, *next;
 
-	HASH_ITER (hh, r->q->messages.by_mid, m, next)
+	HASH_ITER (hh, r->q->messages.by_mid, m, next) {
 		if ((m->settles >= r->settled || (all && !(m->flags & MESSAGE_LARGE))) &&
 		    message_replay(&r->q->messages, m))
 			r->replays++;
+		/* What was never told as delivered may have been: its name proves nothing either.
+		 */
+		if (!message_is_done(m))
+			m->flags |= MESSAGE_REPLAY;
+	}
 }
 
 /* Between the last write of s and the first of what follows. */

@@ -49,6 +49,11 @@ result_written(void *arg, const struct journal_place *place, const struct err *e
 	}
 	take_consequence(r, place);
 	r->m->unwritten--;
+	/* A checkpoint under way now covers the delivery, but its record speaks of sequences that
+	 * were given before this one's: only the next is sure to cover the record too, and only
+	 * then may a large file be dropped. */
+	if (r->type == RECORD_RESULT && r->m->settles > 0)
+		checkpoint_wants(r->q, r->m);
 	free(r->payload);
 	free(r);
 }

@@ -83,7 +83,7 @@ def delivered(suite, user):
     """subject -> how often, and every body, from the files of the INBOX."""
     counts, bodies = collections.Counter(), {}
     for part in ("new", "cur"):
-        for f in (suite.maildir(user) / part).iterdir():
+        for f in (suite.maildir(user) / part).glob("*"):
             octets = f.read_bytes()
             size = int(re.search(r",S=(\d+)", f.name)[1])
             assert size == len(octets), f"{f.name} is torn"
