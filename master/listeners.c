@@ -2,6 +2,7 @@
  * listeners.c - the listening sockets: bound before any daemon runs, kept over restarts and
  * reloads, so that a port is never closed while the suite stands.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/queue.h>
 
@@ -31,21 +32,55 @@ remove_listener(struct listener *l)
 	free(l);
 }
 
+/* Makes room beside sockets that the new configuration does not want any more, which serve until it
+ * is taken up: "127.0.0.1:25" becomes "*:25". */
 static int
-want(const struct conf *c, const struct service *s, size_t k, struct str address, struct err *e)
+bind_beside(struct str address, struct err *e)
+{
+	struct listener *l;
+	int fd;
+
+	TAILQ_FOREACH (l, &all, entry)
+		if (!l->wanted)
+			sock_share(l->fd, true);
+	fd = sock_listen_beside(address, e);
+	TAILQ_FOREACH (l, &all, entry)
+		if (!l->wanted)
+			sock_share(l->fd, false);
+	if (fd >= 0)
+		sock_share(fd, false);
+	return fd;
+}
+
+static struct listener *
+find(const char *id)
+{
+	struct listener *l;
+
+	TAILQ_FOREACH (l, &all, entry)
+		if (strcmp(l->id, id) == 0)
+			return l;
+	return NULL;
+}
+
+static int
+want(const struct conf *c, const struct service *s, size_t k, struct str address, bool bind_missing,
+    struct err *e)
 {
 	char id[128];
 	struct listener *l;
 
 	snprintf(id, sizeof(id), "%s|%.*s", s->listeners[k].name, (int)num_min(address.n, 100u),
 	    address.p);
-	TAILQ_FOREACH (l, &all, entry)
-		if (strcmp(l->id, id) == 0) {
+	if ((l = find(id)) != NULL || !bind_missing) {
+		if (l != NULL)
 			l->wanted = true;
-			return 0;
-		}
+		return 0;
+	}
 	l = mem_alloc(sizeof(*l));
 	l->fd = sock_listen(address, e);
+	if (l->fd < 0 && errno == EADDRINUSE)
+		l->fd = bind_beside(address, e);
 	if (l->fd < 0) {
 		free(l);
 		return config_refuse(c, (enum conf_key)s->listeners[k].key, e);
@@ -58,7 +93,7 @@ want(const struct conf *c, const struct service *s, size_t k, struct str address
 }
 
 static int
-want_all_of(const struct conf *c, const struct service *s, struct err *e)
+want_all_of(const struct conf *c, const struct service *s, bool bind_missing, struct err *e)
 {
 	for (size_t k = 0; k < ARRAY_LEN(s->listeners); k++) {
 		const struct str *v;
@@ -68,7 +103,7 @@ want_all_of(const struct conf *c, const struct service *s, struct err *e)
 			continue;
 		v = conf_list(c, (enum conf_key)s->listeners[k].key, &n);
 		for (size_t i = 0; i < n; i++)
-			if (want(c, s, k, v[i], e) < 0)
+			if (want(c, s, k, v[i], bind_missing, e) < 0)
 				return -1;
 	}
 	return 0;
@@ -82,7 +117,9 @@ listeners_open(const struct conf *c, struct err *e)
 	TAILQ_FOREACH (l, &all, entry)
 		l->wanted = l->fresh = false;
 	for (size_t i = 0; i < SERVICES; i++)
-		if (want_all_of(c, &services[i], e) < 0) {
+		(void)want_all_of(c, &services[i], false, e); /* which of those there are stay */
+	for (size_t i = 0; i < SERVICES; i++)
+		if (want_all_of(c, &services[i], true, e) < 0) {
 			listeners_rollback();
 			return -1;
 		}

@@ -50,26 +50,30 @@ sock_parse(struct str text, struct sockaddr_storage *out, socklen_t *size, struc
 	return 0;
 }
 
+/* errno is the failed call's. */
 static int
-bind_to(const struct sockaddr_storage *a, socklen_t size, struct str text, bool both, struct err *e)
+bind_to(const struct sockaddr_storage *a, socklen_t size, bool both, bool beside)
 {
 	int fd = socket(a->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int one = 1, v6only = !both;
+	int one = 1, v6only = !both, error;
 
 	if (fd < 0)
-		return err_sys(e, "listen on " STR_FMT, STR_ARG(text));
+		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (beside)
+		sock_share(fd, true);
 	if (a->ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
 	if (bind(fd, (const struct sockaddr *)a, size) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
-	err_sys(e, "listen on " STR_FMT, STR_ARG(text));
+	error = errno;
 	close(fd);
+	errno = error;
 	return -1;
 }
 
-int
-sock_listen(struct str text, struct err *e)
+static int
+listen_on(struct str text, bool beside, struct err *e)
 {
 	bool all = str_starts(text, STR("*:"));
 	struct sockaddr_storage a;
@@ -79,13 +83,36 @@ sock_listen(struct str text, struct err *e)
 
 	if (sock_parse(text, &a, &size, e) < 0)
 		return -1;
-	fd = bind_to(&a, size, text, all, e);
-	if (fd >= 0 || !all || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL))
-		return fd;
-	snprintf(v4, sizeof(v4), "0.0.0.0" STR_FMT, STR_ARG(str_sub(text, 1, 10)));
-	if (sock_parse(str_z(v4), &a, &size, e) < 0)
-		return -1;
-	return bind_to(&a, size, text, false, e);
+	fd = bind_to(&a, size, all, beside);
+	if (fd < 0 && all && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
+		snprintf(v4, sizeof(v4), "0.0.0.0" STR_FMT, STR_ARG(str_sub(text, 1, 10)));
+		if (sock_parse(str_z(v4), &a, &size, e) < 0)
+			return -1;
+		fd = bind_to(&a, size, false, beside);
+	}
+	if (fd < 0)
+		err_sys(e, "listen on " STR_FMT, STR_ARG(text));
+	return fd;
+}
+
+int
+sock_listen(struct str text, struct err *e)
+{
+	return listen_on(text, false, e);
+}
+
+int
+sock_listen_beside(struct str text, struct err *e)
+{
+	return listen_on(text, true, e);
+}
+
+void
+sock_share(int fd, bool on)
+{
+	int v = on;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &v, sizeof(v));
 }
 
 const char *

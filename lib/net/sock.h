@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
@@ -14,5 +15,9 @@
 int sock_parse(struct str text, struct sockaddr_storage *out, socklen_t *size, struct err *e);
 /* A non-blocking listening TCP socket. "*" takes IPv4 alone where there is no IPv6. */
 int sock_listen(struct str text, struct err *e);
+/* The same where sockets of ours that are shared hold the port already: "*:25" while 127.0.0.1:25
+ * is still served. */
+int sock_listen_beside(struct str text, struct err *e);
+void sock_share(int fd, bool on);
 /* The address a socket is bound to, with port. */
 const char *sock_bound_text(int fd, char out[SOCK_TEXT_SIZE]);

@@ -135,6 +135,8 @@ listen_end(struct ipc_in *m)
 		return;
 	TAILQ_FOREACH (l, &listeners, entry)
 		if (str_eq_z(id, l->id)) {
+			if (started)
+				on_readable(l, LOOP_READ); /* who came before the end is let in */
 			remove_listener(l);
 			return;
 		}

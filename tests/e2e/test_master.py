@@ -432,6 +432,24 @@ def test_listeners_change_at_reload(suite):
         assert waiting.recv(512).startswith(b"221")
 
 
+def test_a_listener_widens_and_narrows(suite):
+    """127.0.0.1 becomes * and is itself again, on one port, while clients come."""
+    port = free_port()
+    first = tomllib.loads((suite.dir / "gkmail.toml").read_text())["smtp"]["listen"][0]
+    with configuration(suite, smtp__listen=[first, f"127.0.0.1:{port}"]):
+        assert "master.reloaded" in hup(suite)
+        for address in (f"*:{port}", f"127.0.0.1:{port}", f"0.0.0.0:{port}", f"*:{port}"):
+            with configuration(suite, smtp__listen=[first, address]):
+                assert "master.reloaded" in hup(suite)
+                with socket.create_connection(("127.0.0.1", port), 10) as s:
+                    assert s.recv(512).startswith(b"220")
+                assert len([x for x in suite.status()["listeners"] if x["name"] == "smtp"]) == 2
+        # Another program's port stays its own.
+        with socket.create_server(("127.0.0.1", 0)) as s, \
+                configuration(suite, smtp__listen=[first, f"127.0.0.1:{s.getsockname()[1]}"]):
+            assert "Address already in use" in hup(suite)
+
+
 @pytest.mark.parametrize("changes,said", [
     ({"smtp__max_sise": "1MiB"}, r":\d+:1: smtp\.max_sise: no such key; did you mean max_size\?"),
     ({"smtp__max_size": "2MiB", "imap__listen": ["192.0.2.1:143"]}, r":\d+: imap\.listen: listen on 192\.0\.2\.1:143"),
