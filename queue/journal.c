@@ -532,10 +532,33 @@ journal_remove_oldest(struct journal *j, void (*fn)(void *arg), void *arg)
 
 /* ---- beginning and end ---- */
 
+/* Every start begins a segment: what a torn batch left behind is never written over. The spare of
+ * the process before is made into it, so that a full disk does not keep us from starting. */
+static struct segment *
+first_segment(struct journal *j, struct err *e)
+{
+	struct segment *s, *made;
+	int fd;
+
+	TAILQ_FOREACH (s, &j->segments, next)
+		if (s->used == SEGMENT_BLOCK && s->size == j->o.segment_size)
+			break;
+	if (!s)
+		return segment_create(j->o.dir, j->next_number, j->o.segment_size, j->o.boot, e);
+	TAILQ_REMOVE(&j->segments, s, next);
+	fd = s->fd;
+	s->fd = -1;
+	made = segment_recycle(
+	    j->o.dir, s->number, fd, j->next_number, j->o.segment_size, j->o.boot, e);
+	segment_free(&s);
+	return made;
+}
+
 struct journal *
 journal_new(const struct journal_options *o, struct segment_list *segments, struct err *e)
 {
 	struct journal *j = mem_alloc(sizeof(*j));
+	struct err why = {0};
 	struct segment *s;
 
 	assume(o->segment_size >= 2 * RECORD_PAYLOAD_MAX);
@@ -550,16 +573,24 @@ journal_new(const struct journal_options *o, struct segment_list *segments, stru
 	j->soon = loop_timer_new(soon_due, j);
 	j->retry = loop_timer_new(retry_due, j);
 	TAILQ_CONCAT(&j->segments, segments, next);
-	TAILQ_FOREACH (s, &j->segments, next)
-		j->count++;
-	/* Every start begins a segment: what a torn batch left behind is never written over. */
-	if (!(j->sync_pool = pool_new(1, 1, e)) || !(j->house_pool = pool_new(1, 1, e)) ||
-	    !(j->spare = segment_create(o->dir, j->next_number, o->segment_size, o->boot, e))) {
+	if (!(j->sync_pool = pool_new(1, 1, e)) || !(j->house_pool = pool_new(1, 1, e))) {
 		journal_free(&j);
 		return NULL;
 	}
+	/* Deliveries go on without: what they tell waits for the disk (INVARIANTS 7). */
+	if (!(j->spare = first_segment(j, &why)) && why.code != E_NOSPACE) {
+		if (e)
+			*e = why;
+		journal_free(&j);
+		return NULL;
+	}
+	if (!j->spare)
+		log_error("queue.no_segment", LE(&why));
 	j->next_number++;
-	roll(j);
+	TAILQ_FOREACH (s, &j->segments, next)
+		j->count++;
+	if (j->spare)
+		roll(j);
 	return j;
 }
 

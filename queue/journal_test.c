@@ -321,6 +321,43 @@ full_disk_fails_what_waits_and_passes(void **state)
 	assert_int_equal(t.ok, 1);
 }
 
+/* With the disk full at start the spare of the process before serves. */
+static void
+full_disk_does_not_keep_from_starting(void **state)
+{
+	struct told t = {0};
+	struct err e = {0};
+
+	(void)state;
+	fixture_append(1, 300, &t);
+	fixture_settle();
+	fixture_kill();
+	fail_op = FILE_RESERVE;
+	fail_errno = ENOSPC;
+	fail_times = 1000;
+	file_fault = fault;
+	assert_int_equal(fixture_open("boot1", false, &e), 0);
+	fixture_check(1, 300);
+	fixture_append(2, 300, &t);
+	for (int i = 0; i < 200 && t.ok < 2; i++)
+		loop_once(5);
+	assert_int_equal(t.ok, 2);
+	/* Not even a spare: it starts, and what comes waits for room. */
+	fixture_kill();
+	assert_int_equal(fixture_open("boot1", false, &e), 0);
+	fixture_check(2, 300);
+	fixture_append(3, 300, &t);
+	for (int i = 0; i < 500 && t.failed == 0; i++)
+		loop_once(5);
+	assert_int_equal(t.code, E_NOSPACE);
+	fail_times = 0;
+	clock_advance(2000);
+	fixture_append(4, 300, &t);
+	for (int i = 0; i < 500 && t.ok < 3; i++)
+		loop_once(5);
+	assert_int_equal(t.ok, 3);
+}
+
 static void
 removed_segment_is_used_again(void **state)
 {
@@ -363,6 +400,7 @@ main(void)
 		failed_sync_fails_its_batch_and_ends_its_segment, fresh, end),
 	    cmocka_unit_test_setup_teardown(failed_write_is_a_failed_batch, fresh, end),
 	    cmocka_unit_test_setup_teardown(full_disk_fails_what_waits_and_passes, fresh, end),
+	    cmocka_unit_test_setup_teardown(full_disk_does_not_keep_from_starting, fresh, end),
 	    cmocka_unit_test_setup_teardown(removed_segment_is_used_again, fresh, end),
 	};
 

@@ -35,7 +35,7 @@ struct recovery {
 	uint64_t settled; /* results below it are durable in the Maildirs */
 	struct cut *cuts;
 	size_t ncuts;
-	uint64_t records, replays;
+	uint64_t nsegments, records, replays;
 };
 
 /* ---- the segments ---- */
@@ -284,6 +284,7 @@ read_segment(struct recovery *r, struct segment *s, bool gather, struct err *e)
 			break;
 		}
 	}
+	s->used = c.off;
 	segment_cursor_done(&c);
 	return rc < 0 ? err_wrap(e, "segment %" PRIu64, s->number) : 0;
 }
@@ -345,6 +346,7 @@ recover(struct queue *q, const char *boot, bool forced, struct err *e)
 		if (read_segment(&r, s, true, e) < 0)
 			goto out;
 	TAILQ_FOREACH (s, &r.segments, next) {
+		r.nsegments++;
 		if (read_segment(&r, s, false, e) < 0)
 			goto out;
 		if (boots_differ(s, boot))
@@ -361,9 +363,8 @@ recover(struct queue *q, const char *boot, bool forced, struct err *e)
 	if (!(q->journal = journal_new(&o, &r.segments, e)))
 		goto out;
 	schedule_all(&r);
-	log_info("queue.recovered", LU("segments", journal_count(q->journal) - 1),
-	    LU("records", r.records), LU("messages", q->messages.waiting),
-	    LU("replays", r.replays));
+	log_info("queue.recovered", LU("segments", r.nsegments), LU("records", r.records),
+	    LU("messages", q->messages.waiting), LU("replays", r.replays));
 	rc = 0;
 out:
 	while ((s = TAILQ_FIRST(&r.segments)) != NULL) {

@@ -29,7 +29,7 @@ struct segment {
 	uint64_t number;
 	int fd;
 	uint64_t size; /* of the file */
-	uint64_t used; /* where the next batch goes */
+	uint64_t used; /* where the next batch goes; after recovery: where it ends */
 	bool broken;   /* a sync failed: takes no more (INVARIANTS 5) */
 	unsigned char key[RECORD_KEY];
 	char boot[SEGMENT_BOOT_SIZE]; /* the boot in which all of it was written; "" unknown */
