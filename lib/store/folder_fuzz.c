@@ -17,8 +17,10 @@ check_name(struct str name)
 	assume(folder_normalize(name, &again, NULL) == 0);
 	assume(str_eq(buf_view(&again), name));
 	assume(folder_dir(name, dir, NULL) == 0);
-	assume(str_starts(str_z(dir), STR("Maildir")) && strchr(dir + 8, '/') == NULL);
-	if (!str_eq_z(name, "INBOX")) {
+	if (str_eq_z(name, "INBOX")) {
+		assume(strcmp(dir, "Maildir") == 0);
+	} else {
+		assume(str_starts(str_z(dir), STR("Maildir/.")) && strchr(dir + 8, '/') == NULL);
 		assume(folder_of_dir(str_z(dir + 8), &again) == 0);
 		assume(str_eq(buf_view(&again), name));
 	}
