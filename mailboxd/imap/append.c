@@ -13,9 +13,6 @@
 struct imap_append {
 	struct append *into; /* NULL: the octets are dropped, the result is set */
 	uint64_t left;
-	uint32_t mailbox;
-	uint32_t uidvalidity;
-	uint32_t uid;
 };
 
 void
@@ -84,31 +81,36 @@ imap_append_begin(struct imap_conn *c)
 static enum imap_step
 appended(struct imap_conn *c)
 {
-	const struct imap_append *ap = c->op;
-
-	/* RFC 4315 3 */
-	return imap_ok(c, "[APPENDUID %u %u] Append completed", ap->uidvalidity, ap->uid);
+	(void)c;
+	return IMAP_DONE;
 }
 
-/* All octets are there. */
-static enum imap_step
+/* All octets are there. The command is answered, or waits for the commit. */
+static void
 finish(struct imap_conn *c)
 {
-	struct imap_append *done = arena_new(&c->work, struct imap_append);
 	struct mailbox *mb = home_find(c->home, c->cmd.mailbox);
 	int64_t date = c->cmd.has_date ? c->cmd.date : clock_wall();
 	struct err e = {0};
+	uint32_t uid;
 
-	if (c->append->into == NULL)
-		return IMAP_DONE;
-	/* Another session may have deleted it meanwhile. */
-	if (mb == NULL)
-		return imap_no(c, "[TRYCREATE] No such mailbox");
-	if (append_finish(&c->append->into, mb, &c->cmd.flags, date, &c->by, &done->uid, &e) < 0)
-		return imap_err(c, &e);
-	done->uidvalidity = mb->uidvalidity;
-	c->op = done;
-	return imap_commit(c, appended);
+	if (c->append->into == NULL) {
+		imap_conn_finish(c);
+	} else if (mb == NULL) {
+		/* Another session has deleted it meanwhile. */
+		imap_no(c, "[TRYCREATE] No such mailbox");
+		imap_conn_finish(c);
+	} else if (append_finish(&c->append->into, mb, &c->cmd.flags, date, &c->by, &uid, &e) < 0) {
+		imap_err(c, &e);
+		imap_conn_finish(c);
+	} else {
+		/* RFC 4315 3 */
+		imap_ok(c, "[APPENDUID %u %u] Append completed", mb->uidvalidity, uid);
+		if (imap_conn_may_finish_later(c))
+			imap_conn_finish_later(c);
+		else
+			imap_commit(c, appended);
+	}
 }
 
 static void
@@ -153,8 +155,7 @@ imap_append_input(struct imap_conn *c)
 		c->bye = STR("Command too long");
 		append_free(&ap->into);
 	}
-	if (finish(c) == IMAP_DONE)
-		imap_conn_finish(c);
+	finish(c);
 	imap_append_free(c);
 	return false;
 }

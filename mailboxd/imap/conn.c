@@ -17,7 +17,8 @@
 #define OUT_MAX                                                                                   \
 	(64u * 1024 * 1024) /* never met: commands pause at IMAP_OUT_HIGH and answers are bounded \
 			     */
-#define BAD_MAX 50          /* senseless commands before we hang up */
+#define BAD_MAX   50        /* senseless commands before we hang up */
+#define LATER_MAX (64u * 1024) /* answers that wait for a commit, in octets */
 
 static const struct imap_frame_limits limits_of_commands = {
     IMAP_COMMAND_MAX, IMAP_LITERAL_MAX, imap_parse_wants_message};
@@ -40,11 +41,13 @@ imap_conn_free(struct imap_conn **cp)
 	imap_idle_free(c);
 	imap_view_close(c);
 	home_commit_cancel(c->home, &c->waiter);
+	home_commit_cancel(c->home, &c->later_waiter);
 	loop_timer_free(&c->timer);
 	loop_timer_free(&c->turn);
 	stream_free(&c->stream);
 	imap_frame_free(&c->frame);
 	buf_free(&c->text);
+	buf_free(&c->later);
 	arena_free(&c->work);
 	arena_free(&c->scratch);
 	arena_free(&c->arena);
@@ -90,7 +93,7 @@ imap_conn_bye(struct imap_conn *c, const char *text)
 	if (c->ending)
 		return;
 	/* In the middle of a response nothing else can be said. */
-	if ((c->busy && c->idle == NULL) || c->append != NULL) {
+	if ((c->busy && c->idle == NULL) || c->append != NULL || c->later.n > 0) {
 		c->bye = arena_dup(&c->arena, str_z(text));
 		return;
 	}
@@ -160,22 +163,30 @@ may_expunge(const struct imap_cmd *cmd)
 	       (cmd->verb != VERB_FETCH && cmd->verb != VERB_STORE && cmd->verb != VERB_SEARCH);
 }
 
-void
-imap_conn_finish(struct imap_conn *c)
+/* With nothing under way: is this the end? */
+static void
+settle(struct imap_conn *c)
 {
-	static const char *const words[] = {[IMAP_OK] = "OK", [IMAP_NO] = "NO", [IMAP_BAD] = "BAD"};
-	bool tagged = c->cmd.tag.n > 0;
+	if (c->ending)
+		imap_conn_close_soon(c);
+	else if (c->later.n > 0)
+		return; /* asked again when those are written */
+	else if (c->selected && c->view.gone)
+		imap_conn_hang_up(c, "The selected mailbox was deleted");
+	else if (c->bye.n > 0)
+		imap_conn_hang_up(c, c->bye.p);
+	else if (c->bad > BAD_MAX)
+		imap_conn_hang_up(c, "Too many bad commands");
+}
 
-	if (c->cleanup != NULL)
-		c->cleanup(c);
-	c->cleanup = NULL;
-	imap_view_report(c, may_expunge(&c->cmd), c->cmd.uid);
-	imap_printf(c, STR_FMT " %s " STR_FMT "\r\n", STR_ARG(tagged ? c->cmd.tag : STR("*")),
-	    words[c->result], STR_ARG(buf_view(&c->text)));
+/* What a command leaves behind goes, with what it had to say or without. */
+static void
+over(struct imap_conn *c, const char *word)
+{
 	metric_add(METRIC_IMAP_COMMANDS, 1);
 	metric_observe(METRIC_IMAP_COMMAND_SECONDS, clock_us() - c->began_us);
 	log_debug("imap.command", LS("sid", c->sid), LZ("verb", imap_verb_name(c->cmd.verb)),
-	    LZ("result", words[c->result]), LU("us", clock_us() - c->began_us));
+	    LZ("result", word), LU("us", clock_us() - c->began_us));
 	c->commands++;
 	if (c->result == IMAP_BAD)
 		c->bad++;
@@ -188,14 +199,66 @@ imap_conn_finish(struct imap_conn *c)
 	arena_reset(&c->work);
 	arena_reset(&c->scratch);
 	imap_frame_reset(&c->frame);
+	settle(c);
+}
+
+void
+imap_conn_finish(struct imap_conn *c)
+{
+	static const char *const words[] = {[IMAP_OK] = "OK", [IMAP_NO] = "NO", [IMAP_BAD] = "BAD"};
+	bool tagged = c->cmd.tag.n > 0;
+
+	if (c->cleanup != NULL)
+		c->cleanup(c);
+	c->cleanup = NULL;
+	imap_view_report(c, may_expunge(&c->cmd), c->cmd.uid);
+	imap_printf(c, STR_FMT " %s " STR_FMT "\r\n", STR_ARG(tagged ? c->cmd.tag : STR("*")),
+	    words[c->result], STR_ARG(buf_view(&c->text)));
+	over(c, words[c->result]);
+}
+
+/* Everything that was put off is durable now. */
+static void
+later_committed(void *arg, const struct err *e)
+{
+	struct imap_conn *c = arg;
+
+	OBJ(c, IMAP_CONN_MAGIC);
+	if (e != NULL) {
+		imap_conn_hang_up(c, "[UNAVAILABLE] Changes could not be saved");
+		return;
+	}
 	if (c->ending)
-		imap_conn_close_soon(c);
-	else if (c->selected && c->view.gone)
-		imap_conn_hang_up(c, "The selected mailbox was deleted");
-	else if (c->bye.n > 0)
-		imap_conn_hang_up(c, c->bye.p);
-	else if (c->bad > BAD_MAX)
-		imap_conn_hang_up(c, "Too many bad commands");
+		return;
+	imap_view_report(c, true, false);
+	imap_put(c, buf_view(&c->later));
+	buf_reset(&c->later);
+	buf_shrink(&c->later);
+	if (!c->busy && c->append == NULL)
+		settle(c);
+	/* A command that is no APPEND may be waiting, or the end of the stream. */
+	if (c->held)
+		c->runnable = true;
+	c->held = false;
+	imap_conn_read_on(c);
+}
+
+void
+imap_conn_finish_later(struct imap_conn *c)
+{
+	buf_printf(&c->later, STR_FMT " OK " STR_FMT "\r\n", STR_ARG(c->cmd.tag),
+	    STR_ARG(buf_view(&c->text)));
+	c->later_waiter.fn = later_committed;
+	c->later_waiter.arg = c;
+	if (!c->later_waiter.queued)
+		home_commit(c->home, &c->later_waiter);
+	over(c, "later");
+}
+
+bool
+imap_conn_may_finish_later(const struct imap_conn *c)
+{
+	return c->later.n < LATER_MAX && c->cmd.tag.n < 1024;
 }
 
 /* Runs the command under way as far as it goes. */
@@ -309,7 +372,11 @@ dispatch(struct imap_conn *c, enum imap_frame_end end)
 	} else {
 		c->step = end == FRAME_MESSAGE ? imap_append_begin : imap_command;
 	}
-	if (c->step != NULL)
+	/* Only an APPEND may overtake the commit of another: it has nothing to say meanwhile. */
+	c->held = c->later.n > 0 && c->step == imap_command;
+	if (c->held)
+		c->runnable = false;
+	else if (c->step != NULL)
 		run(c);
 	else
 		imap_conn_finish(c);
@@ -357,21 +424,34 @@ read_commands(struct imap_conn *c)
 	}
 }
 
-/* Whatever can go on goes on. */
-static void
-pump(struct imap_conn *c)
+/* One round of whatever can go on; false when all of it waits for more input. */
+static bool
+advance(struct imap_conn *c)
 {
 	run(c);
 	if (!c->ending && c->append != NULL && imap_append_input(c))
-		goto wait;
+		return false;
 	if (!c->ending && c->idle != NULL && imap_idle_input(c))
-		goto wait;
+		return false;
 	read_commands(c);
-	if (c->busy)
-		return;
-wait:
+	return c->busy;
+}
+
+static void
+pump(struct imap_conn *c)
+{
+	uint64_t since = clock_us();
+	bool busy;
+
+	/* The literals of APPENDs that came together are taken together, so that they share a
+	 * commit. */
+	do
+		busy = advance(c);
+	while (busy && !c->ending && c->append != NULL && stream_input(c->stream).n > 0 &&
+	       !imap_slice_over(c, since));
 	/* Nothing more comes, and what is there is no whole command. */
-	if (!c->ending && !c->draining && stream_at_end(c->stream) && !loop_timer_pending(c->turn))
+	if (!busy && !c->ending && !c->draining && c->later.n == 0 && stream_at_end(c->stream) &&
+	    !loop_timer_pending(c->turn))
 		imap_conn_close_soon(c);
 }
 
@@ -440,6 +520,7 @@ imap_conn_new(const struct imap_host *host, const struct imap_conn_args *a)
 	arena_init(&c->work);
 	arena_init(&c->scratch);
 	buf_init(&c->text, 1u << 20);
+	buf_init(&c->later, LATER_MAX * 2);
 	imap_frame_init(&c->frame, &limits_of_commands);
 	c->sid = arena_dup(&c->arena, a->sid);
 	c->peer = arena_dup(&c->arena, a->peer);

@@ -59,6 +59,11 @@ struct imap_conn {
 	struct loop_timer *timer; /* silence of the client */
 	struct loop_timer *turn;  /* the next slice of a command */
 	struct home_waiter waiter;
+	/* Answers to APPENDs that are put off until they are durable, so that those that follow at
+	 * once share their commit. */
+	struct buf later;
+	struct home_waiter later_waiter;
+	bool held; /* a command waits for them */
 	struct imap_frame frame;
 
 	/* The command under way. */
@@ -96,6 +101,10 @@ void imap_conn_continue(struct imap_conn *c);
 void imap_conn_read_on(struct imap_conn *c);
 /* Answers the command and makes room for the next. */
 void imap_conn_finish(struct imap_conn *c);
+/* The same, but the OK is written when everything done so far is durable, and other APPENDs may
+ * begin before. */
+void imap_conn_finish_later(struct imap_conn *c);
+bool imap_conn_may_finish_later(const struct imap_conn *c);
 /* Uses up input. */
 void imap_conn_consume(struct imap_conn *c, size_t n);
 /* The end, without a word: frees c. The owner hears of it. */

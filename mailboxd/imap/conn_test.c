@@ -329,6 +329,44 @@ pipelined_and_split(void **state)
 	end(s);
 }
 
+/* APPENDs that come together are answered together, each only when it is durable; what follows
+ * waits for them. */
+static void
+appends_in_a_row(void **state)
+{
+	struct session *s = begin(0, "t", STR_NONE);
+	struct buf b;
+
+	(void)state;
+	hear(s);
+	ask(s, "SELECT INBOX");
+	buf_init(&b, 1u << 20);
+	for (int i = 0; i < 40; i++)
+		buf_printf(&b, "p%d APPEND %s {%zu+}\r\n%s\r\n", i, i == 7 ? "nowhere" : "INBOX",
+		    strlen(MESSAGE), MESSAGE);
+	buf_puts(&b, "a FETCH 39 UID\r\n");
+	buf_reset(&s->got);
+	say(s, b.p, b.n);
+	for (int i = 0; i < 500 && !answered(s); i++)
+		turn(s);
+	assert_true(has(s->got.p, "p0 OK [APPENDUID"));
+	assert_true(has(s->got.p, "p7 NO [TRYCREATE]"));
+	assert_true(has(s->got.p, "p39 OK [APPENDUID"));
+	assert_true(has(s->got.p, "* 39 FETCH (UID 39)\r\na OK "));
+	assert_true(strstr(s->got.p, "p39 OK") < strstr(s->got.p, "* 39 FETCH"));
+	/* The last words of a client that says no more are answered too. */
+	buf_reset(&b);
+	buf_puts(&b, "a APPEND INBOX {3+}\r\nx\r\n\r\n");
+	buf_reset(&s->got);
+	assert_int_equal(write(s->fd, b.p, b.n), (ssize_t)b.n);
+	shutdown(s->fd, SHUT_WR);
+	for (int i = 0; i < 500 && !answered(s); i++)
+		turn(s);
+	assert_true(has(s->got.p, "a OK [APPENDUID"));
+	buf_free(&b);
+	end(s);
+}
+
 static void
 hostile(void **state)
 {
@@ -491,6 +529,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(idle_for_too_long, setup, teardown),
 	    cmocka_unit_test_setup_teardown(deleted_under_a_session, setup, teardown),
 	    cmocka_unit_test_setup_teardown(pipelined_and_split, setup, teardown),
+	    cmocka_unit_test_setup_teardown(appends_in_a_row, setup, teardown),
 	    cmocka_unit_test_setup_teardown(hostile, setup, teardown),
 	    cmocka_unit_test_setup_teardown(large_bodies_wait_for_the_client, setup, teardown),
 	    cmocka_unit_test_setup_teardown(idle_and_park, setup, teardown),
