@@ -12,14 +12,16 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 
 VERSION  := 0.1.0
-BUILD_ID := $(VERSION)-$(shell git rev-parse --short=12 HEAD 2>/dev/null || cat etc/build-id 2>/dev/null || echo local)
+# Also when root installs what somebody else has built.
+BUILD_ID := $(VERSION)-$(shell git -c safe.directory='*' rev-parse --short=12 HEAD 2>/dev/null || \
+	cat etc/build-id 2>/dev/null || echo local)
 
 prefix      ?= /usr/local
 sbindir     ?= $(prefix)/sbin
 libexecdir  ?= $(prefix)/libexec
 mandir      ?= $(prefix)/share/man
 datadir     ?= $(prefix)/share
-sysconfdir  ?= /etc
+sysconfdir  ?= $(if $(filter /usr /usr/local,$(prefix)),/etc,$(prefix)/etc)
 DESTDIR     ?=
 
 B      ?= build
@@ -34,7 +36,7 @@ DEPS_BUILD := gcc libc6-dev pkg-config libevent-dev libssl-dev libsodium-dev lib
 	uthash-dev libutf8proc-dev openssl
 DEPS_RUN   := $(DEPS_BUILD)
 DEPS_CHECK := $(DEPS_BUILD) clang-14 clang-format-14 libclang-rt-14-dev libcmocka-dev mandoc python3 python3-pytest \
-	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux
+	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux procps
 DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
@@ -88,7 +90,7 @@ FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(FUZZ_SRC))
 ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests/unit tests/bench))
 ALL_H    := $(wildcard $(addsuffix /*.h,$(CODE_DIRS) tests/unit tests/bench))
 
-.PHONY: help all run check check-long unit e2e conformance asan fuzz fuzz-short bench lint tidy format install clean \
+.PHONY: help all run check check-long unit e2e conformance asan fuzz fuzz-short bench lint tidy format install uninstall clean \
 	deps deps-check deps-bench samples FORCE
 
 help: ## this list
@@ -111,6 +113,7 @@ $(B)/build_id.h: FORCE
 	@mkdir -p $(@D)
 	@echo '#define GK_VERSION "$(VERSION)"' >$@.new
 	@echo '#define GK_BUILD "$(BUILD_ID)"' >>$@.new
+	@echo '#define GK_CONFIG "$(sysconfdir)/gkmail/gkmail.toml"' >>$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(B)/obj/lib/svc/build.o: $(B)/build_id.h
 $(B)/obj/lib/svc/build.o: CFLAGS += -I$(B)
@@ -257,17 +260,35 @@ format: ## lay the code out
 
 # ---- installing -----------------------------------------------------------------------------------------------------
 
-install: all ## install below $(DESTDIR)$(prefix)
-	install -d $(DESTDIR)$(libexecdir)/gkmail $(DESTDIR)$(sbindir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 \
-		$(DESTDIR)$(mandir)/man8 $(DESTDIR)$(sysconfdir)/gkmail $(DESTDIR)$(datadir)/bash-completion/completions \
-		$(DESTDIR)$(datadir)/doc/gkmail
-	install -m 755 $(addprefix $(B)/bin/,$(filter gk-%,$(READY))) $(DESTDIR)$(libexecdir)/gkmail/
-	install -m 755 $(B)/bin/gkmail $(DESTDIR)$(sbindir)/gkmail
-	for s in 1 5 8; do set -- man/*.$$s; [ ! -e "$$1" ] || install -m 644 "$$@" $(DESTDIR)$(mandir)/man$$s/; done
-	install -m 644 etc/gkmail.bash $(DESTDIR)$(datadir)/bash-completion/completions/gkmail
-	install -m 644 etc/gkmail.toml README.md LICENSE $(DESTDIR)$(datadir)/doc/gkmail/
-	for f in gkmail.service gkmail.init; do \
-		sed 's|/usr/local/sbin|$(sbindir)|g; s|/usr/local/libexec|$(libexecdir)|g' etc/$$f >$(DESTDIR)$(datadir)/doc/gkmail/$$f; done
+# What stands in files of etc/ and is another path in this installation.
+PATHS := -e 's|/usr/local/sbin|$(sbindir)|g' -e 's|/usr/local/libexec|$(libexecdir)|g' \
+	-e 's|/etc/gkmail|$(sysconfdir)/gkmail|g'
+UNITDIR := $(prefix)/lib/systemd/system
+USERDIR := $(prefix)/lib/sysusers.d
+DOCDIR  := $(datadir)/doc/gkmail
+BASHDIR := $(datadir)/bash-completion/completions
+MANUALS  = $(foreach m,$(wildcard man/*.[158]),$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+
+install: all ## install below $(DESTDIR)$(prefix), and an init script in $(DESTDIR)$(sysconfdir)
+	@install -d $(addprefix $(DESTDIR),$(libexecdir)/gkmail $(sbindir) $(sort $(dir $(MANUALS))) $(BASHDIR) $(DOCDIR) \
+		$(UNITDIR) $(USERDIR) $(sysconfdir)/init.d $(sysconfdir)/logrotate.d)
+	@install -m 755 $(addprefix $(B)/bin/,$(filter gk-%,$(READY))) $(DESTDIR)$(libexecdir)/gkmail/
+	@install -m 755 $(B)/bin/gkmail $(DESTDIR)$(sbindir)/gkmail
+	@for m in $(MANUALS); do install -m 644 man/$${m##*/} $(DESTDIR)$$m || exit 1; done
+	@install -m 644 etc/gkmail.bash $(DESTDIR)$(BASHDIR)/gkmail
+	@install -m 644 etc/gkmail.toml README.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)/
+	@install -m 644 etc/gkmail.sysusers $(DESTDIR)$(USERDIR)/gkmail.conf
+	@sed $(PATHS) etc/gkmail.service | install -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/gkmail.service
+	@sed $(PATHS) etc/gkmail.init | install -m 755 /dev/stdin $(DESTDIR)$(sysconfdir)/init.d/gkmail
+	@[ -e $(DESTDIR)$(sysconfdir)/logrotate.d/gkmail ] || \
+		install -m 644 etc/gkmail.logrotate $(DESTDIR)$(sysconfdir)/logrotate.d/gkmail
+	@echo "GK Mail $(BUILD_ID) is installed in $(DESTDIR)$(prefix). Next: $(sbindir)/gkmail setup"
+
+uninstall: ## remove what install put there; mail and configuration stay
+	@rm -rf $(DESTDIR)$(libexecdir)/gkmail $(DESTDIR)$(DOCDIR)
+	@rm -f $(addprefix $(DESTDIR),$(sbindir)/gkmail $(MANUALS) $(BASHDIR)/gkmail $(USERDIR)/gkmail.conf \
+		$(UNITDIR)/gkmail.service $(sysconfdir)/init.d/gkmail $(sysconfdir)/logrotate.d/gkmail)
+	@echo "GK Mail is removed from $(DESTDIR)$(prefix); $(sysconfdir)/gkmail and the mail stay"
 
 clean: ## forget everything built
 	rm -rf $(B)

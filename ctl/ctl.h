@@ -19,8 +19,6 @@
 #define EXIT_USAGE 2  /* wrong use */
 #define EXIT_LATER 75 /* try again later */
 
-#define DEFAULT_CONFIG "/etc/gkmail/gkmail.toml"
-
 struct verb {
 	const char *noun, *name; /* name NULL: the noun is the verb */
 	const char *usage;       /* its arguments */

@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
+#include "svc/build.h"
 
 static void
 help_all(FILE *f)
@@ -21,11 +22,12 @@ help_all(FILE *f)
 		    name, sizeof(name), "%s %s", verbs[i].noun, verbs[i].name ? verbs[i].name : "");
 		fprintf(f, "  %-16s%s\n", name, verbs[i].summary);
 	}
-	fputs("\n  --config FILE   the configuration (" DEFAULT_CONFIG ", or $GKMAIL_CONFIG)\n"
-	      "  --dir DIR       talk to the sandbox that runs in DIR\n"
-	      "  --json          answer in JSON\n"
-	      "  --help          about a verb: gkmail user add --help\n",
-	    f);
+	fprintf(f,
+	    "\n  --config FILE   the configuration (%s, or $GKMAIL_CONFIG)\n"
+	    "  --dir DIR       talk to the sandbox that runs in DIR\n"
+	    "  --json          answer in JSON\n"
+	    "  --help          about a verb: gkmail user add --help\n",
+	    build_config_path());
 }
 
 static void
@@ -159,7 +161,7 @@ main(int argc, char **argv)
 	arena_init(&ctl.arena);
 	ctl.config = getenv("GKMAIL_CONFIG");
 	if (ctl.config == NULL || ctl.config[0] == '\0')
-		ctl.config = DEFAULT_CONFIG;
+		ctl.config = build_config_path();
 	ctl.args = argv + 1;
 	ctl.nargs = first - 1;
 	global_options(true);

@@ -37,6 +37,7 @@ choose_dir(struct sandbox *s, const char *dir, struct err *e)
 	}
 	if (realpath(dir, s->dir) == NULL)
 		return err_sys(e, "%s", dir);
+	s->conf = sandbox_path(s, "gkmail.toml");
 	return 0;
 }
 
@@ -110,10 +111,15 @@ settle(struct sandbox *s, struct err *e)
 int
 verb_sandbox(struct err *e)
 {
+	/* Where we are root the daemons have numeric users: the system has none of the suite's, and
+	 * gets none. */
+	static const char *const as_root[] = {"-U", "64000", NULL};
+	static const char *const as_user[] = {NULL};
 	struct sandbox *s = arena_new(&ctl.arena, struct sandbox);
 	struct err later;
 	bool asked = false;
 
+	s->options = geteuid() == 0 ? as_root : as_user;
 	if (options(s, e) < 0 || check_free(s, e) < 0 || sandbox_dir_prepare(s, e) < 0 ||
 	    sandbox_master_start(s, e) < 0)
 		return -1;

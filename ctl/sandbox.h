@@ -30,6 +30,8 @@ struct sandbox {
 	bool demo;
 	struct sandbox_user *users;
 	size_t nusers;
+	const char *conf;           /* what master reads */
+	const char *const *options; /* further arguments of master, up to NULL */
 	pid_t master;
 	struct status status;
 };
@@ -48,7 +50,8 @@ enum sandbox_event {
 	SANDBOX_DEAD, /* master is gone, see sandbox_master_result */
 };
 
-/* Starts gk-master; signals are blocked from then on and come through sandbox_event_wait. */
+/* Starts gk-master on s->conf; signals are blocked from then on and come through
+ * sandbox_event_wait. */
 int sandbox_master_start(struct sandbox *s, struct err *e);
 /* At most so long (-1: for ever). Passes signals on to master. */
 enum sandbox_event sandbox_event_wait(struct sandbox *s, int ms);

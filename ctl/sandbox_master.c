@@ -16,10 +16,7 @@
 #include "ctl/client.h"
 #include "ctl/sandbox.h"
 
-/* Numeric users of the daemons where we are root: the system has none of the suite's, and gets
- * none. */
-#define UID_BASE "64000"
-
+#define ARGS_MAX 16u
 #define READY_MS 60000u
 
 static sigset_t watched;
@@ -56,16 +53,14 @@ find_master(struct err *e)
 /* In the child. Standard output belongs to gkmail's answer; what master says goes to standard
  * error. */
 static void
-become_master(const char *program, const char *conf, pid_t parent)
+become_master(const char *program, const struct sandbox *s, pid_t parent)
 {
-	const char *args[8] = {"gk-master", "-c", conf};
+	const char *args[ARGS_MAX + 4] = {"gk-master", "-c", s->conf};
 	sigset_t none;
 	int null;
 
-	if (geteuid() == 0) {
-		args[3] = "-U";
-		args[4] = UID_BASE;
-	}
+	for (size_t i = 0; i < ARGS_MAX && s->options[i] != NULL; i++)
+		args[3 + i] = s->options[i];
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(EXIT_FAIL);
@@ -83,7 +78,7 @@ int
 sandbox_master_start(struct sandbox *s, struct err *e)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
-	const char *program = find_master(e), *conf = sandbox_path(s, "gkmail.toml");
+	const char *program = find_master(e);
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	pid_t parent = getpid();
 
@@ -100,7 +95,7 @@ sandbox_master_start(struct sandbox *s, struct err *e)
 		return err_sys(e, "fork");
 	}
 	if (s->master == 0)
-		become_master(program, conf, parent);
+		become_master(program, s, parent);
 	return 0;
 }
 
@@ -132,7 +127,7 @@ sandbox_event_wait(struct sandbox *s, int ms)
 static void
 show_log_end(const struct sandbox *s)
 {
-	int fd = open(sandbox_path(s, "log"), O_RDONLY | O_CLOEXEC);
+	int fd = s->dir[0] != '\0' ? open(sandbox_path(s, "log"), O_RDONLY | O_CLOEXEC) : -1;
 	char text[4096];
 	struct stat st;
 	size_t lines = 0, at;

@@ -9,10 +9,15 @@
 
 /* clang-format off */
 const struct verb verbs[] = {
-	V("setup", NULL, "[HOST_NAME] [--postmaster ADDRESS] [--force]", "write a first configuration",
-	    "Writes the file that --config names (" DEFAULT_CONFIG ") for a server of that name, with comments,\n"
-	    "and says what to do next. Asks for what is not given. An existing file is left alone without --force.\n\n"
-	    "  gkmail setup mail.example.org --postmaster me@example.org\n", verb_setup),
+	V("setup", NULL, "[HOST_NAME] [--domain D] [--user ADDRESS] [--postmaster ADDRESS] [--yes] [--force]",
+	    "write a first configuration, make the system users and the first domain",
+	    "Writes the file that --config names, by default /etc/gkmail/gkmail.toml, with comments. As root it also\n"
+	    "makes the system users, the domain and its first user (password as in user add), when you agree, or with\n"
+	    "--yes, which asks nothing. Says what is left to do. postmaster and abuse lead to --postmaster, else to\n"
+	    "the first user. It may be run again: what is there stays. --force writes the file anew and keeps the old.\n\n"
+	    "  gkmail setup mail.example.org\n"
+	    "  gkmail setup mail.example.org --domain example.org --user me@example.org --yes <password-file\n",
+	    verb_setup),
 	V("check", NULL, "[FILE]", "validate a configuration file",
 	    "Reads FILE (or the one that --config names) with the environment, as gk-master would. Exit 0: it is\n"
 	    "right. Exit 1: the message says file, line, column and what to write.\n\n"

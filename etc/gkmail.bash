@@ -17,7 +17,7 @@ _gkmail() {
 	done
 	case "$noun${verb:+ $verb}" in
 	'') words='--config --dir --json --help setup check config domain user apppass alias queue status log reload sandbox version completion' ;;
-	setup) words='--help --json --postmaster --force' ;;
+	setup) words='--help --json --domain --user --postmaster --yes --force' ;;
 	check) words='--help --json' ;;
 	config) words='--help show explain sample' ;;
 	'config show') words='--help --json' ;;

@@ -9,8 +9,11 @@
 int
 config_refuse(const struct conf *c, enum conf_key k, struct err *e)
 {
+	const char *origin = conf_origin(c, k);
+
 	e->code = E_INVAL;
-	return err_wrap(e, "%s: %s.%s", conf_origin(c, k), conf_rows[k].section, conf_rows[k].key);
+	err_wrap(e, "%s.%s", conf_rows[k].section, conf_rows[k].key);
+	return strcmp(origin, "default") == 0 ? -1 : err_wrap(e, "%s", origin);
 }
 
 static int

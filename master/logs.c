@@ -1,7 +1,9 @@
 /* logs.c - where log lines go: one descriptor that master owns, copied to each daemon. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "master/master.h"
@@ -22,13 +24,27 @@ open_syslog(struct err *e)
 	return -1;
 }
 
+/* Who may use gkmail may read the log with it. A group that an administrator chose stays. */
+static void
+share(int fd, const struct conf *c)
+{
+	struct group *g = geteuid() == 0 ? getgrnam(conf_z(c, CONF_SERVER_ADMIN_GROUP)) : NULL;
+	struct stat st;
+
+	if (g == NULL || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_gid != 0)
+		return;
+	if (fchown(fd, (uid_t)-1, g->gr_gid) < 0 || fchmod(fd, (st.st_mode & 07777) | 0040) < 0)
+		log_warn("master.log_group", LZ("group", g->gr_name), LZ("error", strerror(errno)));
+}
+
 static int
-open_file(const char *to, struct err *e)
+open_file(const char *to, const struct conf *c, struct err *e)
 {
 	int fd = open(to, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 
 	if (fd < 0)
-		err_sys(e, "open %s", to);
+		return err_sys(e, "open %s", to);
+	share(fd, c);
 	return fd;
 }
 
@@ -43,7 +59,7 @@ logs_open(const struct conf *c, struct err *e)
 	else if (strcmp(to, "syslog") == 0)
 		fd = open_syslog(e);
 	else
-		fd = open_file(to, e);
+		fd = open_file(to, c, e);
 	return fd < 0 ? config_refuse(c, CONF_LOG_TO, e) : fd;
 }
 

@@ -20,7 +20,7 @@
 
 #define EXIT_CONFIG 78
 
-struct master master = {.conf_path = "/etc/gkmail/gkmail.toml"};
+struct master master;
 
 static void
 usage(void)
@@ -35,6 +35,7 @@ arguments(int argc, char **argv)
 	uint64_t base;
 	int c;
 
+	master.conf_path = build_config_path();
 	master.overrides = mem_array((size_t)argc, sizeof(char *));
 	while ((c = getopt(argc, argv, "c:o:U:V")) != -1) {
 		switch (c) {

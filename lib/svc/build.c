@@ -14,3 +14,9 @@ build_version(void)
 {
 	return GK_VERSION;
 }
+
+const char *
+build_config_path(void)
+{
+	return GK_CONFIG;
+}

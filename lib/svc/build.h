@@ -7,3 +7,5 @@
 const char *build_id(void);
 /* "0.1.0" */
 const char *build_version(void);
+/* Where this installation has its configuration: "/etc/gkmail/gkmail.toml". */
+const char *build_config_path(void);

@@ -64,7 +64,7 @@ def test_not_running_is_said(tmp_path):
 def test_setup_writes_what_check_takes(tmp_path):
     file = tmp_path / "etc" / "gkmail.toml"
     done = gkmail("setup", "mail.example.org", "--postmaster", "me@example.org", "--config", file)
-    assert done.returncode == 0 and "gkmail user add" in done.stdout, done.stderr
+    assert done.returncode == 0 and f"gkmail --config {file} user add" in done.stdout, done.stderr
     assert gkmail("check", file).returncode == 0
     shown = json.loads(gkmail("config", "show", "--config", file, "--json").stdout)
     assert shown["server.host_name"]["value"] == "mail.example.org"
@@ -77,7 +77,16 @@ def test_setup_writes_what_check_takes(tmp_path):
     # A file that is there is left alone.
     done = gkmail("setup", "other.example.org", "--config", file)
     assert done.returncode == 1 and "--force" in done.stderr and file.read_text() == text
+    done = gkmail("setup", "--config", file)
+    assert done.returncode == 0 and "stays" in done.stdout and file.read_text() == text
     assert gkmail("setup", "other.example.org", "--force", "--config", file).returncode == 0
+    assert [x.read_text() for x in file.parent.glob("gkmail.toml.*")] == [text]
+    # Half of what was asked for is nothing.
+    for wrong in (["a b"], ["mail.example.org", "--domain", "x y"], ["m.example.org", "--user", "you"],
+                  ["m.example.org", "--domain", "x.test", "--user", "me@y.test"]):
+        done = gkmail("setup", *wrong, "--config", tmp_path / "none.toml")
+        assert done.returncode in (1, 2) and done.stderr.startswith("gkmail: "), wrong
+        assert not (tmp_path / "none.toml").exists()
 
 
 def test_check_names_the_place(tmp_path):

@@ -1,0 +1,186 @@
+"""An installation as an administrator makes it: make install, gkmail setup, the init script, use, stop.
+
+As root, in name spaces of its own: /etc, /usr/local, /var and /run are copies or empty, and the real ports are free.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import BIN
+
+ROOT = Path(__file__).resolve().parents[2]
+
+INSIDE = r"""
+set -eu
+mount --bind "$T/etc" /etc
+mount --bind "$T/usr/local" /usr/local
+for d in /var/lib /var/log /run; do mount -t tmpfs none $d; done
+python3 - <<'END'
+import fcntl, socket, struct
+s = socket.socket()
+fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 1 | 0x40))  # SIOCSIFFLAGS: up, running
+END
+export PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
+cd "$T"
+sh -e story.sh
+"""
+
+
+def can_unshare():
+    return os.geteuid() == 0 and subprocess.run(
+        ["unshare", "-m", "-n", "mount", "-t", "tmpfs", "none", "/run"], capture_output=True).returncode == 0
+
+
+pytestmark = pytest.mark.skipif(not can_unshare(), reason="takes root and name spaces")
+
+
+@pytest.fixture(scope="module")
+def installed(workdir):
+    """make install DESTDIR=…"""
+    t = workdir / "installed"
+    t.mkdir()
+    done = subprocess.run(["make", "--no-print-directory", "install", f"B={BIN.parent}", f"DESTDIR={t}"], cwd=ROOT,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return t
+
+
+@pytest.fixture
+def machine(installed, tmp_path, request):
+    """machine(script) runs a shell script in a fresh machine; its steps by the name that `step` printed."""
+    def run(script):
+        t = tmp_path / "t"
+        t.mkdir()
+        subprocess.run(["cp", "-a", "/etc", str(t / "etc")], check=True)
+        for name in ("passwd", "group", "shadow", "gshadow"):
+            text = (t / "etc" / name).read_text()
+            (t / "etc" / name).write_text("".join(x for x in text.splitlines(True) if not x.startswith("gkmail")))
+        shutil.rmtree(t / "etc/gkmail", ignore_errors=True)
+        shutil.copytree(installed / "etc", t / "etc", dirs_exist_ok=True)
+        shutil.copytree(installed / "usr/local", t / "usr/local")
+        (t / "pw").write_text("a long secret\n")
+        (t / "mail").write_bytes(b"Subject: hello\r\n\r\nhello\r\n")
+        (t / "story.sh").write_text("step() { printf '\\n== %s\\n' \"$1\"; }\n" + script)
+        done = subprocess.run(["unshare", "-m", "-n", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", INSIDE],
+                              env={**os.environ, "T": str(t)}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        parts = re.split(r"^== (.+)\n", done.stdout, flags=re.M)
+        return dict(zip(parts[1::2], parts[2::2]))
+    return run
+
+
+def test_from_nothing_to_mail_and_away(machine):
+    steps = machine(r"""
+step setup
+gkmail setup mail.example.org --domain example.org --user Me@example.org --yes <pw
+step users
+getent passwd gkmail-auth gkmail-smtp gkmail-queue gkmail-store gkmail-imap
+step start
+/etc/init.d/gkmail start; /etc/init.d/gkmail start; /etc/init.d/gkmail status
+step status
+gkmail status --json
+step owners
+for p in $(pgrep gk-); do stat -c %U /proc/$p | tr '\n' ' '; cat /proc/$p/comm; done
+stat -c '%n %U %a' /var/lib/gkmail/*
+step mail
+curl -s smtp://localhost --mail-from x@y.test --mail-rcpt postmaster@example.org --mail-rcpt abuse@example.org -T mail
+curl -sk smtp://localhost:587 --ssl-reqd -u me@example.org:'a long secret' --mail-from me@example.org \
+	--mail-rcpt postmaster@mail.example.org -T mail
+for i in 1 2 3 4 5 6 7 8 9; do [ "$(gkmail queue list --json)" = "[]" ] && break; sleep 0.1; done
+curl -sk imaps://localhost/INBOX -u me@example.org:'a long secret' -X 'STATUS INBOX (MESSAGES)'
+step log
+gkmail log | grep ' smtp.accept '
+step mode
+stat -c '%G %a' /var/log/gkmail.log
+step again
+gkmail setup --yes
+step reload
+/etc/init.d/gkmail reload; /etc/init.d/gkmail restart; gkmail user list
+step rotate
+mv /var/log/gkmail.log /var/log/gkmail.log.1
+sed -n '/postrotate/,/endscript/p' /etc/logrotate.d/gkmail | sed '1d;$d' >rotate.sh; sh -e rotate.sh
+while ! grep -s log_reopened /var/log/gkmail.log; do sleep 0.05; done
+step stop
+/etc/init.d/gkmail stop; /etc/init.d/gkmail stop; /etc/init.d/gkmail status || echo $?
+pgrep -r R,S,D gk- || echo none
+sh -e rotate.sh
+""")
+    assert "service gkmail start" in steps["setup"] and "a user of it is me@example.org" in steps["setup"]
+    assert len(re.findall(r"^gkmail-.*:/nonexistent:/usr/sbin/nologin$", steps["users"], re.M)) == 5
+    assert "is running" in steps["start"]
+    status = json.loads(steps["status"])
+    assert status["ready"] and {x["address"].split(":")[-1] for x in status["listeners"]} == \
+        {"25", "587", "465", "143", "993"}
+    for line in ("root gk-master", "gkmail-auth gk-authd", "gkmail-smtp gk-smtpd", "gkmail-queue gk-queue",
+                 "gkmail-store gk-local", "gkmail-store gk-mailboxd", "gkmail-imap gk-imapd",
+                 "/var/lib/gkmail/auth gkmail-auth 700", "/var/lib/gkmail/spool gkmail-queue 700",
+                 "/var/lib/gkmail/mail gkmail-store 700", "/var/lib/gkmail/tls root 700"):
+        assert line in steps["owners"], line
+    assert "MESSAGES 2" in steps["mail"]
+    assert "from=x@y.test" in steps["log"]
+    assert steps["mode"].strip() == "gkmail-admin 640"
+    assert "nothing is left to do" in steps["again"]
+    assert "me@example.org" in steps["reload"]
+    assert "log_reopened" in steps["rotate"]
+    assert "\n3\n" in steps["stop"] and "none" in steps["stop"]
+
+
+def test_a_taken_port_is_said(machine):
+    steps = machine(r"""
+gkmail setup mail.example.org --domain example.org --yes
+python3 -c 'import socket, time; s = socket.create_server(("", 143)); open("bound", "w"); time.sleep(60)' &
+while [ ! -e bound ]; do sleep 0.05; done
+step start
+/etc/init.d/gkmail start 2>&1 || echo "exit $?"
+step wrong
+sed -i 's/host_name/hostname/' /etc/gkmail/gkmail.toml
+/etc/init.d/gkmail start 2>&1 || echo "exit $?"
+""")
+    assert "imap.listen: listen on *:143: Address already in use" in steps["start"] and "exit 1" in steps["start"]
+    assert "did you mean host_name?" in steps["wrong"] and "exit 6" in steps["wrong"]
+
+
+def test_setup_asks_and_may_be_told_no(machine):
+    """At a terminal; and what was said no to is printed as lines that do the same."""
+    steps = machine(r"""
+step ask
+printf '%s\n' mail.example.org example.org me@example.org '' no |
+	script -qec 'gkmail setup' /dev/null | tr -d '\r'
+step lines
+gkmail setup >lines; cat lines
+grep -E '^  (useradd|groupadd)' lines | sh -e
+getent group gkmail-admin; gkmail setup --yes --domain example.org --json
+""")
+    assert "Name of this server" in steps["ask"] and "[example.org]" in steps["ask"]
+    assert "[me@example.org]" in steps["ask"] and "groupadd" in steps["ask"]
+    assert "Password" not in steps["ask"]
+    assert "gkmail domain add example.org" in steps["lines"]
+    assert json.loads(steps["lines"].strip().splitlines()[-1]) == {
+        "ok": True, "file": "/etc/gkmail/gkmail.toml", "written": False, "prepared": True, "made": []}
+
+
+def test_another_prefix_is_whole(workdir):
+    """As an ordinary user would: everything below one folder, and nothing elsewhere."""
+    prefix, copy = workdir / "prefix", workdir / "B"
+    shutil.copytree(BIN.parent / "obj", copy / "obj")
+    for name in ("libgkmail.a", "flags"):
+        shutil.copy2(BIN.parent / name, copy)
+    done = subprocess.run(["make", "--no-print-directory", "install", f"B={copy}", f"prefix={prefix}"], cwd=ROOT,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert str(prefix / "sbin/gkmail") in done.stdout
+    assert f"CONFIG={prefix}/etc/gkmail/gkmail.toml" in (prefix / "etc/init.d/gkmail").read_text()
+    assert f"{prefix}/etc/gkmail/gkmail.toml" in subprocess.run(
+        [prefix / "sbin/gkmail", "--help"], capture_output=True, text=True).stdout
+    for name in ("libexec/gkmail/gk-master", "share/man/man8/gkmail.8", "lib/systemd/system/gkmail.service",
+                 "share/bash-completion/completions/gkmail", "lib/sysusers.d/gkmail.conf"):
+        assert (prefix / name).is_file(), name
+    subprocess.run(["make", "-s", "uninstall", f"B={copy}", f"prefix={prefix}"], cwd=ROOT, check=True,
+                   capture_output=True)
+    assert [p for p in prefix.rglob("*") if p.is_file()] == []
