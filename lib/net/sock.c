@@ -50,6 +50,23 @@ sock_parse(struct str text, struct sockaddr_storage *out, socklen_t *size, struc
 	return 0;
 }
 
+/* What an administrator has to know beyond the system's word. */
+static void
+refuse(struct str text, struct err *e)
+{
+	int saved = errno;
+
+	if (errno == EADDRINUSE)
+		err_set(e, E_IO, "listen on " STR_FMT ": %s: ss -ltnp names the other program",
+		    STR_ARG(text), strerror(saved));
+	else if (errno == EACCES)
+		err_set(e, E_DENIED, "listen on " STR_FMT ": %s: a port below 1024 takes root",
+		    STR_ARG(text), strerror(saved));
+	else
+		err_sys(e, "listen on " STR_FMT, STR_ARG(text));
+	errno = saved;
+}
+
 /* errno is the failed call's. */
 static int
 bind_to(const struct sockaddr_storage *a, socklen_t size, bool both, bool beside)
@@ -91,7 +108,7 @@ listen_on(struct str text, bool beside, struct err *e)
 		fd = bind_to(&a, size, false, beside);
 	}
 	if (fd < 0)
-		err_sys(e, "listen on " STR_FMT, STR_ARG(text));
+		refuse(text, e);
 	return fd;
 }
 
@@ -123,10 +140,15 @@ sock_bound_text(int fd, char out[SOCK_TEXT_SIZE])
 	char host[INET6_ADDRSTRLEN] = "?";
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a;
+	socklen_t one = sizeof(int);
+	int v6only = 1;
 
 	if (getsockname(fd, (struct sockaddr *)&a, &size) == 0 && a.ss_family == AF_INET) {
 		inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
 		snprintf(out, SOCK_TEXT_SIZE, "%s:%u", host, ntohs(v4->sin_port));
+	} else if (IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr) &&
+		   getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &one) == 0 && !v6only) {
+		snprintf(out, SOCK_TEXT_SIZE, "*:%u", ntohs(v6->sin6_port));
 	} else {
 		inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
 		snprintf(out, SOCK_TEXT_SIZE, "[%s]:%u", host, ntohs(v6->sin6_port));

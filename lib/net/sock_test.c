@@ -116,6 +116,7 @@ a_port_is_bound_once(void **state)
 static void
 a_star_takes_both_families(void **state)
 {
+	char text[SOCK_TEXT_SIZE];
 	struct err e;
 	int fd = sock_listen(STR("*:0"), &e);
 
@@ -124,6 +125,12 @@ a_star_takes_both_families(void **state)
 	assert_true(can_connect("127.0.0.1", port_of(fd)));
 	if (!can_connect("[::1]", port_of(fd)))
 		print_message("no IPv6 here\n");
+	else
+		assert_int_equal(strncmp(sock_bound_text(fd, text), "*:", 2), 0);
+	close(fd);
+	fd = sock_listen(STR("[::]:0"), NULL);
+	if (fd >= 0)
+		assert_int_equal(strncmp(sock_bound_text(fd, text), "[::]:", 5), 0);
 	close(fd);
 }
 

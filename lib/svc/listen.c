@@ -25,6 +25,22 @@ static void (*accept_fn)(const struct svc_conn *c);
 static struct loop_timer *retry;
 static bool paused, started;
 
+/* A socket for every address shows IPv4 as ::ffff:192.0.2.1. It is the same client as by an IPv4
+ * socket: in logs, in Received, and where connections are counted by address or network. */
+static void
+plain_v4(struct sockaddr_storage *a)
+{
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
+
+	if (a->ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+		return;
+	v4.sin_port = v6->sin6_port;
+	memcpy(&v4.sin_addr, v6->sin6_addr.s6_addr + 12, sizeof(v4.sin_addr));
+	memset(a, 0, sizeof(*a));
+	memcpy(a, &v4, sizeof(v4));
+}
+
 static void
 peer_text(struct svc_conn *c)
 {
@@ -84,6 +100,7 @@ on_readable(void *arg, unsigned events)
 			wait_a_little();
 		if (c.fd < 0)
 			return;
+		plain_v4(&c.peer);
 		peer_text(&c);
 		accept_fn(&c);
 	}
