@@ -108,8 +108,8 @@ setup_write(const struct setup *s, struct err *e)
 	int rc = -1;
 
 	if (strpbrk(s->postmaster, "\"\\'") != NULL)
-		return err_set(e, E_INVAL,
-		    "%s: write an address without quotes for postmaster", s->postmaster);
+		return err_set(e, E_INVAL, "%s: write an address without quotes for postmaster",
+		    s->postmaster);
 	if ((c = conf_parse(minimal, "setup", NULL)) == NULL)
 		return err_set(e, E_INVAL,
 		    "\"%s\" is no host name; write one such as mail.example.org", s->host);
