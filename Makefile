@@ -176,7 +176,7 @@ $(B)/compile_commands.json: Makefile
 	@mkdir -p $(@D)
 	@$(PYTHON) -c 'import json,sys; \
 	print(json.dumps([{"directory": sys.argv[1], "file": f, "command": sys.argv[2] + " -c " + f} for f in sys.argv[3:]], indent=1))' \
-	"$(CURDIR)" '$(CC) $(CFLAGS) -I$(B)' $(ALL_C) >$@ 2>/dev/null || echo '[]' >$@
+	"$(CURDIR)" '$(CC) $(BASE_CFLAGS) -I$(B)' $(ALL_C) >$@ 2>/dev/null || echo '[]' >$@
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 

@@ -164,27 +164,28 @@ queued(struct ipc_chan *c, uint64_t id)
 	return NULL;
 }
 
+static struct call *
+find_call(struct ipc_chan *c, bool (*which)(struct ipc_chan *, struct call *))
+{
+	struct call *call, *next;
+
+	HASH_ITER (hh, c->calls, call, next)
+		if (which(c, call))
+			return call;
+	return NULL;
+}
+
 /* Ends the calls that `which` chooses. Callbacks may do anything, so the search begins anew after
  * each. */
 static void
 end_calls(struct ipc_chan *c, bool (*which)(struct ipc_chan *, struct call *), const struct err *e)
 {
 	struct watch w;
-	bool again = true;
+	struct call *call;
 
 	watch_begin(c, &w);
-	while (again && !w.gone) {
-		struct call *call, *next;
-
-		again = false;
-		HASH_ITER (hh, c->calls, call, next) {
-			if (!which(c, call))
-				continue;
-			end_call(c, call, NULL, e);
-			again = true;
-			break;
-		}
-	}
+	while (!w.gone && (call = find_call(c, which)) != NULL)
+		end_call(c, call, NULL, e);
 	watch_end(c, &w);
 }
 
