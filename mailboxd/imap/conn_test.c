@@ -256,14 +256,19 @@ static void
 many_at_once(void **state)
 {
 	struct session *s = begin(0, "t", STR_NONE), *o = begin(1, "t", STR_NONE);
+	struct buf b;
 
 	(void)state;
 	hear(s);
 	hear(o);
+	buf_init(&b, 1u << 20);
 	for (int i = 0; i < 700; i++)
-		put(s, "INBOX", i % 7 == 0 ? "" : "(\\Deleted) ");
-	ask(o, "SELECT INBOX");
+		buf_printf(&b, "p%d APPEND INBOX %s{%zu+}\r\n%s\r\n", i,
+		    i % 7 == 0 ? "" : "(\\Deleted) ", strlen(MESSAGE), MESSAGE);
+	say(s, b.p, b.n);
+	buf_free(&b);
 	expect(s, "SELECT INBOX", "* 700 EXISTS\r\n");
+	ask(o, "SELECT INBOX");
 	expect(s, "COPY 1:700 Archive", " 1:700 1:700] Copy completed");
 	expect(s, "STATUS Archive (MESSAGES)", "(MESSAGES 700)");
 	home_set_quota(home, home_octets(home) + 300 * strlen(MESSAGE));

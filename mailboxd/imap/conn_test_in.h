@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -66,10 +67,11 @@ on_changed(void *arg)
 	changes++;
 }
 
+static char dir[64];
+
 static inline int
 setup(void **state)
 {
-	static char dir[64];
 	const struct home_options o = {.host = STR_INIT("host.test"), .render = imap_render};
 
 	(void)state;
@@ -94,11 +96,18 @@ setup(void **state)
 }
 
 static inline int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static inline int
 teardown(void **state)
 {
 	(void)state;
 	home_close(&home);
-	return 0;
+	return chdir("/") < 0 ? -1 : nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static inline void
