@@ -33,6 +33,8 @@ void loop_run(void); /* until loop_stop() */
 void loop_stop(void);
 /* Runs one turn, waiting at most wait_ms for something to happen (tests). */
 void loop_once(uint64_t wait_ms);
+/* The turn under way may take as long as it takes: a daemon's start, which reads a journal. */
+void loop_be_patient(void);
 /* fn is called after each turn that took over a second, for metrics; also in forked children. */
 void loop_on_slow(void (*fn)(uint64_t ms));
 

@@ -70,7 +70,7 @@ loop_guard_begin(void)
 void
 loop_guard_end(void)
 {
-	uint64_t us = clock_us() - began;
+	uint64_t us = began != 0 ? clock_us() - began : 0;
 
 	began = 0;
 	if (us < SLOW_US)
@@ -78,6 +78,12 @@ loop_guard_end(void)
 	log_warn("loop.slow", LU("ms", us / 1000));
 	if (slow_fn != NULL)
 		slow_fn(us / 1000);
+}
+
+void
+loop_be_patient(void)
+{
+	began = 0;
 }
 
 void

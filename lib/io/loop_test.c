@@ -464,6 +464,13 @@ lose_a_second(void *arg)
 	clock_advance(1500);
 }
 
+static void
+lose_a_second_with_patience(void *arg)
+{
+	loop_be_patient();
+	lose_a_second(arg);
+}
+
 static unsigned slow_turns;
 
 static void
@@ -483,6 +490,10 @@ a_slow_turn_is_told(void **state)
 	loop_once(0);
 	assert_int_equal(slow_turns, 0);
 	loop_defer_init(&first, lose_a_second, "s");
+	loop_defer(&first);
+	loop_once(0);
+	assert_int_equal(slow_turns, 1);
+	loop_defer_init(&first, lose_a_second_with_patience, "p");
 	loop_defer(&first);
 	loop_once(0);
 	assert_int_equal(slow_turns, 1);

@@ -40,7 +40,7 @@ enum ipc_peer {
 	X(SETUP_CHANNEL,  PEER_MASTER, PEER_DAEMON, 0, "peer:u32 label:str fd:fd") \
 	X(SETUP_LOG,      PEER_MASTER, PEER_DAEMON, 0, "format:u32 level:u32 fd:fd") \
 	X(SETUP_METRICS,  PEER_MASTER, PEER_DAEMON, 0, "fd:fd") \
-	X(CONFIG,         PEER_MASTER, PEER_DAEMON, 30, "keys:list") \
+	X(CONFIG,         PEER_MASTER, PEER_DAEMON, 900, "keys:list") \
 	X(CONFIG_R,       PEER_DAEMON, PEER_MASTER, 0, "") \
 	X(DRAIN,          PEER_MASTER, PEER_DAEMON, 0, "") \
 	/* gkmail to master. CTL_CONNECT gives a channel straight to a daemon. */ \

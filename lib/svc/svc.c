@@ -232,6 +232,7 @@ begin(struct err *e)
 		return -1;
 	self.started = true;
 	pool_hold();
+	loop_be_patient(); /* a queue may have to read all of its journal */
 	if (self.svc->start != NULL && self.svc->start(e) < 0)
 		return -1;
 	if (confine(e) < 0 || pool_release(e) < 0)
