@@ -37,7 +37,7 @@ class Disk:
         self.image, self.path = folder / "disk.img", folder / "disk"
         self.path.mkdir()
         with open(self.image, "wb") as f:
-            f.truncate(400 << 20)
+            f.truncate(900 << 20)
         subprocess.run(["mkfs.ext4", "-q", "-F", self.image], check=True)
         self.mount()
 
