@@ -228,7 +228,7 @@ def blocked_home(suite, user):
     try:
         yield
     finally:
-        home.unlink()
+        home.unlink(missing_ok=True)
 
 
 def test_success_is_told_when_asked(suite):
