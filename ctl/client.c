@@ -211,17 +211,40 @@ open_daemon(const char *name, struct err *e)
 	return fd;
 }
 
+/* The channel to a daemon, or to master (NULL). */
+static int
+channel_of(const char *daemon, struct err *e)
+{
+	if (open_master(e) < 0 || same_build(e) < 0)
+		return -1;
+	return daemon != NULL ? open_daemon(daemon, e) : self.master;
+}
+
 int
 client_call(const char *daemon, struct ipc_out *m, struct ipc_in *in, struct err *e)
 {
-	int fd;
+	int fd = channel_of(daemon, e);
 
-	if (open_master(e) < 0 || same_build(e) < 0 ||
-	    (fd = daemon != NULL ? open_daemon(daemon, e) : self.master) < 0) {
+	if (fd < 0) {
 		ipc_drop(m);
 		return -1;
 	}
 	return ipc_call_wait(fd, m, in, e);
+}
+
+int
+client_do_many(const char *daemon, size_t n, void (*make)(void *arg, size_t i, struct ipc_out *m),
+    void *arg, size_t *failed, struct err *e)
+{
+	int fd = channel_of(daemon, e);
+
+	*failed = n;
+	if (fd < 0)
+		return -1;
+	if (ipc_calls_wait(fd, n, make, arg, failed, e) == 0)
+		return 0;
+	client_close();
+	return -1;
 }
 
 int

@@ -18,6 +18,9 @@ const char *client_conf_path(void);
 int client_call(const char *daemon, struct ipc_out *m, struct ipc_in *in, struct err *e);
 /* For an answer without fields. */
 int client_do(const char *daemon, struct ipc_out *m, struct err *e);
+/* n calls side by side (ipc_calls_wait). */
+int client_do_many(const char *daemon, size_t n,
+    void (*make)(void *arg, size_t i, struct ipc_out *m), void *arg, size_t *failed, struct err *e);
 /* Which build answers, and its pid. */
 int client_hello(struct str *build, uint32_t *pid, struct err *e);
 /* Forgets the connections: the suite is another one now. */

@@ -173,21 +173,35 @@ add_domain(struct str domain, struct err *e)
 	return err_wrap(e, "domain " STR_FMT, STR_ARG(domain));
 }
 
-static int
-add_user(const struct sandbox_user *u, bool exists, struct err *e)
-{
-	struct ipc_out m;
+/* Users to be made, or to get another password. */
+struct work {
+	enum ipc_type type;
+	struct sandbox_user **users;
+	size_t n;
+};
 
-	if (exists && u->known)
+static void
+make_call(void *arg, size_t i, struct ipc_out *m)
+{
+	const struct work *w = arg;
+
+	ipc_begin(m, w->type);
+	ipc_put_str(m, w->users[i]->address);
+	ipc_put_str(m, w->users[i]->password);
+	if (w->type == MSG_USER_ADD)
+		ipc_put_u64(m, 0);
+}
+
+/* Side by side: each password takes authd a moment of all its threads. */
+static int
+do_work(struct work *w, struct err *e)
+{
+	size_t failed;
+
+	if (client_do_many("authd", w->n, make_call, w, &failed, e) == 0)
 		return 0;
-	ipc_begin(&m, exists ? MSG_USER_PASSWD : MSG_USER_ADD);
-	ipc_put_str(&m, u->address);
-	ipc_put_str(&m, u->password);
-	if (!exists)
-		ipc_put_u64(&m, 0);
-	if (client_do("authd", &m, e) == 0)
-		return 0;
-	return err_wrap(e, "user " STR_FMT, STR_ARG(u->address));
+	return failed < w->n ? err_wrap(e, "user " STR_FMT, STR_ARG(w->users[failed]->address))
+			     : -1;
 }
 
 /* The addresses that authd knows. */
@@ -222,31 +236,54 @@ choose_passwords(struct sandbox *s)
 	}
 }
 
+static struct work
+work_new(const struct sandbox *s, enum ipc_type type)
+{
+	return (struct work){
+	    .type = type, .users = arena_array(&ctl.arena, s->nusers + 1, sizeof(void *))};
+}
+
+/* Domains and users that authd does not know, or with another password. */
+static int
+into_authd(struct sandbox *s, struct known *there, struct err *e)
+{
+	struct work new = work_new(s, MSG_USER_ADD), changed = work_new(s, MSG_USER_PASSWD);
+	struct str domain = s->domain;
+
+	if (add_domain(domain, e) < 0)
+		return -1;
+	for (size_t i = 0; i < s->nusers; i++) {
+		struct sandbox_user *u = &s->users[i];
+		struct str at = str_from(u->address, str_rchr(u->address, '@') + 1);
+
+		if (!str_eq(at, domain) && add_domain(domain = at, e) < 0)
+			return -1;
+		if (find(there, u->address) == NULL)
+			new.users[new.n++] = u;
+		else if (!u->known)
+			changed.users[changed.n++] = u;
+	}
+	return do_work(&new, e) < 0 || do_work(&changed, e) < 0 ? -1 : 0;
+}
+
 int
 sandbox_users_make(struct sandbox *s, struct err *e)
 {
-	struct known *there = NULL, *others = NULL;
-	struct str domain = s->domain, text;
+	struct known *there = NULL, *others = NULL, *k;
+	struct str text;
 	int rc = -1;
 
 	choose_passwords(s);
-	if (existing(&there, e) < 0 || add_domain(domain, e) < 0)
+	if (existing(&there, e) < 0)
 		return -1;
 	/* Those of earlier starts that are not asked for now keep their line. */
 	if (file_read_all(AT_FDCWD, sandbox_path(s, "users"), FILE_MAX, &ctl.arena, &text, e) == 0)
 		others = read_users(s, text);
-	for (size_t i = 0; i < s->nusers; i++) {
-		struct sandbox_user *u = &s->users[i];
-		struct str at = str_from(u->address, str_rchr(u->address, '@') + 1);
-		struct known *k = find(others, u->address);
-
-		if (!str_eq(at, domain) && add_domain(domain = at, e) < 0)
-			goto out;
-		if (add_user(u, find(there, u->address) != NULL, e) < 0)
-			goto out;
-		if (k != NULL)
+	if (into_authd(s, there, e) < 0)
+		goto out;
+	for (size_t i = 0; i < s->nusers; i++)
+		if ((k = find(others, s->users[i].address)) != NULL)
 			HASH_DEL(others, k);
-	}
 	rc = write_users(s, others, e);
 out:
 	HASH_CLEAR(hh, there);

@@ -6,7 +6,7 @@
  */
 #include "ctl/setup.h"
 
-#include <pwd.h>
+#include <libgen.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -201,8 +201,12 @@ config_option(void)
 static const char *
 start_command(void)
 {
+	const char *etc = dirname(dirname(arena_dupz(&ctl.arena, str_z(build_config_path()))));
 	struct stat st;
 
+	/* Below a prefix of its own no init system finds it. */
+	if (strcmp(etc, "/etc") != 0)
+		return arena_printf(&ctl.arena, "%s/init.d/gkmail start", etc).p;
 	if (stat("/run/systemd/system", &st) == 0)
 		return "systemctl enable --now gkmail";
 	return "update-rc.d gkmail defaults && service gkmail start";

@@ -127,3 +127,8 @@ void ipc_drain(struct ipc_chan *c);
 /* Sends and waits for the answer, blocking, at most the row's timeout. *in borrows from a static
  * buffer that the next call reuses. -1 with the peer's error, or our own. */
 int ipc_call_wait(int fd, struct ipc_out *m, struct ipc_in *in, struct err *e);
+/* n calls side by side: make() builds the i-th, all of one type that is answered without fields.
+ * Ends at the first that fails: -1, and *failed says which (n: the channel), others may still
+ * happen; the channel is to be closed then. */
+int ipc_calls_wait(int fd, size_t n, void (*make)(void *arg, size_t i, struct ipc_out *m),
+    void *arg, size_t *failed, struct err *e);
