@@ -1,7 +1,7 @@
 /*
  * append.c - see mailbox.h: a message that a client brings.
  *
- * It is written to Maildir/tmp, moved to its name in cur/, and its octets are synced with the
+ * It is written to Maildir/tmp, synced, moved to its name in cur/, and that name is synced with the
  * commit that holds its row. The file is born 0440: no owner writes to a message again (INVARIANTS
  * 9).
  */
@@ -92,7 +92,9 @@ append_free(struct append **app)
 	*app = NULL;
 }
 
-/* From tmp/ to its name in cur/. */
+/* From tmp/ to its name in cur/. Its octets are durable before: somebody else's sync may make the
+ * name so at any time, and a name of the right size may stand for blocks that were never written.
+ */
 static int
 name_file(struct append *ap, struct mailbox *mb, const struct index_file *f, struct err *e)
 {
@@ -101,7 +103,7 @@ name_file(struct append *ap, struct mailbox *mb, const struct index_file *f, str
 	int rc;
 
 	tmp_path(ap, tmp);
-	if (files_path(mb, f, path, e) < 0)
+	if (files_path(mb, f, path, e) < 0 || file_sync(ap->fd, e) < 0)
 		return -1;
 	own = scan_own_begin(mb);
 	rc = file_rename(AT_FDCWD, tmp, AT_FDCWD, path, e);
@@ -133,8 +135,6 @@ append_finish(struct append **app, struct mailbox *mb, const struct flag_set *se
 	if (name_file(ap, mb, &f, e) < 0)
 		goto out;
 	mb->priv->sync_cur = true;
-	TAILQ_INSERT_TAIL(&mb->home->unsynced, ap, link);
-	*app = NULL;
 	if (model_add(mb, &m, &f, false, CHANGE_ADDED, STR_NONE, by, e) < 0)
 		goto out;
 	*uid = m.uid;

@@ -1,9 +1,10 @@
 /*
  * commit.c - see home.h: what makes changes durable, in the one order that loses nothing.
  *
- * Octets of appended files, then the directories that name them, then the rows (INVARIANTS 1, 4);
- * and only after the rows with their tombstones, the files of expunged messages go (INVARIANTS 2).
- * A tombstone says that its file is gone once the directory without it is synced.
+ * Octets of files before they get a name (append.c, mailbox_copy.c), then the directories that name
+ * them, then the rows (INVARIANTS 1, 4); and only after the rows with their tombstones, the files
+ * of expunged messages go (INVARIANTS 2). A tombstone says that its file is gone once the directory
+ * without it is synced.
  *
  * Syncs block the loop: an owner serves one user, whose answers wait for them anyway.
  */
@@ -35,20 +36,10 @@ sync_dir(const struct mailbox *mb, const char *sub, struct err *e)
 	return rc;
 }
 
-/* Octets and names of what was appended and copied. */
+/* Names of what was appended and copied. */
 static int
-sync_files(struct home *h, struct err *e)
+sync_names(struct home *h, struct err *e)
 {
-	struct append *ap;
-
-	while ((ap = TAILQ_FIRST(&h->unsynced)) != NULL) {
-		int rc = file_sync(ap->fd, e);
-
-		TAILQ_REMOVE(&h->unsynced, ap, link);
-		append_free(&ap);
-		if (rc < 0)
-			return -1;
-	}
 	for (size_t i = 0; i < h->nboxes; i++) {
 		struct mailbox *mb = h->boxes[i];
 
@@ -165,7 +156,7 @@ commit_now(struct home *h, struct err *e)
 
 	if (h->commit_timer != NULL)
 		loop_timer_stop(h->commit_timer);
-	if (!h->broken && (sync_files(h, &why) < 0 || write_rows(h, &why) < 0))
+	if (!h->broken && (sync_names(h, &why) < 0 || write_rows(h, &why) < 0))
 		(void)home_fail(h, &why);
 	if (h->broken) {
 		run_waiters(h, &h->why);

@@ -162,12 +162,6 @@ free_home(struct home **hp)
 	loop_timer_free(&h->commit_timer);
 	loop_timer_free(&h->mirror_timer);
 	loop_timer_free(&h->scan_timer);
-	while (!TAILQ_EMPTY(&h->unsynced)) {
-		struct append *ap = TAILQ_FIRST(&h->unsynced);
-
-		TAILQ_REMOVE(&h->unsynced, ap, link);
-		append_free(&ap);
-	}
 	while ((d = STAILQ_FIRST(&h->dead)) != NULL) {
 		STAILQ_REMOVE_HEAD(&h->dead, link);
 		free(d);
@@ -204,7 +198,6 @@ home_open(const struct home_options *o, struct err *e)
 	h->opening = true;
 	h->reserved.clean = true;
 	TAILQ_INIT(&h->waiters);
-	TAILQ_INIT(&h->unsynced);
 	STAILQ_INIT(&h->dead);
 	buf_init(&h->uid_lines, UID_LINES_MAX);
 	start_timers(h);
@@ -282,7 +275,7 @@ home_flush(struct home *h, struct err *e)
 bool
 home_is_dirty(const struct home *h)
 {
-	return index_is_dirty(h->index) || !TAILQ_EMPTY(&h->unsynced);
+	return index_is_dirty(h->index);
 }
 
 int

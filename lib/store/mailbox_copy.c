@@ -4,6 +4,10 @@
  * A copy is a hard link with a name of its own and rows of its own. A move is link, commit, unlink
  * (INVARIANTS 4): until the commit the message is in both mailboxes, and a crash never leaves it in
  * none.
+ *
+ * Its octets are synced before there is another name for them: what was delivered just now waits
+ * for gk-local's next checkpoint, and after lost power it is delivered again under its first name
+ * only, which may be a tombstone by then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +18,8 @@
 #include "base/num.h"
 #include "io/file.h"
 #include "store/model.h"
+
+#define SYNC_EACH 16u /* files that are synced one by one; more of them with their file system */
 
 /* ---- copy ---- */
 
@@ -75,9 +81,29 @@ file_octets(const char *path, struct str base, uint64_t *out, struct err *e)
 	return 0;
 }
 
+static int
+sync_file(const char *path, struct err *e)
+{
+	int fd = file_open(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0, e);
+	int rc = fd < 0 ? -1 : file_sync(fd, e);
+
+	file_close(&fd);
+	return rc;
+}
+
+static int
+sync_all(struct err *e)
+{
+	int fd = file_open(AT_FDCWD, "Maildir", O_RDONLY | O_DIRECTORY, 0, e);
+	int rc = fd < 0 ? -1 : file_sync_all(fd, e);
+
+	file_close(&fd);
+	return rc;
+}
+
 /* Links a message into the other mailbox's cur/; E_NOTFOUND when its file is gone. */
 static int
-link_one(struct copying *c, const struct message *m, struct copy *out, struct err *e)
+link_one(struct copying *c, const struct message *m, bool sync, struct copy *out, struct err *e)
 {
 	char id[ID_SIZE], old[PATH_SIZE], old_base[MAILDIR_NAME_SIZE];
 	struct index_file f;
@@ -86,7 +112,7 @@ link_one(struct copying *c, const struct message *m, struct copy *out, struct er
 	out->m = *m;
 	id_new(id);
 	if (scan_locate(c->from, m->uid, old, &f, old_base, e) < 0 ||
-	    file_octets(old, f.base, &octets, e) < 0)
+	    file_octets(old, f.base, &octets, e) < 0 || (sync && sync_file(old, e) < 0))
 		return -1;
 	maildir_base(out->base, m->date, str_z(id), c->to->home->o.host, octets);
 	out->letters = model_letters(m->flags, f.letters);
@@ -101,7 +127,8 @@ static int
 link_all(struct copying *c, const uint32_t *uids, size_t n, struct err *e)
 {
 	struct scan_own own = scan_own_begin(c->to);
-	int rc = 0;
+	bool each = n <= SYNC_EACH;
+	int rc = each ? 0 : sync_all(e);
 
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		const struct message *m = mailbox_get(c->from, uids[i]);
@@ -111,7 +138,7 @@ link_all(struct copying *c, const uint32_t *uids, size_t n, struct err *e)
 		if (m == NULL)
 			continue;
 		one = arena_new(c->a, struct copy);
-		if (link_one(c, m, one, &why) == 0) {
+		if (link_one(c, m, each, one, &why) == 0) {
 			c->v[c->n++] = one;
 		} else if (why.code != E_NOTFOUND) {
 			if (e != NULL)

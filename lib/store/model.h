@@ -53,11 +53,10 @@ struct home {
 	uint64_t round; /* of commits: who waits in one is called by that one or a later */
 	struct loop_defer commit;
 	struct loop_timer *commit_timer, *mirror_timer, *scan_timer;
-	TAILQ_HEAD(append_list, append) unsynced; /* finished, their octets not yet durable */
-	struct dead_files dead;                   /* files of tombstones */
-	struct buf uid_lines;                     /* for db/uidlist, written at commit */
-	bool uid_stale;                           /* that file is to be written anew */
-	struct content *last;                     /* the file mapped last */
+	struct dead_files dead; /* files of tombstones */
+	struct buf uid_lines;   /* for db/uidlist, written at commit */
+	bool uid_stale;         /* that file is to be written anew */
+	struct content *last;   /* the file mapped last */
 
 	bool opening; /* home_open is not done: nobody is told anything */
 	bool broken;
@@ -67,10 +66,9 @@ struct home {
 /* A message that is being received. */
 struct append {
 	struct home *home;
-	int fd; /* open until it is synced */
+	int fd;
 	uint64_t size, written;
 	char id[ID_SIZE];
-	TAILQ_ENTRY(append) link; /* in home.unsynced, once finished */
 };
 
 struct mailbox_private {

@@ -38,7 +38,7 @@ def crash_points(workdir, seed, points, **more):
             w.go(r.choice([0.02, 0.1, 0.3, 0.6, 1.3]) * r.uniform(0.5, 1.5))
             w.crashing = True
             crashed_at = time.monotonic()
-            m.power_off(r.choice([0, 0, 0.02]))
+            m.power_off()
             w.end()
             m.power_on()
             w.quiet()

@@ -60,9 +60,10 @@ class Ledger:
 class Submitter(threading.Thread):
     """Sends over the port for other servers: no login, so that a second of a test is a second of mail."""
 
-    def __init__(self, suite, ledger, users, seed, pause=0.004):
+    def __init__(self, world, seed, pause=0.004):
         super().__init__(daemon=True)
-        self.suite, self.ledger, self.users, self.pause = suite, ledger, users, pause
+        self.world, self.suite, self.ledger, self.users = world, world.suite, world.ledger, world.users
+        self.pause = pause
         self.random = random.Random(seed)
         self.running, self.refused, self.accepted = True, [], 0
 
@@ -97,8 +98,8 @@ class Submitter(threading.Thread):
 class Copy:
     """A message in a mailbox, as far as its user knows."""
 
-    def __init__(self, name, flags, firm, date=None):
-        self.name, self.firm, self.date = name, firm, date
+    def __init__(self, name, flags, firm, date=None, by="FETCH"):
+        self.name, self.firm, self.date, self.by = name, firm, date, by
         self.shown = time.monotonic()
         self.flags = [(0.0 if firm else self.shown, frozenset(flags))]  # when told, and what; the first one is durable
 
@@ -229,7 +230,7 @@ class Actor(threading.Thread):
         validity, uid = map(int, re.search(rb"APPENDUID (\d+) (\d+)", result).groups())
         self.check_validity(box, validity)
         self.show(box, uid, name)
-        self.boxes[box].copies[uid] = Copy(name, flags, True, date)
+        self.boxes[box].copies[uid] = Copy(name, flags, True, date, "APPEND")
 
     def check_validity(self, box, validity):
         if validity != self.boxes[box].uidvalidity:
@@ -263,7 +264,7 @@ class Actor(threading.Thread):
         for u, v in zip(uids, numbers_of(m[3])):
             old = here.copies[u]
             self.show(to, v, old.name)
-            there.copies[v] = Copy(old.name, old.flags[-1][1], True, old.date)
+            there.copies[v] = Copy(old.name, old.flags[-1][1], True, old.date, verb)
             if verb == "MOVE":
                 del here.copies[u]
 
@@ -306,7 +307,7 @@ class Actor(threading.Thread):
             del self.boxes[name]
 
     def meet_box(self, name):
-        lines, _ = self.ask(f'STATUS "{name}" (UIDVALIDITY UIDNEXT)')
+        lines, _ = self.ask(f'STATUS "{name}" (UIDVALIDITY UIDNEXT)', Doubt("CREATE", boxes=[name]))
         validity, uidnext = status_of(lines)
         if validity <= self.validity:
             raise Broken(f"{self.user}/{name}: UIDVALIDITY {validity} of a new mailbox was used before")
@@ -406,8 +407,7 @@ class World:
         """Begins to work; true when all clients are at work for so long."""
         self.crashing = False
         self.actors = [a.fork() for a in self.actors]
-        self.submitters = [Submitter(self.suite, self.ledger, self.users, self.random.random())
-                           for _ in range(self.nsubmitters)]
+        self.submitters = [Submitter(self, self.random.random()) for _ in range(self.nsubmitters)]
         for t in self.actors + self.submitters:
             t.start()
         wait_for(lambda: all(a.running for a in self.actors) or self.broken, 30, "logins")
@@ -435,7 +435,7 @@ class World:
         for a in self.actors:
             Check(self, a, crashed_at or time.monotonic() + 3600).run()
         if self.broken:
-            raise Broken("\n".join(self.broken))
+            raise Broken("\n".join(self.broken + [f"{a.user} was at {a.doubt_was}" for a in self.actors]))
 
 
 class Check:
@@ -521,7 +521,8 @@ class Check:
             here = self.found[box].get(uid)
             if here is None:
                 if copy.firm and (box, uid) not in self.doubt.gone:
-                    self.broken(f"{box}/{uid}: {copy.name} is lost")
+                    self.broken(f"{box}/{uid}: {copy.name} is lost, told by {copy.by} "
+                                f"{self.crashed_at - copy.shown:.3f} s before; it is at {self.where(copy.name)}")
                 continue
             if here[0] != copy.name:
                 self.broken(f"{box}/{uid}: {copy.name} became {here[0]}")
@@ -540,6 +541,9 @@ class Check:
                 self.broken(f"{box}/{uid}: was {a.shown[key]}, is {name}")
             elif key in a.shown and (box, name) not in self.doubt.added:
                 self.broken(f"{box}/{uid}: {name} was expunged and is back")
+
+    def where(self, name):
+        return [f"{b}/{u}" for b, here in self.found.items() for u, m in here.items() if m[0] == name]
 
     def check_counts(self):
         """How many copies of each message there must be, and may be."""
@@ -565,8 +569,7 @@ class Check:
             if n > most.get(name, 0):
                 self.world.extra += n - most.get(name, 0)
                 what = "is there" if name in self.a.met else "was never promised and is there"
-                where = [f"{b}/{u}" for b, here in self.found.items() for u, m in here.items() if m[0] == name]
-                self.broken(f"{name} {what} {n} times, at most {most.get(name, 0)} expected: {where}")
+                self.broken(f"{name} {what} {n} times, at most {most.get(name, 0)} expected: {self.where(name)}")
 
     def adopt(self):
         """What is there is what is known from now on."""
@@ -576,8 +579,9 @@ class Check:
         for box, here in self.found.items():
             b = a.boxes[box]
             old = b.copies
-            b.copies = {uid: Copy(name, flags, True, old[uid].date if uid in old else None)
-                        for uid, (name, flags, _) in here.items()}
+            # What was taken in just now has a UID that the next crash may take back.
+            b.copies = {uid: Copy(name, flags, uid in old and old[uid].firm, old[uid].date if uid in old else None,
+                                  "check") for uid, (name, flags, _) in here.items()}
             for uid, (name, _, _) in here.items():
                 a.shown.setdefault((b.uidvalidity, uid), name)
                 a.met.add(name)
@@ -587,4 +591,5 @@ class Check:
             # Whatever it was that nobody was told of: it is here, or it never comes.
             if self.user in promised and name not in a.met:
                 promised[self.user] = False
+        a.doubt_was = vars(a.doubt) if a.doubt else None
         a.doubt = None
