@@ -25,7 +25,7 @@
 #include "svc/svc.h"
 
 #define WITHHELD_MS  30000u
-#define WITHHELD_MAX 2000u
+#define WITHHELD_MAX 256u        /* each holds a descriptor */
 #define SPACE_MS     1000u       /* free space is asked for at most so often */
 #define UNWRITTEN    (64u << 20) /* octets waiting for the disk at which more have to wait too */
 
@@ -104,9 +104,6 @@ committed(void *arg, const struct journal_place *place, const struct err *e)
 		return;
 	}
 	message_place(c->m, place->segment, place->off, &c->rm);
-	if (c->fd >= 0)
-		message_keep(&q->messages, c->m, c->fd);
-	c->fd = -1;
 	metric_add(METRIC_QUEUE_ACCEPTED, 1);
 	log_info("queue.accept", LZ("mid", c->mid), LU("size", c->rm.size), LU("rcpts", c->nrcpts),
 	    LU("ms", (clock_us() - c->began) / 1000));
@@ -140,6 +137,10 @@ commit_journal(struct commit *c)
 			return;
 		}
 		buf_added(b, (size_t)c->rm.size);
+		/* Kept for the delivery, or closed now: a slow disk must not use up our
+		 * descriptors. */
+		message_keep(&q->messages, c->m, c->fd);
+		c->fd = -1;
 	}
 	journal_end(q->journal, JOURNAL_NOW, committed, c);
 }
