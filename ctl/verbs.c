@@ -74,6 +74,16 @@ const struct verb verbs[] = {
 	    "  gkmail queue release all\n", verb_queue_release),
 	V("queue", "delete", "MID ... | all", "remove without a bounce",
 	    "  gkmail queue delete 01j9z3k5v7m2q4r8t6wx\n", verb_queue_delete),
+	V("mailbox", "check", "ADDRESS", "compare a user's files, index, uid list and counters",
+	    "Changes nothing, and the user may be at work. Exit 1 when something differs.\n\n"
+	    "  gkmail mailbox check alice@example.org\n", verb_mailbox_check),
+	V("mailbox", "repair", "ADDRESS", "compare, and mend what differs",
+	    "The files are the truth. An index that cannot be trusted is put aside and made anew from files and\n"
+	    "uid list: the user's sessions end then. Exit 1 when something cannot be mended.\n\n"
+	    "  gkmail mailbox repair alice@example.org\n", verb_mailbox_repair),
+	V("mailbox", "reindex", "ADDRESS", "forget what can be had from the messages again",
+	    "Cached envelopes and structure, and what directories looked like; the uid list is written anew.\n\n"
+	    "  gkmail mailbox reindex alice@example.org\n", verb_mailbox_reindex),
 	V("status", NULL, "[--metrics]", "show processes and listeners",
 	    "--metrics prints all counters as Prometheus text. Exit 1 when a process is not ready.\n\n"
 	    "  gkmail status --json\n", verb_status),

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/capability.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -21,6 +22,7 @@
 #include "io/loop.h"
 #include "ipc/ipc.h"
 #include "mailboxd/imap/imap.h"
+#include "store/check.h"
 #include "store/home.h"
 #include "svc/svc.h"
 
@@ -319,6 +321,67 @@ on_changed(void *arg)
 	send_empty(MSG_OWN_CHANGED);
 }
 
+/* ---- the operator's tasks ---- */
+
+#define ROWS_MAX   48000u /* octets of findings in an answer */
+#define ROWS_COUNT 400u   /* strings */
+
+struct findings {
+	struct arena arena;
+	struct str rows[ROWS_COUNT];
+	size_t n, octets;
+};
+
+static void
+note_finding(void *arg, struct str mailbox, struct str text)
+{
+	struct findings *f = arg;
+
+	if (f->n + 2 > ROWS_COUNT || f->octets + mailbox.n + text.n > ROWS_MAX)
+		return;
+	f->rows[f->n++] = arena_dup(&f->arena, mailbox);
+	f->rows[f->n++] = arena_dup(&f->arena, text);
+	f->octets += mailbox.n + text.n;
+}
+
+static void
+on_task(struct ipc_in *m)
+{
+	struct findings *f = mem_alloc(sizeof *f);
+	struct home_report r = {.say = note_finding, .arg = f};
+	uint32_t what = ipc_get_u32(m);
+	struct ipc_out out;
+	struct err e = {0};
+	int rc;
+
+	arena_init(&f->arena);
+	if (ipc_end(m) < 0)
+		goto out;
+	loop_timer_stop(self.linger);
+	if (what == MAILBOX_REINDEX)
+		rc = home_reindex(self.home, &r, &e);
+	else
+		rc = home_check(self.home, what == MAILBOX_REPAIR, &r, &e);
+	if (rc < 0) {
+		ipc_reply_error(self.parent, m->id, &e);
+	} else {
+		ipc_begin(&out, MSG_OWN_TASK_R);
+		ipc_put_u64(&out, r.messages);
+		ipc_put_u64(&out, r.found);
+		ipc_put_u64(&out, r.mended);
+		ipc_put_list(&out, f->rows, f->n);
+		ipc_reply(self.parent, m->id, &out);
+	}
+	/* An index that is to be made anew is read by the next owner. */
+	if (r.rebuild)
+		on_failed(NULL, NULL);
+	else
+		settle();
+out:
+	arena_free(&f->arena);
+	free(f);
+}
+
 /* ---- the parent ---- */
 
 static void
@@ -368,6 +431,8 @@ on_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 			home_set_quota(self.home, quota);
 	} else if (m->type == MSG_OWN_DELIVERED && ipc_end(m) == 0) {
 		on_delivered();
+	} else if (m->type == MSG_OWN_TASK) {
+		on_task(m);
 	} else if (m->type == MSG_OWN_GO && ipc_end(m) == 0) {
 		quit(0);
 	} else if (m->type == MSG_OWN_DRAIN && ipc_end(m) == 0) {

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "mailboxd/gone.h"
+#include "mailboxd/hold.h"
+#include "mailboxd/operator.h"
 #include "store/maildir.h"
 #include "svc/svc.h"
 
@@ -21,6 +23,7 @@ on_tick(void *arg)
 {
 	(void)arg;
 	open_expire();
+	operator_expire();
 	loop_timer_set(tick, TICK_MS);
 }
 
@@ -183,7 +186,6 @@ void
 parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
-	(void)c;
 	if (m->type == MSG_OWNER_OPEN || m->type == MSG_OWNER_RESUME)
 		open_message(m);
 	else if (m->type == MSG_DELIVERED)
@@ -198,6 +200,11 @@ parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		open_quota(m);
 	else if (m->type == MSG_HOME_GONE)
 		gone_message(m);
+	else if (m->type == MSG_MAILBOX_TASK)
+		operator_message(c, m);
+	else if (m->type == MSG_REPLAY_HOLD || m->type == MSG_REPLAY_READY ||
+		 m->type == MSG_REPLAY_DONE)
+		hold_message(m);
 	else
 		ipc_refuse(m);
 }
@@ -221,6 +228,10 @@ parent_channel(struct ipc_chan *c, bool open)
 {
 	if (ipc_peer_of(c) == PEER_IMAPD && !open)
 		user_each(forget_front);
+	else if (ipc_peer_of(c) == PEER_QUEUE && open)
+		hold_begin();
+	else if (ipc_peer_of(c) == PEER_CTL && !open)
+		operator_gone(c);
 }
 
 /* ---- the log ---- */
@@ -262,6 +273,7 @@ drain_user(struct user *u)
 
 	err_set(&e, E_TEMP, "shutting down");
 	open_refuse(u, &e);
+	operator_refuse(u, &e);
 	spawn_end(u);
 }
 

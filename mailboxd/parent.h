@@ -72,7 +72,8 @@ struct user {
 	uint64_t changes; /* counts deliveries and changes */
 	uint64_t woke_at;
 	struct loop_timer *wake;
-	bool slot; /* waits for another owner to end */
+	size_t njobs; /* of the operator (operator.c), waiting or with the owner */
+	bool slot;    /* waits for another owner to end */
 	TAILQ_ENTRY(user) slots;
 	UT_hash_handle hh;
 };
@@ -90,6 +91,8 @@ void conn_move(struct conn *c, enum conn_state state);
 void conn_strip(struct conn *c);
 void conn_free(struct conn **c);
 void user_each(void (*fn)(struct user *u));
+/* Does anything wait for an owner? */
+bool user_waits(const struct user *u);
 
 /* ---- spawn.c: starting and ending owners ---- */
 

@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "mailboxd/hold.h"
+#include "mailboxd/operator.h"
 #include "mailboxd/parent.h"
 #include "store/maildir.h"
 #include "svc/metrics.h"
@@ -100,8 +102,9 @@ ended(struct user *u, int status)
 	if (was_starting) {
 		err_set(&e, E_TEMP, "the mailbox cannot be opened now");
 		open_refuse(u, &e);
+		operator_refuse(u, &e);
 	}
-	if (u->nwaiting > 0)
+	if (user_waits(u))
 		spawn_want(u);
 	user_settle(u);
 	next_in_line();
@@ -176,7 +179,7 @@ leave(struct user *u)
 {
 	struct ipc_out m;
 
-	if (u->nlive > 0 || u->state != OWNER_LIVE)
+	if (u->nlive > 0 || u->njobs > 0 || u->state != OWNER_LIVE)
 		return;
 	u->state = OWNER_LEAVING;
 	ipc_begin(&m, MSG_OWN_GO);
@@ -198,6 +201,7 @@ spawn_message(struct user *u, struct ipc_in *m)
 		u->state = OWNER_LIVE;
 		u->idle_since = clock_ms();
 		open_ready(u);
+		operator_ready(u);
 	}
 }
 
@@ -262,13 +266,21 @@ start(struct user *u, struct err *e)
 	return 0;
 }
 
+/* All that wait for it. */
+static void
+refuse(struct user *u, const struct err *e)
+{
+	open_refuse(u, e);
+	operator_refuse(u, e);
+}
+
 static struct user *idlest;
 
 static void
 is_idlest(struct user *u)
 {
-	if (u->state == OWNER_LIVE && !u->draining && u->nlive == 0 && u->idle_since != 0 &&
-	    (idlest == NULL || u->idle_since < idlest->idle_since))
+	if (u->state == OWNER_LIVE && !u->draining && u->nlive == 0 && u->njobs == 0 &&
+	    u->idle_since != 0 && (idlest == NULL || u->idle_since < idlest->idle_since))
 		idlest = u;
 }
 
@@ -294,9 +306,11 @@ spawn_want(struct user *u)
 		return;
 	if (svc_draining()) {
 		err_set(&e, E_TEMP, "shutting down");
-		open_refuse(u, &e);
+		refuse(u, &e);
 		return;
 	}
+	if (hold_has(str_z(u->name)))
+		return;
 	if (!has_slot()) {
 		u->slot = true;
 		TAILQ_INSERT_TAIL(&line, u, slots);
@@ -304,7 +318,7 @@ spawn_want(struct user *u)
 	}
 	if (start(u, &e) < 0) {
 		log_error("mailbox.start", LZ("user", u->name), LE(&e));
-		open_refuse(u, &e);
+		refuse(u, &e);
 	}
 }
 
@@ -314,10 +328,10 @@ next_in_line(void)
 	struct user *u;
 
 	while ((u = TAILQ_FIRST(&line)) != NULL) {
-		if (u->nwaiting > 0 && !has_slot())
+		if (user_waits(u) && !has_slot())
 			return;
 		leave_line(u);
-		if (u->nwaiting > 0)
+		if (user_waits(u))
 			spawn_want(u);
 		user_settle(u);
 	}

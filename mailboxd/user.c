@@ -34,7 +34,7 @@ user_get(struct str name)
 void
 user_settle(struct user *u)
 {
-	if (u->state != OWNER_NONE || u->slot || !TAILQ_EMPTY(&u->conns))
+	if (u->state != OWNER_NONE || u->slot || u->njobs > 0 || !TAILQ_EMPTY(&u->conns))
 		return;
 	HASH_DEL(users, u);
 	loop_timer_free(&u->wake);
@@ -50,6 +50,12 @@ user_each(void (*fn)(struct user *u))
 
 	HASH_ITER (hh, users, u, next)
 		fn(u);
+}
+
+bool
+user_waits(const struct user *u)
+{
+	return u->nwaiting > 0 || u->njobs > 0;
 }
 
 /* ---- connections ---- */

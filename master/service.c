@@ -33,6 +33,7 @@ const unsigned service_channels[] = {
     PEER_QUEUE | PEER_AUTHD,
     PEER_QUEUE | PEER_LOCAL,
     PEER_LOCAL | PEER_MAILBOXD,
+    PEER_QUEUE | PEER_MAILBOXD,
 };
 
 const size_t service_nchannels = ARRAY_LEN(service_channels);

@@ -213,6 +213,19 @@ tick(void *arg)
 }
 
 void
+checkpoint_now(struct queue *q)
+{
+	struct checkpoint *c = &q->checkpoint;
+
+	if (c->running || svc_draining())
+		return;
+	if (c->wanted > c->done)
+		checkpoint_start(q);
+	else if (c->recorded < c->done)
+		write_record(q);
+}
+
+void
 checkpoint_init(struct queue *q)
 {
 	struct checkpoint *c = &q->checkpoint;

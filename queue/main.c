@@ -59,6 +59,7 @@ start(struct err *e)
 	if (forced)
 		state_replay(&queue);
 	checkpoint_init(&queue);
+	hold_init(&queue);
 	return 0;
 }
 
@@ -86,6 +87,8 @@ channel(struct ipc_chan *c, bool open)
 {
 	if (!open)
 		asker_forget(&queue, c);
+	else if (ipc_peer_of(c) == PEER_MAILBOXD)
+		hold_tell(&queue);
 }
 
 /* Deliveries under way end, what they told is written; then the last checkpoint. Nobody new is

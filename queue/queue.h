@@ -38,6 +38,8 @@ struct checkpoint {
 	bool final; /* the last before the end */
 };
 
+struct hold;
+struct hold_user;
 struct result;
 struct commit;
 struct asker;
@@ -50,6 +52,11 @@ struct queue {
 	struct message_table messages;
 	struct schedule schedule;
 	struct checkpoint checkpoint;
+	/* hold.c */
+	struct hold *holds;
+	struct hold_user *held; /* by name */
+	struct loop_timer *holds_timer;
+	bool holds_told; /* mailboxd knows of them */
 	/* result.c: results that could not be written yet */
 	STAILQ_HEAD(, result) results;
 	struct loop_timer *results_timer;
@@ -117,6 +124,20 @@ void checkpoint_replay(struct queue *q, struct message *m);
 /* The last one: all that was delivered is made durable and journalled as such, then svc_drained().
  */
 void checkpoint_final(struct queue *q);
+
+/* Begins the next one now, if anything waits for it. */
+void checkpoint_now(struct queue *q);
+
+/* ---- hold.c ---- */
+
+/* After recovery: whose homes wait for a replay. */
+void hold_init(struct queue *q);
+void hold_done(struct queue *q);
+/* mailboxd has come: it is told of all of them. */
+void hold_tell(struct queue *q);
+bool hold_has(const struct queue *q, struct str user);
+/* Lets go of those whose replay is durable. */
+void hold_review(struct queue *q);
 
 /* ---- move.c ---- */
 

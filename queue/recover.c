@@ -7,9 +7,9 @@
  *
  * Results are believed after the crash of a process. They are not where the power went (the
  * segment's boot is not the next one's, or this one's) and no checkpoint covers them: those
- * deliveries run again and trust no name in a Maildir (INVARIANTS 1, 2). Asking the home whether it
- * has seen the message comes with the owners' part of recovery; until then a message that its owner
- * has already taken out of new/ may appear twice.
+ * deliveries run again and trust no name in a Maildir (INVARIANTS 1, 2); what its owner has taken
+ * out of new/ before is known to the home by its base name. Until that is durable the homes are on
+ * hold (hold.c).
  *
  * Errors: a segment that cannot be read, or of a version not known, stops the start: nothing is
  * thrown away by itself.
@@ -200,9 +200,11 @@ apply_mid(struct recovery *r, const struct record *rec)
 		m->flags |= MESSAGE_HELD;
 	else if (rec->type == RECORD_RELEASE)
 		m->flags &= ~MESSAGE_HELD;
-	else if (rec->type == RECORD_REPLAY)
+	else if (rec->type == RECORD_REPLAY) {
 		message_replay(&r->q->messages, m);
-	else if (rec->type == RECORD_DELETE) {
+		if (!message_is_done(m))
+			m->flags |= MESSAGE_REPLAY;
+	} else if (rec->type == RECORD_DELETE) {
 		m->flags |= MESSAGE_DELETED;
 		for (uint32_t i = 0; i < m->ntargets; i++)
 			if (m->outcomes[i] == OUTCOME_WAITING)

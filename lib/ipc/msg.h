@@ -112,6 +112,12 @@ enum ipc_peer {
 	X(INCOMING_CHECK_R, PEER_QUEUE, PEER_LOCAL, 0, "drop:list") \
 	X(CHECKPOINT,     PEER_QUEUE, PEER_LOCAL, 120, "") \
 	X(CHECKPOINT_R,   PEER_LOCAL, PEER_QUEUE, 0, "") \
+	/* Homes that get mail again which lost power may have taken (INVARIANTS 1): no owner starts for such a user until
+	 * DONE says that it is durable. HOLD comes as often as it takes, then READY: before it nobody's home is known to
+	 * be whole. */ \
+	X(REPLAY_HOLD,    PEER_QUEUE, PEER_MAILBOXD, 0, "users:list") \
+	X(REPLAY_READY,   PEER_QUEUE, PEER_MAILBOXD, 0, "") \
+	X(REPLAY_DONE,    PEER_QUEUE, PEER_MAILBOXD, 0, "users:list") \
 	X(HOME_ENSURE,    PEER_LOCAL, PEER_MAILBOXD, 20, "user:str") \
 	X(HOME_ENSURE_R,  PEER_MAILBOXD, PEER_LOCAL, 0, "") \
 	X(DELIVERED,      PEER_LOCAL, PEER_MAILBOXD, 0, "user:str") \
@@ -141,6 +147,12 @@ enum ipc_peer {
 	/* A session has changed mail: the user's parked connections are woken (coalesced, INVARIANTS 17). */ \
 	X(OWN_CHANGED,    PEER_OWNER, PEER_MAILBOXD, 0, "") \
 	X(OWN_CLOSED,     PEER_OWNER, PEER_MAILBOXD, 0, "conn:u64") \
+	/* The operator looks after a mailbox: enum mailbox_task. found: differences between files, index and the rest;
+	 * mended: of these. rows: mailbox, what differs, two each, as many as fit; all are counted. */ \
+	X(MAILBOX_TASK,   PEER_CTL, PEER_MAILBOXD, 600, "address:str task:u32") \
+	X(MAILBOX_TASK_R, PEER_MAILBOXD, PEER_CTL, 0, "messages:u64 found:u64 mended:u64 rows:list") \
+	X(OWN_TASK,       PEER_MAILBOXD, PEER_OWNER, 540, "task:u32") \
+	X(OWN_TASK_R,     PEER_OWNER, PEER_MAILBOXD, 0, "messages:u64 found:u64 mended:u64 rows:list") \
 	/* The operator to authd. quota: octets, 0 for none; but in USER_ADD 0 is auth.default_quota, and 2^64 - 1 none. A
 	 * domain's quota is over all its users. */ \
 	X(USER_ADD,       PEER_CTL, PEER_AUTHD, 30, "address:str password:str quota:u64") \
@@ -222,6 +234,12 @@ enum rcpt_verdict {
 /* DELIVER: names of the message that are there already prove nothing, it is written anew
  * (INVARIANTS 1). */
 #define DELIVER_REPLAY 0x01u
+
+enum mailbox_task {
+	MAILBOX_CHECK,  /* says what differs */
+	MAILBOX_REPAIR, /* and mends it */
+	MAILBOX_REINDEX /* forgets what can be made anew from the messages */
+};
 
 enum deliver_result {
 	DELIVER_OK,

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -119,12 +120,27 @@ take_lock(struct home *h, struct err *e)
 	return err_sys(e, "db/lock");
 }
 
-/* A damaged index is put aside: all that it held can be had from the files. */
+static int
+put_aside(struct err *e)
+{
+	(void)file_unlink(AT_FDCWD, "db/index.db-wal", NULL);
+	(void)file_unlink(AT_FDCWD, "db/index.db-shm", NULL);
+	if (file_rename(AT_FDCWD, "db/index.db", AT_FDCWD, "db/index.db.damaged", e) < 0 &&
+	    (e == NULL || e->code != E_NOTFOUND))
+		return -1;
+	return 0;
+}
+
+/* A damaged index, or one that a repair gave up, is put aside: all that it held can be had from
+ * the files. */
 static int
 open_index(struct home *h, bool *fresh, struct err *e)
 {
 	struct err why = {0};
 
+	if (access(REBUILD_PATH, F_OK) == 0 &&
+	    (put_aside(e) < 0 || file_unlink(AT_FDCWD, REBUILD_PATH, e) < 0))
+		return -1;
 	if ((h->index = index_open("db/index.db", fresh, &why)) != NULL)
 		return 0;
 	if (why.code != E_PROTO) {
@@ -133,9 +149,7 @@ open_index(struct home *h, bool *fresh, struct err *e)
 		return -1;
 	}
 	log_error("store.index.damaged", LE(&why));
-	(void)file_unlink(AT_FDCWD, "db/index.db-wal", NULL);
-	(void)file_unlink(AT_FDCWD, "db/index.db-shm", NULL);
-	if (file_rename(AT_FDCWD, "db/index.db", AT_FDCWD, "db/index.db.damaged", e) < 0)
+	if (put_aside(e) < 0)
 		return -1;
 	return (h->index = index_open("db/index.db", fresh, e)) != NULL ? 0 : -1;
 }

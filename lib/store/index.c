@@ -117,6 +117,21 @@ index_is_dirty(const struct index *ix)
 	return db_in_transaction(ix->db);
 }
 
+int
+index_verify(struct index *ix, void (*fn)(void *arg, struct str text), void *arg, struct err *e)
+{
+	struct db_stmt *s = db_sql(ix->db, "PRAGMA integrity_check(20)", e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	while ((rc = db_step(s, e)) == 1)
+		if (!str_eq_z(db_str(s, 0), "ok"))
+			fn(arg, db_str(s, 0));
+	db_done(&s);
+	return rc;
+}
+
 /* ---- facts and gaps ---- */
 
 int
@@ -385,6 +400,14 @@ index_cache_get(struct index *ix, uint32_t mailbox, uint32_t uid, enum cache_kin
 		*out = arena_dup(a, db_str(s, 0));
 	db_done(&s);
 	return rc < 0 ? -1 : 0;
+}
+
+int
+index_cache_clear(struct index *ix, struct err *e)
+{
+	struct db_stmt *s = index_write(ix, "DELETE FROM cache", e);
+
+	return s == NULL ? -1 : db_run(&s, e);
 }
 
 int

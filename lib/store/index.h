@@ -26,6 +26,9 @@ void index_close(struct index **ix);
 int index_commit(struct index *ix, struct err *e); /* durable on return; nothing open is success */
 void index_rollback(struct index *ix);
 bool index_is_dirty(const struct index *ix);
+/* Tells what sqlite finds wrong with the file; nothing when all is well. */
+int
+index_verify(struct index *ix, void (*fn)(void *arg, struct str text), void *arg, struct err *e);
 
 /* Small facts by name ("epoch"); absent reads as 0. */
 int index_get(struct index *ix, const char *name, uint64_t *out, struct err *e);
@@ -131,6 +134,8 @@ int index_cache_get(struct index *ix, uint32_t mailbox, uint32_t uid, enum cache
     unsigned version, struct arena *a, struct str *out, struct err *e);
 int index_cache_put(struct index *ix, uint32_t mailbox, uint32_t uid, enum cache_kind kind,
     unsigned version, struct str text, struct err *e);
+
+int index_cache_clear(struct index *ix, struct err *e);
 
 int index_change_add(struct index *ix, const struct change *c, struct err *e);
 int index_changes(struct index *ix, uint64_t after, bool (*fn)(void *arg, const struct change *c),

@@ -84,6 +84,9 @@ struct mailbox_private {
 	struct str old_name; /* owned; as in index_mailbox */
 };
 
+/* The index is to be made anew when the home opens. */
+#define REBUILD_PATH "db/rebuild"
+
 /* ---- home.c ---- */
 
 /* Before any change: -1 when broken. Arms the timer that commits. */

@@ -1,0 +1,196 @@
+/* operator.c - see operator.h: a task waits for authd's word on the user, for the owner, for its
+ * answer. */
+#include "mailboxd/operator.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "svc/svc.h"
+
+struct task {
+	struct ipc_chan *ctl; /* NULL: the asker has gone */
+	uint64_t call;
+	uint32_t what;
+	struct user *user; /* once authd knows it */
+	uint64_t since;
+	bool sent; /* to the owner */
+	TAILQ_ENTRY(task) link;
+};
+
+static TAILQ_HEAD(, task) tasks = TAILQ_HEAD_INITIALIZER(tasks);
+
+static void
+task_free(struct task *t)
+{
+	if (t->user != NULL)
+		t->user->njobs--;
+	TAILQ_REMOVE(&tasks, t, link);
+	free(t);
+}
+
+static void
+fail(struct task *t, const struct err *e)
+{
+	if (t->ctl != NULL)
+		ipc_reply_error(t->ctl, t->call, e);
+	task_free(t);
+}
+
+/* ---- the owner's answer ---- */
+
+/* Also called while the owner's channel is freed: the user may not be settled here. */
+static void
+answered(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct task *t = arg;
+	struct user *u = t->user;
+	struct ipc_out out;
+	struct str *rows;
+	uint64_t numbers[3];
+	uint32_t n;
+
+	if (m == NULL) {
+		fail(t, e);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		numbers[i] = ipc_get_u64(m);
+	n = ipc_get_list(m);
+	rows = mem_array((size_t)n + 1, sizeof *rows);
+	for (uint32_t i = 0; i < n; i++)
+		rows[i] = ipc_get_item(m);
+	if (ipc_end(m) == 0 && t->ctl != NULL) {
+		ipc_begin(&out, MSG_MAILBOX_TASK_R);
+		for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+			ipc_put_u64(&out, numbers[i]);
+		ipc_put_list(&out, rows, n);
+		ipc_reply(t->ctl, t->call, &out);
+	}
+	free(rows);
+	task_free(t);
+	spawn_idle(u);
+}
+
+static void
+give(struct task *t)
+{
+	struct ipc_out m;
+
+	t->sent = true;
+	t->user->idle_since = 0;
+	ipc_begin(&m, MSG_OWN_TASK);
+	ipc_put_u32(&m, t->what);
+	ipc_call(t->user->owner, &m, answered, t);
+}
+
+void
+operator_ready(struct user *u)
+{
+	struct task *t, *next;
+
+	for (t = TAILQ_FIRST(&tasks); t != NULL; t = next) {
+		next = TAILQ_NEXT(t, link);
+		if (t->user == u && !t->sent)
+			give(t);
+	}
+}
+
+void
+operator_refuse(struct user *u, const struct err *e)
+{
+	struct task *t, *next;
+
+	for (t = TAILQ_FIRST(&tasks); t != NULL; t = next) {
+		next = TAILQ_NEXT(t, link);
+		if (t->user == u && !t->sent)
+			fail(t, e);
+	}
+}
+
+void
+operator_expire(void)
+{
+	struct task *t, *next;
+	struct user *u;
+	struct err e;
+
+	err_set(&e, E_TEMP, "no process for the mailbox in time");
+	for (t = TAILQ_FIRST(&tasks); t != NULL; t = next) {
+		next = TAILQ_NEXT(t, link);
+		if ((u = t->user) == NULL || t->sent || clock_ms() - t->since <= WAIT_MS)
+			continue;
+		fail(t, &e);
+		user_settle(u);
+	}
+}
+
+void
+operator_gone(const struct ipc_chan *c)
+{
+	struct task *t;
+
+	TAILQ_FOREACH (t, &tasks, link)
+		if (t->ctl == c)
+			t->ctl = NULL;
+}
+
+/* ---- the question ---- */
+
+static void
+checked(void *arg, struct ipc_in *m, const struct err *why)
+{
+	struct task *t = arg;
+	struct str name;
+	uint64_t quota;
+	struct user *u;
+	struct err e;
+
+	if (m == NULL) {
+		fail(t, why);
+		return;
+	}
+	name = ipc_get_str(m);
+	quota = ipc_get_u64(m);
+	if (ipc_end(m) < 0) {
+		err_set(&e, E_PROTO, "unreadable answer");
+		fail(t, &e);
+		return;
+	}
+	u = t->user = user_get(name);
+	u->njobs++;
+	t->since = clock_ms();
+	log_info("mailbox.task", LZ("user", u->name), LU("task", t->what));
+	if (u->state == OWNER_NONE)
+		u->quota = quota;
+	if (u->state == OWNER_LIVE && !u->draining)
+		give(t);
+	else
+		spawn_want(u);
+	user_settle(u);
+}
+
+void
+operator_message(struct ipc_chan *c, struct ipc_in *m)
+{
+	struct str address = ipc_get_str(m);
+	uint32_t what = ipc_get_u32(m);
+	struct ipc_out out;
+	struct task *t;
+	struct err e;
+
+	if (ipc_end(m) < 0)
+		return;
+	if (what > MAILBOX_REINDEX) {
+		err_set(&e, E_INVAL, "no such task");
+		ipc_reply_error(c, m->id, &e);
+		return;
+	}
+	t = mem_alloc(sizeof *t);
+	t->ctl = c;
+	t->call = m->id;
+	t->what = what;
+	TAILQ_INSERT_TAIL(&tasks, t, link);
+	ipc_begin(&out, MSG_USER_CHECK);
+	ipc_put_str(&out, address);
+	ipc_call(svc_channel(PEER_AUTHD), &out, checked, t);
+}
