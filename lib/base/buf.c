@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 
+#define PRINTF_SMALL 256u /* what is longer is formatted twice */
+
 void
 buf_init(struct buf *b, size_t max)
 {
@@ -75,7 +77,7 @@ buf_added(struct buf *b, size_t n)
 }
 
 int
-buf_put(struct buf *b, const void *p, size_t n)
+buf_put_grow(struct buf *b, const void *p, size_t n)
 {
 	char *to = buf_room(b, n);
 
@@ -88,39 +90,24 @@ buf_put(struct buf *b, const void *p, size_t n)
 }
 
 int
-buf_str(struct buf *b, struct str s)
-{
-	return buf_put(b, s.p, s.n);
-}
-
-int
-buf_puts(struct buf *b, const char *z)
-{
-	return buf_put(b, z, strlen(z));
-}
-
-int
-buf_putc(struct buf *b, char c)
-{
-	return buf_put(b, &c, 1);
-}
-
-int
 buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
+	char small[PRINTF_SMALL] __attribute__((uninitialized));
 	va_list again;
-	char *to;
-	int n;
+	char *to = NULL;
+	int n, rc = -1;
 
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	to = n < 0 ? NULL : buf_room(b, (size_t)n);
-	if (to != NULL) {
+	n = vsnprintf(small, sizeof(small), fmt, ap);
+	if (n >= 0 && (size_t)n < sizeof(small)) {
+		rc = buf_put(b, small, (size_t)n);
+	} else if (n >= 0 && (to = buf_room(b, (size_t)n)) != NULL) {
 		vsnprintf(to, (size_t)n + 1, fmt, again);
 		buf_added(b, (size_t)n);
+		rc = 0;
 	}
 	va_end(again);
-	return to != NULL ? 0 : -1;
+	return rc;
 }
 
 int

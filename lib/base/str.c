@@ -2,22 +2,14 @@
 #include "base/str.h"
 
 bool
-str_eq(struct str a, struct str b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-bool
 str_eq_z(struct str a, const char *b)
 {
 	return str_eq(a, str_z(b));
 }
 
 bool
-str_ieq(struct str a, struct str b)
+str_ieq_same(struct str a, struct str b)
 {
-	if (a.n != b.n)
-		return false;
 	for (size_t i = 0; i < a.n; i++)
 		if (to_lower(a.p[i]) != to_lower(b.p[i]))
 			return false;
@@ -60,14 +52,6 @@ str_ends(struct str s, struct str suffix)
 }
 
 size_t
-str_chr(struct str s, char c)
-{
-	const char *at = s.n > 0 ? memchr(s.p, c, s.n) : NULL;
-
-	return at ? (size_t)(at - s.p) : s.n;
-}
-
-size_t
 str_rchr(struct str s, char c)
 {
 	const char *at = s.n > 0 ? memrchr(s.p, c, s.n) : NULL;
@@ -86,22 +70,6 @@ str_find(struct str s, struct str needle)
 		return s.n;
 	at = memmem(s.p, s.n, needle.p, needle.n);
 	return at ? (size_t)(at - s.p) : s.n;
-}
-
-struct str
-str_sub(struct str s, size_t off, size_t n)
-{
-	if (off > s.n)
-		off = s.n;
-	if (n > s.n - off)
-		n = s.n - off;
-	return str_of(s.p == NULL ? NULL : s.p + off, n);
-}
-
-struct str
-str_from(struct str s, size_t off)
-{
-	return str_sub(s, off, s.n);
 }
 
 static bool

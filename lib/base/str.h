@@ -36,24 +36,58 @@ str_z(const char *z)
 	return z ? (struct str){z, strlen(z)} : STR_NONE;
 }
 
-bool str_eq(struct str a, struct str b);
+static inline bool
+str_eq(struct str a, struct str b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
 bool str_eq_z(struct str a, const char *b);
-bool str_ieq(struct str a, struct str b); /* ASCII case ignored */
+bool str_ieq_same(struct str a, struct str b); /* str_ieq for two of one length */
+
+/* ASCII case ignored. Most differ in length. */
+static inline bool
+str_ieq(struct str a, struct str b)
+{
+	return a.n == b.n && str_ieq_same(a, b);
+}
+
 bool str_ieq_z(struct str a, const char *b);
 int str_cmp(struct str a, struct str b);
 bool str_starts(struct str s, struct str prefix);
 bool str_istarts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 /* Offset of the first c, or s.n. */
-size_t str_chr(struct str s, char c);
+static inline size_t
+str_chr(struct str s, char c)
+{
+	const char *at = s.n > 0 ? (const char *)memchr(s.p, c, s.n) : NULL;
+
+	return at ? (size_t)(at - s.p) : s.n;
+}
+
 /* Offset of the last c, or s.n. */
 size_t str_rchr(struct str s, char c);
 /* Offset of needle, or s.n. */
 size_t str_find(struct str s, struct str needle);
 /* From offset off, at most n octets; both are cut to what is there. */
-struct str str_sub(struct str s, size_t off, size_t n);
+static inline struct str
+str_sub(struct str s, size_t off, size_t n)
+{
+	if (off > s.n)
+		off = s.n;
+	if (n > s.n - off)
+		n = s.n - off;
+	return str_of(s.p == NULL ? NULL : s.p + off, n);
+}
+
 /* Everything from offset off. */
-struct str str_from(struct str s, size_t off);
+static inline struct str
+str_from(struct str s, size_t off)
+{
+	return str_sub(s, off, s.n);
+}
+
 /* Without spaces, tabs, CR and LF at both ends. */
 struct str str_trim(struct str s);
 /* Takes what stands before the first c into *head and moves *s behind it; false (and *head = all)
