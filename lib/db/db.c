@@ -1,14 +1,16 @@
 /*
  * db.c - see db.h.
  *
- * Statements are cached by their text. One that is asked for while it is in use (a recursion) is
- * prepared a second time and finalized when done. Misuse (a parameter that is not there, a handle
- * closed under a statement) asserts.
+ * Statements are cached by their text, and found by its address when that is asked for again, as
+ * the literals of a program are. One that is asked for while it is in use (a recursion) is prepared
+ * a second time and finalized when done. Misuse (a parameter that is not there, a handle closed
+ * under a statement) asserts.
  */
 #include "db/db.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
@@ -16,7 +18,8 @@
 #include "base/mem.h"
 #include "io/file.h"
 
-#define CACHE_MAX 256 /* statements kept; the texts are literals of ours, so this is never met */
+#define BY_ADDRESS 128 /* statements found without hashing */
+#define CACHE_MAX  256 /* statements kept; the texts are literals of ours, so this is never met */
 
 struct db_stmt {
 	struct db *db;
@@ -28,7 +31,7 @@ struct db_stmt {
 
 struct db {
 	sqlite3 *h;
-	struct db_stmt *cache;
+	struct db_stmt *cache, *by_address[BY_ADDRESS];
 	size_t in_use;
 	enum db_sync sync;
 };
@@ -202,13 +205,22 @@ upgrade(struct db *db, const struct db_schema *schema, bool read_only, struct er
 	return db_commit(db, e);
 }
 
+/* sqlite counts its memory under one lock for the whole process; nobody reads that. */
+static void
+set_up_sqlite(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 struct db *
 db_open(const char *path, const struct db_options *o, struct err *e)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct db *db = mem_alloc(sizeof(*db));
 	int flags = (o->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
 		    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
 
+	pthread_once(&once, set_up_sqlite);
 	db->sync = o->sync;
 	if (o->mode != 0 && !o->read_only && create(path, o->mode, e) < 0)
 		goto fail;
@@ -251,31 +263,43 @@ db_close(struct db **dbp)
 
 /* ---- statements ---- */
 
+static struct db_stmt *
+prepare(struct db *db, const char *sql, bool keep, struct err *e)
+{
+	struct db_stmt *s = mem_alloc(sizeof(*s));
+	const char *rest = "";
+	size_t n = strlen(sql);
+
+	s->db = db;
+	if (sqlite3_prepare_v3(db->h, sql, (int)n + 1, keep ? SQLITE_PREPARE_PERSISTENT : 0, &s->st,
+		&rest) != SQLITE_OK) {
+		db_error(db, e, "%s", sql);
+		free(s);
+		return NULL;
+	}
+	assume(s->st != NULL && *rest == '\0');
+	if (keep) {
+		s->sql = mem_dup(sql, n);
+		HASH_ADD_KEYPTR(hh, db->cache, s->sql, n, s);
+	}
+	return s;
+}
+
 struct db_stmt *
 db_sql(struct db *db, const char *sql, struct err *e)
 {
-	struct db_stmt *s = NULL;
-	const char *rest = "";
-	size_t n = strlen(sql);
-	bool keep;
+	struct db_stmt **at = &db->by_address[((uintptr_t)sql >> 3) % BY_ADDRESS], *s = *at;
 
-	HASH_FIND(hh, db->cache, sql, n, s);
+	if (s == NULL || strcmp(s->sql, sql) != 0)
+		HASH_FIND_STR(db->cache, sql, s);
 	if (s == NULL || s->busy) {
-		keep = s == NULL && HASH_COUNT(db->cache) < CACHE_MAX;
-		s = mem_alloc(sizeof(*s));
-		s->db = db;
-		if (sqlite3_prepare_v3(db->h, sql, (int)n + 1, keep ? SQLITE_PREPARE_PERSISTENT : 0,
-			&s->st, &rest) != SQLITE_OK) {
-			db_error(db, e, "%s", sql);
-			free(s);
+		bool keep = s == NULL && HASH_COUNT(db->cache) < CACHE_MAX;
+
+		if ((s = prepare(db, sql, keep, e)) == NULL)
 			return NULL;
-		}
-		assume(s->st != NULL && *rest == '\0');
-		if (keep) {
-			s->sql = mem_dup(sql, n);
-			HASH_ADD_KEYPTR(hh, db->cache, s->sql, n, s);
-		}
 	}
+	if (s->sql != NULL)
+		*at = s;
 	s->busy = true;
 	db->in_use++;
 	return s;
