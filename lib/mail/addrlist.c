@@ -102,6 +102,28 @@ take_quoted(struct parser *p)
 	drop(p, end + 1);
 }
 
+/* Octets up to the end of a word that is not quoted. No letter or digit ever ends one. */
+static size_t
+run_length(struct str s, const char *stop)
+{
+	size_t n = 0;
+
+	while (
+	    n < s.n && (is_alnum(s.p[n]) || (!is_fws(s.p[n]) && s.p[n] != '(' && s.p[n] != '"' &&
+						(s.p[n] == '\0' || strchr(stop, s.p[n]) == NULL))))
+		n++;
+	return n;
+}
+
+static void
+put_run(struct parser *p, size_t n)
+{
+	if (n > 0)
+		memcpy(p->out, p->in.p, n);
+	p->out += n;
+	drop(p, n);
+}
+
 /* Words until one of stop, joined by single spaces where something stood between. Returns what was
  * written. */
 static struct str
@@ -124,11 +146,7 @@ take_words(struct parser *p, const char *stop)
 			take_quoted(p);
 			continue;
 		}
-		while (p->in.n > 0 && !is_fws(peek(p)) && peek(p) != '(' && peek(p) != '"' &&
-		       (peek(p) == '\0' || strchr(stop, peek(p)) == NULL)) {
-			put(p, peek(p));
-			drop(p, 1);
-		}
+		put_run(p, run_length(p->in, stop));
 	}
 	return str_of(start, (size_t)(p->out - start));
 }

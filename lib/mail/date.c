@@ -166,12 +166,12 @@ split(struct str s, struct str w[WORDS_MAX], size_t *n)
 		}
 		if (c == '(' || (c == ')' && depth > 0))
 			depth += c == '(' ? 1 : -1;
-		if (depth > 0 || strchr(" \t\r\n,()", c) != NULL) {
+		if (depth > 0 || (!is_alnum(c) && strchr(" \t\r\n,()", c) != NULL)) {
 			i++;
 			continue;
 		}
 		start = i;
-		while (i < s.n && strchr(" \t\r\n,(", s.p[i]) == NULL)
+		while (i < s.n && (is_alnum(s.p[i]) || strchr(" \t\r\n,(", s.p[i]) == NULL))
 			i++;
 		w[(*n)++] = str_sub(s, start, i - start);
 	}

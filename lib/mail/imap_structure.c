@@ -21,18 +21,23 @@
 
 /* quoted = DQUOTE *QUOTED-CHAR DQUOTE, 7-bit and without CR, LF and NUL (RFC 3501 9) */
 static bool
-fits_quoted(struct str s)
+fits_quoted(struct str s, bool *escapes)
 {
+	*escapes = false;
 	if (s.n > QUOTED_MAX)
 		return false;
-	for (size_t i = 0; i < s.n; i++)
+	for (size_t i = 0; i < s.n; i++) {
+		if (is_alnum(s.p[i]))
+			continue;
 		if (is_cntl(s.p[i]) ? s.p[i] != '\t' : (unsigned char)s.p[i] > 127)
 			return false;
+		*escapes |= s.p[i] == '"' || s.p[i] == '\\';
+	}
 	return true;
 }
 
 static void
-put_quoted(struct str s, struct buf *out)
+put_quoted(struct str s, bool escapes, struct buf *out)
 {
 	char *to = buf_room(out, s.n * 2 + 2);
 	size_t n = 0;
@@ -40,7 +45,11 @@ put_quoted(struct str s, struct buf *out)
 	if (to == NULL)
 		return;
 	to[n++] = '"';
-	for (size_t i = 0; i < s.n; i++) {
+	if (!escapes && s.n > 0) {
+		memcpy(to + n, s.p, s.n);
+		n += s.n;
+	}
+	for (size_t i = 0; escapes && i < s.n; i++) {
 		if (s.p[i] == '"' || s.p[i] == '\\')
 			to[n++] = '\\';
 		to[n++] = s.p[i];
@@ -66,8 +75,10 @@ put_literal(struct str s, struct buf *out)
 void
 imap_string(struct str s, struct buf *out)
 {
-	if (fits_quoted(s))
-		put_quoted(s, out);
+	bool escapes;
+
+	if (fits_quoted(s, &escapes))
+		put_quoted(s, escapes, out);
 	else
 		put_literal(s, out);
 }
@@ -200,11 +211,24 @@ put_list(struct str value, struct arena *a, struct buf *out)
 	buf_putc(out, ')');
 }
 
+/* What stands in out already, once more. */
+static void
+put_again(struct buf *out, size_t at, size_t n)
+{
+	char *to = buf_room(out, n);
+
+	if (to == NULL)
+		return;
+	memcpy(to, out->p + at, n);
+	buf_added(out, n);
+}
+
 void
 imap_envelope(struct str header, struct buf *out)
 {
 	struct fields f = {0};
 	struct arena a;
+	size_t at, from = 0, from_n = 0;
 
 	arena_init(&a);
 	collect(header, &f, &a);
@@ -212,14 +236,22 @@ imap_envelope(struct str header, struct buf *out)
 	 * empty. */
 	for (size_t i = LIST_SENDER; i <= LIST_REPLY_TO; i++)
 		if (str_trim(f.list[i].value).n == 0)
-			f.list[i] = f.list[LIST_FROM];
+			f.list[i].value = f.list[LIST_FROM].value;
 	buf_putc(out, '(');
 	imap_nstring(f.text[TEXT_DATE], out);
 	buf_putc(out, ' ');
 	imap_nstring(f.text[TEXT_SUBJECT], out);
 	for (size_t i = 0; i < LIST_COUNT; i++) {
 		buf_putc(out, ' ');
-		put_list(f.list[i].value, &a, out);
+		at = out->n;
+		if (i > LIST_FROM && f.list[i].value.p == f.list[LIST_FROM].value.p)
+			put_again(out, from, from_n);
+		else
+			put_list(f.list[i].value, &a, out);
+		if (i == LIST_FROM) {
+			from = at;
+			from_n = out->n - at;
+		}
 	}
 	buf_putc(out, ' ');
 	imap_nstring(f.text[TEXT_IN_REPLY_TO], out);
