@@ -134,6 +134,27 @@ needle_in_header(const struct needle *nd, struct str value, struct buf *scratch)
 	return needle_in(nd, buf_view(scratch));
 }
 
+int
+needle_fold_header(struct str value, struct buf *scratch, char *to, size_t room, size_t *n)
+{
+	if (needs_decoding(value)) {
+		buf_reset(scratch);
+		rfc2047_decode(value, scratch);
+		if (scratch->over)
+			return -1;
+		value = buf_view(scratch);
+	}
+	*n = fold(&value, to, room);
+	return value.n == 0 ? 0 : -1;
+}
+
+bool
+needle_in_folded(const struct needle *nd, struct str folded)
+{
+	return nd->folded.n == 0 ||
+	       (folded.n > 0 && memmem(folded.p, folded.n, nd->folded.p, nd->folded.n) != NULL);
+}
+
 /* All fields of a header, each as "Name: value" with the value decoded. */
 static bool
 in_fields(const struct needle *nd, struct str header, struct buf *scratch)

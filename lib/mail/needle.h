@@ -28,6 +28,12 @@ bool needle_in(const struct needle *nd, struct str hay);
  * bounds what is looked at where something must be decoded. */
 bool needle_in_header(const struct needle *nd, struct str value, struct buf *scratch);
 
+/* The text of a field's value as needle_in_header() compares it, into room octets. -1: it does not
+ * fit (needs some more room than it fills), or scratch was too small. */
+int needle_fold_header(struct str value, struct buf *scratch, char *to, size_t room, size_t *n);
+/* In text that needle_fold_header() gave. */
+bool needle_in_folded(const struct needle *nd, struct str folded);
+
 /* SEARCH BODY over a whole message, or (headers) TEXT: its text parts decoded, and the headers of
  * all parts and of messages in it. */
 bool needle_in_message(const struct needle *nd, const struct mime_part *root, struct str message,
