@@ -1,6 +1,9 @@
 /*
  * content.c - see mailbox.h: the octets of a message, and the text that is cached of it.
  *
+ * Small files are read, which takes fewer system calls than mapping them and no page faults; of
+ * large ones only what is looked at comes into memory.
+ *
  * A file of other programs may have bare LF at line ends. Its message then has the size that it has
  * with CRLF (RFC822.SIZE, scan.c), and so a file of another size than its message is converted.
  */
@@ -14,7 +17,8 @@
 #include "io/file.h"
 #include "store/model.h"
 
-#define CACHED_MAX (4u << 20) /* octets of one cached text */
+#define CACHED_MAX (5u << 20)  /* octets of one cached text */
+#define READ_MAX   (64u << 10) /* octets of a message that is read, not mapped */
 
 /* ---- line ends ---- */
 
@@ -34,29 +38,60 @@ with_crlf(struct str s, uint64_t size)
 
 /* ---- octets ---- */
 
+/* The octets of a file while they are held: in memory of ours, or mapped. */
+struct held {
+	struct str octets;
+	bool mapped;
+};
+
+static void
+let_go(struct held *h)
+{
+	if (h->mapped)
+		(void)munmap((void *)h->octets.p, h->octets.n);
+	else
+		free((char *)h->octets.p);
+	*h = (struct held){.octets = STR_NONE};
+}
+
 static int
-map_file(int fd, struct str *out, struct err *e)
+map_file(int fd, struct held *out, struct err *e)
 {
 	uint64_t size;
 	void *p;
 
+	*out = (struct held){.octets = STR_NONE};
 	if (file_size(fd, &size, e) < 0)
 		return -1;
-	*out = STR("");
 	if (size == 0)
 		return 0;
 	p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
 		return err_sys(e, "mmap");
-	*out = str_of(p, size);
+	*out = (struct held){.octets = str_of(p, size), .mapped = true};
 	return 0;
 }
 
-static void
-unmap(struct str s)
+/* A file that should have size octets, or fewer; one that has more comes with one more. One call
+ * does when it is as it should be. */
+static int
+read_file(int fd, size_t size, struct held *out, struct err *e)
 {
-	if (s.n > 0)
-		(void)munmap((void *)s.p, s.n);
+	char *p = mem_grow(NULL, size + 1, 1);
+	size_t n = 0;
+	ssize_t got;
+
+	do {
+		got = pread(fd, p + n, size + 1 - n, (off_t)n);
+		if (got > 0)
+			n += (size_t)got;
+	} while ((got < 0 && errno == EINTR) || (got > 0 && n < size));
+	if (got < 0) {
+		free(p);
+		return err_sys(e, "read");
+	}
+	*out = (struct held){.octets = str_of(p, n)};
+	return 0;
 }
 
 /* Opens the file where the index says, or where it has gone. */
@@ -80,14 +115,34 @@ open_file(struct mailbox *mb, uint32_t uid, struct err *e)
 	return file_open(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0, e);
 }
 
+/* The octets of an open file as the message's, m (NULL: the message has just gone). */
+static int
+hold_file(int fd, const struct message *m, struct held *h, struct err *e)
+{
+	struct held converted;
+
+	if (m != NULL && m->size <= READ_MAX ? read_file(fd, m->size, h, e) < 0
+					     : map_file(fd, h, e) < 0)
+		return -1;
+	if (m == NULL || m->size == h->octets.n)
+		return 0;
+	if (files_crlf_size(h->octets) != m->size) {
+		/* A name without its octets (INVARIANTS 1): the replay of its delivery mends it. */
+		let_go(h);
+		return err_set(e, E_TEMP, "the message's file is not whole");
+	}
+	converted = (struct held){.octets = with_crlf(h->octets, m->size)};
+	let_go(h);
+	*h = converted;
+	return 0;
+}
+
 struct content *
 content_open(struct mailbox *mb, uint32_t uid, struct err *e)
 {
-	const struct message *m;
 	struct content *c = mb->home->last;
-	struct str file;
+	struct held h = {.octets = STR_NONE};
 	int fd, rc;
-	bool lf;
 
 	if (c != NULL && c->mb == mb && c->uid == uid) {
 		c->refs++;
@@ -95,25 +150,13 @@ content_open(struct mailbox *mb, uint32_t uid, struct err *e)
 	}
 	if ((fd = open_file(mb, uid, e)) < 0)
 		return NULL;
-	rc = map_file(fd, &file, e);
+	rc = hold_file(fd, mailbox_get(mb, uid), &h, e);
 	file_close(&fd);
 	if (rc < 0)
 		return NULL;
-	m = mailbox_get(mb, uid);
-	lf = m != NULL && m->size != file.n;
-	if (lf && files_crlf_size(file) != m->size) {
-		/* A name without its octets (INVARIANTS 1): the replay of its delivery mends it. */
-		unmap(file);
-		err_set(e, E_TEMP, "the message's file is not whole");
-		return NULL;
-	}
 	c = mem_alloc(sizeof *c);
-	*c = (struct content){.octets = file, .refs = 2, .mapped = true, .mb = mb, .uid = uid};
-	if (lf) {
-		c->octets = with_crlf(file, m->size);
-		c->mapped = false;
-		unmap(file);
-	}
+	*c = (struct content){
+	    .octets = h.octets, .refs = 2, .mapped = h.mapped, .mb = mb, .uid = uid};
 	if (mb->home->last != NULL)
 		content_close(&mb->home->last);
 	mb->home->last = c;
@@ -124,14 +167,13 @@ void
 content_close(struct content **cp)
 {
 	struct content *c = *cp;
+	struct held h = {.octets = STR_NONE};
 
 	*cp = NULL;
 	if (c == NULL || --c->refs > 0)
 		return;
-	if (c->mapped)
-		unmap(c->octets);
-	else
-		free((char *)c->octets.p);
+	h = (struct held){c->octets, c->mapped};
+	let_go(&h);
 	free(c);
 }
 
@@ -158,7 +200,7 @@ mailbox_cached(struct mailbox *mb, uint32_t uid, enum cache_kind kind, struct ar
 	h->o.render(h->o.arg, kind, c->octets, &text);
 	*out = arena_dup(a, buf_view(&text));
 	/* Not being able to keep it is no reason not to give it. */
-	if (home_ready(h, e) == 0 && !text.over &&
+	if (home_ready_lazily(h, e) == 0 && !text.over &&
 	    index_cache_put(h->index, mb->id, uid, kind, h->o.render_version, buf_view(&text), e) <
 		0) {
 		(void)home_fail(h, e);

@@ -16,24 +16,42 @@
 #include "store/model.h"
 #include "store/uidlist.h"
 
-#define COMMIT_MS     500u /* STORE is durable within a second */
+#define COMMIT_MS     500u  /* STORE is durable within a second */
+#define COMMIT_LAZY   2000u /* what can be made again, in fewer and larger commits */
 #define MIRROR_MS     30000u
 #define MIRROR_ROUNDS 50u /* when closing */
 #define UID_LINES_MAX (1u << 20)
 
 /* ---- errors and timers ---- */
 
-int
-home_ready(struct home *h, struct err *e)
+/* Arms the timer that commits, or sets one forward that can wait longer. */
+static int
+ready(struct home *h, bool lazily, struct err *e)
 {
 	if (h->broken) {
 		if (e != NULL)
 			*e = h->why;
 		return -1;
 	}
-	if (h->commit_timer != NULL && !loop_timer_pending(h->commit_timer))
-		loop_timer_set(h->commit_timer, COMMIT_MS);
+	if (h->commit_timer == NULL)
+		return 0;
+	if (!loop_timer_pending(h->commit_timer) || (h->commit_lazily && !lazily)) {
+		loop_timer_set(h->commit_timer, lazily ? COMMIT_LAZY : COMMIT_MS);
+		h->commit_lazily = lazily;
+	}
 	return 0;
+}
+
+int
+home_ready(struct home *h, struct err *e)
+{
+	return ready(h, false, e);
+}
+
+int
+home_ready_lazily(struct home *h, struct err *e)
+{
+	return ready(h, true, e);
 }
 
 int

@@ -10,7 +10,7 @@
  * and they become durable together: the first change of a turn opens the transaction, and
  * home_commit() asks to be called back when everything done so far is durable (synchronous=FULL,
  * files and directories before the rows that name them). What asks for nothing (STORE, pick-up of
- * new files, cached structure) is durable within a second. INVARIANTS 2-4.
+ * new files) is durable within a second, cached structure a little later. INVARIANTS 2-4.
  *
  * A failed commit cannot be mended here, since memory is ahead of the disk: waiters get the error,
  * then `failed` is called, and the owner ends and starts again from what is on disk.
@@ -30,7 +30,7 @@ struct mailbox;
 
 /* What a message's cached text is; kept in the index, made by `render` on first use. */
 enum cache_kind {
-	CACHE_ENVELOPE,
+	CACHE_HEADER, /* all that is made of the header alone */
 	CACHE_BODY,
 	CACHE_BODYSTRUCTURE,
 	CACHE_COUNT

@@ -219,6 +219,18 @@ run_about(struct index *ix, const char *sql, uint32_t mailbox, uint32_t uid, str
 	return db_run(&s, e);
 }
 
+static int
+forget_cached(struct index *ix, uint32_t mailbox, uint32_t uid, struct err *e)
+{
+	struct db_stmt *s = index_write(ix, "DELETE FROM cache WHERE id >= ? AND id < ?", e);
+
+	if (s == NULL)
+		return -1;
+	db_bind_int(s, 1, index_cache_id(mailbox, uid, 0));
+	db_bind_int(s, 2, index_cache_id(mailbox, uid, 0) + 4);
+	return db_run(&s, e);
+}
+
 int
 index_message_expunge(struct index *ix, uint32_t mailbox, uint32_t uid, uint64_t modseq,
     enum tombstone state, struct err *e)
@@ -240,7 +252,7 @@ index_message_expunge(struct index *ix, uint32_t mailbox, uint32_t uid, uint64_t
 		return -1;
 	if (run_about(ix, "DELETE FROM message WHERE mailbox = ? AND uid = ?", mailbox, uid, e) < 0)
 		return -1;
-	return run_about(ix, "DELETE FROM cache WHERE mailbox = ? AND uid = ?", mailbox, uid, e);
+	return forget_cached(ix, mailbox, uid, e);
 }
 
 int

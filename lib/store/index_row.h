@@ -12,3 +12,5 @@ struct index {
 
 /* A statement of the open transaction, which is begun when there is none. NULL on error. */
 struct db_stmt *index_write(struct index *ix, const char *sql, struct err *e);
+/* The key of cached text; the kinds of a message and the messages of a mailbox stand together. */
+int64_t index_cache_id(uint32_t mailbox, uint32_t uid, enum cache_kind kind);

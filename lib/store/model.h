@@ -58,7 +58,8 @@ struct home {
 	bool uid_stale;         /* that file is to be written anew */
 	struct content *last;   /* the file mapped last */
 
-	bool opening; /* home_open is not done: nobody is told anything */
+	bool commit_lazily; /* the timer is set for what can wait */
+	bool opening;       /* home_open is not done: nobody is told anything */
 	bool broken;
 	struct err why;
 };
@@ -91,6 +92,8 @@ struct mailbox_private {
 
 /* Before any change: -1 when broken. Arms the timer that commits. */
 int home_ready(struct home *h, struct err *e);
+/* The same before what can be made again: it may be lost, and be committed later. */
+int home_ready_lazily(struct home *h, struct err *e);
 /* Breaks the home for the reason in *e. Returns -1. */
 int home_fail(struct home *h, const struct err *e);
 /* Runs soon, for new mail and name mirroring. */

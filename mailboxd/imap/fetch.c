@@ -221,7 +221,7 @@ put_item(struct imap_conn *c, struct fetch *f, const struct fetch_item *it)
 		break;
 	case FETCH_ENVELOPE:
 		imap_puts(c, "ENVELOPE ");
-		imap_put(c, f->text[CACHE_ENVELOPE]);
+		imap_put(c, imap_row_envelope(f->text[CACHE_HEADER]));
 		break;
 	case FETCH_BODY:
 		imap_puts(c, "BODY ");
@@ -314,7 +314,7 @@ survey(struct imap_conn *c, struct fetch *f)
 
 		f->has_uid |= it->kind == FETCH_UID;
 		f->has_flags |= it->kind == FETCH_FLAGS;
-		f->texts[CACHE_ENVELOPE] |= it->kind == FETCH_ENVELOPE;
+		f->texts[CACHE_HEADER] |= it->kind == FETCH_ENVELOPE;
 		f->texts[CACHE_BODY] |= it->kind == FETCH_BODY;
 		f->texts[CACHE_BODYSTRUCTURE] |= it->kind == FETCH_BODYSTRUCTURE;
 		f->reads |= it->kind == FETCH_SECTION;

@@ -74,5 +74,5 @@ bool imap_conn_is_idle(const struct imap_conn *c);
 void imap_conn_free(struct imap_conn **c);
 
 /* For home_options.render: the texts that FETCH gives, made from a message's octets. */
-#define IMAP_RENDER_VERSION 1
+#define IMAP_RENDER_VERSION 2
 void imap_render(void *arg, enum cache_kind kind, struct str octets, struct buf *out);

@@ -1,14 +1,16 @@
 /*
  * match.c - the keys of SEARCH against one message (RFC 3501 6.4.4).
  *
- * Purpose: answers from the index where it can; opens the message's file only for what stands in
- * it.
+ * Purpose: answers from the index where it can, and from what it keeps of the header; opens the
+ * message's file only for the rest.
  */
 #include "mailboxd/imap/match.h"
 
 #include "mail/date.h"
 #include "mail/header.h"
 #include "mail/needle.h"
+#include "mail/summary.h"
+#include "mailboxd/imap/conn.h"
 
 #define READERS_MAX 16          /* keys that read whole messages: each takes long on a large one */
 #define SCRATCH_MAX (16u << 20) /* of a decoded text, so much is looked at */
@@ -150,18 +152,26 @@ in_field(struct imap_match *x, const struct search_key *k)
 }
 
 static bool
+is_sent(enum search_op op)
+{
+	return op == SEARCH_SENTBEFORE || op == SEARCH_SENTON || op == SEARCH_SENTSINCE;
+}
+
+static bool
+day_matches(const struct search_key *k, int64_t day)
+{
+	if (k->op == SEARCH_SENTBEFORE)
+		return day < k->day;
+	return k->op == SEARCH_SENTON ? day == k->day : day >= k->day;
+}
+
+static bool
 sent(struct imap_match *x, const struct search_key *k)
 {
 	struct str value = header_value(x->content->octets, STR("Date"));
 	struct date d;
-	int64_t day;
 
-	if (value.p == NULL || date_parse(value, &d) < 0)
-		return false;
-	day = date_day(d);
-	if (k->op == SEARCH_SENTBEFORE)
-		return day < k->day;
-	return k->op == SEARCH_SENTON ? day == k->day : day >= k->day;
+	return value.p != NULL && date_parse(value, &d) == 0 && day_matches(k, date_day(d));
 }
 
 static bool
@@ -172,9 +182,38 @@ in_file(struct imap_match *x, const struct search_key *k, struct mailbox *mb, ui
 	if (k->op == SEARCH_BODY || k->op == SEARCH_TEXT)
 		return needle_in_message(
 		    k->needle, tree(x), x->content->octets, k->op == SEARCH_TEXT, &x->scratch);
-	if (k->op == SEARCH_SENTBEFORE || k->op == SEARCH_SENTON || k->op == SEARCH_SENTSINCE)
-		return sent(x, k);
-	return in_field(x, k);
+	return is_sent(k->op) ? sent(x, k) : in_field(x, k);
+}
+
+/* What the index keeps of the header, asked once a message. */
+static enum summary_answer
+in_summary(struct imap_match *x, const struct search_key *k, struct mailbox *mb, uint32_t uid)
+{
+	enum summary_field field = is_sent(k->op) ? SUMMARY_COUNT : summary_field(k->field);
+	enum summary_answer answer;
+	struct str row;
+	int64_t day;
+
+	if (field == SUMMARY_COUNT && !is_sent(k->op))
+		return SUMMARY_UNKNOWN;
+	if (x->summary.p == NULL && !x->unreadable) {
+		x->unreadable = mailbox_cached(mb, uid, CACHE_HEADER, &x->arena, &row, NULL) < 0;
+		x->summary = x->unreadable ? STR_NONE : imap_row_summary(row);
+	}
+	if (x->summary.p == NULL)
+		return SUMMARY_NO;
+	if (field < SUMMARY_COUNT)
+		return summary_find(x->summary, field, k->needle);
+	answer = summary_day(x->summary, &day);
+	return answer == SUMMARY_YES && !day_matches(k, day) ? SUMMARY_NO : answer;
+}
+
+static bool
+in_header(struct imap_match *x, const struct search_key *k, struct mailbox *mb, uint32_t uid)
+{
+	enum summary_answer answer = in_summary(x, k, mb, uid);
+
+	return answer == SUMMARY_UNKNOWN ? in_file(x, k, mb, uid) : answer == SUMMARY_YES;
 }
 
 /* ---- the tree ---- */
@@ -232,11 +271,12 @@ match_key(struct imap_match *x, const struct search_key *k, const struct imap_vi
 	case SEARCH_HEADER:
 	case SEARCH_ADDRESS:
 	case SEARCH_SUBJECT:
-	case SEARCH_BODY:
-	case SEARCH_TEXT:
 	case SEARCH_SENTBEFORE:
 	case SEARCH_SENTON:
 	case SEARCH_SENTSINCE:
+		return in_header(x, k, w->mb, v->uid);
+	case SEARCH_BODY:
+	case SEARCH_TEXT:
 		return in_file(x, k, w->mb, v->uid);
 	}
 	return false;
@@ -252,6 +292,7 @@ imap_match(struct imap_match *x, const struct search_key *key, const struct imap
 		return false;
 	x->unreadable = false;
 	x->root = NULL;
+	x->summary = STR_NONE;
 	found = match_key(x, key, w, at, m);
 	content_close(&x->content);
 	arena_reset(&x->arena);

@@ -15,6 +15,7 @@ struct imap_match {
 	struct buf scratch;
 	struct arena arena; /* for one message */
 	struct content *content;
+	struct str summary; /* of its header; p NULL: not asked for yet */
 	const struct mime_part *root;
 	unsigned readers; /* keys that read whole messages */
 	bool unreadable;  /* the message under way has no file any more */

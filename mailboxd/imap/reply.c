@@ -165,18 +165,3 @@ imap_capabilities(struct imap_conn *c)
 	    (unsigned long long)c->host->max_message)
 	    .p;
 }
-
-void
-imap_render(void *arg, enum cache_kind kind, struct str octets, struct buf *out)
-{
-	struct arena a;
-
-	(void)arg;
-	if (kind == CACHE_ENVELOPE) {
-		imap_envelope(octets, out);
-		return;
-	}
-	arena_init(&a);
-	imap_body(mime_parse(octets, &a), octets, kind == CACHE_BODYSTRUCTURE, out);
-	arena_free(&a);
-}
