@@ -38,19 +38,36 @@ client_conf(struct err *e)
 	return self.conf;
 }
 
+/* A configuration that somebody has just broken does not keep gkmail from a suite that runs: it is
+ * where it usually is. */
+static const char *
+usual_socket(void)
+{
+	const char *path =
+	    ctl.dir != NULL
+		? arena_printf(&ctl.arena, "%s/run/control.sock", ctl.dir).p
+		: arena_printf(&ctl.arena, "%s/control.sock", conf_rows[CONF_SERVER_RUN_DIR].value)
+		      .p;
+
+	return access(path, F_OK) == 0 ? path : NULL;
+}
+
 const char *
 client_socket(struct err *e)
 {
 	const struct conf *c;
 
-	if (self.socket == NULL && ctl.dir != NULL) {
-		self.socket = arena_printf(&ctl.arena, "%s/run/control.sock", ctl.dir).p;
-	} else if (self.socket == NULL) {
-		if ((c = client_conf(e)) == NULL)
-			return NULL;
+	if (self.socket != NULL)
+		return self.socket;
+	if ((c = client_conf(e)) != NULL)
 		self.socket =
 		    arena_printf(&ctl.arena, "%s/control.sock", conf_z(c, CONF_SERVER_RUN_DIR)).p;
-	}
+	else if (e->code == E_INVAL)
+		self.socket = usual_socket();
+	else if (ctl.dir != NULL)
+		err_set(e, E_NOTFOUND,
+		    "no sandbox was ever started in %s; gkmail sandbox --dir %s starts one",
+		    ctl.dir, ctl.dir);
 	return self.socket;
 }
 
@@ -116,8 +133,9 @@ connect_master(struct err *e)
 		return fd;
 	if (errno == ENOENT || errno == ECONNREFUSED)
 		err_set(e, E_NOTFOUND,
-		    "GK Mail is not running (nobody answers at %s); start it with \"%s\"", path,
-		    ctl.dir != NULL ? "gkmail sandbox --dir …" : "service gkmail start");
+		    "GK Mail is not running (nobody answers at %s); start it with \"%s%s\"", path,
+		    ctl.dir != NULL ? "gkmail sandbox --dir " : "service gkmail start",
+		    ctl.dir != NULL ? ctl.dir : "");
 	else if (errno == EACCES || errno == EPERM)
 		err_set(e, E_DENIED,
 		    "%s: not allowed; run gkmail as root or as a member of the group of "

@@ -27,20 +27,41 @@ write_text(const char *path, struct str text, struct err *e)
 	return rc;
 }
 
+/* An argument of mbsync's configuration. */
+static const char *
+mbsync_word(const char *text)
+{
+	const char *out;
+	struct buf b;
+
+	buf_init(&b, 65536);
+	buf_putc(&b, '"');
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			buf_putc(&b, '\\');
+		buf_putc(&b, *text);
+	}
+	buf_putc(&b, '"');
+	out = arena_dupz(&ctl.arena, buf_view(&b));
+	buf_free(&b);
+	return out;
+}
+
 int
 demo_mbsyncrc(const struct sandbox *s, struct err *e)
 {
 	const struct sandbox_user *u = &s->users[0];
 	struct str text = arena_printf(&ctl.arena,
-	    "IMAPAccount demo\nHost localhost\nPort %u\nUser " STR_FMT "\nPass \"" STR_FMT
-	    "\"\nSSLType IMAPS\n"
-	    "CertificateFile %s\n\nIMAPStore far\nAccount demo\n\nMaildirStore near\nSubFolders "
-	    "Verbatim\n"
-	    "Path %s/mbsync/\nInbox %s/mbsync/INBOX\n\nChannel demo\nFar :far:\nNear "
-	    ":near:\nPatterns *\nCreate Near\n"
-	    "Expunge Both\nSyncState *\n",
-	    sandbox_port(s, "imaps"), STR_ARG(u->address), STR_ARG(u->password),
-	    sandbox_path(s, "ca.pem"), s->dir, s->dir);
+	    "IMAPAccount demo\nHost localhost\nPort %u\nUser " STR_FMT "\nPass %s\n"
+	    "SSLType IMAPS\nCertificateFile %s\n\n"
+	    "IMAPStore far\nAccount demo\n\n"
+	    "MaildirStore near\nSubFolders Verbatim\nPath %s\nInbox %s\n\n"
+	    "Channel demo\nFar :far:\nNear :near:\nPatterns *\nCreate Near\nExpunge Both\n"
+	    "SyncState *\n",
+	    sandbox_port(s, "imaps"), STR_ARG(u->address),
+	    mbsync_word(arena_dupz(&ctl.arena, u->password)),
+	    mbsync_word(sandbox_path(s, "ca.pem")), mbsync_word(sandbox_path(s, "mbsync/")),
+	    mbsync_word(sandbox_path(s, "mbsync/INBOX")));
 
 	if (file_mkdir(AT_FDCWD, sandbox_path(s, "mbsync"), 0700, e) < 0)
 		return -1;

@@ -2,6 +2,8 @@
 #include "ctl/output.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/num.h"
@@ -167,4 +169,52 @@ out_size(struct str digits, struct arena *a)
 	for (d = (double)v; d >= 1024 && u + 1 < ARRAY_LEN(units); u++)
 		d /= 1024;
 	return arena_printf(a, u == 0 || d >= 100 ? "%.0f %s" : "%.1f %s", d, units[u]);
+}
+
+const char *
+out_word(const char *text, struct arena *a)
+{
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				   "/._-+@%,:=~";
+	const char *out;
+	struct buf b;
+
+	if (text[0] != '\0' && text[0] != '~' && text[strspn(text, safe)] == '\0')
+		return text;
+	buf_init(&b, 65536);
+	buf_putc(&b, '\'');
+	for (; *text != '\0'; text++) {
+		if (*text == '\'')
+			buf_puts(&b, "'\\'");
+		buf_putc(&b, *text);
+	}
+	buf_putc(&b, '\'');
+	out = arena_dupz(a, buf_view(&b));
+	buf_free(&b);
+	return out;
+}
+
+const char *
+out_self(struct arena *a)
+{
+	char self[PATH_MAX];
+	struct str path = str_z(getenv("PATH")), dir;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	struct stat mine, other;
+	bool more;
+
+	if (n < 0)
+		return "gkmail";
+	self[n] = '\0';
+	do {
+		more = str_cut(&path, ':', &dir);
+		if (stat(arena_printf(a, STR_FMT "/gkmail", STR_ARG(dir)).p, &other) < 0)
+			continue;
+		/* The first one on PATH is the one that is run. */
+		if (stat(self, &mine) == 0 && mine.st_ino == other.st_ino &&
+		    mine.st_dev == other.st_dev)
+			return "gkmail";
+		break;
+	} while (more);
+	return out_word(arena_dupz(a, str_z(self)), a);
 }

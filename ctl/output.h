@@ -34,6 +34,10 @@ void json_print(struct json *j);
 
 /* Without control characters, which could play with the terminal. */
 void out_str(FILE *f, struct str s);
+/* As one word of a shell's line, quoted where it has to be. */
+const char *out_word(const char *text, struct arena *a);
+/* How this program is called from anywhere: by name where PATH leads to it, else by its path. */
+const char *out_self(struct arena *a);
 /* Columns wide enough for what is in them. cells: rows of `width`, the first row being the heading.
  */
 void out_table(const struct str *cells, size_t n, size_t width);

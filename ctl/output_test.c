@@ -61,6 +61,21 @@ made_passwords_differ(void **state)
 	assert_string_not_equal(one, two);
 }
 
+static void
+words_are_quoted_for_a_shell(void **state)
+{
+	struct arena a;
+
+	(void)state;
+	arena_init(&a);
+	assert_string_equal(out_word("/a/b_c.d-e", &a), "/a/b_c.d-e");
+	assert_string_equal(out_word("a b", &a), "'a b'");
+	assert_string_equal(out_word("it's $x", &a), "'it'\\''s $x'");
+	assert_string_equal(out_word("", &a), "''");
+	assert_string_equal(out_word("~", &a), "'~'");
+	arena_free(&a);
+}
+
 int
 main(void)
 {
@@ -68,6 +83,7 @@ main(void)
 	    cmocka_unit_test(json_is_escaped),
 	    cmocka_unit_test(sizes_are_short),
 	    cmocka_unit_test(made_passwords_differ),
+	    cmocka_unit_test(words_are_quoted_for_a_shell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

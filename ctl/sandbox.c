@@ -82,7 +82,7 @@ check_free(const struct sandbox *s, struct err *e)
 	struct err none;
 	uint32_t pid;
 
-	client_use_socket(sandbox_path(s, "run/control.sock"));
+	client_use_socket(arena_printf(&ctl.arena, "%s/control.sock", s->run).p);
 	if (client_hello(&build, &pid, &none) < 0)
 		return 0;
 	return err_set(e, E_EXISTS,
@@ -108,21 +108,13 @@ settle(struct sandbox *s, struct err *e)
 	return 0;
 }
 
-int
-verb_sandbox(struct err *e)
+/* From the start of master to its end. */
+static int
+live(struct sandbox *s, struct err *e)
 {
-	/* Where we are root the daemons have numeric users: the system has none of the suite's, and
-	 * gets none. */
-	static const char *const as_root[] = {"-U", "64000", NULL};
-	static const char *const as_user[] = {NULL};
-	struct sandbox *s = arena_new(&ctl.arena, struct sandbox);
 	struct err later;
 	bool asked = false;
 
-	s->options = geteuid() == 0 ? as_root : as_user;
-	if (options(s, e) < 0 || check_free(s, e) < 0 || sandbox_dir_prepare(s, e) < 0 ||
-	    sandbox_master_start(s, e) < 0)
-		return -1;
 	if (sandbox_master_ready(s, &asked, e) < 0 || settle(s, e) < 0) {
 		if (s->master != 0) {
 			kill(s->master, SIGTERM);
@@ -133,4 +125,26 @@ verb_sandbox(struct err *e)
 	while (sandbox_event_wait(s, -1) == SANDBOX_NOTHING)
 		;
 	return sandbox_master_end(s, e);
+}
+
+int
+verb_sandbox(struct err *e)
+{
+	/* Where we are root the daemons have numeric users: the system has none of the suite's, and
+	 * gets none. */
+	static const char *const as_root[] = {"-U", "64000", NULL};
+	static const char *const as_user[] = {NULL};
+	struct sandbox *s = arena_new(&ctl.arena, struct sandbox);
+	int rc;
+
+	s->options = geteuid() == 0 ? as_root : as_user;
+	if (options(s, e) < 0 || sandbox_dir_run(s, e) < 0 || check_free(s, e) < 0)
+		return -1;
+	if (sandbox_dir_prepare(s, e) < 0 || sandbox_master_start(s, e) < 0) {
+		sandbox_dir_leave(s);
+		return -1;
+	}
+	rc = live(s, e);
+	sandbox_dir_leave(s);
+	return rc;
 }

@@ -7,6 +7,8 @@
  *
  * Files of DIR: gkmail.toml (written anew at each start), ca.pem, tls/, data/, run/, log,
  * users (addresses and sealed passwords, 0600), users.key, ports (where it was reached last time).
+ * Below a long DIR, run/ is elsewhere while the suite runs; server.run_dir in gkmail.toml says
+ * where.
  */
 #pragma once
 
@@ -25,6 +27,7 @@ struct sandbox_user {
 
 struct sandbox {
 	char dir[PATH_MAX]; /* absolute */
+	char run[PATH_MAX]; /* DIR/run; where that is too long for sockets, a directory elsewhere */
 	struct str domain;
 	const char *extra; /* EXTRA.toml, or NULL */
 	bool demo;
@@ -39,8 +42,12 @@ struct sandbox {
 /* DIR/name, in ctl.arena. */
 const char *sandbox_path(const struct sandbox *s, const char *name);
 
+/* Chooses s->run. */
+int sandbox_dir_run(struct sandbox *s, struct err *e);
 /* Makes what is missing in DIR, and gkmail.toml. */
 int sandbox_dir_prepare(struct sandbox *s, struct err *e);
+/* Removes a run directory that is elsewhere. */
+void sandbox_dir_leave(const struct sandbox *s);
 /* Remembers the ports that were really bound. */
 int sandbox_dir_save_ports(const struct sandbox *s, struct err *e);
 

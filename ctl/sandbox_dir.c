@@ -87,6 +87,69 @@ sandbox_dir_save_ports(const struct sandbox *s, struct err *e)
 	return rc;
 }
 
+/* ---- the run directory ---- */
+
+#define RUN_MAX 80u /* of server.run_dir */
+
+/* Is it a directory that nobody else can write to? */
+static bool
+is_ours(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	       (st.st_mode & 022) == 0;
+}
+
+/* The one that an earlier start of this DIR has left, by being killed. */
+static bool
+reuse_run(struct sandbox *s)
+{
+	struct conf *c = NULL;
+	struct str text;
+	struct err none;
+	bool found = false;
+
+	if (file_read_all(AT_FDCWD, s->conf, 1u << 20, &ctl.arena, &text, &none) == 0 &&
+	    (c = conf_parse(text, s->conf, &none)) != NULL) {
+		snprintf(s->run, sizeof(s->run), "%s", conf_z(c, CONF_SERVER_RUN_DIR));
+		found = is_ours(s->run);
+	}
+	conf_free(&c);
+	return found;
+}
+
+int
+sandbox_dir_run(struct sandbox *s, struct err *e)
+{
+	const char *base = getenv("XDG_RUNTIME_DIR");
+
+	snprintf(s->run, sizeof(s->run), "%.*s/run", (int)sizeof(s->run) - 8, s->dir);
+	if (strlen(s->run) <= RUN_MAX || reuse_run(s))
+		return 0;
+	/* The suite's other users must be able to walk through: not so in root's own. */
+	if (base == NULL || base[0] != '/' || strlen(base) > RUN_MAX / 2 || geteuid() == 0)
+		base = "/tmp";
+	snprintf(s->run, sizeof(s->run), "%s/gkmail-run-XXXXXX", base);
+	if (mkdtemp(s->run) == NULL)
+		return err_sys(e, "make a directory in %s", base);
+	return 0;
+}
+
+void
+sandbox_dir_leave(const struct sandbox *s)
+{
+	static const char *const files[] = {"control.sock", "master.pid"};
+	size_t n = strlen(s->dir);
+
+	if (s->run[0] == '\0' || (strncmp(s->run, s->dir, n) == 0 && s->run[n] == '/'))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		unlink(arena_printf(&ctl.arena, "%s/%s", s->run, files[i]).p);
+	rmdir(arena_printf(&ctl.arena, "%s/empty", s->run).p);
+	rmdir(s->run);
+}
+
 /* ---- configuration ---- */
 
 static struct str
@@ -97,14 +160,14 @@ own_settings(const struct sandbox *s)
 
 	buf_init(&b, 65536);
 	buf_printf(&b,
-	    "[server]\nhost_name = 'mail." STR_FMT "'\ndata_dir = '%s/data'\nrun_dir = '%s/run'\n"
+	    "[server]\nhost_name = 'mail." STR_FMT "'\ndata_dir = '%s/data'\nrun_dir = '%s'\n"
 	    "drain_timeout = '10s'\n"
 	    "[tls]\ncertificate = '%s/tls/certificate.pem'\nkey = '%s/tls/key.pem'\n"
 	    "[queue]\nmin_free = '16MiB'\n"
 	    /* Every client of a sandbox comes from one address. */
 	    "[limits]\nconnections = 20000\nconnections_per_ip = 20000\n"
 	    "[log]\nto = '%s/log'\n",
-	    STR_ARG(s->domain), s->dir, s->dir, s->dir, s->dir, s->dir);
+	    STR_ARG(s->domain), s->dir, s->run, s->dir, s->dir, s->dir);
 	for (size_t i = 0; i < ARRAY_LEN(listeners); i++) {
 		if (i == 0 || strcmp(listeners[i].section, listeners[i - 1].section) != 0)
 			buf_printf(&b, "[%s]\n", listeners[i].section);

@@ -79,18 +79,20 @@ static void
 report_demo(const struct sandbox *s)
 {
 	struct sandbox_user *a = &s->users[0], *b = &s->users[s->nusers > 1 ? 1 : 0];
-	const char *ca = sandbox_path(s, "ca.pem");
+	struct arena *m = &ctl.arena;
+	const char *ca = out_word(sandbox_path(s, "ca.pem"), m);
+	const char *password = arena_dupz(m, a->password);
+	const char *login = arena_printf(m, STR_FMT ":%s", STR_ARG(a->address), password).p;
 
 	printf("\nTo read (curl), to send (swaks), to keep a copy (mbsync):\n\n"
-	       "  curl --cacert %s -u " STR_FMT ":" STR_FMT
-	       " 'imaps://localhost:%u/INBOX;MAILINDEX=1'\n\n"
+	       "  curl --cacert %s -u %s 'imaps://localhost:%u/INBOX;MAILINDEX=1'\n\n"
 	       "  swaks --server localhost:%u --tls --tls-verify --tls-ca-path %s --auth PLAIN \\\n"
-	       "    --auth-user " STR_FMT " --auth-password " STR_FMT " \\\n"
+	       "    --auth-user " STR_FMT " --auth-password %s \\\n"
 	       "    --from " STR_FMT " --to " STR_FMT " --header 'Subject: Hello'\n\n"
 	       "  mbsync -c %s -a\n",
-	    ca, STR_ARG(a->address), STR_ARG(a->password), sandbox_port(s, "imaps"),
-	    sandbox_port(s, "submission"), ca, STR_ARG(a->address), STR_ARG(a->password),
-	    STR_ARG(a->address), STR_ARG(b->address), sandbox_path(s, "mbsyncrc"));
+	    ca, out_word(login, m), sandbox_port(s, "imaps"), sandbox_port(s, "submission"), ca,
+	    STR_ARG(a->address), out_word(password, m), STR_ARG(a->address), STR_ARG(b->address),
+	    out_word(sandbox_path(s, "mbsyncrc"), m));
 }
 
 static void
@@ -102,7 +104,8 @@ report_text(const struct sandbox *s)
 		printf("  %-12.*s " STR_FMT "\n", STR_ARG(s->status.listeners[i].name),
 		    STR_ARG(s->status.listeners[i].address));
 	printf("  %-12s %s\n", "CA", sandbox_path(s, "ca.pem"));
-	printf("  %-12s gkmail log --dir %s --follow\n\n", "log", s->dir);
+	printf("  %-12s %s --dir %s log --follow\n\n", "log", out_self(&ctl.arena),
+	    out_word(s->dir, &ctl.arena));
 	for (size_t i = 0; i < s->nusers && i < SHOWN_USERS; i++)
 		printf("  user " STR_FMT "  password " STR_FMT "\n", STR_ARG(s->users[i].address),
 		    STR_ARG(s->users[i].password));

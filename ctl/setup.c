@@ -190,12 +190,16 @@ options(struct setup *s, struct err *e)
 
 /* ---- the answer ---- */
 
+/* "gkmail", as it is called for this configuration. */
 static const char *
-config_option(void)
+self(void)
 {
+	const char *program = out_self(&ctl.arena);
+
 	if (strcmp(ctl.config, build_config_path()) == 0)
-		return "";
-	return arena_printf(&ctl.arena, "--config %s ", ctl.config).p;
+		return program;
+	return arena_printf(&ctl.arena, "%s --config %s", program, out_word(ctl.config, &ctl.arena))
+	    .p;
 }
 
 static const char *
@@ -245,11 +249,11 @@ print_next(const struct setup *s)
 	if (!running)
 		printf("  %s\n", start_command());
 	else if (s->written)
-		printf("  gkmail %sreload\n", config_option());
+		printf("  %s reload\n", self());
 	if (!s->has_domains)
-		printf("  gkmail %sdomain add %s\n", config_option(), domain);
+		printf("  %s domain add %s\n", self(), domain);
 	if (!s->has_users)
-		printf("  gkmail %suser add %s\n", config_option(), user);
+		printf("  %s user add %s\n", self(), user);
 	if (conf_z(s->c, CONF_TLS_CERTIFICATE)[0] == '\0')
 		puts("Put your certificate into [tls]; until then a self-signed one is made, which "
 		     "mail programs warn\nabout.");

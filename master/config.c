@@ -38,25 +38,6 @@ check_listeners(const struct conf *c, struct err *e)
 }
 
 static int
-check_paths(const struct conf *c, struct err *e)
-{
-	static const enum conf_key dirs[] = {CONF_SERVER_DATA_DIR, CONF_SERVER_RUN_DIR};
-
-	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-		const char *p = conf_z(c, dirs[i]);
-
-		if (p[0] != '/' || strlen(p) > 80) { /* a socket's path has room for 107 */
-			err_set(e, E_INVAL, "write an absolute path of at most 80 characters");
-			return config_refuse(c, dirs[i], e);
-		}
-	}
-	if ((conf_z(c, CONF_TLS_CERTIFICATE)[0] == '\0') != (conf_z(c, CONF_TLS_KEY)[0] == '\0'))
-		return err_set(e, E_INVAL, "%s: write both tls.certificate and tls.key, or neither",
-		    conf_origin(c, CONF_TLS_CERTIFICATE));
-	return 0;
-}
-
-static int
 check_root(const struct conf *c, struct err *e)
 {
 	if (geteuid() == 0 || !str_eq(conf_str(c, CONF_SERVER_SANDBOX), STR("required")))
@@ -72,7 +53,7 @@ config_load(struct conf **out, struct err *e)
 
 	if (c == NULL)
 		return -1;
-	if (check_paths(c, e) < 0 || check_listeners(c, e) < 0 || check_root(c, e) < 0) {
+	if (check_listeners(c, e) < 0 || check_root(c, e) < 0) {
 		e->code = E_INVAL;
 		conf_free(&c);
 		return -1;

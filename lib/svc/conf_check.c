@@ -70,6 +70,30 @@ directory(struct str s)
 	return s.n > 0 && s.p[0] == '/' ? NULL : "an absolute path, which begins with /";
 }
 
+#define RUN_DIR_MAX  80u   /* sockets lie there: sun_path has room for 107 octets */
+#define DATA_DIR_MAX 1000u /* of PATH_MAX, with homes and messages below it */
+
+static const char *
+run_dir(struct str s)
+{
+	return s.n <= RUN_DIR_MAX ? directory(s) : "an absolute path of at most 80 octets";
+}
+
+static const char *
+data_dir(struct str s)
+{
+	return s.n <= DATA_DIR_MAX ? directory(s) : "an absolute path of at most 1000 octets";
+}
+
+static const char *
+mailbox(struct str s)
+{
+	size_t at = str_rchr(s, '@');
+
+	return s.n == 0 || (at > 0 && at + 1 < s.n) ? NULL
+						    : "an address such as \"me@example.org\"";
+}
+
 static const char *
 file(struct str s)
 {
@@ -119,8 +143,8 @@ static const struct {
 	const char *(*check)(struct str value);
 } rules[] = {
     {CONF_SERVER_HOST_NAME, host_name},
-    {CONF_SERVER_DATA_DIR, directory},
-    {CONF_SERVER_RUN_DIR, directory},
+    {CONF_SERVER_DATA_DIR, data_dir},
+    {CONF_SERVER_RUN_DIR, run_dir},
     {CONF_SERVER_USER_PREFIX, system_name},
     {CONF_SERVER_ADMIN_GROUP, system_name},
     {CONF_TLS_CERTIFICATE, file},
@@ -131,6 +155,7 @@ static const struct {
     {CONF_IMAP_LISTEN, address},
     {CONF_IMAP_LISTEN_TLS, address},
     {CONF_AUTH_MECHANISMS, mechanism},
+    {CONF_AUTH_POSTMASTER, mailbox},
     {CONF_AUTH_TAG_SEPARATOR, tag_separator},
     {CONF_LOG_TO, log_to},
 };

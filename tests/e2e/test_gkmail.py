@@ -14,7 +14,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
-from conftest import BIN, wait_for
+from conftest import BIN, Suite, wait_for
 
 GKMAIL = str(BIN / "gkmail")
 ROOT = Path(__file__).resolve().parents[2]
@@ -307,7 +307,8 @@ def test_version_and_reload(suite):
         (suite.dir / "gkmail.toml").write_text(good + "nonsense = 1\n")
         done = suite.ctl("reload", check=False)
         assert done.returncode == 1 and "no such key" in done.stderr and "nothing was changed" in done.stderr
-        assert ask(suite, "status")["ready"]
+        # Nor does it keep anybody from the suite that runs.
+        assert ask(suite, "status")["ready"] and suite.ctl("user", "list").stdout
     finally:
         (suite.dir / "gkmail.toml").write_text(good)
 
@@ -400,13 +401,15 @@ def test_named_users_domains_and_extra_settings(fresh_suite):
     assert "mx.own.test" in text and "localhost" in text and "127.0.0.1" in text
 
 
-def test_demo(fresh_suite):
+def test_demo(workdir):
     """What make run shows: fixed ports, mail in the mailboxes, lines that can be pasted."""
     for port in (2525, 2587, 2465, 2143, 2993):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 pytest.skip(f"port {port} is taken: does make run run here?")
-    s = fresh_suite("--demo")
+    d = workdir / "a demo"
+    d.mkdir()
+    s = Suite(d, "--demo", "--user", "alice:it's a \"secret\"", "--user", "bob", "--user", "carol").start()
     assert s.info["ports"] == {"smtp": 2525, "submission": 2587, "submissions": 2465, "imap": 2143, "imaps": 2993}
     assert [u["address"] for u in s.info["users"]] == [f"{n}@example.test" for n in ("alice", "bob", "carol")]
     for name, count in (("alice", 5), ("bob", 3), ("carol", 4)):
@@ -423,9 +426,15 @@ def test_demo(fresh_suite):
             assert line, text
             text += line
         assert len(s.inbox("alice")) == 5
-        for command in re.findall(r"^  ((?:curl|swaks|mbsync)(?:.*\\\n)*.*)$", text, re.M):
-            done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+        # As a stranger pastes them, into a terminal opened anywhere.
+        log = re.search(r"^  log +(.*) --follow$", text, re.M).group(1)
+        commands = re.findall(r"^  ((?:curl|swaks|mbsync)(?:.*\\\n)*.*)$", text, re.M)
+        assert len(commands) == 3
+        for command in [log, *commands]:
+            done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, cwd="/")
             assert done.returncode == 0, command + done.stdout + done.stderr
+            if command == log:
+                assert "master.all_ready" in done.stdout
             if command.startswith("curl"):
                 assert "Subject: The roof garden, at last" in done.stdout
         assert any("INBOX" in d for d, _, files in os.walk(s.dir / "mbsync") if files)
@@ -433,6 +442,30 @@ def test_demo(fresh_suite):
         p.terminate()
         p.wait(30)
         p.stdout.close()
+
+
+def test_a_directory_of_any_name(workdir):
+    """Sockets' paths are short: below a long one they are elsewhere, while it runs."""
+    def run_dir(s):
+        return Path(ask(s, "config", "show", "server.run_dir")["server.run_dir"]["value"])
+    d = workdir / ("a long name with blanks" * 5)
+    d.mkdir()
+    s = Suite(d, "--users", "1")
+    assert s.start().status()["ready"]
+    first = run_dir(s)
+    assert len(str(d)) > 107 > len(str(first)) and first.is_dir()
+    done = gkmail("sandbox", "--dir", d)
+    assert done.returncode == 1 and "runs in" in done.stderr
+    s.send("alice", ["alice"])
+    wait_for(lambda: s.inbox("alice"), what="delivery")
+    assert s.stop() == 0 and not first.exists()
+    # After a kill it stays, and is used again.
+    second = run_dir(s.start())
+    s.process.kill()
+    wait_for(lambda: not os.path.exists(f"/proc/{s.info['pid']}"), what="the end of master")
+    s.kill()
+    assert second.is_dir() and run_dir(s.start()) == second
+    assert s.stop() == 0 and not second.exists()
 
 
 def test_one_suite_a_directory(fresh_suite):
