@@ -54,6 +54,7 @@ struct front_conn {
 	uint64_t call;            /* OWNER_OPEN or OWNER_RESUME under way; 0: none */
 	bool half_closed;         /* the owner was told that the client sends no more */
 	char tail[8];             /* the last octets that the owner wrote */
+	bool in_literal;          /* perhaps: the client may wait for an acknowledgment alone */
 	bool bye_seen;            /* the owner has said BYE */
 	struct front_parked *parked;
 	uint64_t parked_since;

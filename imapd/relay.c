@@ -56,7 +56,7 @@ relay_pair(struct front_conn *c, struct err *e)
 	c->owner = stream_new(fds[0], &limits, &events, c);
 	c->forwarded = 0;
 	c->half_closed = false;
-	c->bye_seen = false;
+	c->bye_seen = c->in_literal = false;
 	memset(c->tail, 0, sizeof(c->tail));
 	return fds[1];
 }
@@ -102,6 +102,7 @@ to_client(struct front_conn *c)
 	if (in.n == 0 || stream_pending(c->client) > HIGH)
 		return;
 	watch(c, in);
+	c->in_literal = in.p[0] == '+';
 	stream_write(c->client, in.p, in.n);
 	stream_consume(c->owner, in.n);
 }
@@ -116,6 +117,15 @@ relay_shut(struct front_conn *c)
 	shutdown(stream_fd(c->owner), SHUT_WR);
 }
 
+/* After "+", or behind a literal's announcement, nothing of ours tells the client that its octets
+ * came: until the owner speaks again it may hold back the rest. */
+static void
+literal_goes_on(struct front_conn *c)
+{
+	c->in_literal = true;
+	stream_ack(c->client);
+}
+
 static void
 to_owner(struct front_conn *c)
 {
@@ -124,6 +134,8 @@ to_owner(struct front_conn *c)
 	if (in.n > 0 && stream_pending(c->owner) <= HIGH && !c->half_closed) {
 		stream_write(c->owner, in.p, in.n);
 		c->forwarded += in.n;
+		if (c->in_literal || (in.n >= 4 && str_eq(str_from(in, in.n - 4), STR("+}\r\n"))))
+			literal_goes_on(c);
 		stream_consume(c->client, in.n);
 	}
 	if (stream_at_end(c->client) && stream_input(c->client).n == 0 &&

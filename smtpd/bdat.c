@@ -86,5 +86,7 @@ bdat_input(struct session *s)
 	}
 	if (s->chunk == 0)
 		chunk_done(s);
+	else
+		stream_ack(s->stream);
 	return true;
 }

@@ -36,5 +36,7 @@ data_input(struct session *s)
 	stream_consume(s->stream, message_feed(m, in.p, in.n));
 	if (message_ended(m))
 		message_finish(m);
+	else
+		stream_ack(s->stream);
 	return true;
 }

@@ -25,6 +25,10 @@
 /* A stream that is to end must, even when no idle limit is set. */
 #define FINISH_MS 30000u
 
+/* A read of two segments or more is acknowledged without our asking; on the loopback interface a
+ * segment has up to 64 KiB. */
+#define ACK_MAX 65536u
+
 /* ---- events ---- */
 
 /* Watches the socket for what the stream can use now. Reading is given up only once an unwanted
@@ -171,6 +175,15 @@ on_timer(void *arg)
 	leave(s);
 }
 
+/* Output carries the acknowledgment. */
+static void
+acknowledge(struct stream *s)
+{
+	if (s->ack && s->sent_turn != loop_turn_number())
+		(void)setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){1}, sizeof(int));
+	s->ack = false;
+}
+
 static void
 on_turn_end(void *arg)
 {
@@ -181,6 +194,7 @@ on_turn_end(void *arg)
 		tell_input(s);
 	if (!s->freed) {
 		stream_write_out(s);
+		acknowledge(s);
 		tell_drained(s);
 	}
 	if (!s->freed) {
@@ -228,7 +242,8 @@ name_peer(struct stream *s)
 		inet_ntop(AF_INET, &in6->s6_addr[12], s->peer, sizeof(s->peer));
 	else if (a.any.sa_family == AF_INET6)
 		inet_ntop(AF_INET6, in6, s->peer, sizeof(s->peer));
-	if (a.any.sa_family == AF_INET || a.any.sa_family == AF_INET6)
+	s->tcp = a.any.sa_family == AF_INET || a.any.sa_family == AF_INET6;
+	if (s->tcp)
 		setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 }
 
@@ -351,6 +366,14 @@ stream_set_idle(struct stream *s, uint64_t ms)
 }
 
 /* ---- output ---- */
+
+void
+stream_ack(struct stream *s)
+{
+	OBJ(s, STREAM_MAGIC);
+	s->ack = s->tcp && s->got <= ACK_MAX;
+	loop_defer(&s->turn);
+}
 
 /* Before a put: false when the stream takes no more. */
 static bool

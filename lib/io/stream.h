@@ -66,6 +66,11 @@ void stream_write(struct stream *s, const void *p, size_t n);
 void stream_puts(struct stream *s, const char *z);
 void stream_printf(struct stream *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 size_t stream_pending(const struct stream *s); /* output not yet written */
+/* The peer is in the middle of something that gets no answer before its end: what was read is
+ * acknowledged when the turn ends without output. A peer under Nagle's algorithm (RFC 896) holds
+ * back the rest of a literal until then, 40 ms with a delayed acknowledgment. One system call, on
+ * TCP, for a short read; long ones the kernel acknowledges by itself. */
+void stream_ack(struct stream *s);
 /* Writes what is pending now instead of at the end of the turn. */
 void stream_flush(struct stream *s);
 /* Reads no more, writes what is pending, sends the closing alert, waits at most 2 s for the peer's

@@ -119,6 +119,7 @@ stream_read(struct stream *s)
 	}
 	/* Stopped by ourselves: tls may hold octets that the socket does not show any more. */
 	s->more = s->secure && r == TLS_OK;
+	s->got = total;
 	if (total > 0)
 		s->last = clock_ms();
 	if (r == TLS_WANT_WRITE)

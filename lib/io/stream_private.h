@@ -38,7 +38,9 @@ struct stream {
 	bool more;      /* tls was not read dry */
 	bool drained;   /* drained() is due */
 	bool idle_read; /* an event came that nobody wanted: stop watching for it */
-	bool busy;      /* inside a callback of ours: stream_free() only marks */
+	bool tcp;
+	bool ack;  /* stream_ack() was called in this turn */
+	bool busy; /* inside a callback of ours: stream_free() only marks */
 	bool freed;
 	bool told;                /* closed() was called */
 	unsigned write_needs;     /* LOOP_…: output waits for that */
@@ -54,6 +56,7 @@ struct stream {
 	uint64_t last; /* clock_ms() of the last octet */
 	struct buf in, out;
 	size_t plain_left;  /* in STREAM_PLAIN_TAIL: octets of out that were put before it */
+	size_t got;         /* in the last read */
 	size_t chunk;       /* what the next read asks for */
 	uint64_t sent_turn; /* the turn that … */
 	size_t sent;        /* … so much was written in */
