@@ -425,8 +425,14 @@ add_one(struct scan *s, struct found *f, uint32_t *first)
 		return -1;
 	if (*first == 0)
 		*first = m.uid;
-	return model_add(
-	    s->mb, &m, &file, f->in_new, CHANGE_ADDED, STR_NONE, ours ? &delivery : &foreign, s->e);
+	if (model_add(s->mb, &m, &file, f->in_new, CHANGE_ADDED, STR_NONE,
+		ours ? &delivery : &foreign, s->e) < 0)
+		return -1;
+	/* The last station of a message's way through the log. */
+	if (ours)
+		log_info("store.message", LS("mid", f->name.id), LS("mailbox", s->mb->name),
+		    LU("uid", m.uid));
+	return 0;
 }
 
 static int

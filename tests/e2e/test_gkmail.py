@@ -313,6 +313,25 @@ def test_version_and_reload(suite):
         (suite.dir / "gkmail.toml").write_text(good)
 
 
+def test_log_follows_a_message_through_all_processes(suite):
+    suite.send("carol", ["alice"], subject="followed")
+    wait_for(lambda: b"followed" in b"".join(suite.inbox("alice")), what="delivery")
+    alice = suite.user("alice")["address"]
+
+    def lines(*which):
+        return list(map(json.loads, suite.ctl("log", "--json", *which).stdout.splitlines()))
+
+    # Each process writes when it has a moment.
+    accepted = wait_for(lambda: [x for x in lines() if x["event"] == "smtp.accept"], what="smtp.accept")[-1]
+    way = wait_for(lambda: len(found := lines("--mid", accepted["mid"])) >= 5 and found, what="five lines")
+    assert {(x["daemon"], x["event"]) for x in way} == {
+        ("smtpd", "smtp.accept"), ("queue", "queue.accept"), ("local", "local.deliver"), ("queue", "queue.deliver"),
+        ("mailboxd", "store.message")}
+    assert {x.get("user", x.get("to", alice)) for x in way} >= {alice} and "INBOX" in {x.get("mailbox") for x in way}
+    # And the session it came by.
+    assert {"auth.ok", "smtp.accept"} <= {x["event"] for x in lines("--sid", accepted["sid"])}
+
+
 def test_log(suite):
     lines = suite.ctl("log", "--daemon", "master").stdout.splitlines()
     assert any(" master.start " in x for x in lines) and all(x.split()[2] == "master" for x in lines)
