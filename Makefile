@@ -34,8 +34,10 @@ SUITES ?= $(wildcard ../shared/data)
 
 DEPS_BUILD := gcc libc6-dev pkg-config libevent-dev libssl-dev libsodium-dev libsqlite3-dev libseccomp-dev libcap-dev \
 	uthash-dev libutf8proc-dev openssl
-DEPS_RUN   := $(DEPS_BUILD)
-DEPS_CHECK := $(DEPS_BUILD) clang-14 clang-format-14 libclang-rt-14-dev libcmocka-dev mandoc python3 python3-pytest \
+# A machine without /etc/hosts (a bare container) has no localhost; this gives it one (RFC 6761 6.3).
+LOCALHOST  := $(shell getent hosts localhost >/dev/null || echo libnss-myhostname)
+DEPS_RUN   := $(DEPS_BUILD) $(LOCALHOST)
+DEPS_CHECK := $(DEPS_RUN) clang-14 clang-format-14 libclang-rt-14-dev libcmocka-dev mandoc python3 python3-pytest \
 	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux procps
 DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
 
