@@ -60,6 +60,10 @@ LDFLAGS += -fsanitize=address,undefined
 else
 CFLAGS  := $(BASE_CFLAGS) $(HARDEN)
 endif
+# Tests leave out syncs and make operations fail (lib/io/file_fault.h).
+ifdef FAULTS
+CFLAGS  += -DGK_FAULTS
+endif
 
 # ---- what is built --------------------------------------------------------------------------------------------------
 

@@ -91,7 +91,7 @@ replace(const char *path, struct str text, struct err *e)
 
 	if (fd < 0)
 		return -1;
-	if (file_write(fd, text.p, text.n, e) == 0 && file_sync(fd, e) == 0 &&
+	if (file_write(fd, text.p, text.n, e) == 0 && file_sync(fd, "setup.file", e) == 0 &&
 	    file_rename(AT_FDCWD, temporary, AT_FDCWD, path, e) == 0)
 		rc = 0;
 	file_close(&fd);

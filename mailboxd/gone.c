@@ -94,7 +94,7 @@ static int
 sync_dir(const char *path, struct err *e)
 {
 	int fd = file_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, e);
-	int rc = fd < 0 ? -1 : file_sync_dir(fd, e);
+	int rc = fd < 0 ? -1 : file_sync_dir(fd, "mailbox.gone", e);
 
 	file_close(&fd);
 	return rc;

@@ -236,7 +236,7 @@ write_batch(void *arg)
 	assume(off == b->octets.n && r == b->records);
 	b->rc = file_pwrite(b->segment->fd, b->octets.p, b->octets.n, (off_t)b->off, &b->e);
 	if (b->rc == 0)
-		b->rc = file_sync(b->segment->fd, &b->e);
+		b->rc = file_sync(b->segment->fd, "queue.batch", &b->e);
 	b->us = clock_us() - t;
 }
 
@@ -417,7 +417,7 @@ house_work(void *arg)
 	} else {
 		file_close(&h->fd);
 		if (file_unlink(o->dir, segment_name(h->old, name), &h->e) == 0)
-			file_sync_dir(o->dir, &h->e);
+			file_sync_dir(o->dir, "queue.remove", &h->e);
 	}
 }
 

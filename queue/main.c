@@ -47,7 +47,7 @@ start(struct err *e)
 	    file_mkdir(queue.dir, "journal", 0700, e) < 0 ||
 	    (queue.journal_dir = file_open(queue.dir, "journal", O_RDONLY | O_DIRECTORY, 0, e)) <
 		0 ||
-	    file_sync_dir(queue.dir, e) < 0)
+	    file_sync_dir(queue.dir, "queue.spool", e) < 0)
 		return -1;
 	message_table_init(&queue.messages);
 	spool_init(&queue);

@@ -104,7 +104,7 @@ open_segments(struct recovery *r, struct err *e)
 		if (file_unlink(r->q->journal_dir, segment_name(numbers[i], name), e) < 0)
 			goto out;
 	}
-	rc = file_sync_dir(r->q->journal_dir, e);
+	rc = file_sync_dir(r->q->journal_dir, "queue.recover", e);
 out:
 	free(numbers);
 	return rc;

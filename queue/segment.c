@@ -90,7 +90,8 @@ segment_create(int dir, uint64_t number, uint64_t size, const char *boot, struct
 	s = segment_new(number, fd, size);
 	/* Blocks are taken now: a full disk is met here and not by a message already answered. */
 	if (file_reserve(fd, 0, (off_t)size, e) < 0 || write_header(s, boot, e) < 0 ||
-	    file_sync(fd, e) < 0 || file_sync_dir(dir, e) < 0) {
+	    file_sync(fd, "queue.segment", e) < 0 ||
+	    file_sync_dir(dir, "queue.segment_name", e) < 0) {
 		segment_free(&s);
 		file_unlink(dir, name, NULL);
 	}
@@ -109,8 +110,9 @@ segment_recycle(
 
 	segment_name(old, from);
 	segment_name(number, to);
-	if (write_header(s, boot, e) < 0 || file_sync(fd, e) < 0 ||
-	    file_rename(dir, from, dir, to, e) < 0 || file_sync_dir(dir, e) < 0) {
+	if (write_header(s, boot, e) < 0 || file_sync(fd, "queue.recycle", e) < 0 ||
+	    file_rename(dir, from, dir, to, e) < 0 ||
+	    file_sync_dir(dir, "queue.recycle_name", e) < 0) {
 		err_wrap(e, "segment %s out of %s", to, from);
 		segment_free(&s);
 	}

@@ -26,7 +26,7 @@ work(void *arg)
 	struct run *r = arg;
 	uint64_t t = clock_us();
 
-	r->rc = file_sync_all(r->l->sync, &r->e);
+	r->rc = file_sync_all(r->l->sync, "local.checkpoint", &r->e);
 	r->us = clock_us() - t;
 }
 

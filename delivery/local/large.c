@@ -161,7 +161,8 @@ seal_work(void *arg)
 	}
 	if (check_digest(s) < 0)
 		return;
-	if (file_sync(s->fd, &s->e) < 0 || file_sync_dir(s->l->incoming, &s->e) < 0)
+	if (file_sync(s->fd, "local.large", &s->e) < 0 ||
+	    file_sync_dir(s->l->incoming, "local.large_name", &s->e) < 0)
 		s->sync_failed = true;
 	else
 		s->rc = 0;

@@ -30,7 +30,8 @@ start(struct err *e)
 	    file_mkdir(local.mail, ".incoming", 0700, e) < 0 ||
 	    (local.incoming = file_open(local.mail, ".incoming", O_RDONLY | O_DIRECTORY, 0, e)) <
 		0 ||
-	    file_sync_dir(local.mail, e) < 0 || !(local.pool = pool_new(2, 1000, e)))
+	    file_sync_dir(local.mail, "local.incoming", e) < 0 ||
+	    !(local.pool = pool_new(2, 1000, e)))
 		return -1;
 	local.mailboxd = svc_channel(PEER_MAILBOXD);
 	local.queue = svc_channel(PEER_QUEUE);

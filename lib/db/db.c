@@ -16,6 +16,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "db/db_fault.h"
 #include "io/file.h"
 
 #define BY_ADDRESS 128 /* statements found without hashing */
@@ -117,7 +118,7 @@ create(const char *path, mode_t mode, struct err *e)
 		goto out;
 	}
 	if ((dir = file_open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0, e)) < 0 ||
-	    file_sync_dir(dir, e) < 0)
+	    file_sync_dir(dir, "db.create", e) < 0)
 		goto out;
 	rc = 0;
 out:
@@ -221,6 +222,7 @@ db_open(const char *path, const struct db_options *o, struct err *e)
 		    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
 
 	pthread_once(&once, set_up_sqlite);
+	db_fault_init();
 	db->sync = o->sync;
 	if (o->mode != 0 && !o->read_only && create(path, o->mode, e) < 0)
 		goto fail;

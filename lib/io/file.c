@@ -19,7 +19,12 @@
 #define READ_CHUNK 16384u
 #define IOV_CHUNK  64
 
+#ifdef GK_FAULTS
+extern int file_fault_page(enum file_op op, const char *name); /* file_fault.c */
+int (*file_fault)(enum file_op op, const char *name) = file_fault_page;
+#else
 int (*file_fault)(enum file_op op, const char *name);
+#endif
 
 /* The system call expr, again as long as a signal interrupts it. */
 #define RETRY(expr)                                \
@@ -290,26 +295,34 @@ file_unlink(int dir, const char *name, struct err *e)
 
 /* ---- durability ---- */
 
-int
-file_sync(int fd, struct err *e)
+static int
+sync_by(int (*call)(int fd), enum file_op op, int fd, const char *site, struct err *e)
 {
-	if (faulty(FILE_SYNC, NULL) || RETRY(fdatasync(fd)) < 0)
-		return err_sys(e, "sync");
+	int no = file_fault ? file_fault(op, site) : 0;
+
+	if (no == FILE_LEAVE_OUT)
+		return 0;
+	if (no != 0)
+		errno = no;
+	if (no != 0 || RETRY(call(fd)) < 0)
+		return err_sys(e, "sync %s", site);
 	return 0;
 }
 
 int
-file_sync_dir(int dir, struct err *e)
+file_sync(int fd, const char *site, struct err *e)
 {
-	if (faulty(FILE_SYNC_DIR, NULL) || RETRY(fsync(dir)) < 0)
-		return err_sys(e, "sync of the directory");
-	return 0;
+	return sync_by(fdatasync, FILE_SYNC, fd, site, e);
 }
 
 int
-file_sync_all(int fd, struct err *e)
+file_sync_dir(int dir, const char *site, struct err *e)
 {
-	if (faulty(FILE_SYNC_ALL, NULL) || RETRY(syncfs(fd)) < 0)
-		return err_sys(e, "sync of the file system");
-	return 0;
+	return sync_by(fsync, FILE_SYNC_DIR, dir, site, e);
+}
+
+int
+file_sync_all(int fd, const char *site, struct err *e)
+{
+	return sync_by(syncfs, FILE_SYNC_ALL, fd, site, e);
 }

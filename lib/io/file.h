@@ -38,14 +38,16 @@ int file_link(int from_dir, const char *from, int to_dir, const char *to, struct
 int file_rename(int from_dir, const char *from, int to_dir, const char *to, struct err *e);
 int file_unlink(int dir, const char *name, struct err *e); /* not there is success */
 
+/* Every sync has a name, "queue.batch", of its own: it stands in the error, and a test leaves that
+ * one out to show that it is needed (docs/flow.md). */
 /* Durable on return: data and the size needed to read it (fdatasync). */
-int file_sync(int fd, struct err *e);
+int file_sync(int fd, const char *site, struct err *e);
 /* Durable on return: names in the directory (fsync of it). */
-int file_sync_dir(int dir, struct err *e);
+int file_sync_dir(int dir, const char *site, struct err *e);
 /* Durable on return: everything on the file system of fd that was written before the call (syncfs).
  * Reports a write-back error only once per open descriptor: keep one opened before the first write
  * (INVARIANTS 5). */
-int file_sync_all(int fd, struct err *e);
+int file_sync_all(int fd, const char *site, struct err *e);
 
 /* A memory file holding n octets, sealed against every change (INVARIANTS 13). */
 int file_memory(const char *name, const void *p, size_t n, struct err *e);
@@ -54,8 +56,10 @@ int file_seal(int fd, struct err *e);
 /* Is fd a memory file that nobody can change any more? */
 bool file_is_sealed(int fd);
 
-/* Where tests put faults: called before each operation (name is NULL where only a descriptor is
- * known); a non-zero errno value makes it fail with that. */
+/* Where tests put faults: called before each operation with a file's name, a sync's site, or NULL
+ * where only a descriptor is known; a non-zero errno value makes it fail with that. FILE_LEAVE_OUT
+ * makes a sync succeed without having been done. */
+#define FILE_LEAVE_OUT (-1)
 enum file_op {
 	FILE_OPEN, /* and making a directory */
 	FILE_READ,

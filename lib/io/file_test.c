@@ -148,9 +148,9 @@ reading_and_writing_at_an_offset(void **state)
 	assert_int_equal(file_truncate(fd, 3, NULL), 0);
 	assert_int_equal(file_size(fd, &size, NULL), 0);
 	assert_int_equal(size, 3);
-	assert_int_equal(file_sync(fd, NULL), 0);
-	assert_int_equal(file_sync_dir(dir, NULL), 0);
-	assert_int_equal(file_sync_all(fd, NULL), 0);
+	assert_int_equal(file_sync(fd, "test.file", NULL), 0);
+	assert_int_equal(file_sync_dir(dir, "test.dir", NULL), 0);
+	assert_int_equal(file_sync_all(fd, "test.all", NULL), 0);
 	file_close(&fd);
 	remove_file("p");
 }
@@ -208,11 +208,11 @@ operate(enum file_op op, int fd, struct err *e)
 		return file_write(fd, "x", 1, e) | file_writev(fd, &v, 1, e) |
 		       file_pwrite(fd, "x", 1, 0, e) | file_memory("m", "x", 1, e);
 	case FILE_SYNC:
-		return file_sync(fd, e);
+		return file_sync(fd, "test.file", e);
 	case FILE_SYNC_DIR:
-		return file_sync_dir(dir, e);
+		return file_sync_dir(dir, "test.dir", e);
 	case FILE_SYNC_ALL:
-		return file_sync_all(fd, e);
+		return file_sync_all(fd, "test.all", e);
 	case FILE_LINK:
 		return file_link(dir, "f", dir, "g", e);
 	case FILE_RENAME:

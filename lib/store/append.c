@@ -103,7 +103,7 @@ name_file(struct append *ap, struct mailbox *mb, const struct index_file *f, str
 	int rc;
 
 	tmp_path(ap, tmp);
-	if (files_path(mb, f, path, e) < 0 || file_sync(ap->fd, e) < 0)
+	if (files_path(mb, f, path, e) < 0 || file_sync(ap->fd, "store.append", e) < 0)
 		return -1;
 	own = scan_own_begin(mb);
 	rc = file_rename(AT_FDCWD, tmp, AT_FDCWD, path, e);

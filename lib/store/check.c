@@ -261,7 +261,7 @@ static int
 ask_rebuild(struct check *c)
 {
 	int fd = file_open(AT_FDCWD, REBUILD_PATH, O_WRONLY | O_CREAT, 0600, c->e);
-	int rc = fd < 0 || file_sync(fd, c->e) < 0 ? -1 : 0;
+	int rc = fd < 0 || file_sync(fd, "store.rebuild", c->e) < 0 ? -1 : 0;
 
 	file_close(&fd);
 	c->r->rebuild = rc == 0;

@@ -21,7 +21,7 @@
 #include "store/uidlist.h"
 
 static int
-sync_dir(const struct mailbox *mb, const char *sub, struct err *e)
+sync_dir(const struct mailbox *mb, const char *sub, const char *site, struct err *e)
 {
 	char dir[FOLDER_DIR_SIZE], path[FOLDER_DIR_SIZE + 4];
 	int fd = -1, rc = -1;
@@ -31,7 +31,7 @@ sync_dir(const struct mailbox *mb, const char *sub, struct err *e)
 	(void)snprintf(path, sizeof path, "%s/%s", dir, sub);
 	if ((fd = file_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, e)) < 0)
 		return -1;
-	rc = file_sync_dir(fd, e);
+	rc = file_sync_dir(fd, site, e);
 	file_close(&fd);
 	return rc;
 }
@@ -43,7 +43,7 @@ sync_names(struct home *h, struct err *e)
 	for (size_t i = 0; i < h->nboxes; i++) {
 		struct mailbox *mb = h->boxes[i];
 
-		if (mb->priv->sync_cur && sync_dir(mb, "cur", e) < 0)
+		if (mb->priv->sync_cur && sync_dir(mb, "cur", "store.names", e) < 0)
 			return -1;
 		mb->priv->sync_cur = false;
 	}
@@ -136,7 +136,9 @@ commit_dead_done(struct home *h, struct err *e)
 		/* Of a deleted mailbox there is nothing to say. */
 		if (mb != NULL && rc == 0) {
 			if (synced != mb->id)
-				rc = sync_dir(mb, "cur", e) < 0 ? -1 : sync_dir(mb, "new", e);
+				rc = sync_dir(mb, "cur", "store.graves", e) < 0
+					 ? -1
+					 : sync_dir(mb, "new", "store.graves", e);
 			synced = mb->id;
 			if (rc == 0)
 				rc = home_ready(h, e);

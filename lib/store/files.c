@@ -127,7 +127,7 @@ files_make_folder(struct str name, struct err *e)
 		return -1;
 	if ((fd = file_open(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0, e)) < 0)
 		return -1;
-	rc = file_sync_dir(fd, e);
+	rc = file_sync_dir(fd, "store.folder", e);
 	file_close(&fd);
 	return rc < 0 ? -1 : files_sync_folders(e);
 }
@@ -136,7 +136,7 @@ int
 files_sync_folders(struct err *e)
 {
 	int fd = file_open(AT_FDCWD, "Maildir", O_RDONLY | O_DIRECTORY, 0, e);
-	int rc = fd < 0 ? -1 : file_sync_dir(fd, e);
+	int rc = fd < 0 ? -1 : file_sync_dir(fd, "store.folders", e);
 
 	file_close(&fd);
 	return rc;

@@ -85,7 +85,7 @@ static int
 sync_file(const char *path, struct err *e)
 {
 	int fd = file_open(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0, e);
-	int rc = fd < 0 ? -1 : file_sync(fd, e);
+	int rc = fd < 0 ? -1 : file_sync(fd, "store.copy", e);
 
 	file_close(&fd);
 	return rc;
@@ -95,7 +95,7 @@ static int
 sync_all(struct err *e)
 {
 	int fd = file_open(AT_FDCWD, "Maildir", O_RDONLY | O_DIRECTORY, 0, e);
-	int rc = fd < 0 ? -1 : file_sync_all(fd, e);
+	int rc = fd < 0 ? -1 : file_sync_all(fd, "store.copies", e);
 
 	file_close(&fd);
 	return rc;

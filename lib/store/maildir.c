@@ -55,7 +55,7 @@ static int
 sync_path(int dir, const char *path, struct err *e)
 {
 	int fd = file_open(dir, path, O_RDONLY | O_DIRECTORY, 0, e);
-	int rc = fd < 0 ? -1 : file_sync_dir(fd, e);
+	int rc = fd < 0 ? -1 : file_sync_dir(fd, "store.home", e);
 
 	file_close(&fd);
 	return rc;

@@ -121,9 +121,10 @@ numbers_write(const struct numbers *n, struct err *e)
 		goto out;
 	if ((fd = file_open(dir, "state.new", O_WRONLY | O_CREAT | O_EXCL, 0600, e)) < 0)
 		goto out;
-	if (file_write(fd, b.p, b.n, e) < 0 || file_sync(fd, e) < 0)
+	if (file_write(fd, b.p, b.n, e) < 0 || file_sync(fd, "store.state", e) < 0)
 		goto out;
-	if (file_rename(dir, "state.new", dir, "state", e) < 0 || file_sync_dir(dir, e) < 0)
+	if (file_rename(dir, "state.new", dir, "state", e) < 0 ||
+	    file_sync_dir(dir, "store.state_name", e) < 0)
 		goto out;
 	rc = 0;
 out:

@@ -331,7 +331,7 @@ uidlist_compact(struct home *h)
 	if (!h->uid_stale)
 		return;
 	fd = file_open(AT_FDCWD, UIDLIST_PATH ".new", O_WRONLY | O_CREAT | O_TRUNC, 0600, &e);
-	if (fd < 0 || compact_into(h, fd, &e) < 0 || file_sync(fd, &e) < 0 ||
+	if (fd < 0 || compact_into(h, fd, &e) < 0 || file_sync(fd, "store.uidlist", &e) < 0 ||
 	    file_rename(AT_FDCWD, UIDLIST_PATH ".new", AT_FDCWD, UIDLIST_PATH, &e) < 0)
 		log_warn("store.uidlist", LE(&e));
 	else
