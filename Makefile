@@ -96,7 +96,7 @@ FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(FUZZ_SRC))
 ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests/unit tests/bench))
 ALL_H    := $(wildcard $(addsuffix /*.h,$(CODE_DIRS) tests/unit tests/bench))
 
-.PHONY: help all run check check-long unit e2e conformance asan fuzz fuzz-short bench lint tidy format install uninstall clean \
+.PHONY: help all run check check-long unit e2e e2e-long conformance asan fuzz fuzz-short bench lint tidy format install uninstall clean \
 	deps deps-check deps-bench samples FORCE
 
 help: ## this list
@@ -222,6 +222,7 @@ check: deps-check ## every test
 	@$(MAKE) --no-print-directory e2e
 
 check-long: check tidy ## the long forms of the tests too
+	@RACES=10000 GKMAIL_LONG=1 $(MAKE) --no-print-directory e2e-long
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=60
 
 unit: $(TESTS) ## unit tests
@@ -233,6 +234,10 @@ asan: ## unit tests under ASan and UBSan
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider
 e2e: all $(TOOLS) ## end-to-end tests on the real suite (as root: once as root, once as an ordinary user)
 	@GKMAIL_SUITES="$(abspath $(SUITES))" tests/run-e2e $(B) $(PYTEST)
+
+E2E_LONG := $(addprefix tests/e2e/,test_races.py test_idle.py)
+e2e-long: all
+	@GKMAIL_BIN="$(abspath $(B))/bin" PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -s $(E2E_LONG)
 
 conformance: all $(TOOLS) ## public test suites (SUITES=folder)
 	@if [ -d "$(SUITES)" ]; then GKMAIL_SUITES="$(abspath $(SUITES))" GKMAIL_TOOLS="$(B)/tools" $(PYTEST) tests/conformance; \
