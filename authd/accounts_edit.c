@@ -59,7 +59,7 @@ accounts_domain_del(struct db *db, struct str domain, struct err *e)
 {
 	static const char *const users[] = {
 	    "SELECT 1 FROM users WHERE domain = ?", "SELECT 1 FROM aliases WHERE domain = ?"};
-	static const char *const what[] = {"users", "aliases"};
+	static const char *const what[] = {"users", "aliases"}, *const noun[] = {"user", "alias"};
 	struct db_stmt *s = NULL;
 	int rc = -1, has;
 
@@ -72,8 +72,9 @@ accounts_domain_del(struct db *db, struct str domain, struct err *e)
 		has = db_step(s, e);
 		db_done(&s);
 		if (has == 1)
-			err_set(e, E_EXISTS, "domain " STR_FMT " still has %s: delete them first",
-			    STR_ARG(domain), what[i]);
+			err_set(e, E_EXISTS,
+			    "domain " STR_FMT " still has %s; gkmail %s list shows them",
+			    STR_ARG(domain), what[i], noun[i]);
 		if (has != 0)
 			goto out;
 	}
@@ -110,7 +111,8 @@ insert_user(struct db *db, struct str address, const struct password_secret *p, 
 	if (e && e->code == E_EXISTS)
 		err_set(e, E_EXISTS, "user " STR_FMT " is already there", STR_ARG(address));
 	else if (e && e->code == E_NOTFOUND)
-		err_set(e, E_NOTFOUND, STR_FMT " is not a domain of ours: add it first",
+		err_set(e, E_NOTFOUND,
+		    STR_FMT " is not a domain of ours; gkmail domain add makes it one",
 		    STR_ARG(domain_of(address)));
 	return -1;
 }
@@ -303,7 +305,8 @@ insert_target(struct db *db, struct str address, struct str target, struct err *
 	if (db_run(&s, e) == 0)
 		return 0;
 	return e && e->code == E_NOTFOUND
-		   ? err_set(e, E_NOTFOUND, STR_FMT " is not a domain of ours: add it first",
+		   ? err_set(e, E_NOTFOUND,
+			 STR_FMT " is not a domain of ours; gkmail domain add makes it one",
 			 STR_ARG(domain_of(address)))
 		   : -1;
 }

@@ -63,7 +63,7 @@ verb_domain_add(struct err *e)
 	ipc_put_z(&m, ctl.args[0]);
 	ipc_put_u64(&m, octets);
 	if (client_do("authd", &m, e) < 0)
-		return -1;
+		return client_about(e, ctl.args[0]);
 	return done("added", "domain", ctl.args[0]);
 }
 
@@ -77,7 +77,7 @@ verb_domain_del(struct err *e)
 	ipc_begin(&m, MSG_DOMAIN_DEL);
 	ipc_put_z(&m, ctl.args[0]);
 	if (client_do("authd", &m, e) < 0)
-		return -1;
+		return client_about(e, ctl.args[0]);
 	return done("removed", "domain", ctl.args[0]);
 }
 
@@ -139,6 +139,23 @@ send_password(struct ipc_out *m, const char *address, struct err *e)
 	return rc;
 }
 
+/* Before a person types a password twice: does the suite run, and is (or is not) the user there? */
+static int
+check_user(const char *address, bool wanted_there, struct err *e)
+{
+	struct ipc_out m;
+	struct ipc_in in;
+
+	ipc_begin(&m, MSG_APPPASS_LIST);
+	ipc_put_z(&m, address);
+	if (client_call("authd", &m, &in, e) < 0) {
+		if (e->code == E_NOTFOUND && !wanted_there && client_is_running())
+			return 0;
+		return client_about(e, address);
+	}
+	return wanted_there ? 0 : err_set(e, E_EXISTS, "user %s is already there", address);
+}
+
 int
 verb_user_add(struct err *e)
 {
@@ -149,6 +166,8 @@ verb_user_add(struct err *e)
 
 	if (args_end(1, 1, e) < 0 || (size != NULL && quota(size, &octets, e) < 0))
 		return -1;
+	if (check_user(ctl.args[0], false, e) < 0)
+		return -1;
 	if (size != NULL && octets == 0)
 		octets = QUOTA_NONE;
 	ipc_begin(&m, MSG_USER_ADD);
@@ -158,7 +177,7 @@ verb_user_add(struct err *e)
 		ipc_drop(&m);
 	else
 		rc = client_do("authd", &m, e);
-	return rc < 0 ? -1 : done("added", "address", ctl.args[0]);
+	return rc < 0 ? client_about(e, ctl.args[0]) : done("added", "address", ctl.args[0]);
 }
 
 int
@@ -167,7 +186,7 @@ verb_user_passwd(struct err *e)
 	struct ipc_out m;
 	int rc;
 
-	if (args_end(1, 1, e) < 0)
+	if (args_end(1, 1, e) < 0 || check_user(ctl.args[0], true, e) < 0)
 		return -1;
 	ipc_begin(&m, MSG_USER_PASSWD);
 	rc = send_password(&m, ctl.args[0], e);
@@ -175,7 +194,8 @@ verb_user_passwd(struct err *e)
 		ipc_drop(&m);
 	else
 		rc = client_do("authd", &m, e);
-	return rc < 0 ? -1 : done("has a new password", "address", ctl.args[0]);
+	return rc < 0 ? client_about(e, ctl.args[0])
+		      : done("has a new password", "address", ctl.args[0]);
 }
 
 int
@@ -190,7 +210,7 @@ verb_user_quota(struct err *e)
 	ipc_put_z(&m, ctl.args[0]);
 	ipc_put_u64(&m, octets);
 	if (client_do("authd", &m, e) < 0)
-		return -1;
+		return client_about(e, ctl.args[0]);
 	return done("has a new quota", "address", ctl.args[0]);
 }
 
@@ -205,7 +225,7 @@ verb_user_del(struct err *e)
 	ipc_begin(&m, purge ? MSG_USER_PURGE : MSG_USER_DEL);
 	ipc_put_z(&m, ctl.args[0]);
 	if (client_do("authd", &m, e) < 0)
-		return -1;
+		return client_about(e, ctl.args[0]);
 	return done("removed", "address", ctl.args[0]);
 }
 
@@ -277,7 +297,7 @@ verb_apppass_add(struct err *e)
 	ipc_put_z(&m, ctl.args[0]);
 	ipc_put_z(&m, ctl.args[1]);
 	if (client_call("authd", &m, &in, e) < 0)
-		return -1;
+		return client_about(e, ctl.args[0]);
 	password = ipc_get_str(&in);
 	if (ipc_end(&in) < 0)
 		return err_set(e, E_PROTO, "unreadable answer");
@@ -306,7 +326,7 @@ verb_apppass_del(struct err *e)
 	ipc_put_z(&m, ctl.args[0]);
 	ipc_put_z(&m, ctl.args[1]);
 	if (client_do("authd", &m, e) < 0)
-		return -1;
+		return client_about(e, ctl.args[0]);
 	return done("removed", "name", ctl.args[1]);
 }
 
@@ -324,7 +344,7 @@ verb_apppass_list(struct err *e)
 	ipc_begin(&m, MSG_APPPASS_LIST);
 	ipc_put_z(&m, ctl.args[0]);
 	if (client_call("authd", &m, &in, e) < 0)
-		return -1;
+		return client_about(e, ctl.args[0]);
 	n = ipc_get_list(&in);
 	cells = arena_array(&ctl.arena, (size_t)n + 2, sizeof(*cells));
 	cells[0] = STR("NAME"), cells[1] = STR("CREATED");

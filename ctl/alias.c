@@ -22,7 +22,7 @@ change(enum ipc_type type, int min, const char *what, struct err *e)
 	ipc_put_z(&m, ctl.args[0]);
 	ipc_put_list(&m, targets, n);
 	if (client_do("authd", &m, e) < 0)
-		return -1;
+		return client_about(e, ctl.args[0]);
 	if (!ctl.json) {
 		printf("%s %s\n", ctl.args[0], what);
 		return 0;

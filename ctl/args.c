@@ -2,6 +2,9 @@
 #include "ctl/ctl.h"
 
 #include "base/mem.h"
+#include "svc/conf.h"
+
+#define OPTIONS_MAX 32u
 
 struct ctl ctl;
 
@@ -54,6 +57,57 @@ args_value(const char *name)
 	return NULL;
 }
 
+/* The n-th argument of a verb's usage that is no option: "ADDRESS". */
+static const char *
+argument_name(int n)
+{
+	struct str rest = str_z(ctl.verb != NULL ? ctl.verb->usage : ""), word;
+	int depth = 0;
+
+	while (rest.n > 0) {
+		str_cut(&rest, ' ', &word);
+		if (depth == 0 && word.n > 0 && word.p[0] != '[' && n-- == 0)
+			return arena_dupz(&ctl.arena, word);
+		for (size_t i = 0; i < word.n; i++)
+			depth += word.p[i] == '[' ? 1 : word.p[i] == ']' ? -1 : 0;
+	}
+	return "an argument";
+}
+
+/* Every "--name" of the usage, for suggestions. */
+static size_t
+options_of(const char *usage, const char **out, size_t max)
+{
+	static const char *const everywhere[] = {"--json", "--config", "--dir", "--help"};
+	size_t n = 0;
+
+	for (; n < ARRAY_LEN(everywhere); n++)
+		out[n] = everywhere[n];
+	while ((usage = strstr(usage, "--")) != NULL && n < max) {
+		size_t end = 2 + strspn(usage + 2, "abcdefghijklmnopqrstuvwxyz-");
+
+		out[n++] = arena_dupz(&ctl.arena, str_of(usage, end));
+		usage += end;
+	}
+	return n;
+}
+
+/* An option that was not taken out: unknown, or without the value it needs. */
+static int
+wrong_option(const char *given, struct err *e)
+{
+	const char *known[OPTIONS_MAX], *meant;
+	size_t n = options_of(ctl.verb != NULL ? ctl.verb->usage : "", known, OPTIONS_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(known[i], given) == 0)
+			return args_wrong(e, "%s needs a value behind it", given);
+	meant = conf_suggest_word(str_z(given), known, n);
+	return args_wrong(e, "there is no option %.60s here%s%s%s", given,
+	    meant != NULL ? "; did you mean " : "", meant != NULL ? meant : "",
+	    meant != NULL ? "?" : "");
+}
+
 int
 args_end(int min, int max, struct err *e)
 {
@@ -63,11 +117,10 @@ args_end(int min, int max, struct err *e)
 			break;
 		}
 		if (ctl.args[i][0] == '-' && ctl.args[i][1] != '\0')
-			return args_wrong(
-			    e, "%.60s is no option here, or lacks its value", ctl.args[i]);
+			return wrong_option(ctl.args[i], e);
 	}
 	if (ctl.nargs < min)
-		return args_wrong(e, "an argument is missing");
+		return args_wrong(e, "%s is missing", argument_name(ctl.nargs));
 	if (max >= 0 && ctl.nargs > max)
 		return args_wrong(e, "%.60s is one argument too many", ctl.args[max]);
 	return 0;
@@ -76,18 +129,14 @@ args_end(int min, int max, struct err *e)
 int
 args_wrong(struct err *e, const char *fmt, ...)
 {
-	char text[160];
-	const struct verb *v = ctl.verb;
+	char text[200];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	wrong_use = true;
-	if (v == NULL)
-		return err_set(e, E_INVAL, "%s; gkmail --help lists the verbs", text);
-	return err_set(e, E_INVAL, "%s; usage: gkmail %s%s%s%s%s", text, v->noun,
-	    v->name ? " " : "", v->name ? v->name : "", v->usage[0] ? " " : "", v->usage);
+	return err_set(e, E_INVAL, "%s", text);
 }
 
 bool

@@ -69,25 +69,40 @@ two_dashes_end_the_options(void **state)
 }
 
 static void
-wrong_use_names_the_usage(void **state)
+wrong_use_says_what_is_wrong(void **state)
 {
+	static const struct verb other = {
+	    "alias", "add", "[--level LEVEL] ADDRESS [--x Y Z] TARGET ...", "", "", NULL};
 	struct err e;
 
 	(void)state;
+	arena_init(&ctl.arena);
 	GIVEN("a", "b");
 	assert_int_equal(args_end(1, 1, &e), -1);
-	assert_string_equal(e.text, "b is one argument too many; usage: gkmail user add ADDRESS");
+	assert_string_equal(e.text, "b is one argument too many");
 	assert_true(args_is_wrong_use(&e));
-	GIVEN("--quota");
-	assert_null(args_value("--quota"));
-	assert_int_equal(args_end(0, -1, &e), -1);
-	assert_string_equal(e.text,
-	    "--quota is no option here, or lacks its value; usage: gkmail user add ADDRESS");
 	GIVEN("-");
 	assert_int_equal(args_end(1, 1, &e), 0);
 	ctl.nargs = 0;
 	assert_int_equal(args_end(1, 1, &e), -1);
-	assert_string_equal(e.text, "an argument is missing; usage: gkmail user add ADDRESS");
+	assert_string_equal(e.text, "ADDRESS is missing");
+	GIVEN("a");
+	ctl.verb = &other;
+	assert_int_equal(args_end(2, -1, &e), -1);
+	assert_string_equal(e.text, "TARGET is missing");
+	GIVEN("--level");
+	ctl.verb = &other;
+	assert_null(args_value("--level"));
+	assert_int_equal(args_end(0, -1, &e), -1);
+	assert_string_equal(e.text, "--level needs a value behind it");
+	GIVEN("--levl", "x");
+	ctl.verb = &other;
+	assert_int_equal(args_end(0, -1, &e), -1);
+	assert_string_equal(e.text, "there is no option --levl here; did you mean --level?");
+	GIVEN("--nothing-like-it");
+	assert_int_equal(args_end(0, -1, &e), -1);
+	assert_string_equal(e.text, "there is no option --nothing-like-it here");
+	arena_free(&ctl.arena);
 }
 
 int
@@ -97,7 +112,7 @@ main(void)
 	    cmocka_unit_test(options_are_taken_out_wherever_they_stand),
 	    cmocka_unit_test(an_option_may_come_often),
 	    cmocka_unit_test(two_dashes_end_the_options),
-	    cmocka_unit_test(wrong_use_names_the_usage),
+	    cmocka_unit_test(wrong_use_says_what_is_wrong),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,6 +193,20 @@ client_hello(struct str *build, uint32_t *pid, struct err *e)
 	return 0;
 }
 
+bool
+client_is_running(void)
+{
+	return self.master > 0;
+}
+
+int
+client_about(struct err *e, const char *what)
+{
+	if (!client_is_running() || strstr(e->text, what) != NULL)
+		return -1;
+	return err_wrap(e, "%.100s", what);
+}
+
 /* Messages are the same only within one build. */
 static int
 same_build(struct err *e)

@@ -23,6 +23,11 @@ int client_do_many(const char *daemon, size_t n,
     void (*make)(void *arg, size_t i, struct ipc_out *m), void *arg, size_t *failed, struct err *e);
 /* Which build answers, and its pid. */
 int client_hello(struct str *build, uint32_t *pid, struct err *e);
+/* Has master answered? */
+bool client_is_running(void);
+/* Puts what a refused request was about in front of the error, where it is not said yet. Returns
+ * -1. */
+int client_about(struct err *e, const char *what);
 /* Forgets the connections: the suite is another one now. */
 void client_close(void);
 /* Talks to this socket from now on. */

@@ -52,7 +52,7 @@ const char *args_value(const char *name);
 /* After all options: between min and max arguments are left, and none is an option. Else -1 and
  * E_INVAL. */
 int args_end(int min, int max, struct err *e);
-/* Wrong use: E_INVAL with the verb's usage behind the text. */
+/* Wrong use: E_INVAL; main.c prints the verb's usage below the text. */
 int args_wrong(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool args_is_wrong_use(const struct err *e);
 

@@ -6,10 +6,12 @@
 #include <sodium.h>
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "base/num.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
 #include "svc/build.h"
+#include "svc/conf.h"
 
 static void
 help_all(FILE *f)
@@ -38,11 +40,32 @@ help_verb(const struct verb *v)
 	    v->usage, v->help);
 }
 
+#define VERBS_MAX 64u
+
+/* " ; did you mean list?", for a word that is no verb of noun (NULL: no noun). */
+static const char *
+did_you_mean(const char *word, const char *noun)
+{
+	const char *known[VERBS_MAX], *found;
+
+	assume(nverbs <= VERBS_MAX);
+	for (size_t i = 0; i < nverbs; i++)
+		known[i] = noun == NULL                       ? verbs[i].noun
+			   : strcmp(verbs[i].noun, noun) == 0 ? verbs[i].name
+							      : NULL;
+	found = conf_suggest_word(str_z(word), known, nverbs);
+	return found != NULL ? arena_printf(&ctl.arena, "; did you mean %s?", found).p : "";
+}
+
 /* "gkmail user": its verbs. */
 static int
-help_noun(const char *noun)
+help_noun(const char *noun, const char *word)
 {
-	fprintf(stderr, "gkmail %s: what about it?\n\n", noun);
+	fprintf(stderr, "gkmail %s: ", noun);
+	if (word == NULL || word[0] == '-')
+		fputs("a verb is missing\n\n", stderr);
+	else
+		fprintf(stderr, "there is no verb \"%.40s\"%s\n\n", word, did_you_mean(word, noun));
 	for (size_t i = 0; i < nverbs; i++)
 		if (strcmp(verbs[i].noun, noun) == 0)
 			fprintf(stderr, "  gkmail %s %s %s\n        %s\n", noun, verbs[i].name,
@@ -99,6 +122,12 @@ explain(const struct err *e)
 	fprintf(stderr, "gkmail: ");
 	out_str(stderr, str_z(e->text));
 	fputc('\n', stderr);
+	if (args_is_wrong_use(e) && ctl.verb != NULL)
+		fprintf(stderr, "usage: gkmail %s%s%s%s%s\n", ctl.verb->noun,
+		    ctl.verb->name ? " " : "", ctl.verb->name ? ctl.verb->name : "",
+		    ctl.verb->usage[0] ? " " : "", ctl.verb->usage);
+	else if (args_is_wrong_use(e))
+		fputs("gkmail --help lists the verbs and their options\n", stderr);
 	if (ctl.json) {
 		json_init(&j);
 		json_open(&j, NULL, '{');
@@ -136,9 +165,10 @@ run(int argc, char **argv, struct err *e)
 		noun = "version";
 	ctl.verb = find_verb(noun, argc > 1 ? argv[1] : NULL, &is_noun);
 	if (ctl.verb == NULL && is_noun)
-		return help_noun(noun);
+		return help_noun(noun, argc > 1 ? argv[1] : NULL);
 	if (ctl.verb == NULL)
-		return args_wrong(e, "there is no verb \"%.40s\"", noun);
+		return args_wrong(
+		    e, "there is no verb \"%.40s\"%s", noun, did_you_mean(noun, NULL));
 	ctl.args = argv + (is_noun ? 2 : 1);
 	ctl.nargs = argc - (is_noun ? 2 : 1);
 	help = args_flag("--help");

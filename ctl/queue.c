@@ -132,7 +132,7 @@ verb_queue_show(struct err *e)
 	ipc_begin(&m, MSG_QUEUE_SHOW);
 	ipc_put_z(&m, ctl.args[0]);
 	if (client_call("queue", &m, &in, e) < 0)
-		return -1;
+		return client_about(e, ctl.args[0]);
 	n = ipc_get_list(&in);
 	facts = arena_array(&ctl.arena, (size_t)n + 1, sizeof(*facts));
 	for (uint32_t i = 0; i < n; i++)
@@ -161,7 +161,7 @@ touch(enum ipc_type type, const char *what, struct err *e)
 		ipc_begin(&m, type);
 		ipc_put_z(&m, ctl.args[i]);
 		if (client_call("queue", &m, &in, e) < 0)
-			return err_wrap(e, "%.40s", ctl.args[i]);
+			return client_about(e, ctl.args[i]);
 		count += ipc_get_u64(&in);
 		if (ipc_end(&in) < 0)
 			return err_set(e, E_PROTO, "unreadable answer");

@@ -21,10 +21,13 @@ choose_dir(struct sandbox *s, const char *dir, struct err *e)
 {
 	const char *tmp = getenv("TMPDIR");
 	char made[PATH_MAX];
+	struct stat st;
 
 	if (dir != NULL) {
 		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
 			return err_sys(e, "make directory %s", dir);
+		if (stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))
+			return err_set(e, E_INVAL, "%s is no directory", dir);
 	} else {
 		snprintf(made, sizeof(made), "%s/gkmail-sandbox-XXXXXX",
 		    tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");

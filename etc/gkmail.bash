@@ -16,7 +16,7 @@ _gkmail() {
 		esac
 	done
 	case "$noun${verb:+ $verb}" in
-	'') words='--config --dir --json --help setup check config domain user apppass alias queue status log reload sandbox version completion' ;;
+	'') words='--config --dir --json --help setup check config domain user apppass alias queue mailbox status log reload sandbox version completion' ;;
 	setup) words='--help --json --domain --user --postmaster --yes --force' ;;
 	check) words='--help --json' ;;
 	config) words='--help show explain sample' ;;
@@ -48,6 +48,10 @@ _gkmail() {
 	'queue hold') words='--help --json' ;;
 	'queue release') words='--help --json' ;;
 	'queue delete') words='--help --json' ;;
+	mailbox) words='--help check repair reindex' ;;
+	'mailbox check') words='--help --json' ;;
+	'mailbox repair') words='--help --json' ;;
+	'mailbox reindex') words='--help --json' ;;
 	status) words='--help --json --metrics' ;;
 	log) words='--help --json --follow --level --mid --sid --daemon' ;;
 	reload) words='--help --json' ;;

@@ -44,6 +44,8 @@ err_ssl(struct err *e, const char *what)
 {
 	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 
+	if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
+		reason = "no PEM in it (a line of -----BEGIN ... is missing)";
 	err_set(e, E_INVAL, "%s: %s", what, reason ? reason : "not usable");
 	ERR_clear_error();
 	return -1;

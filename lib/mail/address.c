@@ -308,7 +308,8 @@ take_mailbox(struct str *in, unsigned flags, struct arena *a, struct address *ou
 			return -1;
 	} else if (!(flags & ADDRESS_POSTMASTER) || !str_ieq(out->local, STR("postmaster"))) {
 		/* RFC 5321 4.1.1.3: only <Postmaster> stands without a domain. */
-		return err_set(e, E_INVAL, "address has no domain");
+		return err_set(e, E_INVAL,
+		    in->n == 0 || in->p[0] == '>' ? "address has no domain" : "bad local part");
 	}
 	out->text = join(out->local, out->domain, a);
 	out->utf8 = !str_is_ascii(out->text);

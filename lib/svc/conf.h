@@ -43,6 +43,10 @@ const char *conf_variable(const struct conf_row *r, struct arena *a);
 const char *conf_suggest_key(struct str section, struct str key, char out[CONF_SUGGESTION]);
 const char *conf_suggest_section(struct str section, char out[CONF_SUGGESTION]);
 
+/* The word of v (n of them, NULL ones are passed over) that is nearest to s, near enough to be what
+ * was meant; or NULL. */
+const char *conf_suggest_word(struct str s, const char *const *v, size_t n);
+
 struct conf;
 
 /* Reads path (NULL: no file), then the environment, then overrides ("section.key=value", n of

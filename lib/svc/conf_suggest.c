@@ -41,6 +41,21 @@ near(struct str s)
 }
 
 const char *
+conf_suggest_word(struct str s, const char *const *v, size_t n)
+{
+	unsigned best = num_min(near(s), (unsigned)num_max(s.n, 1u) - 1) + 1, d;
+	const char *found = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		if (v[i] != NULL && (d = distance(s, str_z(v[i]))) < best) {
+			best = d;
+			found = v[i];
+		}
+	}
+	return found;
+}
+
+const char *
 conf_suggest_section(struct str section, char out[CONF_SUGGESTION])
 {
 	unsigned best = near(section) + 1, d;

@@ -164,11 +164,11 @@ a_wrong_value_is_answered_with_what_to_write(void **state)
 	    "f:4:9: log.level: \"loud\" is not taken; write one "
 	    "of \"error\", \"warn\", \"info\", \"debug\"");
 	refused(HOST "[smtp]\nlisten = \"*:25\"\n",
-	    "f:4:10: smtp.listen: not a string; write a list of strings such as [\"a\", \"b\"]");
+	    "f:4:10: smtp.listen: not a string; write a list of strings such as [\"*:25\"]");
 	refused(HOST "[smtp]\nlisten = [\n\"*:25\", 5]\n",
 	    "f:5:9: smtp.listen: \"an item that is no string\" is not taken; write a list of "
 	    "strings such as "
-	    "[\"a\", \"b\"]");
+	    "[\"*:25\"]");
 	refused(HOST "[imap]\nauth_without_tls = \"true\"\n",
 	    "f:4:20: imap.auth_without_tls: not a string; write true or false");
 	refused(HOST "[tls]\nkey = \"/k\"\n",

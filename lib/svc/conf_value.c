@@ -82,7 +82,9 @@ conf_value_wanted(enum conf_key k, char out[160])
 		buf_puts(&b, "true or false");
 		break;
 	case CONF_TYPE_LIST:
-		buf_puts(&b, "a list of strings such as [\"a\", \"b\"]");
+		min = str_z(r->value);
+		max = str_sub(min, 0, str_chr(min, ','));
+		buf_printf(&b, "a list of strings such as [\"" STR_FMT "\"]", STR_ARG(max));
 		break;
 	case CONF_TYPE_CHOICE:
 		wanted_choice(r, &b);

@@ -244,7 +244,8 @@ toml_scalar(struct toml_in *in, struct toml *out)
 	} else if (looks_like_date(s)) {
 		rc = date_or_time(in, s, out);
 	} else if (!is_integer(in, s, out, &rc) && !is_float(in, s, out, &rc)) {
-		rc = toml_fail(in, in->off, "\"" STR_FMT "\" is no value; text stands in quotes",
+		rc = toml_fail(in, in->off,
+		    "\"" STR_FMT "\" is no value; write true or false, a number, or text in quotes",
 		    STR_ARG(str_sub(s, 0, 40)));
 	}
 	if (rc == 0)

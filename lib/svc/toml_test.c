@@ -81,7 +81,8 @@ errors_name_the_place_and_the_remedy(void **state)
 {
 	(void)state;
 	refused("a = 1\nb = \n", "f:2:5: a value is missing before the end of the line");
-	refused("a = yes\n", "f:1:5: \"yes\" is no value; text stands in quotes");
+	refused("a = yes\n",
+	    "f:1:5: \"yes\" is no value; write true or false, a number, or text in quotes");
 	refused("a = 1 b = 2", "f:1:7: the line should end before \"b\"");
 	refused("a 1", "f:1:3: \"=\" is missing before \"1\"");
 	refused("= 1", "f:1:1: a key is missing before \"=\"");

@@ -43,6 +43,56 @@ def test_wrong_use_is_exit_2_and_says_how():
         assert done.stdout == ""
 
 
+@pytest.mark.parametrize("args,said", [
+    (["usr"], 'gkmail: there is no verb "usr"; did you mean user?'),
+    (["user", "ad"], 'gkmail user: there is no verb "ad"; did you mean add?'),
+    (["user"], "gkmail user: a verb is missing"),
+    (["user", "add"], "gkmail: ADDRESS is missing\nusage: gkmail user add ADDRESS [--quota SIZE]"),
+    (["apppass", "add", "a@b.test"], "gkmail: NAME is missing"),
+    (["log", "--level"], "gkmail: --level needs a value behind it"),
+    (["log", "--levl", "warn"], "gkmail: there is no option --levl here; did you mean --level?"),
+    (["--jsn", "status"], "gkmail: there is no option --jsn here; did you mean --json?"),
+    (["user", "list", "a", "b"], "gkmail: b is one argument too many"),
+])
+def test_wrong_use_says_what_is_wrong(args, said):
+    done = gkmail(*args)
+    assert done.returncode == 2 and done.stderr.startswith(said), done.stderr
+
+
+def test_refusals_say_whom_they_are_about(suite):
+    for args, said in [
+        (["user", "del", "nobody"], "gkmail: nobody: no such user\n"),
+        (["user", "passwd", "nobody@x.test"], "gkmail: nobody@x.test: no such user\n"),
+        (["user", "add", suite.user("bob")["address"]], f"gkmail: user {suite.user('bob')['address']} is already there\n"),
+        (["user", "add", "a b@x.test"], "gkmail: a b@x.test: bad local part\n"),
+        (["domain", "del", "x.test"], "gkmail: x.test: no such domain\n"),
+        (["alias", "del", "x@x.test"], "gkmail: x@x.test: no such alias\n"),
+        (["queue", "show", "x"], "gkmail: x: no such message in the queue\n"),
+    ]:
+        done = suite.ctl(*args, check=False, input="a long password\n")
+        assert done.returncode == 1 and done.stderr == said, done.stderr
+    # Nobody types a password for nothing.
+    done = suite.ctl("user", "add", suite.user("bob")["address"], check=False, input="")
+    assert "already there" in done.stderr
+
+
+def test_check_looks_at_the_certificate(tmp_path):
+    def check(cert, key):
+        (tmp_path / "x.toml").write_text(f"host_name = 'a.example'\n[tls]\ncertificate = '{cert}'\nkey = '{key}'\n")
+        return gkmail("check", tmp_path / "x.toml")
+    done = check("/nonexistent/cert.pem", "/nonexistent/key.pem")
+    assert done.returncode == 1 and "x.toml:3: tls.certificate: open /nonexistent/cert.pem" in done.stderr
+    for n in "ab":
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-keyout", tmp_path / f"{n}.key", "-out", tmp_path / f"{n}.pem", "-subj", "/CN=a"], check=True,
+                       capture_output=True)
+    assert check(tmp_path / "a.pem", tmp_path / "a.key").returncode == 0
+    done = check(tmp_path / "a.pem", tmp_path / "b.key")
+    assert done.returncode == 1 and "key values mismatch" in done.stderr
+    done = check(tmp_path / "x.toml", tmp_path / "a.key")
+    assert done.returncode == 1 and "BEGIN" in done.stderr
+
+
 def test_help_has_an_example_for_every_verb():
     listed = re.findall(r"^  (\w+(?: \w+)?)  +\S", gkmail("--help").stdout, re.M)
     assert len(listed) > 25

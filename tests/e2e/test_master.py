@@ -181,7 +181,7 @@ def test_missing_file(base):
     ({"tls__certificate": "/nonexistent", "tls__key": "/nonexistent"},
      r":\d+: tls\.certificate: open /nonexistent: No such file"),
     ({"tls__certificate": "/etc/hostname", "tls__key": "/etc/hostname"},
-     r":\d+: tls\.certificate: /etc/hostname .*no start line"),
+     r":\d+: tls\.certificate: /etc/hostname .*no PEM in it"),
     ({"tls__certificate": "/etc/hostname"}, r": tls\.certificate is set but tls\.key is not; write both"),
     ({"auth__mechanisms": ["PLAIN", "NTLM"]}, r":\d+:\d+: auth\.mechanisms"),
 ])
