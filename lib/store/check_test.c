@@ -202,14 +202,13 @@ caches_are_forgotten(void **state)
 	struct str text;
 
 	(void)state;
-	assert_int_equal(mailbox_cached(box("INBOX"), box("INBOX")->messages[0].uid, CACHE_ENVELOPE,
+	assert_int_equal(mailbox_cached(box("INBOX"), box("INBOX")->messages[0].uid, CACHE_BODY,
 			     &scratch, &text, &err),
 	    0);
 	assert_int_equal(home_reindex(home, &r, &err), 0);
 	assert_int_equal(r.messages, IDS);
-	assert_int_equal(
-	    index_cache_get(home->index, box("INBOX")->id, box("INBOX")->messages[0].uid,
-		CACHE_ENVELOPE, 0, &scratch, &text, &err),
+	assert_int_equal(index_cache_get(home->index, box("INBOX")->id,
+			     box("INBOX")->messages[0].uid, CACHE_BODY, 0, &scratch, &text, &err),
 	    0);
 	assert_null(text.p);
 	all_is_well(IDS);
