@@ -135,13 +135,20 @@ class World:
 
     def kill(self, seed):
         rnd = random.Random(seed)
+        quick = dict.fromkeys(("front", "parent"), 0)
+        last = dict.fromkeys(quick, time.monotonic())
         rare = time.monotonic() + 1
         while not self.over.wait(rnd.uniform(0.05, 0.5)):
             processes = self.suite.processes()
-            if time.monotonic() > rare:
-                what = rnd.choice(["front", "parent"])
+            what = rnd.choice(sorted(quick))
+            # What crashes again and again is started later and later, until it has run for a minute.
+            if time.monotonic() - last[what] > 62:
+                quick[what] = 0
+            if time.monotonic() > rare and quick[what] < 6:
                 pid = processes["imapd" if what == "front" else "mailboxd"]
-                rare = time.monotonic() + 3  # not so often that master waits between starts
+                quick[what] += 1
+                last[what] = time.monotonic()
+                rare = last[what] + 3
             else:
                 what = "owner"
                 pid = next(iter(children(processes["mailboxd"])), 0)
