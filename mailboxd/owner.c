@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <sys/capability.h>
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -22,7 +21,7 @@
 #include "io/loop.h"
 #include "ipc/ipc.h"
 #include "mailboxd/imap/imap.h"
-#include "store/check.h"
+#include "mailboxd/task.h"
 #include "store/home.h"
 #include "svc/svc.h"
 
@@ -323,63 +322,15 @@ on_changed(void *arg)
 
 /* ---- the operator's tasks ---- */
 
-#define ROWS_MAX   48000u /* octets of findings in an answer */
-#define ROWS_COUNT 400u   /* strings */
-
-struct findings {
-	struct arena arena;
-	struct str rows[ROWS_COUNT];
-	size_t n, octets;
-};
-
-static void
-note_finding(void *arg, struct str mailbox, struct str text)
-{
-	struct findings *f = arg;
-
-	if (f->n + 2 > ROWS_COUNT || f->octets + mailbox.n + text.n > ROWS_MAX)
-		return;
-	f->rows[f->n++] = arena_dup(&f->arena, mailbox);
-	f->rows[f->n++] = arena_dup(&f->arena, text);
-	f->octets += mailbox.n + text.n;
-}
-
 static void
 on_task(struct ipc_in *m)
 {
-	struct findings *f = mem_alloc(sizeof *f);
-	struct home_report r = {.say = note_finding, .arg = f};
-	uint32_t what = ipc_get_u32(m);
-	struct ipc_out out;
-	struct err e = {0};
-	int rc;
-
-	arena_init(&f->arena);
-	if (ipc_end(m) < 0)
-		goto out;
 	loop_timer_stop(self.linger);
-	if (what == MAILBOX_REINDEX)
-		rc = home_reindex(self.home, &r, &e);
-	else
-		rc = home_check(self.home, what == MAILBOX_REPAIR, &r, &e);
-	if (rc < 0) {
-		ipc_reply_error(self.parent, m->id, &e);
-	} else {
-		ipc_begin(&out, MSG_OWN_TASK_R);
-		ipc_put_u64(&out, r.messages);
-		ipc_put_u64(&out, r.found);
-		ipc_put_u64(&out, r.mended);
-		ipc_put_list(&out, f->rows, f->n);
-		ipc_reply(self.parent, m->id, &out);
-	}
 	/* An index that is to be made anew is read by the next owner. */
-	if (r.rebuild)
+	if (task_run(self.home, self.parent, m))
 		on_failed(NULL, NULL);
 	else
 		settle();
-out:
-	arena_free(&f->arena);
-	free(f);
 }
 
 /* ---- the parent ---- */

@@ -168,6 +168,7 @@ on_revoked(struct ipc_in *m)
 	log_info("mailbox.revoke", LZ("user", u->name), LU("deleted", deleted));
 	err_set(&e, E_DENIED, "the user's sessions were ended");
 	open_refuse(u, &e);
+	operator_refuse(u, &e);
 	for (c = TAILQ_FIRST(&u->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
 		park_kick(c->id);
