@@ -24,6 +24,7 @@ void
 checkpoint_wants(struct queue *q, struct message *m)
 {
 	m->settles = q->checkpoint.wanted = q->checkpoint.started + 1;
+	metric_set(METRIC_QUEUE_UNDURABLE, 1);
 }
 
 /* ---- segments that may go ---- */
@@ -168,6 +169,7 @@ checkpoint_done(void *arg, struct ipc_in *in, const struct err *e)
 	c->running = false;
 	if (!e && ipc_end(in) == 0) {
 		c->done = c->started;
+		metric_set(METRIC_QUEUE_UNDURABLE, c->wanted > c->done);
 		metric_observe(METRIC_QUEUE_CHECKPOINT_SECONDS, clock_us() - c->began);
 		write_record(q);
 		checkpoint_sweep(q);

@@ -32,6 +32,7 @@
 	X(QUEUE_SIZE, "queue_size", "", GAUGE, "Messages not yet delivered") \
 	X(QUEUE_OCTETS, "gkmail_queue_octets", "", GAUGE, "Octets not yet delivered") \
 	X(QUEUE_SEGMENTS, "gkmail_queue_segments", "", GAUGE, "Journal segments on disk") \
+	X(QUEUE_UNDURABLE, "gkmail_queue_undurable", "", GAUGE, "1 while deliveries wait for a checkpoint to make them durable") \
 	X(QUEUE_ACCEPTED, "gkmail_queue_accepted_total", "", COUNTER, "Messages made durable") \
 	X(QUEUE_BOUNCED, "gkmail_queue_bounced_total", "", COUNTER, "Recipients bounced") \
 	X(QUEUE_SYNC_SECONDS, "gkmail_queue_sync_seconds", "", HISTOGRAM, "Time of one journal sync") \

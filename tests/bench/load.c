@@ -1,15 +1,20 @@
 /*
- * load.c - a load generator for SMTP: so many sessions at one time, so many messages in all, each
- *waiting for every reply as an ordinary client does. Speaks to any server; prints one line of JSON.
+ * load.c - a load generator: so many sessions at one time, so many messages in all, each waiting
+ *for every reply as an ordinary client does. Speaks to any server; prints one line of JSON.
  *
- *	load -p PORT -s SESSIONS -m MESSAGES -l OCTETS -f FROM -t TO[,TO…] [-T starttls|tls] [-u
- *USER -w PASSWORD]
+ *	load -p PORT -s SESSIONS -m MESSAGES -l OCTETS -f FROM -t TO[,TO…]|@FILE
+ *	     [-T starttls|tls] [-u USER -w PASSWORD] [-1] [-r RATE]
+ *	load -i -p PORT -s SESSIONS -m LOGINS -T tls -u USER -w PASSWORD
+ *
+ * -1: a new connection (and login) for each message. -r: messages a second in all, sent when they
+ * are due and timed from then on. -i: IMAP logins and logouts instead of messages.
  *
  * A thread per session with blocking sockets: at the session counts measured here its own cost is
- *small and shown.
+ * small and shown.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,13 +24,14 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
 
-#define RECIPIENTS_MAX 4096u
+#define RECIPIENTS_MAX 16384u
 
 enum tls_mode {
 	TLS_NONE,
@@ -39,6 +45,8 @@ static struct {
 	const char *from, *user, *password;
 	struct str to[RECIPIENTS_MAX];
 	size_t nto;
+	bool each_new, imap;
+	uint64_t rate, began;
 	enum tls_mode tls;
 	SSL_CTX *ctx;
 	char *body;
@@ -136,7 +144,7 @@ login(struct session *s)
 }
 
 static int
-open_session(struct session *s)
+connect_session(struct session *s)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET,
 	    .sin_port = htons(load.port),
@@ -148,7 +156,13 @@ open_session(struct session *s)
 	if (s->fd < 0 || connect(s->fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 		return -1;
 	setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (load.tls == TLS_FIRST && secure(s) < 0)
+	return load.tls == TLS_FIRST ? secure(s) : 0;
+}
+
+static int
+open_session(struct session *s)
+{
+	if (connect_session(s) < 0)
 		return -1;
 	if (reply(s) != 220 || say(s, "EHLO %.*s\r\n", "load.test", 9) != 250)
 		return -1;
@@ -170,6 +184,41 @@ send_one(struct session *s, uint64_t number)
 	return put(s, load.body, load.body_n) < 0 || reply(s) != 250 ? -1 : 0;
 }
 
+static void
+close_session(struct session *s)
+{
+	say(s, "QUIT%.*s\r\n", "", 0);
+	if (s->ssl != NULL)
+		SSL_free(s->ssl);
+	close(s->fd);
+}
+
+/* When message number is due; paced loads are timed from then, so that a server that falls behind
+ * is not spared the rest. */
+static uint64_t
+wait_until_due(uint64_t number)
+{
+	uint64_t now = clock_us(),
+		 due = load.began + number * 1000000 / (load.rate ? load.rate : 1);
+
+	if (load.rate == 0)
+		return now;
+	if (due > now)
+		usleep((useconds_t)(due - now));
+	return due;
+}
+
+static int
+run_message(struct session *s, uint64_t number)
+{
+	if (!load.each_new)
+		return send_one(s, number);
+	if (open_session(s) < 0 || send_one(s, number) < 0)
+		return -1;
+	close_session(s);
+	return 0;
+}
+
 static void *
 run(void *arg)
 {
@@ -177,24 +226,86 @@ run(void *arg)
 	uint64_t number, began;
 
 	(void)arg;
-	if (open_session(s) < 0) {
+	if (!load.each_new && open_session(s) < 0) {
 		atomic_fetch_add(&load.failed, 1);
 		fprintf(stderr, "load: no session: %.*s\n", (int)s->n, s->in);
 		return NULL;
 	}
 	while ((number = atomic_fetch_add(&load.next, 1)) < load.messages) {
-		began = clock_us();
-		if (send_one(s, number) < 0) {
+		began = wait_until_due(number);
+		if (run_message(s, number) < 0) {
 			atomic_fetch_add(&load.failed, 1);
 			fprintf(stderr, "load: message refused: %.*s\n", (int)s->n, s->in);
 			break;
 		}
 		load.us[number] = (uint32_t)(clock_us() - began);
 	}
-	say(s, "QUIT%.*s\r\n", "", 0);
-	if (s->ssl != NULL)
-		SSL_free(s->ssl);
+	if (!load.each_new)
+		close_session(s);
+	free(s);
+	return NULL;
+}
+
+/* ---- IMAP logins ---- */
+
+/* A line that begins with prefix; others before it are passed over. */
+static int
+await_line(struct session *s, const char *prefix)
+{
+	for (;;) {
+		ssize_t got = get(s, s->in + s->n, sizeof(s->in) - 1 - s->n);
+		char *line = s->in;
+
+		if (got <= 0)
+			return -1;
+		s->n += (size_t)got;
+		s->in[s->n] = '\0';
+		for (char *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+			if (strncmp(line, prefix, strlen(prefix)) == 0)
+				return 0;
+	}
+}
+
+static int
+say_line(struct session *s, const char *line, const char *prefix)
+{
+	s->n = 0;
+	return put(s, line, strlen(line)) < 0 ? -1 : await_line(s, prefix);
+}
+
+static int
+log_in_once(struct session *s)
+{
+	char line[1024];
+
+	if (connect_session(s) < 0)
+		return -1;
+	snprintf(line, sizeof(line), "a LOGIN %s %s\r\n", load.user, load.password);
+	s->n = 0;
+	if (await_line(s, "* OK") < 0 || say_line(s, line, "a OK") < 0 ||
+	    say_line(s, "b LOGOUT\r\n", "b OK") < 0)
+		return -1;
+	SSL_free(s->ssl);
 	close(s->fd);
+	return 0;
+}
+
+static void *
+run_logins(void *arg)
+{
+	struct session *s = mem_alloc(sizeof(*s));
+	uint64_t number, began;
+
+	(void)arg;
+	while ((number = atomic_fetch_add(&load.next, 1)) < load.messages) {
+		began = clock_us();
+		if (log_in_once(s) < 0) {
+			atomic_fetch_add(&load.failed, 1);
+			fprintf(stderr, "load: login refused: %.*s\n", (int)s->n, s->in);
+			break;
+		}
+		load.us[number] = (uint32_t)(clock_us() - began);
+	}
 	free(s);
 	return NULL;
 }
@@ -238,13 +349,37 @@ number(const char *z)
 	return v;
 }
 
+/* A list with commas, or a file with an address a line. */
+static void
+recipients(const char *arg)
+{
+	struct str list = str_z(arg);
+	char sep = ',';
+
+	if (arg[0] == '@') {
+		struct stat st;
+		int fd = open(arg + 1, O_RDONLY | O_CLOEXEC);
+		char *text;
+
+		if (fd < 0 || fstat(fd, &st) < 0)
+			die(arg);
+		text = mem_alloc((size_t)st.st_size + 1);
+		if (read(fd, text, (size_t)st.st_size) != st.st_size)
+			die(arg);
+		close(fd);
+		list = str_trim(str_z(text));
+		sep = '\n';
+	}
+	while (list.n > 0 && load.nto < RECIPIENTS_MAX)
+		str_cut(&list, sep, &load.to[load.nto++]);
+}
+
 static void
 arguments(int argc, char **argv)
 {
-	struct str list;
 	int c;
 
-	while ((c = getopt(argc, argv, "p:s:m:l:f:t:T:u:w:")) != -1) {
+	while ((c = getopt(argc, argv, "1ip:r:s:m:l:f:t:T:u:w:")) != -1) {
 		switch (c) {
 		case 'p':
 			load.port = (uint16_t)number(optarg);
@@ -262,8 +397,16 @@ arguments(int argc, char **argv)
 			load.from = optarg;
 			break;
 		case 't':
-			for (list = str_z(optarg); list.n > 0 && load.nto < RECIPIENTS_MAX;)
-				str_cut(&list, ',', &load.to[load.nto++]);
+			recipients(optarg);
+			break;
+		case '1':
+			load.each_new = true;
+			break;
+		case 'i':
+			load.imap = true;
+			break;
+		case 'r':
+			load.rate = number(optarg);
 			break;
 		case 'T':
 			load.tls = strcmp(optarg, "tls") == 0 ? TLS_FIRST : TLS_STARTTLS;
@@ -278,8 +421,11 @@ arguments(int argc, char **argv)
 			exit(2);
 		}
 	}
-	if (load.port == 0 || load.sessions == 0 || load.messages == 0 || load.from == NULL ||
-	    load.nto == 0 || (load.user != NULL && load.password == NULL))
+	if (load.port == 0 || load.sessions == 0 || load.messages == 0 ||
+	    (load.user != NULL && load.password == NULL))
+		exit(2);
+	if (load.imap ? load.user == NULL || load.tls != TLS_FIRST
+		      : load.from == NULL || load.nto == 0)
 		exit(2);
 }
 
@@ -292,14 +438,15 @@ main(int argc, char **argv)
 	double cpu;
 
 	arguments(argc, argv);
-	make_body();
+	if (!load.imap)
+		make_body();
 	if (load.tls != TLS_NONE && (load.ctx = SSL_CTX_new(TLS_client_method())) == NULL)
 		die("TLS");
 	load.us = mem_array(load.messages, sizeof(*load.us));
 	threads = mem_array(load.sessions, sizeof(*threads));
-	began = clock_us();
+	load.began = began = clock_us();
 	for (size_t i = 0; i < load.sessions; i++)
-		if (pthread_create(&threads[i], NULL, run, NULL) != 0)
+		if (pthread_create(&threads[i], NULL, load.imap ? run_logins : run, NULL) != 0)
 			die("thread");
 	for (size_t i = 0; i < load.sessions; i++)
 		pthread_join(threads[i], NULL);

@@ -198,6 +198,12 @@ class Peers:
             self.dovecot.terminate()
             self.dovecot.wait(20)
 
+    def configuration(self):
+        conf = self.dir / "conf"
+        postfix = subprocess.run(["postconf", "-c", conf, "-n"], capture_output=True, text=True).stdout
+        dovecot = subprocess.run(["doveconf", "-c", conf / "dovecot.conf", "-n"], capture_output=True, text=True).stdout
+        return f"# postconf -n\n{postfix}# doveconf -n\n{dovecot}"
+
     def users(self):
         return addresses()
 
@@ -209,6 +215,18 @@ class Peers:
 
     def maildir(self, user):
         return self.dir / "mail" / user.split("@")[0]
+
+    def settled(self):
+        """Nothing is in the queue: virtual(8) syncs a message's file before it leaves."""
+        return not any(f.is_file() for q in ("maildrop", "incoming", "active", "deferred")
+                       for f in (self.dir / "postfix" / q).rglob("*"))
+
+    def owner_gone(self, user):
+        """No imap process serves the user any more."""
+
+    def forget_cache(self, user):
+        for f in self.maildir(user).glob("dovecot.index.cache*"):
+            f.unlink()
 
     def pids(self):
         """Every process of both: the masters and what runs below them."""
