@@ -38,7 +38,7 @@ DEPS_BUILD := gcc libc6-dev pkg-config libevent-dev libssl-dev libsodium-dev lib
 LOCALHOST  := $(shell getent hosts localhost >/dev/null || echo libnss-myhostname)
 DEPS_RUN   := $(DEPS_BUILD) $(LOCALHOST)
 DEPS_CHECK := $(DEPS_RUN) clang-14 clang-format-14 libclang-rt-14-dev libcmocka-dev mandoc python3 python3-pytest \
-	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux procps
+	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux mount e2fsprogs procps
 DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(FUZZ_SRC))
 ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests/unit tests/bench))
 ALL_H    := $(wildcard $(addsuffix /*.h,$(CODE_DIRS) tests/unit tests/bench))
 
-.PHONY: help all run check check-long unit e2e e2e-long conformance asan fuzz fuzz-short bench lint tidy format install uninstall clean \
+.PHONY: help all run check check-long unit e2e e2e-long conformance asan fuzz fuzz-short crash bench lint tidy format install uninstall clean \
 	deps deps-check deps-bench samples FORCE
 
 help: ## this list
@@ -219,10 +219,12 @@ check: deps-check ## every test
 	@$(MAKE) --no-print-directory asan
 	@$(MAKE) --no-print-directory fuzz-short
 	@$(MAKE) --no-print-directory conformance
+	@$(MAKE) --no-print-directory crash
 	@$(MAKE) --no-print-directory e2e
 
 check-long: check tidy ## the long forms of the tests too
 	@RACES=10000 GKMAIL_LONG=1 $(MAKE) --no-print-directory e2e-long
+	@$(MAKE) --no-print-directory crash POINTS=1000
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=60
 
 unit: $(TESTS) ## unit tests
@@ -238,6 +240,10 @@ e2e: all $(TOOLS) ## end-to-end tests on the real suite (as root: once as root, 
 E2E_LONG := $(addprefix tests/e2e/,test_races.py test_idle.py)
 e2e-long: all
 	@GKMAIL_BIN="$(abspath $(B))/bin" PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -s $(E2E_LONG)
+
+POINTS ?= 30
+crash: all $(TOOLS) ## cut the power of a file system under users at work, at POINTS instants (root only)
+	@GKMAIL_POINTS=$(POINTS) GKMAIL_BIN="$(abspath $(B))/bin" $(PYTEST) tests/crash/test_power.py
 
 conformance: all $(TOOLS) ## public test suites (SUITES=folder)
 	@if [ -d "$(SUITES)" ]; then GKMAIL_SUITES="$(abspath $(SUITES))" GKMAIL_TOOLS="$(B)/tools" $(PYTEST) tests/conformance; \
