@@ -87,7 +87,11 @@ parent_owner_message(struct user *u, struct ipc_in *m)
 
 struct ensuring {
 	uint64_t call;
+	char *user;
+	bool again;
 };
+
+static void ensure_check(struct ensuring *en);
 
 static void
 ensure_checked(void *arg, struct ipc_in *m, const struct err *why)
@@ -97,6 +101,13 @@ ensure_checked(void *arg, struct ipc_in *m, const struct err *why)
 	struct err e;
 	struct str user;
 
+	/* authd died over it: the next one is asked, or the message would wait for its next turn.
+	 */
+	if (m == NULL && why->code == E_CLOSED && !en->again) {
+		en->again = true;
+		ensure_check(en);
+		return;
+	}
 	if (m == NULL) {
 		ipc_reply_error(local, en->call, why);
 		goto out;
@@ -114,7 +125,18 @@ ensure_checked(void *arg, struct ipc_in *m, const struct err *why)
 	} else
 		ipc_reply_ok(local, en->call, MSG_HOME_ENSURE_R);
 out:
+	free(en->user);
 	free(en);
+}
+
+static void
+ensure_check(struct ensuring *en)
+{
+	struct ipc_out out;
+
+	ipc_begin(&out, MSG_USER_CHECK);
+	ipc_put_z(&out, en->user);
+	ipc_call(svc_channel(PEER_AUTHD), &out, ensure_checked, en);
 }
 
 static void
@@ -122,15 +144,13 @@ on_ensure(struct ipc_in *m)
 {
 	struct str user = ipc_get_str(m);
 	struct ensuring *en;
-	struct ipc_out out;
 
 	if (ipc_end(m) < 0)
 		return;
 	en = mem_alloc(sizeof *en);
 	en->call = m->id;
-	ipc_begin(&out, MSG_USER_CHECK);
-	ipc_put_str(&out, user);
-	ipc_call(svc_channel(PEER_AUTHD), &out, ensure_checked, en);
+	en->user = mem_dup(user.p, user.n);
+	ensure_check(en);
 }
 
 static void

@@ -39,6 +39,7 @@ struct target {
 	enum deliver_result result;
 	struct str text;
 	bool ensured; /* mailboxd made the home: not there now is not there */
+	bool again;   /* mailboxd died over it, and the next one is asked */
 };
 
 struct job {
@@ -245,6 +246,7 @@ put_new(struct job *j, const char *home, struct err *e)
 static void job_check(struct job *j);
 
 static void place(struct target *t);
+static void ensure_home(struct target *t);
 
 static void
 home_ensured(void *arg, struct ipc_in *in, const struct err *e)
@@ -254,6 +256,11 @@ home_ensured(void *arg, struct ipc_in *in, const struct err *e)
 
 	OBJ(j, JOB_MAGIC);
 	j->asking--;
+	if (e && e->code == E_CLOSED && !t->again) {
+		t->again = true;
+		ensure_home(t);
+		return;
+	}
 	t->ensured = true;
 	if (!e && ipc_end(in) == 0)
 		place(t);

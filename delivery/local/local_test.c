@@ -39,6 +39,7 @@ static struct {
 	char results[8][2][200];
 	int fd;
 	int ensured, told;
+	int dying;            /* mailboxds that die over the question */
 	enum err_code refuse; /* what HOME_ENSURE is answered with */
 } seen;
 
@@ -75,6 +76,11 @@ mailboxd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		return;
 	}
 	seen.ensured++;
+	if (seen.dying-- > 0) {
+		err_set(&e, E_CLOSED, "gone");
+		ipc_reply_error(c, m->id, &e);
+		return;
+	}
 	if (seen.refuse != E_OK) {
 		err_set(&e, seen.refuse, "no");
 		ipc_reply_error(c, m->id, &e);
@@ -293,6 +299,23 @@ missing_home_is_asked_for(void **state)
 	assert_string_equal(seen.results[0][0], "0");
 	assert_int_equal(inode("dave", 5, "hello"), inode("alice", 5, "hello"));
 	assert_int_equal(count_incoming(), 0);
+}
+
+static void
+a_mailboxd_that_dies_is_asked_again_once(void **state)
+{
+	static const struct str dave[] = {STR_INIT("dave@example.test")};
+	static const struct str erin[] = {STR_INIT("erin@example.test")};
+
+	(void)state;
+	seen.dying = 1;
+	deliver("hello", 0, dave, 1);
+	assert_int_equal(seen.ensured, 2);
+	assert_string_equal(seen.results[0][0], "0");
+	seen.dying = 2;
+	deliver("hello", 0, erin, 1);
+	assert_int_equal(seen.ensured, 4);
+	assert_string_equal(seen.results[0][0], "1");
 }
 
 static void
@@ -593,6 +616,7 @@ main(void)
 	    T(one_file_with_a_name_in_each_home),
 	    T(homes_share_nothing_without_landlock),
 	    T(missing_home_is_asked_for),
+	    T(a_mailboxd_that_dies_is_asked_again_once),
 	    T(only_an_unknown_user_is_for_good),
 	    T(what_is_no_home_is_refused),
 	    T(repetition_finds_its_name),
