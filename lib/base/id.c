@@ -1,11 +1,43 @@
 /* id.c - ids that sort by time. */
 #include "base/id.h"
 
+#include <pthread.h>
 #include <sodium.h>
 
 #include "base/clock.h"
 
 static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford: no i, l, o, u */
+
+/* Drawn many at a time, each octet used once. One thread: ids are made in the loop. */
+static struct {
+	unsigned char octets[512];
+	size_t left;
+	bool watched;
+} drawn;
+
+/* A child's ids must not be its parent's, nor its siblings'. */
+static void
+forget(void)
+{
+	drawn.left = 0;
+}
+
+static void
+draw(unsigned char *out, size_t n)
+{
+	if (drawn.left < n) {
+		if (!drawn.watched && pthread_atfork(NULL, NULL, forget) == 0)
+			drawn.watched = true;
+		randombytes_buf(drawn.octets, sizeof(drawn.octets));
+		drawn.left = sizeof(drawn.octets);
+	}
+	drawn.left -= n;
+	memcpy(out, drawn.octets + drawn.left, n);
+	sodium_memzero(drawn.octets + drawn.left, n);
+	/* Without the handler nothing may outlive a fork. */
+	if (!drawn.watched)
+		forget();
+}
 
 void
 id_new(char out[ID_SIZE])
@@ -14,7 +46,7 @@ id_new(char out[ID_SIZE])
 	unsigned char r[7];
 	uint64_t low = 0;
 
-	randombytes_buf(r, sizeof(r));
+	draw(r, sizeof(r));
 	for (size_t i = 0; i < sizeof(r); i++)
 		low = low << 8 | r[i];
 	for (int i = 8; i >= 0; i--, ms >>= 5)
