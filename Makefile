@@ -224,7 +224,7 @@ check: deps-check ## every test
 
 check-long: check tidy ## the long forms of the tests too
 	@RACES=10000 GKMAIL_LONG=1 $(MAKE) --no-print-directory e2e-long
-	@$(MAKE) --no-print-directory crash POINTS=1000
+	@GKMAIL_LONG=1 $(MAKE) --no-print-directory crash POINTS=1000
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=60
 
 unit: $(TESTS) ## unit tests
@@ -242,8 +242,10 @@ e2e-long: all
 	@GKMAIL_BIN="$(abspath $(B))/bin" PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -s $(E2E_LONG)
 
 POINTS ?= 30
-crash: all $(TOOLS) ## cut the power of a file system under users at work, at POINTS instants (root only)
-	@GKMAIL_POINTS=$(POINTS) GKMAIL_BIN="$(abspath $(B))/bin" $(PYTEST) tests/crash/test_power.py
+crash: all ## cut the power of a file system under users at work, at POINTS instants (root only); fail disks
+	@$(MAKE) --no-print-directory FAULTS=1 B=$(B)/faults all
+	@GKMAIL_POINTS=$(POINTS) GKMAIL_BIN="$(abspath $(B))/bin" GKMAIL_FAULT_BIN="$(abspath $(B))/faults/bin" \
+		PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -n 3 tests/crash
 
 conformance: all $(TOOLS) ## public test suites (SUITES=folder)
 	@if [ -d "$(SUITES)" ]; then GKMAIL_SUITES="$(abspath $(SUITES))" GKMAIL_TOOLS="$(B)/tools" $(PYTEST) tests/conformance; \

@@ -21,7 +21,7 @@ import uuid
 from pathlib import Path
 
 
-from suite import END_SECONDS, Suite
+from suite import BIN, END_SECONDS, Suite
 
 EXT4_IOC_SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 NOLOGFLUSH = 2
@@ -41,21 +41,31 @@ def run(*command):
 
 
 class Disk:
-    """An ext4 in a file, mounted at a place."""
+    """An ext4 in a file, mounted at a place. bare: without a journal, which does what it is asked and no more: a sync
+    of one file makes no other's name durable."""
 
-    def __init__(self, image, place, megabytes=160, features=()):
-        self.image, self.place = Path(image), Path(place)
+    def __init__(self, image, place, megabytes=160, bare=False, mount="defaults"):
+        self.image, self.place, self.bare, self.options = Path(image), Path(place), bare, mount
         with open(self.image, "wb") as f:
             f.truncate(megabytes << 20)
         # A small journal; nothing kept back for root: full is full. Inode tables are written now and not by a thread.
-        run("mkfs.ext4", "-q", "-F", "-m", "0", "-J", "size=8", "-E", "lazy_itable_init=0,lazy_journal_init=0",
-            *features, self.image)
-        self.loop = run("losetup", "--find", "--show", self.image)
-        self.place.mkdir(parents=True, exist_ok=True)
+        features = ["-O", "^has_journal"] if bare else ["-J", "size=8"]
+        run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0", *features, self.image)
+        self.loop = None
+
+    def attach(self):
+        self.loop = self.loop or run("losetup", "--find", "--show", self.image)
+
+    def detach(self):
+        if self.loop:
+            with contextlib.suppress(RuntimeError):
+                run("losetup", "-d", self.loop)
+        self.loop = None
 
     def mount(self):
+        self.attach()
         for _ in range(200):
-            run("mount", "-t", "ext4", self.loop, self.place)
+            run("mount", "-t", "ext4", "-o", self.options, self.loop, self.place)
             try:
                 # While some process of the old namespace still ends, this may be the old mount, shut down.
                 (self.place / ".mounted").mkdir()
@@ -78,11 +88,24 @@ class Disk:
 
     def cut(self):
         """No further octet reaches the disk, and what was not synced never will."""
+        if self.bare:
+            # What the device has now. (A shutdown would keep the journal from being written, and there is none.)
+            run("cp", "--sparse=always", self.image, self.image.with_suffix(".cut"))
+            return
         fd = os.open(self.place, os.O_RDONLY)
         try:
             fcntl.ioctl(fd, EXT4_IOC_SHUTDOWN, struct.pack("I", NOLOGFLUSH))
         finally:
             os.close(fd)
+
+    def off(self):
+        """After cut() and the end of all who used it."""
+        self.umount()
+        if self.bare:
+            self.detach()
+            self.image.with_suffix(".cut").rename(self.image)
+            # 1: it has mended something.
+            subprocess.run(["e2fsck", "-fy", str(self.image)], capture_output=True)
 
     def sync(self):
         run("sync", "-f", self.place)
@@ -93,23 +116,80 @@ class Disk:
 
     def destroy(self):
         self.umount()
-        with contextlib.suppress(RuntimeError):
-            run("losetup", "-d", self.loop)
+        self.detach()
         self.image.unlink(missing_ok=True)
+
+
+class Faults:
+    """The page of rules that a build with faults reads (lib/io/file_fault.h)."""
+
+    SIZE = 4096
+
+    def __init__(self, path):
+        self.path, self.number = Path(path), 0
+        self.path.write_bytes(bytes(self.SIZE))
+        self.path.chmod(0o644)
+        self.set()
+
+    def set(self, *rules):
+        """Exactly these rules count from now on."""
+        self.number += 1
+        self.rules = rules
+        text = "".join(f"{r}\n" for r in rules).encode()
+        head = f"{self.number}\n".encode()
+        with open(self.path, "r+b") as f:
+            # The number comes last: it is what the processes look at.
+            f.seek(len(head))
+            f.write(text.ljust(self.SIZE - len(head), b"\0"))
+            f.flush()
+            f.seek(0)
+            f.write(head)
+
+    def add(self, *rules):
+        self.set(*self.rules, *rules)
+
+
+FAULT_BIN = Path(os.environ.get("GKMAIL_FAULT_BIN", BIN.parents[1] / "build/faults/bin")).resolve()
+
+
+class Faulty(Suite):
+    """A suite of the build with faults, on whatever disk there is."""
+
+    bin = FAULT_BIN
+
+    def __init__(self, workdir, *options, config=""):
+        directory = tempfile.mkdtemp(dir=workdir, prefix="f")
+        self.faults = Faults(directory + ".faults")
+        super().__init__(directory, *options, config=config, env={"GKMAIL_FAULTS": str(self.faults.path)})
+
+
+# What is mounted here is seen by this namespace alone. It lets go of the disks of other machines, which could not be
+# mounted anew while it has them.
+NAMESPACE = """
+grep ^/dev/loop /proc/mounts | while read -r device place rest; do
+    case "$place" in "$0"/*) ;; *) umount -l "$place" 2>/dev/null ;; esac
+done
+mount --bind "$0/boot" /proc/sys/kernel/random/boot_id && exec "$@"
+"""
 
 
 class Machine(Suite):
     """A sandbox whose data/ is a disk of its own. apart: folders below data/ that are disks of their own too, so that
     no sync of one makes durable what lies on the other."""
 
-    def __init__(self, workdir, *options, config="", env=None, megabytes=160, apart=()):
+    def __init__(self, workdir, *options, config="", env=None, megabytes=160, apart=(),
+                 bare=False, faults=False,
+                 mount="defaults"):
         directory = tempfile.mkdtemp(dir=workdir, prefix="m")
         os.chmod(directory, 0o755)
         super().__init__(directory, *options, config=config, env=env)
-        self.control = None
-        self.disks = [Disk(directory + ".img", self.dir / "data", megabytes)]
+        if faults:
+            self.bin = FAULT_BIN
+            self.faults = Faults(directory + ".faults")
+            self.env["GKMAIL_FAULTS"] = str(self.faults.path)
+        self.disks = [Disk(directory + ".img", self.dir / "data", megabytes, bare, mount)]
         for i, name in enumerate(apart):
-            self.disks.append(Disk(f"{directory}.img{i}", self.dir / "data" / name, 96))
+            self.disks.append(Disk(f"{directory}{i}.img", self.dir / "data" / name, 96, bare))
         self.boot = self.dir / "boot"
         self.mounted = False
         self.new_boot()
@@ -119,8 +199,8 @@ class Machine(Suite):
 
     def mount(self):
         for d in self.disks:
+            d.place.mkdir(parents=True, exist_ok=True)
             d.mount()
-            # A disk within another is mounted where its folder is.
         self.mounted = True
 
     def umount(self):
@@ -135,9 +215,8 @@ class Machine(Suite):
     def start(self):
         if not self.mounted:
             self.mount()
-        # The first process waits to be killed; the mount of the boot id is seen by this namespace alone.
-        self.prefix = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c",
-                       f'mount --bind "{self.boot}" /proc/sys/kernel/random/boot_id && exec "$@"', "sh"]
+        self.prefix = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", NAMESPACE,
+                       str(self.dir)]
         return super().start()
 
     def kill(self):
@@ -183,7 +262,9 @@ class Machine(Suite):
         for d in self.disks:
             d.cut()
         self.kill()
-        self.umount()
+        for d in reversed(self.disks):
+            d.off()
+        self.mounted = False
 
     def power_on(self):
         self.new_boot()

@@ -25,8 +25,8 @@ min_free = "4MiB"
 """
 
 
-def crash_points(workdir, seed, points, **more):
-    """So many points in one world; the world, for what it counts."""
+def crash_points(workdir, seed, points, rules=(), **more):
+    """So many points in one world; the world, for what it counts. rules: faults, from when the world is made."""
     r = random.Random(seed)
     config = CONFIG.format(checkpoint=r.choice(["100ms", "1s", "5s"]))
     m = machine.Machine(workdir, config=config, **more)
@@ -34,6 +34,8 @@ def crash_points(workdir, seed, points, **more):
         m.start()
         w = world.World(m, seed)
         m.disk.sync()
+        if rules:
+            m.faults.set(*rules)
         for _ in range(points):
             w.go(r.choice([0.02, 0.1, 0.3, 0.6, 1.3]) * r.uniform(0.5, 1.5))
             w.crashing = True
@@ -41,6 +43,8 @@ def crash_points(workdir, seed, points, **more):
             m.power_off()
             w.end()
             m.power_on()
+            if r.random() < 0.5:
+                w.look(crashed_at)
             w.quiet()
             w.check(crashed_at)
         return w

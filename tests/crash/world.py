@@ -25,6 +25,7 @@ from suite import wait_for
 
 FLAGS = [r"\Seen", r"\Answered", r"\Flagged", r"\Draft", "$Label", "Work"]
 DURABLE_AFTER = 1.0  # seconds from the OK of a STORE
+QUIET_SECONDS = 60
 LARGE = 300_000      # above the size that goes through memory
 GONE = (OSError, EOFError, ssl.SSLError, smtplib.SMTPException, ValueError)
 
@@ -140,7 +141,7 @@ class Actor(threading.Thread):
         self.shown = {}    # (uidvalidity, uid) -> name, for ever
         self.met = set()   # names that were once in a mailbox
         self.validity = 0  # the highest UIDVALIDITY
-        self.doubt = None
+        self.doubt = self.doubt_was = None
         self.selected = None
         self.running = False
         self.refused = []
@@ -425,17 +426,27 @@ class World:
         self.accepted += sum(s.accepted for s in self.submitters)
 
     def quiet(self):
-        """Everything accepted is delivered."""
-        wait_for(lambda: "empty" in self.suite.ctl("queue", "list").stdout, 60, "the queue's end")
+        """Everything accepted is delivered, and those who have a home open were told."""
+        wait_for(lambda: "empty" in self.suite.ctl("queue", "list").stdout, QUIET_SECONDS, "the queue's end")
+        time.sleep(0.05)
 
     # ---- checking ----
+
+    def look(self, crashed_at):
+        """At once after the start, while the queue may still deliver again: no mailbox shows less than it must."""
+        for a in self.actors:
+            Check(self, a, crashed_at).look()
+        self.raise_broken()
 
     def check(self, crashed_at=None):
         """crashed_at None: nothing crashed, every OK counts."""
         for a in self.actors:
             Check(self, a, crashed_at or time.monotonic() + 3600).run()
+        self.raise_broken()
+
+    def raise_broken(self):
         if self.broken:
-            raise Broken("\n".join(self.broken + [f"{a.user} was at {a.doubt_was}" for a in self.actors]))
+            raise Broken("\n".join(self.broken + [f"{a.user} was at {a.doubt_was or a.doubt and vars(a.doubt)}" for a in self.actors]))
 
 
 class Check:
@@ -450,7 +461,7 @@ class Check:
     def broken(self, text):
         self.world.broken.append(f"{self.user}: {text}")
 
-    def run(self):
+    def look(self):
         for b in self.a.boxes.values():
             for copy in b.copies.values():
                 copy.settle(self.crashed_at - DURABLE_AFTER)
@@ -462,6 +473,9 @@ class Check:
         c.close()
         for box in self.found:
             self.check_copies(box)
+
+    def run(self):
+        self.look()
         self.check_counts()
         self.adopt()
 

@@ -23,6 +23,7 @@ class Suite:
     """A running `gkmail sandbox`."""
 
     prefix = ()  # of the command: what it runs under
+    bin = BIN
 
     def __init__(self, directory, *options, config="", env=None):
         self.dir = Path(directory)
@@ -33,7 +34,7 @@ class Suite:
         self.info = None
 
     def start(self):
-        command = [*self.prefix, str(BIN / "gkmail"), "sandbox", "--dir", str(self.dir), "--json", *self.options]
+        command = [*self.prefix, str(self.bin / "gkmail"), "sandbox", "--dir", str(self.dir), "--json", *self.options]
         if self.config:
             extra = self.dir.parent / (self.dir.name + "-extra.toml")
             extra.write_text(self.config)
@@ -92,7 +93,7 @@ class Suite:
 
     def ctl(self, *arguments, input=None, check=True):
         """Runs gkmail against this sandbox; its result."""
-        r = subprocess.run([str(BIN / "gkmail"), "--dir", str(self.dir), *arguments], input=input,
+        r = subprocess.run([str(self.bin / "gkmail"), "--dir", str(self.dir), *arguments], input=input,
                            capture_output=True, text=True, timeout=60, env=self.env)
         if check and r.returncode != 0:
             raise AssertionError(f"gkmail {' '.join(arguments)}: {r.returncode}\n{r.stdout}\n{r.stderr}")

@@ -1,0 +1,206 @@
+"""What one sync alone protects, one scene each: so little else happens that no other sync does its work.
+
+A scene works on a machine, cuts the power at the worst moment and raises Broken when a promise was not kept. On a "bare"
+disk (an ext4 without journal) a sync makes durable what it names and nothing beside, but for new names of a file that is
+synced itself, which ext4 always takes along.
+"""
+
+import os
+import re
+
+import imapraw
+from suite import wait_for
+from world import Broken
+
+# Nothing but what a client does is synced.
+QUIET = """
+[queue]
+checkpoint = "10m"
+segment_size = "1MiB"
+min_free = "4MiB"
+retry_first = "1s"
+[mailbox]
+linger = "0s"
+"""
+
+
+def text(name, size=600):
+    line = f"{name} " + "x" * 70 + "\r\n"
+    return (f"From: <a@example.test>\r\nSubject: {name}\r\nDate: Sun, 22 Nov 2026 12:00:00 +0000\r\n"
+            f"Message-ID: <{name}@example.test>\r\n\r\n" + line * (size // len(line) + 1)).encode()
+
+
+def must(condition, what):
+    if not condition:
+        raise Broken(what)
+
+
+def names_in(c, box):
+    """uid -> subject, of messages whose octets are whole."""
+    c.ok(f'SELECT "{box}"')
+    found = {}
+    for line in c.ok("UID FETCH 1:* (UID BODY.PEEK[])"):
+        m = re.search(rb"UID (\d+)", line.split(b"\r\n", 1)[0])
+        subject = re.search(rb"^Subject: (\S+)\r$", line, re.M)
+        name = subject[1].decode() if subject else None
+        whole = name and text(name) in line
+        found[int(m[1])] = name if whole else f"torn {name}"
+    return found
+
+
+def owner_ends(m, user="alice"):
+    """Nobody has the home open any more."""
+    path = m.maildir(user).parent / "db" / "index.db-wal"
+    wait_for(lambda: not path.exists(), 10, "the owner's end")
+
+
+def commit_of_others(m):
+    """Somebody else's sync makes the file system's own log durable."""
+    with open(m.disk.place / ".other", "w") as f:
+        f.write("x")
+        f.flush()
+        os.fsync(f.fileno())
+
+
+# ---- the scenes ----
+
+def many_moved(m):
+    """A MOVE of many messages that were delivered just now."""
+    with m.smtp(None, port="smtp", tls=False) as c:
+        for i in range(30):
+            c.sendmail("s@elsewhere.test", [m.user()["address"]], text(f"m{i}"))
+    c = imapraw.connect(m)
+    wait_for(lambda: len(names_in(c, "INBOX")) == 30)
+    c.ok("MOVE 1:* Archive")
+    m.power_off()
+    m.power_on()
+    found = names_in(imapraw.connect(m), "Archive")
+    must(sorted(found.values()) == sorted(f"m{i}" for i in range(30)), f"after MOVE there is {found}")
+
+
+def copied(m):
+    """A COPY of a message that is durable already."""
+    c = imapraw.connect(m)
+    uid = c.append("INBOX", text("one"))
+    c.ok("SELECT INBOX")
+    c.ok(f"UID COPY {uid} Archive")
+    m.power_off()
+    m.power_on()
+    c = imapraw.connect(m)
+    for box in ("INBOX", "Archive"):
+        must(list(names_in(c, box).values()) == ["one"], f"after COPY {box} has {names_in(c, box)}")
+
+
+def expunged(m):
+    """An EXPUNGE whose file was removed and whose tombstone says so."""
+    c = imapraw.connect(m)
+    for i in range(3):
+        c.append("INBOX", text(f"e{i}"))
+    # Other names, so that the inodes stay: one that is freed would take its name along when the disk is mended.
+    for f in (m.maildir() / "cur").iterdir():
+        os.link(f, m.disk.place / f".{f.name}")
+    m.disk.sync()
+    c.ok("SELECT INBOX")
+    c.ok(r"STORE 2 +FLAGS.SILENT (\Deleted)")
+    c.ok("EXPUNGE")
+    c.ok("LOGOUT")
+    owner_ends(m)
+    m.power_off()
+    m.power_on()
+    found = names_in(imapraw.connect(m), "INBOX")
+    must(sorted(found.values()) == ["e0", "e2"], f"after EXPUNGE there is {found}")
+
+
+def validity(c, box):
+    lines = c.ok(f'STATUS "{box}" (UIDVALIDITY)')
+    return int(re.search(rb"UIDVALIDITY (\d+)", b" ".join(lines))[1])
+
+
+def mailboxes_made(m):
+    """UIDVALIDITY beyond the block that was reserved first, of mailboxes that are gone again."""
+    c = imapraw.connect(m)
+    # Another name, as in expunged().
+    os.link(m.maildir().parent / "db" / "state", m.disk.place / ".state")
+    m.disk.sync()
+    highest = 0
+    for i in range(130):
+        c.ok(f"CREATE T{i}")
+        highest = max(highest, validity(c, f"T{i}"))
+        c.ok(f"DELETE T{i}")
+    m.power_off()
+    m.power_on()
+    c = imapraw.connect(m)
+    c.ok("CREATE Again")
+    must(validity(c, "Again") > highest, f"UIDVALIDITY {validity(c, 'Again')} again, {highest} was shown")
+
+
+def renamed(m):
+    """A RENAME of a mailbox with messages in it."""
+    c = imapraw.connect(m)
+    c.ok("CREATE Old")
+    c.append("Old", text("kept"))
+    m.disk.sync()
+    c.ok("RENAME Old New")
+    c.ok("LOGOUT")
+    owner_ends(m)
+    m.power_off()
+    m.power_on()
+    c = imapraw.connect(m)
+    boxes = {re.search(rb"(\S+)$", line)[1] for line in c.ok('LIST "" "*"')}
+    must(b"New" in boxes and b"Old" not in boxes, f"after RENAME there is {boxes}")
+    must(list(names_in(c, "New").values()) == ["kept"], f"after RENAME there is {names_in(c, 'New')}")
+
+
+def index_closed(m):
+    """What the index's log held when the home was closed."""
+    c = imapraw.connect(m)
+    for i in range(5):
+        c.append("INBOX", text(f"i{i}"))
+    c.ok("SELECT INBOX")
+    c.ok(r"STORE 1:5 +FLAGS.SILENT ($Mine)")
+    before = names_in(c, "INBOX")
+    c.ok("LOGOUT")
+    owner_ends(m)
+    commit_of_others(m)
+    m.power_off()
+    m.power_on()
+    c = imapraw.connect(m)
+    must(names_in(c, "INBOX") == before, f"after closing there is {names_in(c, 'INBOX')}")
+    flags = [line for line in c.ok("FETCH 1:* (FLAGS)") if b"FETCH" in line]
+    must(all(b"$Mine" in f for f in flags), f"after closing flags are {flags}")
+
+
+def user_made(m):
+    """gkmail user add."""
+    m.ctl("user", "add", "dave@example.test", input="correct horse battery\n")
+    m.power_off()
+    m.power_on()
+    must("dave@example.test" in m.ctl("user", "list").stdout, "the user is gone")
+
+
+def accounts_closed(m):
+    """Accounts made, the suite stopped as it should be, then the power goes."""
+    m.ctl("user", "add", "dave@example.test", input="correct horse battery\n")
+    m.stop()
+    commit_of_others(m)
+    for d in m.disks:
+        d.cut()
+    for d in reversed(m.disks):
+        d.off()
+    m.mounted = False
+    m.power_on()
+    must("dave@example.test" in m.ctl("user", "list").stdout, "the user is gone")
+
+
+# name -> (scene, how the machine is made, syncs that it shows to be needed)
+SCENES = {
+    "many_moved": (many_moved, {"config": QUIET}, ["syncall store.copies"]),
+    "copied": (copied, {"config": QUIET, "bare": True}, ["syncdir store.names"]),
+    "expunged": (expunged, {"config": QUIET, "bare": True}, ["syncdir store.graves"]),
+    "mailboxes_made": (mailboxes_made, {"config": QUIET, "bare": True, "mount": "noauto_da_alloc"},
+                       ["sync store.state", "syncdir store.state_name"]),
+    "renamed": (renamed, {"config": QUIET, "bare": True}, ["syncdir store.folders"]),
+    "index_closed": (index_closed, {"config": QUIET}, ["sync index.db"]),
+    "user_made": (user_made, {"config": QUIET}, ["sync accounts.db-wal"]),
+    "accounts_closed": (accounts_closed, {"config": QUIET}, ["sync accounts.db"]),
+}

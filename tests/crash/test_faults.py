@@ -1,0 +1,77 @@
+"""EIO and ENOSPC wherever the suite writes, links, renames or syncs: temporary errors, nothing lost, and the same
+processes serve on when it is over."""
+
+import random
+import time
+
+import pytest
+
+import imapraw
+import machine
+import scenes
+import world
+from suite import wait_for
+
+CONFIG = """
+[queue]
+retry_first = "1s"
+retry_max = "1s"
+checkpoint = "300ms"
+segment_size = "1MiB"
+min_free = "4MiB"
+[mailbox]
+linger = "0s"
+"""
+
+
+@pytest.fixture
+def faulty(workdir):
+    s = machine.Faulty(workdir, config=CONFIG)
+    s.start()
+    yield s
+    s.faults.set()
+    s.stop()
+
+
+def daemons(suite):
+    return {p["name"]: p["pid"] for p in suite.status()["processes"]}
+
+
+RULES = [
+    ["write * EIO"], ["write * ENOSPC"], ["sync * EIO"], ["syncdir * EIO"], ["syncall * EIO"], ["link * EIO"],
+    ["link * ENOSPC"], ["rename * EIO"], ["reserve * ENOSPC"], ["unlink * EIO"], ["open * ENOSPC"],
+    ["write * EIO gk-queue 1"], ["sync queue.batch EIO gk-queue 1"], ["sync queue.batch EIO gk-queue 3 2"],
+    ["sync index.db EIO"], ["write index.db ENOSPC"], ["write accounts.db ENOSPC"],
+    ["write * ENOSPC", "reserve * ENOSPC", "link * ENOSPC"], ["read * EIO gk-local"], ["read * EIO gk-queue 2"],
+]
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_errors_under_load(faulty, part):
+    """Everybody works, an error comes and goes, and what was promised before, meanwhile and afterwards is there."""
+    seed = random.SystemRandom().randrange(1 << 32)
+    w = world.World(faulty, seed)
+    before = daemons(faulty)
+    for rules in RULES[part::4]:
+        try:
+            w.go(0.15)
+            w.crashing = True
+            at = time.monotonic()
+            faulty.faults.set(*rules)
+            time.sleep(0.35)
+            faulty.faults.set()
+            time.sleep(0.1)
+            w.end()
+            w.quiet()
+            w.check(at)
+        except Exception as e:
+            raise AssertionError(f"{rules}, seed {seed}: {e}\n{faulty.log()[-3000:]}") from e
+        assert daemons(faulty) == before, rules
+        # It serves on: nobody needs a second try now.
+        try:
+            w.go(0.1)
+            w.end()
+            w.quiet()
+            w.check()
+        except Exception as e:
+            raise AssertionError(f"after {rules}, seed {seed}: {e}\n{faulty.log()[-3000:]}") from e
