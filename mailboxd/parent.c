@@ -85,10 +85,12 @@ parent_owner_message(struct user *u, struct ipc_in *m)
 
 /* ---- homes, deliveries ---- */
 
+#define ENSURE_TRIES 5u
+
 struct ensuring {
 	uint64_t call;
 	char *user;
-	bool again;
+	unsigned died; /* authds that died over the question */
 };
 
 static void ensure_check(struct ensuring *en);
@@ -103,8 +105,7 @@ ensure_checked(void *arg, struct ipc_in *m, const struct err *why)
 
 	/* authd died over it: the next one is asked, or the message would wait for its next turn.
 	 */
-	if (m == NULL && why->code == E_CLOSED && !en->again) {
-		en->again = true;
+	if (m == NULL && why->code == E_CLOSED && ++en->died < ENSURE_TRIES) {
 		ensure_check(en);
 		return;
 	}

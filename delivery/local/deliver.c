@@ -27,19 +27,20 @@
 #include "store/maildir.h"
 #include "svc/metrics.h"
 
-#define JOB_MAGIC   0x676b6c6au
-#define SMALL_MAX   (256u << 10)
-#define CHUNK       (256u << 10)
-#define PATH_SIZE   (ADDRESS_HOME_SIZE + sizeof("/Maildir/new/") + MAILDIR_NAME_SIZE)
-#define SOURCE_SIZE (ID_SIZE + sizeof(COPY_SUFFIX))
+#define JOB_MAGIC    0x676b6c6au
+#define ENSURE_TRIES 5u /* a death is no answer, but a message that kills must end too */
+#define SMALL_MAX    (256u << 10)
+#define CHUNK        (256u << 10)
+#define PATH_SIZE    (ADDRESS_HOME_SIZE + sizeof("/Maildir/new/") + MAILDIR_NAME_SIZE)
+#define SOURCE_SIZE  (ID_SIZE + sizeof(COPY_SUFFIX))
 
 struct target {
 	struct job *job;
 	struct str user;
 	enum deliver_result result;
 	struct str text;
-	bool ensured; /* mailboxd made the home: not there now is not there */
-	bool again;   /* mailboxd died over it, and the next one is asked */
+	bool ensured;  /* mailboxd made the home: not there now is not there */
+	unsigned died; /* mailboxds that died over the question: the next one is asked */
 };
 
 struct job {
@@ -256,8 +257,7 @@ home_ensured(void *arg, struct ipc_in *in, const struct err *e)
 
 	OBJ(j, JOB_MAGIC);
 	j->asking--;
-	if (e && e->code == E_CLOSED && !t->again) {
-		t->again = true;
+	if (e && e->code == E_CLOSED && ++t->died < ENSURE_TRIES) {
 		ensure_home(t);
 		return;
 	}

@@ -102,11 +102,11 @@ def test_help_has_an_example_for_every_verb():
         assert f"\n  gkmail {verb}" in text or f"gkmail {verb}" in text.split("\n\n", 2)[2], verb
 
 
-def test_not_running_is_said(tmp_path):
+def test_not_running_is_said(tmp_path, workdir):
     file = tmp_path / "gkmail.toml"
-    file.write_text(f"[server]\nhost_name = 'a.example'\nrun_dir = '{tmp_path}'\n")
+    file.write_text(f"[server]\nhost_name = 'a.example'\nrun_dir = '{workdir}'\n")
     done = gkmail("--config", file, "status")
-    assert done.returncode == 1 and "is not running" in done.stderr and str(tmp_path) in done.stderr
+    assert done.returncode == 1 and "is not running" in done.stderr and str(workdir) in done.stderr
     done = gkmail("user", "list", "--config", file, "--json")
     assert done.returncode == 1 and json.loads(done.stdout)["error"]["code"] == "not-found"
 
