@@ -31,6 +31,8 @@ if os.geteuid() != 0:
     why_not = "loop mounts need root"
 elif not shutil.which("mkfs.ext4") or not shutil.which("losetup"):
     why_not = "no mkfs.ext4 or losetup here"
+elif subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True).returncode != 0:
+    why_not = "no mount name spaces here (in a chroot, say)"
 
 
 def run(*command):
