@@ -4,24 +4,17 @@
 #include <errno.h>
 #include <stdarg.h>
 
-static void
-put(struct err *e, const char *fmt, va_list ap)
-{
-	vsnprintf(e->text, sizeof(e->text), fmt, ap);
-}
-
-int
-err_set(struct err *e, enum err_code code, const char *fmt, ...)
+void
+err_put(struct err *e, enum err_code code, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (e != NULL) {
 		e->code = code;
 		va_start(ap, fmt);
-		put(e, fmt, ap);
+		vsnprintf(e->text, sizeof(e->text), fmt, ap);
 		va_end(ap);
 	}
-	return -1;
 }
 
 static enum err_code
@@ -43,8 +36,8 @@ from_errno(int n)
 	}
 }
 
-int
-err_sys(struct err *e, const char *fmt, ...)
+void
+err_put_sys(struct err *e, const char *fmt, ...)
 {
 	int saved = errno;
 	char context[ERR_TEXT_MAX];
@@ -54,14 +47,13 @@ err_sys(struct err *e, const char *fmt, ...)
 		va_start(ap, fmt);
 		vsnprintf(context, sizeof(context), fmt, ap);
 		va_end(ap);
-		err_set(e, from_errno(saved), "%.200s: %s", context, strerror(saved));
+		err_put(e, from_errno(saved), "%.200s: %s", context, strerror(saved));
 	}
 	errno = saved;
-	return -1;
 }
 
-int
-err_wrap(struct err *e, const char *fmt, ...)
+void
+err_put_context(struct err *e, const char *fmt, ...)
 {
 	char old[ERR_TEXT_MAX], context[ERR_TEXT_MAX];
 	va_list ap;
@@ -71,9 +63,8 @@ err_wrap(struct err *e, const char *fmt, ...)
 		va_start(ap, fmt);
 		vsnprintf(context, sizeof(context), fmt, ap);
 		va_end(ap);
-		err_set(e, e->code, "%.150s: %s", context, old);
+		err_put(e, e->code, "%.150s: %s", context, old);
 	}
-	return -1;
 }
 
 bool

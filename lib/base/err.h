@@ -35,16 +35,29 @@ struct err {
 };
 
 /* Sets code and text. Returns -1, so that a failing function can return it. */
-int err_set(struct err *e, enum err_code code, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4), cold));
+#define err_set(...) (err_put(__VA_ARGS__), err_failure())
 
 /* The same with ": strerror(errno)" appended; the code follows from errno (ENOSPC, EDQUOT:
  * E_NOSPACE; ENOENT: E_NOTFOUND; EEXIST: E_EXISTS; EACCES, EPERM: E_DENIED; else E_IO). Returns -1.
  */
-int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
+#define err_sys(...) (err_put_sys(__VA_ARGS__), err_failure())
 
 /* Puts "context: " in front of the text. Returns -1. */
-int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
+#define err_wrap(...) (err_put_context(__VA_ARGS__), err_failure())
+
+/* What those three are made of: the -1 stands at the call, so that a compiler or analyzer that sees
+ * one file only knows that the caller fails. */
+void err_put(struct err *e, enum err_code code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4), cold));
+void err_put_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
+void
+err_put_context(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3), cold));
+
+static inline int
+err_failure(void)
+{
+	return -1;
+}
 
 /* True for what a retry may mend: E_TEMP, E_NOSPACE, E_IO, E_TIMEOUT, E_CLOSED, E_INTERNAL. */
 bool err_is_temporary(const struct err *e);
