@@ -117,19 +117,45 @@ files_mkdir_folder(struct str name, struct err *e)
 	return folder_dir(name, dir, e) < 0 ? -1 : make_folder(dir, e);
 }
 
-int
-files_make_folder(struct str name, struct err *e)
+static int
+sync_folder(const char *dir, struct err *e)
 {
-	char dir[FOLDER_DIR_SIZE];
-	int fd = -1, rc = -1;
+	int fd = file_open(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0, e);
+	int rc = fd < 0 ? -1 : file_sync_dir(fd, "store.folder", e);
 
-	if (folder_dir(name, dir, e) < 0 || make_folder(dir, e) < 0)
-		return -1;
-	if ((fd = file_open(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0, e)) < 0)
-		return -1;
-	rc = file_sync_dir(fd, "store.folder", e);
 	file_close(&fd);
 	return rc < 0 ? -1 : files_sync_folders(e);
+}
+
+int
+files_make_folder(struct str name, bool *made, struct err *e)
+{
+	char dir[FOLDER_DIR_SIZE];
+
+	if (folder_dir(name, dir, e) < 0)
+		return -1;
+	*made = !files_is_dir(dir);
+	if (make_folder(dir, e) == 0 && sync_folder(dir, e) == 0)
+		return 0;
+	/* What others made is theirs. */
+	if (*made)
+		files_unmake_folder(name);
+	return -1;
+}
+
+void
+files_unmake_folder(struct str name)
+{
+	static const char *const subs[] = {"/tmp", "/new", "/cur", ""};
+	char dir[FOLDER_DIR_SIZE], path[FOLDER_DIR_SIZE + 4];
+
+	if (folder_dir(name, dir, NULL) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(subs); i++) {
+		(void)snprintf(path, sizeof path, "%s%s", dir, subs[i]);
+		if (rmdir(path) < 0 && errno != ENOENT)
+			log_warn("store.remove", LZ("dir", path), LZ("error", strerror(errno)));
+	}
 }
 
 int

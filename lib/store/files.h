@@ -31,7 +31,10 @@ uint64_t files_crlf_size(struct str s);
 /* ---- folders, by normal name; durable on return ---- */
 
 bool files_is_dir(const char *path);
-int files_make_folder(struct str name, struct err *e);
+/* made: it was not there before. A failure leaves nothing behind. */
+int files_make_folder(struct str name, bool *made, struct err *e);
+/* Takes back what files_make_folder() made; nothing is in it yet. Not durable. */
+void files_unmake_folder(struct str name);
 /* Not durable yet: before several are made for good, so that the first sync carries them all. */
 int files_mkdir_folder(struct str name, struct err *e);
 /* What is gone already is success. */

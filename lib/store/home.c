@@ -305,6 +305,12 @@ home_flush(struct home *h, struct err *e)
 }
 
 bool
+home_has_failed(const struct home *h)
+{
+	return h->broken;
+}
+
+bool
 home_is_dirty(const struct home *h)
 {
 	return index_is_dirty(h->index);

@@ -77,6 +77,9 @@ void home_commit(struct home *h, struct home_waiter *w);
 void home_commit_cancel(struct home *h, struct home_waiter *w);
 /* Commits now and runs the waiters. */
 int home_flush(struct home *h, struct err *e);
+/* Has a commit failed? What was done since the one before may be there after all when the home
+ * opens again: nobody may be told that it is not. */
+bool home_has_failed(const struct home *h);
 /* Changes not yet committed? */
 bool home_is_dirty(const struct home *h);
 

@@ -28,45 +28,102 @@ is_inferior(struct str name, struct str top)
 
 /* ---- create ---- */
 
-static int
-create_one(struct home *h, struct str name, const struct change_by *by, struct mailbox **out,
-    struct err *e)
-{
-	struct mailbox *mb;
+/* A mailbox that is being made. */
+struct level {
+	struct str name;
 	uint32_t id, uidvalidity;
 	uint64_t modseq;
+	bool made; /* its directory, by us */
+};
 
-	if (h->nboxes >= MAILBOXES_MAX)
-		return err_set(e, E_LIMIT, "too many mailboxes");
-	if (model_next_mailbox(h, &id, &uidvalidity, e) < 0 ||
-	    model_next_modseq(h, &modseq, e) < 0 || files_make_folder(name, e) < 0)
-		return -1;
-	mb = model_new(h, id, name);
-	mb->uidvalidity = uidvalidity;
-	mb->highestmodseq = modseq;
-	mb->subscribed = model_is_sub(h, name);
-	model_insert(h, mb);
-	uidlist_note_box(mb);
-	if (model_row(mb, false, e) < 0 ||
-	    model_log(h, modseq, CHANGE_CREATED, id, 0, STR_NONE, by, e) < 0)
-		return home_fail(h, e);
-	if (out != NULL)
-		*out = mb;
+/* Of name and its superiors, what is no mailbox yet, from the top. */
+static size_t
+missing(struct home *h, struct str name, struct level out[FOLDER_DEPTH_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i <= name.n; i++) {
+		struct str top = str_sub(name, 0, i);
+
+		if (i < name.n && name.p[i] != '/')
+			continue;
+		if (home_find(h, top) != NULL)
+			continue;
+		assume(n < FOLDER_DEPTH_MAX);
+		out[n++] = (struct level){.name = top};
+	}
+	return n;
+}
+
+static int
+draw_numbers(struct home *h, struct level *l, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (model_next_mailbox(h, &l[i].id, &l[i].uidvalidity, e) < 0 ||
+		    model_next_modseq(h, &l[i].modseq, e) < 0)
+			return -1;
 	return 0;
 }
 
-/* The superiors of name that are missing, from the top. */
+/* All of them or none: a folder without a row would be taken in as a mailbox. */
+static int
+make_folders(struct level *l, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (files_make_folder(l[i].name, &l[i].made, e) == 0)
+			continue;
+		while (i-- > 0)
+			if (l[i].made)
+				files_unmake_folder(l[i].name);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+add_mailbox(struct home *h, const struct level *l, const struct change_by *by, struct mailbox **out,
+    struct err *e)
+{
+	struct mailbox *mb = model_new(h, l->id, l->name);
+
+	mb->uidvalidity = l->uidvalidity;
+	mb->highestmodseq = l->modseq;
+	mb->subscribed = model_is_sub(h, l->name);
+	model_insert(h, mb);
+	uidlist_note_box(mb);
+	if (model_row(mb, false, e) < 0 ||
+	    model_log(h, l->modseq, CHANGE_CREATED, l->id, 0, STR_NONE, by, e) < 0)
+		return home_fail(h, e);
+	*out = mb;
+	return 0;
+}
+
+/* name and its superiors as far as they are missing; not yet committed. What can fail and leaves
+ * the home whole comes before the first row: then nothing was made. */
+static int
+create(struct home *h, struct str name, const struct change_by *by, struct mailbox **out,
+    struct err *e)
+{
+	struct level levels[FOLDER_DEPTH_MAX];
+	size_t n = missing(h, name, levels);
+
+	if (h->nboxes + n > MAILBOXES_MAX)
+		return err_set(e, E_LIMIT, "too many mailboxes");
+	if (draw_numbers(h, levels, n, e) < 0 || make_folders(levels, n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (add_mailbox(h, &levels[i], by, out, e) < 0)
+			return -1;
+	return 0;
+}
+
 static int
 create_superiors(struct home *h, struct str name, const struct change_by *by, struct err *e)
 {
-	for (size_t i = 0; i < name.n; i++) {
-		struct str top = str_sub(name, 0, i);
+	size_t slash = str_rchr(name, '/');
+	struct mailbox *mb;
 
-		if (name.p[i] == '/' && home_find(h, top) == NULL &&
-		    create_one(h, top, by, NULL, e) < 0)
-			return -1;
-	}
-	return 0;
+	return slash < name.n ? create(h, str_sub(name, 0, slash), by, &mb, e) : 0;
 }
 
 int
@@ -74,13 +131,16 @@ home_create(struct home *h, struct str name, const struct change_by *by, struct 
     struct err *e)
 {
 	char dir[FOLDER_DIR_SIZE];
+	struct mailbox *mb;
 
 	if (home_find(h, name) != NULL)
 		return err_set(e, E_EXISTS, "mailbox already exists");
 	if (folder_dir(name, dir, e) < 0 || home_ready(h, e) < 0)
 		return -1;
-	if (create_superiors(h, name, by, e) < 0 || create_one(h, name, by, out, e) < 0)
+	if (create(h, name, by, &mb, e) < 0)
 		return -1;
+	if (out != NULL)
+		*out = mb;
 	return commit_now(h, e);
 }
 
@@ -117,6 +177,7 @@ int
 home_delete(struct home *h, struct str name, const struct change_by *by, struct err *e)
 {
 	struct mailbox *mb = home_find(h, name);
+	struct err why = {0};
 	uint64_t modseq;
 	uint32_t id;
 	int rc;
@@ -141,10 +202,10 @@ home_delete(struct home *h, struct str name, const struct change_by *by, struct 
 	forget_dead(h, id);
 	rc = commit_now(h, e);
 	tell_gone(mb);
-	if (rc == 0 && files_remove_folder(mb->name, e) == 0) {
-		if (home_ready(h, e) < 0 || index_mailbox_drop(h->index, id, e) < 0)
-			rc = home_fail(h, e);
-	}
+	/* It is deleted, whatever comes now: what is left undone is done when the home opens. */
+	if (rc == 0 && files_remove_folder(mb->name, &why) == 0 &&
+	    (home_ready(h, &why) < 0 || index_mailbox_drop(h->index, id, &why) < 0))
+		(void)home_fail(h, &why);
 	model_free(&mb);
 	return rc;
 }
@@ -195,22 +256,27 @@ rename_one(
 	return 0;
 }
 
-/* Directories follow the rows. */
-static int
-move_directories(struct home *h, struct err *e)
+/* Directories follow the rows, which are durable: one that cannot follow now does when the home
+ * opens the next time, and until then nothing finds its files. */
+static void
+move_directories(struct home *h)
 {
+	struct err e = {0};
+
 	for (size_t i = 0; i < h->nboxes; i++) {
 		struct mailbox *mb = h->boxes[i];
 
 		if (mb->priv->old_name.n == 0)
 			continue;
-		if (files_rename_folder(mb->priv->old_name, mb->name, e) < 0)
-			return home_fail(h, e);
+		if (files_rename_folder(mb->priv->old_name, mb->name, &e) < 0) {
+			(void)home_fail(h, &e);
+			return;
+		}
 		free((char *)mb->priv->old_name.p);
 		mb->priv->old_name = STR_NONE;
 		mb->priv->row_dirty = true;
 	}
-	return 0;
+	(void)home_ready(h, NULL);
 }
 
 static int
@@ -233,9 +299,10 @@ rename_tree(struct home *h, struct str from, struct str to, const struct change_
 			return -1;
 	}
 	model_sort(h);
-	if (commit_now(h, e) < 0 || move_directories(h, e) < 0)
+	if (commit_now(h, e) < 0)
 		return -1;
-	return home_ready(h, e);
+	move_directories(h);
+	return 0;
 }
 
 /* RFC 3501 6.3.5: the messages move, INBOX stays, and its inferiors are not touched. */
@@ -252,8 +319,11 @@ rename_inbox(
 	uids = arena_array(a, inbox->n + 1, sizeof *uids);
 	for (size_t i = 0; i < inbox->n; i++)
 		uids[i] = inbox->messages[i].uid;
-	if (mailbox_move(inbox, uids, inbox->n, mb, by, a, &moved, e) < 0)
+	if (mailbox_move(inbox, uids, inbox->n, mb, by, a, &moved, e) < 0) {
+		/* Refused is refused: the new mailbox goes again. */
+		(void)home_delete(h, to, by, NULL);
 		return -1;
+	}
 	return commit_now(h, e);
 }
 

@@ -111,8 +111,6 @@ start_numbers(struct home *h, enum numbers_found found, bool fresh, struct err *
 	return reserve_numbers(h, false, e);
 }
 
-/* ---- directories ---- */
-
 /* ---- rows ---- */
 
 struct reading {
@@ -247,6 +245,7 @@ take_in(struct home *h, struct str name, const struct uidlist_box *known, enum m
 	struct mailbox *mb;
 	uint32_t id, uidvalidity;
 	uint64_t modseq;
+	bool made;
 
 	if (model_next_mailbox(h, &id, &uidvalidity, e) < 0 || model_next_modseq(h, &modseq, e) < 0)
 		return -1;
@@ -258,7 +257,7 @@ take_in(struct home *h, struct str name, const struct uidlist_box *known, enum m
 	mb->subscribed = model_is_sub(h, name);
 	model_insert(h, mb);
 	uidlist_note_box(mb);
-	if (files_make_folder(name, e) < 0 || model_row(mb, false, e) < 0)
+	if (files_make_folder(name, &made, e) < 0 || model_row(mb, false, e) < 0)
 		return -1;
 	return model_log(h, modseq, CHANGE_CREATED, mb->id, 0, STR_NONE, &by, e);
 }

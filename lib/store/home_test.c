@@ -373,6 +373,111 @@ making_mailboxes(void **state)
 	}
 }
 
+/* ---- refused, and not done ---- */
+
+static const char *failing; /* part of a file's name, or a sync's site */
+static int fail_at;         /* how many pass before */
+
+static int
+fails(enum file_op op, const char *name)
+{
+	(void)op;
+	return failing != NULL && name != NULL && strstr(name, failing) != NULL && fail_at-- == 0
+		   ? ENOSPC
+		   : 0;
+}
+
+static void
+fail_on(const char *name, int at)
+{
+	failing = name;
+	fail_at = at;
+	file_fault = fails;
+}
+
+static size_t
+mailboxes(void)
+{
+	size_t i = 0, n = 0;
+
+	while (home_next(home, &i) != NULL)
+		n++;
+	return n;
+}
+
+/* Whatever fails before the commit, at any step: nothing was made, now and after opening. */
+static void
+a_refused_create_makes_nothing(void **state)
+{
+	static const char *const steps[] = {".a", ".a/cur", ".a/tmp", ".a.b", ".a.b.c/new",
+	    "store.folder", "store.folders", "store.state", "db/state"};
+	struct mailbox *mb;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		for (int at = 0; at < 3; at++) {
+			fail_on(steps[i], at);
+			if (home_create(home, STR("a/b/c"), &me, &mb, &err) == 0) {
+				file_fault = NULL;
+				assert_int_equal(home_delete(home, STR("a/b/c"), &me, &err), 0);
+				assert_int_equal(home_delete(home, STR("a/b"), &me, &err), 0);
+				assert_int_equal(home_delete(home, STR("a"), &me, &err), 0);
+			}
+			file_fault = NULL;
+			assert_false(home_has_failed(home));
+			assert_int_equal(mailboxes(), 6);
+			reopen_home();
+			assert_int_equal(mailboxes(), 6);
+		}
+	/* A folder that is not ours stays. */
+	assert_int_equal(mkdir("Maildir/.a", 0700), 0);
+	fail_on(".a/new", 0);
+	assert_int_equal(home_create(home, STR("a"), &me, &mb, &err), -1);
+	file_fault = NULL;
+	assert_int_equal(access("Maildir/.a", F_OK), 0);
+}
+
+static void
+a_refused_rename_of_inbox_makes_nothing(void **state)
+{
+	(void)state;
+	append(box("INBOX"), MSG, 0);
+	fail_on(".old/cur/", 0); /* the message's new name */
+	assert_int_equal(home_rename(home, STR("INBOX"), STR("old"), &me, &err), -1);
+	file_fault = NULL;
+	assert_false(home_has_failed(home));
+	assert_null(home_find(home, STR("old")));
+	assert_int_equal(box("INBOX")->n, 1);
+	reopen_home();
+	assert_null(home_find(home, STR("old")));
+	assert_int_equal(box("INBOX")->n, 1);
+}
+
+/* Behind the commit nothing is refused any more: the next opening does what could not be done. */
+static void
+what_is_committed_is_answered_and_finished(void **state)
+{
+	uint32_t uid;
+
+	(void)state;
+	assert_int_equal(home_create(home, STR("a/b"), &me, NULL, &err), 0);
+	uid = append(box("a/b"), MSG, 0);
+	fail_on(".x.b", 0);
+	assert_int_equal(home_rename(home, STR("a"), STR("x"), &me, &err), 0);
+	file_fault = NULL;
+	assert_true(home_has_failed(home));
+	reopen_home();
+	assert_null(home_find(home, STR("a/b")));
+	assert_non_null(mailbox_get(box("x/b"), uid));
+	assert_int_equal(access("Maildir/.a.b", F_OK), -1);
+	fail_on("store.folders", 0);
+	assert_int_equal(home_delete(home, STR("x/b"), &me, &err), 0);
+	file_fault = NULL;
+	reopen_home();
+	assert_null(home_find(home, STR("x/b")));
+	assert_int_equal(access("Maildir/.x.b", F_OK), -1);
+}
+
 static void
 many_mailboxes_keep_their_order(void **state)
 {
@@ -592,6 +697,9 @@ main(void)
 	    TEST(without_the_uid_list_uidvalidity_changes),
 	    TEST(a_damaged_index_is_put_aside),
 	    TEST(making_mailboxes),
+	    TEST(a_refused_create_makes_nothing),
+	    TEST(a_refused_rename_of_inbox_makes_nothing),
+	    TEST(what_is_committed_is_answered_and_finished),
 	    TEST(many_mailboxes_keep_their_order),
 	    TEST(deleting_mailboxes),
 	    TEST(renaming_takes_inferiors_along),

@@ -71,9 +71,10 @@ maildir_home_make(int dir, struct str user, struct err *e)
 
 	if (maildir_home(user, home, e) < 0)
 		return -1;
-	/* db is made last: when it is there, all is. */
-	(void)snprintf(last, sizeof last, "%s/db", home);
-	if (fstatat(dir, last, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+	/* Only an owner makes the lock, and none starts before all below has been synced once. What
+	 * is merely there may have been made just before a crash, its names not yet durable. */
+	(void)snprintf(last, sizeof last, "%s/db/lock", home);
+	if (fstatat(dir, last, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	if (str_cz(str_sub(str_z(home), 0, str_chr(str_z(home), '/')), domain, sizeof domain) < 0)
 		return err_set(e, E_INTERNAL, "home path");

@@ -5,10 +5,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
+#include "io/file.h"
 #include "store/maildir.h"
 
 static void
@@ -54,6 +57,46 @@ a_home_is_made_once_and_again(void **state)
 	assert_true(S_ISDIR(st.st_mode));
 	assert_int_equal(st.st_mode & 07777, 0700);
 	assert_int_equal(fstatat(fd, "example.test/alice/db", &st, 0), 0);
+	close(fd);
+}
+
+static int syncs, syncs_left;
+
+static int
+power_goes(enum file_op op, const char *name)
+{
+	if (op != FILE_SYNC_DIR || strcmp(name, "store.home") != 0)
+		return 0;
+	syncs++;
+	return syncs_left-- > 0 ? 0 : EIO;
+}
+
+/* A home that is there may be one whose names no sync has reached yet: a crash came between. What
+ * an owner promises in it has to outlive that, up to the name of the home itself. */
+static void
+a_half_made_home_is_synced_before_it_has_an_owner(void **state)
+{
+	char dir[] = "/tmp/gk-maildir-XXXXXX";
+	int fd, lock;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY);
+	file_fault = power_goes;
+	for (int i = 0; i < 4; i++) {
+		syncs_left = i;
+		assert_int_equal(maildir_home_make(fd, STR("alice@example.test"), NULL), -1);
+	}
+	syncs_left = 4;
+	syncs = 0;
+	assert_int_equal(maildir_home_make(fd, STR("alice@example.test"), NULL), 0);
+	assert_int_equal(syncs, 4); /* Maildir, home, domain, mail */
+	/* Behind the first owner nothing is left to do. */
+	lock = openat(fd, "example.test/alice/db/lock", O_RDWR | O_CREAT, 0600);
+	assert_int_equal(maildir_home_make(fd, STR("alice@example.test"), NULL), 0);
+	assert_int_equal(syncs, 4);
+	file_fault = NULL;
+	close(lock);
 	close(fd);
 }
 
@@ -132,6 +175,7 @@ main(void)
 	    cmocka_unit_test(a_home_is_domain_and_local_part),
 	    cmocka_unit_test(a_home_never_leaves_its_directory),
 	    cmocka_unit_test(a_home_is_made_once_and_again),
+	    cmocka_unit_test(a_half_made_home_is_synced_before_it_has_an_owner),
 	    cmocka_unit_test(a_name_reads_back),
 	    cmocka_unit_test(names_of_other_programs),
 	    cmocka_unit_test(what_is_no_message),

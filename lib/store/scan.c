@@ -288,13 +288,14 @@ read_dir(struct scan *s, const char *sub, struct found **names)
 {
 	char path[FOLDER_DIR_SIZE + 4];
 	struct dirent *de;
+	bool made;
 	DIR *d;
 
 	*names = NULL;
 	(void)snprintf(path, sizeof path, "%s/%s", s->dir, sub);
 	if ((d = opendir(path)) == NULL && errno == ENOENT) {
 		/* Others removed it: an empty one in its place. */
-		if (files_make_folder(s->mb->name, s->e) < 0)
+		if (files_make_folder(s->mb->name, &made, s->e) < 0)
 			return -1;
 		d = opendir(path);
 	}

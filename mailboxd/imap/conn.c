@@ -211,6 +211,12 @@ imap_conn_finish(struct imap_conn *c)
 	if (c->cleanup != NULL)
 		c->cleanup(c);
 	c->cleanup = NULL;
+	/* NO would say that nothing was done; whether that is so, the next owner finds out. */
+	if (c->result == IMAP_NO && home_has_failed(c->home)) {
+		imap_conn_hang_up(c, "[UNAVAILABLE] Changes could not be saved");
+		over(c, "lost");
+		return;
+	}
 	imap_view_report(c, may_expunge(&c->cmd), c->cmd.uid);
 	imap_printf(c, STR_FMT " %s " STR_FMT "\r\n", STR_ARG(tagged ? c->cmd.tag : STR("*")),
 	    words[c->result], STR_ARG(buf_view(&c->text)));

@@ -520,6 +520,43 @@ refused_parking(void **state)
 	end(s);
 }
 
+static int
+names_cannot_be_synced(enum file_op op, const char *name)
+{
+	return op == FILE_SYNC_DIR && strcmp(name, "store.names") == 0 ? EIO : 0;
+}
+
+/* Whether what a failed commit held is there afterwards, nobody knows: neither OK nor NO. */
+static void
+a_failed_commit_answers_nothing(void **state)
+{
+	static const char *const commands[] = {
+	    "CREATE x", "DELETE Junk", "RENAME Sent y", "RENAME INBOX z"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		struct session *s;
+		const struct flag_set none = {0};
+		const struct change_by by = {.actor = STR_INIT("imap")};
+		struct mailbox *in = home_find(home, STR("INBOX"));
+		struct append *ap = append_new(home, 1, &err);
+		uint32_t uid;
+
+		s = begin(0, "t", STR_NONE);
+		hear(s);
+		assert_int_equal(append_write(ap, STR("x"), &err), 0);
+		assert_int_equal(append_finish(&ap, in, &none, 1, &by, &uid, &err), 0);
+		file_fault = names_cannot_be_synced;
+		expect(s, commands[i], "* BYE [UNAVAILABLE]");
+		file_fault = NULL;
+		assert_false(answered(s));
+		end(s);
+		home_close(&home);
+		assert_non_null(home = home_open(&home_o, &err));
+		host.home = home;
+	}
+}
+
 int
 main(void)
 {
@@ -539,6 +576,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(large_bodies_wait_for_the_client, setup, teardown),
 	    cmocka_unit_test_setup_teardown(idle_and_park, setup, teardown),
 	    cmocka_unit_test_setup_teardown(refused_parking, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_failed_commit_answers_nothing, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "io/file.h"
 #include "io/loop.h"
 #include "mailboxd/imap/imap.h"
 #include "store/mailbox.h"
@@ -68,12 +69,11 @@ on_changed(void *arg)
 }
 
 static char dir[64];
+static const struct home_options home_o = {.host = STR_INIT("host.test"), .render = imap_render};
 
 static inline int
 setup(void **state)
 {
-	const struct home_options o = {.host = STR_INIT("host.test"), .render = imap_render};
-
 	(void)state;
 	snprintf(dir, sizeof(dir), "/tmp/gk-imap-XXXXXX");
 	if (loop_init(&err) < 0 || mkdtemp(dir) == NULL || chdir(dir) < 0 ||
@@ -81,7 +81,7 @@ setup(void **state)
 	    mkdir("Maildir/new", 0700) < 0 || mkdir("Maildir/tmp", 0700) < 0 ||
 	    mkdir("db", 0700) < 0)
 		return -1;
-	if ((home = home_open(&o, &err)) == NULL) {
+	if ((home = home_open(&home_o, &err)) == NULL) {
 		print_message("home_open: %s\n", err.text);
 		return -1;
 	}
