@@ -266,7 +266,7 @@ lint: ## layout, floors of the house, manual pages
 
 tidy: $(B)/compile_commands.json ## clang-tidy and cppcheck over everything
 	$(call need,clang-tidy-14 cppcheck)
-	clang-tidy-14 --quiet -p $(B) $(filter-out %_fuzz.c,$(ALL_C))
+	@echo $(filter-out %_fuzz.c,$(ALL_C)) | xargs -n 1 -P $$(nproc) clang-tidy-14 --quiet -p $(B)
 	cppcheck --quiet --enable=warning,portability --error-exitcode=1 --inline-suppr -Ilib $(CODE_DIRS)
 
 samples: all ## write anew what is printed from tables: etc/gkmail.toml, etc/gkmail.bash, the keys of gkmail.toml(5)

@@ -267,7 +267,7 @@ static void
 list(struct ipc_chan *c, struct ipc_in *m)
 {
 	struct str which = ipc_get_str(m);
-	struct accounts_page page;
+	struct accounts_page page = {0};
 	struct ipc_out out;
 	struct arena a;
 	struct err e;

@@ -78,7 +78,7 @@ str_sub(struct str s, size_t off, size_t n)
 		off = s.n;
 	if (n > s.n - off)
 		n = s.n - off;
-	return str_of(s.p == NULL ? NULL : s.p + off, n);
+	return str_of(off == 0 ? s.p : s.p + off, n);
 }
 
 /* Everything from offset off. */

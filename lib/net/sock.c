@@ -135,23 +135,24 @@ sock_share(int fd, bool on)
 const char *
 sock_bound_text(int fd, char out[SOCK_TEXT_SIZE])
 {
-	struct sockaddr_storage a = {0};
-	socklen_t size = sizeof(a);
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a = {.v6 = {0}};
+	socklen_t size = sizeof(a), one = sizeof(int);
 	char host[INET6_ADDRSTRLEN] = "?";
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a;
-	socklen_t one = sizeof(int);
 	int v6only = 1;
 
-	if (getsockname(fd, (struct sockaddr *)&a, &size) == 0 && a.ss_family == AF_INET) {
-		inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
-		snprintf(out, SOCK_TEXT_SIZE, "%s:%u", host, ntohs(v4->sin_port));
-	} else if (IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr) &&
+	if (getsockname(fd, &a.any, &size) == 0 && a.any.sa_family == AF_INET) {
+		inet_ntop(AF_INET, &a.v4.sin_addr, host, sizeof(host));
+		snprintf(out, SOCK_TEXT_SIZE, "%s:%u", host, ntohs(a.v4.sin_port));
+	} else if (IN6_IS_ADDR_UNSPECIFIED(&a.v6.sin6_addr) &&
 		   getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &one) == 0 && !v6only) {
-		snprintf(out, SOCK_TEXT_SIZE, "*:%u", ntohs(v6->sin6_port));
+		snprintf(out, SOCK_TEXT_SIZE, "*:%u", ntohs(a.v6.sin6_port));
 	} else {
-		inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
-		snprintf(out, SOCK_TEXT_SIZE, "[%s]:%u", host, ntohs(v6->sin6_port));
+		inet_ntop(AF_INET6, &a.v6.sin6_addr, host, sizeof(host));
+		snprintf(out, SOCK_TEXT_SIZE, "[%s]:%u", host, ntohs(a.v6.sin6_port));
 	}
 	return out;
 }

@@ -310,7 +310,7 @@ static int
 rename_inbox(
     struct home *h, struct str to, const struct change_by *by, struct arena *a, struct err *e)
 {
-	struct mailbox *inbox = home_find(h, STR("INBOX")), *mb;
+	struct mailbox *inbox = home_find(h, STR("INBOX")), *mb = NULL;
 	struct copy_result moved;
 	uint32_t *uids;
 

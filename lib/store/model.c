@@ -355,9 +355,9 @@ model_flags(uint32_t letters)
 /* ---- observers ---- */
 
 /* An observer may take itself out of the list in its callback. */
-#define EACH_OBSERVER(mb, o, next)                   \
-	for (o = LIST_FIRST(&(mb)->priv->observers); \
-	     o != NULL && (next = LIST_NEXT(o, link), true); o = next)
+#define EACH_OBSERVER(mb, o, next)                     \
+	for ((o) = LIST_FIRST(&(mb)->priv->observers); \
+	     (o) != NULL && ((next) = LIST_NEXT(o, link), true); (o) = (next))
 
 void
 model_tell_added(struct mailbox *mb, uint32_t uid, const struct change_by *by)
