@@ -6,7 +6,6 @@
  * daemons and of gkmail.
  */
 #include <sodium.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -17,6 +16,7 @@
 #include "io/loop.h"
 #include "master/master.h"
 #include "svc/build.h"
+#include "svc/confine.h"
 
 #define EXIT_CONFIG 78
 
@@ -120,8 +120,11 @@ open_log(struct err *e)
 static int
 start(struct err *e)
 {
-	if (dirs_make(e) < 0 || control_lock(e) < 0 || open_log(e) < 0 ||
-	    tls_files_open(master.conf, e) < 0 || listeners_open(master.conf, e) < 0)
+	bool required = str_eq(conf_str(master.conf, CONF_SERVER_SANDBOX), STR("required"));
+
+	if (confine_master(required, e) < 0 || dirs_make(e) < 0 || control_lock(e) < 0 ||
+	    open_log(e) < 0 || tls_files_open(master.conf, e) < 0 ||
+	    listeners_open(master.conf, e) < 0)
 		return -1;
 	listeners_commit();
 	if (control_open(e) < 0)
@@ -140,7 +143,6 @@ main(int argc, char **argv)
 	arguments(argc, argv);
 	log_init("master", 2, LOG_TEXT, LOG_LEVEL_INFO);
 	umask(077);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* nothing we start becomes more than we make it */
 	raise_limits();
 	if (sodium_init() < 0 || loop_init(&e) < 0) {
 		fprintf(stderr, "gk-master: %s\n", e.text);

@@ -8,6 +8,9 @@ import pytest
 DAEMONS = {"authd", "smtpd", "queue", "local", "mailboxd", "imapd"}
 FRONTS = {"smtpd", "imapd"}
 
+# CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT
+MASTER_KEEPS = sum(1 << c for c in (0, 1, 3, 5, 6, 7, 8, 10, 18))
+
 
 def status_of(pid):
     fields = {}
@@ -49,6 +52,24 @@ def test_daemon_is_closed_in(suite, name):
         assert int(s["CapEff"], 16) == 0
 
 
+def test_master_is_a_lesser_root(suite):
+    s = status_of(suite.processes()["master"])
+    assert s["Seccomp"] == "2" and s["NoNewPrivs"] == "1"
+    if os.geteuid() == 0:
+        needed = MASTER_KEEPS & int(status_of("self")["CapBnd"], 16)
+        assert int(s["CapEff"], 16) == int(s["CapPrm"], 16) == int(s["CapBnd"], 16) == needed
+    else:
+        assert int(s["CapEff"], 16) == 0
+
+
+@pytest.mark.parametrize("name", sorted(DAEMONS))
+def test_daemon_inherits_what_master_gave_up(suite, name):
+    s = status_of(suite.processes()[name])
+    assert int(s["Seccomp_filters"]) >= 2
+    if os.geteuid() == 0:
+        assert int(s["CapBnd"], 16) & ~MASTER_KEEPS == 0
+
+
 def test_owner_is_closed_in(suite):
     with suite.imap("alice") as c:
         c.select("INBOX")
@@ -57,7 +78,7 @@ def test_owner_is_closed_in(suite):
         s = status_of(owner)
         assert s["Seccomp"] == "2" and s["NoNewPrivs"] == "1"
         assert "0" not in s["Uid"].split() and int(s["CapEff"], 16) == 0
-        assert int(s["Seccomp_filters"]) >= 2
+        assert int(s["Seccomp_filters"]) >= 3  # master's, the parent's, its own
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="users of their own need root")
