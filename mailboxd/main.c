@@ -29,6 +29,7 @@ static const struct svc svc = {
     .start = parent_start,
     .message = parent_message,
     .channel = parent_channel,
+    .reload = parent_reload,
     .log = parent_log,
     .drain = parent_drain,
 };

@@ -34,7 +34,9 @@ refuse(struct conn *c, const struct err *e)
 {
 	log_info(
 	    "mailbox.refuse", LZ("sid", c->sid ? c->sid : ""), LZ("user", c->user->name), LE(e));
-	ipc_reply_error(front(), c->call, e);
+	/* One that was with an owner already just ends: the front sees its descriptor closed. */
+	if (!c->answered)
+		ipc_reply_error(front(), c->call, e);
 	conn_free(&c);
 }
 
@@ -70,6 +72,8 @@ hand_over(struct conn *c)
 	conn_strip(c);
 	conn_move(c, CONN_LIVE);
 	u->idle_since = 0;
+	if (c->answered)
+		return;
 	if (c->resumed) {
 		ipc_reply_ok(front(), c->call, MSG_OWNER_RESUME_R);
 		return;
@@ -91,13 +95,38 @@ open_ready(struct user *u)
 	}
 }
 
+void
+open_back(struct user *u, struct ipc_in *m)
+{
+	struct conn *c = conn_find(ipc_get_u64(m));
+	struct str peer = ipc_get_str(m), sid = ipc_get_str(m), tag = ipc_get_str(m);
+	struct str record = ipc_get_str(m);
+	int fd = ipc_take_fd(m);
+
+	if (ipc_end(m) < 0 || c == NULL || c->user != u || c->state != CONN_LIVE || c->kicked) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	log_debug("mailbox.back", LS("sid", sid), LZ("user", u->name));
+	conn_move(c, CONN_WAITING);
+	c->answered = true;
+	c->park_call = 0;
+	c->since = clock_ms();
+	c->fd = fd;
+	c->peer = dup_str(peer);
+	c->sid = dup_str(sid);
+	c->tag = dup_str(tag);
+	c->record = str_of(mem_dup(record.p, record.n), record.n);
+}
+
 static void
 admit(struct conn *c)
 {
 	struct user *u = c->user;
 
 	c->since = clock_ms();
-	if (u->state == OWNER_LIVE && !u->draining)
+	if (u->state == OWNER_LIVE)
 		hand_over(c);
 	else
 		spawn_want(u);
@@ -276,6 +305,7 @@ on_resume(struct ipc_in *m)
 	u = c->user;
 	conn_move(c, CONN_WAITING);
 	c->call = m->id;
+	c->answered = false;
 	c->resumed = true;
 	c->fd = fd;
 	c->peer = dup_str(peer);

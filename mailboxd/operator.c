@@ -162,7 +162,7 @@ checked(void *arg, struct ipc_in *m, const struct err *why)
 	log_info("mailbox.task", LZ("user", u->name), LU("task", t->what));
 	if (u->state == OWNER_NONE)
 		u->quota = quota;
-	if (u->state == OWNER_LIVE && !u->draining)
+	if (u->state == OWNER_LIVE)
 		give(t);
 	else
 		spawn_want(u);

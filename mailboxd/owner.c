@@ -2,7 +2,8 @@
  * owner.c - see owner.h: one user's process, from the fork to its end.
  *
  * Serves the connections that the parent hands over, speaks IMAP in them (mailboxd/imap), and
- * leaves when it has had none for mailbox.linger. Ends by itself also when the parent is gone.
+ * leaves when it has had none for mailbox.linger. It never just ends: it asks the parent, and goes
+ * when nothing more can come (spawn.c); only the parent's own end is its end at once.
  * Exit codes: 0 done; 75 the home cannot be opened or its disk failed.
  */
 #include "mailboxd/owner.h"
@@ -29,7 +30,7 @@
 #define LOCK_WAIT_MS  5000u /* for a predecessor that outlived its parent */
 #define LOCK_EVERY_MS 20u
 #define USAGE_MS      1000u
-#define GOODBYE_MS    2000u /* from a failed disk to the end */
+#define GOODBYE_MS    2000u /* for clients to take the last words */
 
 struct session {
 	uint64_t id;
@@ -45,9 +46,12 @@ static struct {
 	struct session *sessions;
 	size_t parking;
 	struct loop_timer *linger, *usage, *end;
-	uint64_t octets, messages;
+	uint64_t octets, messages, linger_ms;
 	char *user;
-	bool draining;
+	const char *bye; /* it ends: what connections are told; NULL while it does not */
+	bool told;       /* the parent sends nothing more */
+	bool late;       /* who has not taken the last words does not */
+	int status;
 } self;
 
 /* ---- confinement ---- */
@@ -126,19 +130,59 @@ quit(int status)
 }
 
 static void
+send_empty(enum ipc_type type)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, type);
+	ipc_send(self.parent, &m);
+}
+
+/* With nobody left: stay a while, or go. */
+static void
+settle(void)
+{
+	if (self.sessions != NULL && !self.late)
+		return;
+	if (self.bye == NULL)
+		loop_timer_set(self.linger, self.linger_ms);
+	else if (self.told)
+		quit(self.status);
+}
+
+static void
 end_due(void *arg)
 {
 	(void)arg;
-	quit(EXIT_AGAIN);
+	self.late = true;
+	settle();
 }
 
+/* Sessions hear it. One that is just being parked does when that is refused: the front may have it
+ * already, and then the client has nothing to hear. */
 static void
 say_bye(const char *text)
 {
 	struct session *s, *next;
 
+	self.bye = text;
+	loop_timer_stop(self.linger);
 	HASH_ITER (hh, self.sessions, s, next)
-		imap_conn_bye(s->imap, text);
+		if (!s->parking)
+			imap_conn_bye(s->imap, text);
+}
+
+/* It cannot go on, whoever is there. Called from within the store: ends nothing by itself. */
+static void
+must_end(int status, const char *text)
+{
+	if (status != 0)
+		self.status = status;
+	if (self.bye != NULL)
+		return;
+	send_empty(MSG_OWN_ENDING);
+	say_bye(text);
+	loop_timer_set(self.end, GOODBYE_MS);
 }
 
 /* Memory is ahead of the disk: what is on disk is read anew by the next owner. */
@@ -147,18 +191,7 @@ on_failed(void *arg, const struct err *e)
 {
 	(void)arg;
 	(void)e;
-	self.draining = true;
-	say_bye("[UNAVAILABLE] Internal error, please reconnect");
-	loop_timer_set(self.end, self.sessions == NULL ? 0 : GOODBYE_MS);
-}
-
-static void
-send_empty(enum ipc_type type)
-{
-	struct ipc_out m;
-
-	ipc_begin(&m, type);
-	ipc_send(self.parent, &m);
+	must_end(EXIT_AGAIN, "[UNAVAILABLE] Internal error, please reconnect");
 }
 
 /* ---- usage ---- */
@@ -197,20 +230,6 @@ linger_over(void *arg)
 	send_empty(MSG_OWN_LEAVE);
 }
 
-/* With nobody left: stay a while, or go. */
-static void
-settle(void)
-{
-	if (self.sessions != NULL)
-		return;
-	if (!self.draining)
-		loop_timer_set(self.linger, conf_num(svc_conf(), CONF_MAILBOX_LINGER));
-	else if (loop_timer_pending(self.end))
-		loop_timer_set(self.end, 0); /* a failed disk: not a clean end */
-	else
-		quit(0);
-}
-
 static struct session *
 find(uint64_t id)
 {
@@ -239,6 +258,22 @@ on_closed(void *arg, uint64_t id)
 	settle();
 }
 
+/* Nobody has read a byte of it: the next owner does. */
+static void
+give_back(const struct imap_conn_args *a)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_OWN_BACK);
+	ipc_put_u64(&m, a->conn);
+	ipc_put_str(&m, a->peer);
+	ipc_put_str(&m, a->sid);
+	ipc_put_str(&m, a->tag);
+	ipc_put_str(&m, a->record);
+	ipc_put_fd(&m, a->fd);
+	ipc_send(self.parent, &m);
+}
+
 static void
 on_conn(struct ipc_in *m)
 {
@@ -256,6 +291,10 @@ on_conn(struct ipc_in *m)
 			close(a.fd);
 		return;
 	}
+	if (self.bye != NULL) {
+		give_back(&a);
+		return;
+	}
 	loop_timer_stop(self.linger);
 	if ((s = find(a.conn)) != NULL) {
 		/* A front that was started again counts from the start: the old one is dead. */
@@ -268,8 +307,6 @@ on_conn(struct ipc_in *m)
 	}
 	s->parking = false;
 	s->imap = imap_conn_new(&self.host, &a);
-	if (self.draining)
-		imap_conn_bye(s->imap, "Server is shutting down");
 }
 
 /* ---- parking ---- */
@@ -292,6 +329,8 @@ parked(void *arg, struct ipc_in *m, const struct err *e)
 	s->parking = false;
 	self.parking--;
 	imap_conn_parked(s->imap, accepted);
+	if (!accepted && self.bye != NULL)
+		imap_conn_bye(s->imap, self.bye);
 }
 
 static void
@@ -328,7 +367,7 @@ on_task(struct ipc_in *m)
 	loop_timer_stop(self.linger);
 	/* An index that is to be made anew is read by the next owner. */
 	if (task_run(self.home, self.parent, m))
-		on_failed(NULL, NULL);
+		must_end(0, "[UNAVAILABLE] The mailbox is made anew, please reconnect");
 	else
 		settle();
 }
@@ -344,13 +383,45 @@ on_delivered(void)
 		on_changed(NULL);
 }
 
+/* Nothing more comes: GO, or DRAIN when the end is the parent's wish. */
 static void
-on_drain(void)
+on_last_word(void)
 {
-	self.draining = true;
-	loop_timer_stop(self.linger);
-	say_bye("Server is shutting down");
+	self.told = true;
+	if (self.bye == NULL)
+		say_bye("Server is shutting down");
 	settle();
+}
+
+/* Every key that an owner reads. */
+static void
+take_config(const struct conf *conf)
+{
+	self.linger_ms = conf_num(conf, CONF_MAILBOX_LINGER);
+	self.host.idle_ms = conf_num(conf, CONF_IMAP_IDLE_TIMEOUT);
+	self.host.park_after_ms = conf_num(conf, CONF_IMAP_PARK_AFTER);
+	self.host.max_message = conf_num(conf, CONF_IMAP_MAX_SIZE);
+	home_set_host(self.home, conf_str(conf, CONF_SERVER_HOST_NAME));
+}
+
+static void
+on_config(struct ipc_in *m)
+{
+	uint32_t n = ipc_get_list(m);
+	struct str *keys = mem_array((size_t)n + 1, sizeof *keys);
+	struct conf *conf = NULL;
+	struct err e = {0};
+
+	for (uint32_t i = 0; i < n; i++)
+		keys[i] = ipc_get_item(m);
+	if (ipc_end(m) == 0 && (conf = conf_unpack(keys, n, &e)) == NULL)
+		log_error("mailbox.config", LZ("user", self.user), LE(&e));
+	if (conf != NULL)
+		take_config(conf);
+	conf_free(&conf);
+	free(keys);
+	if (loop_timer_pending(self.linger))
+		settle();
 }
 
 static void
@@ -384,10 +455,10 @@ on_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		on_delivered();
 	} else if (m->type == MSG_OWN_TASK) {
 		on_task(m);
-	} else if (m->type == MSG_OWN_GO && ipc_end(m) == 0) {
-		quit(0);
-	} else if (m->type == MSG_OWN_DRAIN && ipc_end(m) == 0) {
-		on_drain();
+	} else if (m->type == MSG_OWN_CONFIG) {
+		on_config(m);
+	} else if ((m->type == MSG_OWN_GO || m->type == MSG_OWN_DRAIN) && ipc_end(m) == 0) {
+		on_last_word();
 	} else {
 		ipc_refuse(m);
 	}
@@ -441,13 +512,9 @@ begin(const struct owner_start *s, struct err *e)
 	self.end = loop_timer_new(end_due, NULL);
 	if ((self.home = open_home(&o, e)) == NULL)
 		return -1;
-	self.host = (struct imap_host){.home = self.home,
-	    .idle_ms = conf_num(conf, CONF_IMAP_IDLE_TIMEOUT),
-	    .park_after_ms = conf_num(conf, CONF_IMAP_PARK_AFTER),
-	    .max_message = conf_num(conf, CONF_IMAP_MAX_SIZE),
-	    .park = on_park,
-	    .changed = on_changed,
-	    .closed = on_closed};
+	self.host = (struct imap_host){
+	    .home = self.home, .park = on_park, .changed = on_changed, .closed = on_closed};
+	take_config(conf);
 	self.octets = home_octets(self.home);
 	self.messages = home_messages(self.home);
 	self.parent = ipc_new(s->fd, PEER_OWNER, PEER_MAILBOXD, on_message, on_parent_gone, NULL);

@@ -12,6 +12,9 @@
 /* System calls of an owner, in its filter on top of the parent's. */
 #define OWNER_CALLS (SB_IPC | SB_STREAM | SB_FILES | SB_WRITE | SB_SQLITE)
 
+/* Of the configuration, what an owner reads. */
+#define OWNER_SECTIONS "server mailbox imap"
+
 /* Everything an owner needs, made by the parent before it forks. */
 struct owner_start {
 	const char *user;

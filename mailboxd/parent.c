@@ -69,8 +69,10 @@ on_usage(struct user *u, struct ipc_in *m)
 void
 parent_owner_message(struct user *u, struct ipc_in *m)
 {
-	if (m->type == MSG_OWN_READY || m->type == MSG_OWN_LEAVE)
+	if (m->type == MSG_OWN_READY || m->type == MSG_OWN_LEAVE || m->type == MSG_OWN_ENDING)
 		spawn_message(u, m);
+	else if (m->type == MSG_OWN_BACK)
+		open_back(u, m);
 	else if (m->type == MSG_OWN_CLOSED)
 		on_closed(u, m);
 	else if (m->type == MSG_OWN_PARK)
@@ -193,10 +195,12 @@ on_revoked(struct ipc_in *m)
 	for (c = TAILQ_FIRST(&u->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
 		park_kick(c->id);
-		if (c->state == CONN_PARKED)
+		if (c->state == CONN_PARKED) {
 			conn_free(&c);
-		else
-			c->park_call = 0;
+			continue;
+		}
+		c->kicked = true;
+		c->park_call = 0;
 	}
 	spawn_end(u);
 	user_settle(u);
@@ -277,6 +281,18 @@ parent_log(enum log_format format, enum log_level level, int fd)
 	log_now.level = level;
 	log_now.fd = fd;
 	user_each(tell_log);
+}
+
+/* ---- reload ---- */
+
+/* Owners that live take it up as those do that come. */
+int
+parent_reload(struct err *e)
+{
+	(void)e;
+	user_each(spawn_config);
+	spawn_next();
+	return 0;
 }
 
 /* ---- drain ---- */

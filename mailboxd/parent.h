@@ -25,7 +25,7 @@ enum owner_state {
 	OWNER_NONE,
 	OWNER_STARTING,
 	OWNER_LIVE,
-	OWNER_LEAVING
+	OWNER_LEAVING /* nothing goes to it any more, whyever it ends */
 };
 
 enum conn_state {
@@ -41,11 +41,13 @@ struct conn {
 	enum conn_state state;
 	/* While waiting. */
 	uint64_t call; /* the front's, to be answered */
+	bool answered; /* it has been with an owner that had to end, and came back unread */
 	bool resumed;
 	uint64_t since;
 	int fd;
 	char *peer, *sid, *tag;
 	struct str record; /* owned */
+	bool kicked;       /* its user was revoked: it may end, and nothing else */
 	/* While being parked. */
 	uint64_t park_call; /* the owner's, to be answered; 0: none */
 	uint64_t changes;   /* user->changes when the owner asked */
@@ -65,7 +67,6 @@ struct user {
 	struct loop_io *reaper;
 	struct loop_timer *kill; /* an owner told to end has so long */
 	uint64_t idle_since;     /* when its last connection ended; 0: it has some */
-	bool draining;           /* told to say goodbye: no new connection goes there */
 	TAILQ_HEAD(, conn) conns;
 	size_t nwaiting, nlive, nparked;
 	/* Waking of parked connections. */
@@ -101,9 +102,12 @@ int spawn_init(struct err *e);
 void spawn_want(struct user *u);
 /* Where its lines go from now on. */
 void spawn_log(struct user *u, enum log_format format, enum log_level level, int fd);
+/* The configuration is another one now. */
+void spawn_config(struct user *u);
+void spawn_next(void); /* there may be room for those in line */
 /* The owner shall say goodbye to its connections and end. */
 void spawn_end(struct user *u);
-void spawn_message(struct user *u, struct ipc_in *m); /* OWN_READY, OWN_LEAVE */
+void spawn_message(struct user *u, struct ipc_in *m); /* OWN_READY, OWN_LEAVE, OWN_ENDING */
 /* Its number of connections has changed. */
 void spawn_idle(struct user *u);
 size_t spawn_count(void);
@@ -112,6 +116,8 @@ size_t spawn_count(void);
 
 void open_message(struct ipc_in *m); /* OWNER_OPEN, OWNER_RESUME */
 void open_quota(struct ipc_in *m);   /* QUOTA_CHANGED */
+/* OWN_BACK: it waits for the next owner. */
+void open_back(struct user *u, struct ipc_in *m);
 /* Hands those that wait to the owner that is ready now. */
 void open_ready(struct user *u);
 /* Refuses those that have waited too long. */
@@ -139,6 +145,7 @@ void parent_owner_message(struct user *u, struct ipc_in *m);
 void parent_channel(struct ipc_chan *c, bool open);
 void parent_log(enum log_format format, enum log_level level, int fd);
 void parent_drain(void);
+int parent_reload(struct err *e);
 int parent_start(struct err *e);
 /* An owner has ended. */
 void parent_ended(void);

@@ -159,7 +159,7 @@ park_message(struct user *u, struct ipc_in *m)
 		return;
 	/* An owner parks its own connections alone. */
 	if (c == NULL || c->user != u || c->state != CONN_LIVE || c->park_call != 0 ||
-	    record.n > RECORD_MAX || u->draining) {
+	    record.n > RECORD_MAX || u->state != OWNER_LIVE) {
 		answer(u, m->id, false);
 		return;
 	}

@@ -2,8 +2,17 @@
  * spawn.c - starting and ending owners (INVARIANTS 12).
  *
  * A user's owner is starting, live or leaving, and only when it has been reaped another is started.
- * An owner asks to leave; if nothing was sent to it meanwhile, it is told to go. At max_owners the
- * one that idles longest is asked to end, and users wait in a line.
+ * Every end is the same: first nothing goes there any more and what comes waits for the next one,
+ * then the owner knows that it has seen all (GO, or DRAIN where the end is ours), then it is
+ *reaped.
+ *
+ *	idle                          LEAVE; GO if nothing was sent to it meanwhile
+ *	failed disk, index to rebuild ENDING; GO
+ *	max_owners, revoked user,
+ *	removed home, shutdown        DRAIN
+ *	crash                         the channel closes
+ *
+ * At max_owners the one that idles longest is asked to end, and users wait in a line.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +36,6 @@
 static struct sandbox_filter *filter;
 static TAILQ_HEAD(, user) line = TAILQ_HEAD_INITIALIZER(line); /* waiting for a slot */
 static size_t owners;
-
-static void next_in_line(void);
 
 int
 spawn_init(struct err *e)
@@ -90,7 +97,6 @@ ended(struct user *u, int status)
 	u->pidfd = -1;
 	u->pid = 0;
 	u->state = OWNER_NONE;
-	u->draining = false;
 	if (u->kill != NULL)
 		loop_timer_stop(u->kill);
 	if (u->owner != NULL)
@@ -107,7 +113,7 @@ ended(struct user *u, int status)
 	if (user_waits(u))
 		spawn_want(u);
 	user_settle(u);
-	next_in_line();
+	spawn_next();
 	parent_ended();
 }
 
@@ -149,18 +155,42 @@ spawn_log(struct user *u, enum log_format format, enum log_level level, int fd)
 }
 
 void
-spawn_end(struct user *u)
+spawn_config(struct user *u)
+{
+	struct ipc_out m;
+	struct arena a;
+	struct str *keys;
+	size_t n;
+
+	if (u->state == OWNER_NONE)
+		return;
+	arena_init(&a);
+	n = conf_pack(svc_conf(), OWNER_SECTIONS, &a, &keys);
+	ipc_begin(&m, MSG_OWN_CONFIG);
+	ipc_put_list(&m, keys, n);
+	ipc_send(u->owner, &m);
+	arena_free(&a);
+}
+
+/* From here on nothing goes there; the last word is `type`, and then it has so long. */
+static void
+part(struct user *u, enum ipc_type type, uint64_t ms)
 {
 	struct ipc_out m;
 
-	if (u->state == OWNER_NONE || u->draining)
-		return;
-	u->draining = true;
-	ipc_begin(&m, MSG_OWN_DRAIN);
+	u->state = OWNER_LEAVING;
+	ipc_begin(&m, type);
 	ipc_send(u->owner, &m);
 	if (u->kill == NULL)
 		u->kill = loop_timer_new(kill_due, u);
-	loop_timer_set(u->kill, END_MS);
+	loop_timer_set(u->kill, ms);
+}
+
+void
+spawn_end(struct user *u)
+{
+	if (u->state == OWNER_STARTING || u->state == OWNER_LIVE)
+		part(u, MSG_OWN_DRAIN, END_MS);
 }
 
 void
@@ -168,40 +198,27 @@ spawn_idle(struct user *u)
 {
 	u->idle_since = u->nlive == 0 ? clock_ms() : 0;
 	if (u->nlive == 0 && !TAILQ_EMPTY(&line))
-		next_in_line();
+		spawn_next();
 }
 
 /* ---- messages ---- */
-
-/* Nothing was sent to it that it has not seen: it goes. */
-static void
-leave(struct user *u)
-{
-	struct ipc_out m;
-
-	if (u->nlive > 0 || u->njobs > 0 || u->state != OWNER_LIVE)
-		return;
-	u->state = OWNER_LEAVING;
-	ipc_begin(&m, MSG_OWN_GO);
-	ipc_send(u->owner, &m);
-	if (u->kill == NULL)
-		u->kill = loop_timer_new(kill_due, u);
-	/* It may have thousands of names to mirror. */
-	loop_timer_set(u->kill, 6 * END_MS);
-}
 
 void
 spawn_message(struct user *u, struct ipc_in *m)
 {
 	if (ipc_end(m) < 0)
 		return;
-	if (m->type == MSG_OWN_LEAVE) {
-		leave(u);
-	} else if (u->state == OWNER_STARTING) {
+	if (m->type == MSG_OWN_READY && u->state == OWNER_STARTING) {
 		u->state = OWNER_LIVE;
 		u->idle_since = clock_ms();
 		open_ready(u);
 		operator_ready(u);
+	} else if (m->type == MSG_OWN_LEAVE && u->state == OWNER_LIVE && u->nlive == 0 &&
+		   u->njobs == 0) {
+		/* It may have thousands of names to mirror. */
+		part(u, MSG_OWN_GO, 6 * END_MS);
+	} else if (m->type == MSG_OWN_ENDING && u->state == OWNER_LIVE) {
+		part(u, MSG_OWN_GO, END_MS);
 	}
 }
 
@@ -219,7 +236,8 @@ on_gone(void *arg, struct ipc_chan *c)
 	struct user *u = arg;
 
 	(void)c;
-	u->draining = true; /* nothing more goes there */
+	if (u->state == OWNER_LIVE)
+		u->state = OWNER_LEAVING;
 	if (u->kill == NULL)
 		u->kill = loop_timer_new(kill_due, u);
 	loop_timer_set(u->kill, END_MS);
@@ -279,8 +297,8 @@ static struct user *idlest;
 static void
 is_idlest(struct user *u)
 {
-	if (u->state == OWNER_LIVE && !u->draining && u->nlive == 0 && u->njobs == 0 &&
-	    u->idle_since != 0 && (idlest == NULL || u->idle_since < idlest->idle_since))
+	if (u->state == OWNER_LIVE && u->nlive == 0 && u->njobs == 0 && u->idle_since != 0 &&
+	    (idlest == NULL || u->idle_since < idlest->idle_since))
 		idlest = u;
 }
 
@@ -322,8 +340,8 @@ spawn_want(struct user *u)
 	}
 }
 
-static void
-next_in_line(void)
+void
+spawn_next(void)
 {
 	struct user *u;
 

@@ -134,13 +134,19 @@ enum ipc_peer {
 	/* Between the parent and one owner. */ \
 	X(OWN_CONN,       PEER_MAILBOXD, PEER_OWNER, 0, "conn:u64 peer:str sid:str tag:str record:str fd:fd") \
 	X(OWN_LOG,        PEER_MAILBOXD, PEER_OWNER, 0, "format:u32 level:u32 fd:fd") \
+	/* The configuration is another one now; as in CONFIG. */ \
+	X(OWN_CONFIG,     PEER_MAILBOXD, PEER_OWNER, 0, "keys:list") \
 	X(OWN_QUOTA,      PEER_MAILBOXD, PEER_OWNER, 0, "quota:u64") \
 	X(OWN_DELIVERED,  PEER_MAILBOXD, PEER_OWNER, 0, "") \
 	X(OWN_GO,         PEER_MAILBOXD, PEER_OWNER, 0, "") \
 	X(OWN_DRAIN,      PEER_MAILBOXD, PEER_OWNER, 0, "") \
 	/* The home is open: connections may come. */ \
 	X(OWN_READY,      PEER_OWNER, PEER_MAILBOXD, 0, "") \
+	/* It would end, having nothing to do; or must, whatever it does. GO answers: nothing was sent, or will be, that it
+	 * has not seen. A connection that came behind ENDING goes back unread, as it came with OWN_CONN. */ \
 	X(OWN_LEAVE,      PEER_OWNER, PEER_MAILBOXD, 0, "") \
+	X(OWN_ENDING,     PEER_OWNER, PEER_MAILBOXD, 0, "") \
+	X(OWN_BACK,       PEER_OWNER, PEER_MAILBOXD, 0, "conn:u64 peer:str sid:str tag:str record:str fd:fd") \
 	X(OWN_USAGE,      PEER_OWNER, PEER_MAILBOXD, 0, "octets:u64 messages:u64") \
 	X(OWN_PARK,       PEER_OWNER, PEER_MAILBOXD, 15, "conn:u64 consumed:u64 record:str") \
 	X(OWN_PARK_R,     PEER_MAILBOXD, PEER_OWNER, 0, "accepted:u32") \

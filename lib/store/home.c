@@ -375,6 +375,16 @@ home_delivered(struct home *h)
 }
 
 void
+home_set_host(struct home *h, struct str host)
+{
+	char *old = h->host;
+
+	h->host = mem_dup(host.p, host.n);
+	h->o.host = str_of(h->host, host.n);
+	free(old);
+}
+
+void
 home_set_quota(struct home *h, uint64_t octets)
 {
 	h->quota = octets;

@@ -8,11 +8,13 @@ import socket
 import ssl
 import threading
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from conftest import wait_for
+from test_master import toml_text
 
 QUICK = '[mailbox]\nlinger = "200ms"\n[imap]\npark_after = "100ms"\n'
 
@@ -338,6 +340,88 @@ def log_in(suite, user):
             return True
     except imaplib.IMAP4.error:
         return False
+
+
+def test_who_logs_in_while_an_owner_ends_gets_the_next(fresh_suite):
+    """A repair ends an owner that a client keeps from saying goodbye for two seconds: logins meanwhile wait for the
+    next one and never meet the end of this one."""
+    suite = fresh_suite("--users", "2", config="[mailbox]\nlinger = \"1h\"\n")
+    suite.send("bob", ["alice"], body=("y" * 76 + "\r\n") * 50_000)
+    wait_for(lambda: len(suite.inbox("alice")) == 1)
+    foreign = suite.maildir("alice") / "cur" / "1700000000.other.host:2,S"
+    foreign.write_bytes(b"Subject: small\r\n\r\nbody\r\n")
+    foreign.chmod(0o444)
+    with suite.imap("alice") as c:
+        assert c.select("INBOX") == ("OK", [b"2"])
+    u = suite.user("alice")
+    greedy = suite.connect("imaps", tls=True)  # never reads
+    greedy.sendall(f"a LOGIN {u['address']} {u['password']}\r\nb SELECT INBOX\r\n".encode() +
+                   b"c FETCH 1:* BODY.PEEK[]\r\n" * 20)
+    (old,) = owners(suite)
+    time.sleep(0.3)
+    foreign.chmod(0o644)
+    foreign.write_bytes(b"Subject: another one\r\n\r\nbody\r\n")
+    suite.ctl("mailbox", "repair", u["address"])  # its size is wrong in the index: that is made anew
+    began = time.monotonic()
+    got = []
+
+    def client():
+        with suite.imap("alice") as c:
+            got.append((c.select("INBOX"), c.noop()[0], time.monotonic() - began))
+
+    threads = [threading.Thread(target=client) for _ in range(5)]
+    for t in threads:
+        t.start()
+        time.sleep(0.2)
+    for t in threads:
+        t.join(30)
+    assert [(s, n) for s, n, _ in got] == [(("OK", [b"2"]), "OK")] * 5
+    assert got[0][2] > 1  # they waited
+    assert owners(suite) != [old]
+    greedy.close()
+    for event in ("mailbox.exit", "mailbox.kill", "mailbox.crash"):
+        assert event not in suite.log()
+
+
+def test_owners_that_live_follow_a_reload(fresh_suite):
+    """20 reloads change a key under open sessions: in IDLE, selected, parked. None hears of it but by what it changes."""
+    suite = fresh_suite("--users", "2", config='[mailbox]\nlinger = "1h"\n[imap]\npark_after = "1h"\n')
+    config = suite.dir / "gkmail.toml"
+    conf = tomllib.loads(config.read_text())
+    waiting = Idle(suite, "alice")
+    with suite.imap("alice") as c, suite.imap("bob") as other:
+        c.select("INBOX")
+        other.select("INBOX")
+        before = sorted(owners(suite))
+        assert len(before) == 2
+        for i in range(20):
+            size = 100_000 + i
+            conf["imap"]["max_size"] = size
+            config.write_text(toml_text(conf))
+            if i % 2:
+                suite.ctl("reload")
+            else:
+                os.kill(suite.info["pid"], signal.SIGHUP)
+            wait_for(lambda: f"APPENDLIMIT={size}".encode() in c.capability()[1][0], what=f"reload {i}")
+            assert f"APPENDLIMIT={size}".encode() in other.capability()[1][0]
+            assert c.append("INBOX", None, None, b"Subject: x\r\n\r\n" + b"x" * (size - 14))[0] == "OK"
+            with pytest.raises((imaplib.IMAP4.error, OSError)), suite.imap("bob") as more:
+                more.append("INBOX", None, None, b"x" * (size + 10))
+                raise imaplib.IMAP4.error("refused")
+            waiting.expect(b"EXISTS")
+        # Parking too: what waits for an hour is parked after it was told to.
+        conf["imap"]["park_after"] = conf["mailbox"]["linger"] = "50ms"
+        config.write_text(toml_text(conf))
+        suite.ctl("reload")
+        assert sorted(owners(suite)) == before
+        assert waiting.done()
+        waiting.begin()
+        assert c.logout()[0] == "BYE"
+        other.logout()
+    no_owner(suite)
+    suite.send("bob", ["alice"])
+    waiting.expect(b"EXISTS")
+    waiting.close()
 
 
 def test_races_of_connecting_parking_delivering_and_killing(quick):
