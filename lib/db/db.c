@@ -434,15 +434,27 @@ db_changes(const struct db *db)
 
 /* ---- transactions and durability ---- */
 
-int
-db_begin(struct db *db, struct err *e)
+static int
+begin(struct db *db, const char *sql, struct err *e)
 {
 	struct db_stmt *s;
 
 	assume(!db_in_transaction(db));
-	if ((s = db_sql(db, "BEGIN IMMEDIATE", e)) == NULL)
+	if ((s = db_sql(db, sql, e)) == NULL)
 		return -1;
 	return db_run(&s, e);
+}
+
+int
+db_begin(struct db *db, struct err *e)
+{
+	return begin(db, "BEGIN IMMEDIATE", e);
+}
+
+int
+db_begin_reading(struct db *db, struct err *e)
+{
+	return begin(db, "BEGIN", e);
 }
 
 int

@@ -94,6 +94,8 @@ int64_t db_changes(const struct db *db);
 
 /* BEGIN IMMEDIATE. Transactions do not nest. */
 int db_begin(struct db *db, struct err *e);
+/* BEGIN: for reading, until the first statement that writes. */
+int db_begin_reading(struct db *db, struct err *e);
 /* On failure the transaction is rolled back. */
 int db_commit(struct db *db, struct err *e);
 /* Fine, and without effect, when none is open. */

@@ -25,8 +25,8 @@ int
 index_messages(struct index *ix, uint32_t mailbox, void (*fn)(void *arg, const struct message *m),
     void *arg, struct err *e)
 {
-	struct db_stmt *s = db_sql(
-	    ix->db, "SELECT " MESSAGE_COLUMNS " FROM message WHERE mailbox = ? ORDER BY uid", e);
+	struct db_stmt *s = index_read(
+	    ix, "SELECT " MESSAGE_COLUMNS " FROM message WHERE mailbox = ? ORDER BY uid", e);
 	struct message m;
 	int rc;
 
@@ -46,7 +46,7 @@ index_files(struct index *ix, uint32_t mailbox, bool dirty_only,
     void (*fn)(void *arg, const struct message *m, const struct index_file *f), void *arg,
     struct err *e)
 {
-	struct db_stmt *s = db_sql(ix->db,
+	struct db_stmt *s = index_read(ix,
 	    dirty_only ? "SELECT " MESSAGE_COLUMNS ", base, letters, in_new, missing FROM message"
 			 " WHERE mailbox = ? AND dirty = 1 ORDER BY uid LIMIT 1000"
 		       : "SELECT " MESSAGE_COLUMNS ", base, letters, in_new, missing FROM message"
@@ -75,7 +75,7 @@ int
 index_file_get(struct index *ix, uint32_t mailbox, uint32_t uid, struct index_file *f, char *base,
     struct err *e)
 {
-	struct db_stmt *s = db_sql(ix->db,
+	struct db_stmt *s = index_read(ix,
 	    "SELECT base, letters, in_new, missing FROM message WHERE mailbox = ? AND uid = ?", e);
 	int rc;
 
@@ -101,7 +101,7 @@ int
 index_find_base(struct index *ix, uint32_t mailbox, struct str base, uint32_t *uid,
     struct index_file *f, struct err *e)
 {
-	struct db_stmt *s = db_sql(ix->db,
+	struct db_stmt *s = index_read(ix,
 	    "SELECT uid, letters, in_new, missing FROM message WHERE base = ? AND mailbox = ?", e);
 	int rc;
 
@@ -125,7 +125,7 @@ int
 index_any_dirty(struct index *ix, uint32_t mailbox, bool *dirty, struct err *e)
 {
 	struct db_stmt *s =
-	    db_sql(ix->db, "SELECT 1 FROM message WHERE mailbox = ? AND dirty = 1 LIMIT 1", e);
+	    index_read(ix, "SELECT 1 FROM message WHERE mailbox = ? AND dirty = 1 LIMIT 1", e);
 	int rc;
 
 	if (s == NULL)
@@ -260,7 +260,7 @@ index_tombstone(
     struct index *ix, uint32_t mailbox, struct str base, enum tombstone *out, struct err *e)
 {
 	struct db_stmt *s =
-	    db_sql(ix->db, "SELECT min(state) FROM tombstone WHERE base = ? AND mailbox = ?", e);
+	    index_read(ix, "SELECT min(state) FROM tombstone WHERE base = ? AND mailbox = ?", e);
 	int rc;
 
 	*out = TOMBSTONE_NONE;
@@ -287,8 +287,8 @@ index_tombstones_pending(struct index *ix,
     void (*fn)(void *arg, uint32_t mailbox, uint32_t uid, const struct index_file *f), void *arg,
     struct err *e)
 {
-	struct db_stmt *s = db_sql(
-	    ix->db, "SELECT mailbox, uid, base, letters, in_new FROM tombstone WHERE state = 1", e);
+	struct db_stmt *s = index_read(
+	    ix, "SELECT mailbox, uid, base, letters, in_new FROM tombstone WHERE state = 1", e);
 	int rc;
 
 	if (s == NULL)
@@ -308,7 +308,7 @@ int
 index_vanished(struct index *ix, uint32_t mailbox, uint64_t modseq, uint32_t below,
     void (*fn)(void *arg, uint32_t uid), void *arg, struct err *e)
 {
-	struct db_stmt *s = db_sql(ix->db,
+	struct db_stmt *s = index_read(ix,
 	    "SELECT uid FROM tombstone WHERE mailbox = ? AND uid < ? AND modseq > ? ORDER BY uid",
 	    e);
 	int rc;

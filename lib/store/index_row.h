@@ -1,5 +1,5 @@
 /*
- * index_row.h - between the files of the index: the handle, and statements that write.
+ * index_row.h - between the files of the index: the handle and its statements.
  */
 #pragma once
 
@@ -8,8 +8,11 @@
 
 struct index {
 	struct db *db;
+	bool dirty; /* the open transaction has written */
 };
 
+/* A statement that only reads. NULL on error. */
+struct db_stmt *index_read(struct index *ix, const char *sql, struct err *e);
 /* A statement of the open transaction, which is begun when there is none. NULL on error. */
 struct db_stmt *index_write(struct index *ix, const char *sql, struct err *e);
 /* The key of cached text; the kinds of a message and the messages of a mailbox stand together. */
