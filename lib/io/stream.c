@@ -407,14 +407,19 @@ stream_puts(struct stream *s, const char *z)
 }
 
 void
+stream_vprintf(struct stream *s, const char *fmt, va_list ap)
+{
+	if (may_write(s))
+		written(s, buf_vprintf(&s->out, fmt, ap));
+}
+
+void
 stream_printf(struct stream *s, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (!may_write(s))
-		return;
 	va_start(ap, fmt);
-	written(s, buf_vprintf(&s->out, fmt, ap));
+	stream_vprintf(s, fmt, ap);
 	va_end(ap);
 }
 

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -65,6 +66,8 @@ void stream_set_idle(struct stream *s, uint64_t ms);
 void stream_write(struct stream *s, const void *p, size_t n);
 void stream_puts(struct stream *s, const char *z);
 void stream_printf(struct stream *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void
+stream_vprintf(struct stream *s, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 size_t stream_pending(const struct stream *s); /* output not yet written */
 /* The peer is in the middle of something that gets no answer before its end: what was read is
  * acknowledged when the turn ends without output. A peer under Nagle's algorithm (RFC 896) holds

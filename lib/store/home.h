@@ -33,6 +33,7 @@ enum cache_kind {
 	CACHE_HEADER, /* all that is made of the header alone */
 	CACHE_BODY,
 	CACHE_BODYSTRUCTURE,
+	CACHE_FIELDS, /* fields as they stand, for those who ask for them by name */
 	CACHE_COUNT
 };
 

@@ -140,10 +140,12 @@ void imap_put_mailbox(struct imap_conn *c, struct str name);
 /* "(\Seen $Forwarded)" */
 void
 imap_put_flags(struct imap_conn *c, const struct mailbox *mb, const struct message *m, bool recent);
-/* UIDs ascending as a set: "1:3,7". */
 /* Of a cached text of CACHE_HEADER: ENVELOPE, and the summary for SEARCH (mail/summary.h). */
 struct str imap_row_envelope(struct str row);
 struct str imap_row_summary(struct str row);
+/* Is it among the fields of CACHE_FIELDS? That text is empty where they are too long to keep. */
+bool imap_row_has_field(struct str name);
+/* UIDs ascending as a set: "1:3,7". */
 void imap_uid_set(struct buf *b, const uint32_t *uids, size_t n);
 const char *imap_capabilities(struct imap_conn *c);
 

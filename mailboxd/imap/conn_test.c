@@ -138,6 +138,64 @@ append_and_fetch(void **state)
 	end(s);
 }
 
+/* The literal of an answer and what follows it. */
+static const char *
+literal_of(const char *got, char out[40000])
+{
+	const char *at = strstr(got, "] {");
+
+	snprintf(out, 40000, "%s", at != NULL ? at : got);
+	return out;
+}
+
+/* Fields come the same from the index, where it keeps them, and from the file. */
+static void
+fields_of_headers(void **state)
+{
+	static const char *const shapes[] = {"From: a@b.test\r\nTO:x@y.test\r\nSubject: one\r\n "
+					     "two\r\nX-Odd: 1\r\nto: z@y.test\r\n\r\nTo: body\r\n",
+	    "From: a@b.test\r\nTo: no line end", "To: b@c.test\nDate: bare\n\nbody\n",
+	    "\r\nbody alone\r\n", "no field at all\r\nTo : blank before the colon\r\n\r\n",
+	    "To: =?utf-8?q?=C3=A9?= <e@x.test>\r\n\r\n"};
+	struct session *s = begin(0, "t", STR_NONE);
+	char first[40000], again[40000], file[40000], command[128];
+	struct buf b;
+
+	(void)state;
+	hear(s);
+	buf_init(&b, 1u << 20);
+	for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
+		buf_reset(&b);
+		buf_printf(&b, "APPEND INBOX {%zu+}\r\n%s", strlen(shapes[i]), shapes[i]);
+		assert_true(has(ask_n(s, b.p, b.n), "a OK"));
+	}
+	/* More than the index keeps. */
+	buf_reset(&b);
+	buf_printf(
+	    &b, "APPEND INBOX {%u+}\r\nTo: x@y.test\r\nReferences:", 14 + 11 + 2000 * 11 + 2);
+	for (unsigned i = 0; i < 2000; i++)
+		buf_puts(&b, " <012345>\r\n");
+	buf_puts(&b, "\r\n");
+	assert_true(has(ask_n(s, b.p, b.n), "a OK"));
+	expect(s, "SELECT INBOX", "* 7 EXISTS\r\n");
+	for (unsigned i = 1; i <= 7; i++) {
+		snprintf(command, sizeof command,
+		    "FETCH %u BODY.PEEK[HEADER.FIELDS (to References subject)]", i);
+		literal_of(ask(s, command), first);
+		literal_of(ask(s, command), again);
+		snprintf(command, sizeof command,
+		    "FETCH %u BODY.PEEK[HEADER.FIELDS (to References subject x-none)]", i);
+		assert_string_equal(literal_of(ask(s, command), file), first);
+		assert_string_equal(again, first);
+	}
+	expect(s, "FETCH 1 BODY.PEEK[HEADER.FIELDS (subject)]<0.8>", "<0> {8}\r\nSubject:)");
+	expect(s, "FETCH 1 (BODY.PEEK[HEADER.FIELDS (X-Odd)] BODY.PEEK[HEADER.FIELDS (From)])",
+	    "X-Odd: 1\r\n\r\n BODY[HEADER.FIELDS (From)] {18}\r\nFrom: a@b.test\r\n\r\n)");
+	expect(s, "FETCH 7 BODY[HEADER.FIELDS (to)]", "\\Seen");
+	buf_free(&b);
+	end(s);
+}
+
 static void
 searches(void **state)
 {
@@ -564,6 +622,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(login_and_logout, setup, teardown),
 	    cmocka_unit_test_setup_teardown(mailboxes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(append_and_fetch, setup, teardown),
+	    cmocka_unit_test_setup_teardown(fields_of_headers, setup, teardown),
 	    cmocka_unit_test_setup_teardown(searches, setup, teardown),
 	    cmocka_unit_test_setup_teardown(flags_and_expunge, setup, teardown),
 	    cmocka_unit_test_setup_teardown(copy_and_move, setup, teardown),

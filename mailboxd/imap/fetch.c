@@ -23,6 +23,7 @@ struct fetch {
 	bool sees;  /* sets \Seen */
 	bool reads; /* needs the message's octets */
 	bool has_uid, has_flags;
+	bool *kept;              /* of items: header fields that the index keeps */
 	bool texts[CACHE_COUNT]; /* needs these */
 	size_t missing;
 	/* of the message under way */
@@ -86,7 +87,13 @@ message_open(struct imap_conn *c, struct fetch *f)
 	f->root = NULL;
 	if (f->reads && (f->content = content_open(c->view.mb, uid, &e)) == NULL)
 		goto failed;
-	if (load_texts(c, f, uid, &e) < 0 || mark_seen(c, f, m, &e) < 0)
+	if (load_texts(c, f, uid, &e) < 0)
+		goto failed;
+	/* An index without the fields of this one: they are too long. */
+	if (f->texts[CACHE_FIELDS] && f->text[CACHE_FIELDS].n == 0 && !f->reads &&
+	    (f->content = content_open(c->view.mb, uid, &e)) == NULL)
+		goto failed;
+	if (mark_seen(c, f, m, &e) < 0)
 		goto failed;
 	f->open = true;
 	f->first = true;
@@ -105,7 +112,8 @@ message_close(struct imap_conn *c, struct fetch *f)
 	imap_puts(c, ")\r\n");
 	content_close(&f->content);
 	buf_reset(&f->fields);
-	buf_shrink(&f->fields);
+	if (f->fields.cap > PIECE)
+		buf_shrink(&f->fields);
 	arena_reset(&c->scratch);
 	f->open = false;
 }
@@ -157,6 +165,18 @@ base_of(struct imap_conn *c, struct fetch *f, const struct fetch_item *it, struc
 	return true;
 }
 
+/* Are these fields of the header among those that the index keeps? */
+static bool
+is_kept(const struct fetch_item *it)
+{
+	if (it->kind != FETCH_SECTION || it->part != PART_FIELDS || it->depth > 0)
+		return false;
+	for (size_t i = 0; i < it->nfields; i++)
+		if (!imap_row_has_field(it->fields[i]))
+			return false;
+	return true;
+}
+
 static void
 section(struct imap_conn *c, struct fetch *f, const struct fetch_item *it)
 {
@@ -165,13 +185,15 @@ section(struct imap_conn *c, struct fetch *f, const struct fetch_item *it)
 	imap_put(c, it->label);
 	if (it->partial)
 		imap_printf(c, "<%u>", it->from);
-	if (!base_of(c, f, it, &s)) {
+	if (f->kept[f->item] && f->text[CACHE_FIELDS].n > 0) {
+		s = f->text[CACHE_FIELDS];
+	} else if (!base_of(c, f, it, &s)) {
 		imap_puts(c, " NIL");
 		return;
 	}
 	if (it->part == PART_FIELDS || it->part == PART_FIELDS_NOT) {
-		buf_free(&f->fields);
-		buf_init(&f->fields, s.n + 16);
+		buf_reset(&f->fields);
+		f->fields.max = s.n + 16;
 		header_select(s, it->fields, it->nfields, it->part == PART_FIELDS_NOT, &f->fields);
 		s = buf_view(&f->fields);
 	}
@@ -309,6 +331,7 @@ step(struct imap_conn *c)
 static void
 survey(struct imap_conn *c, struct fetch *f)
 {
+	f->kept = arena_array(&c->work, c->cmd.nitems + 1, sizeof(bool));
 	for (size_t i = 0; i < c->cmd.nitems; i++) {
 		const struct fetch_item *it = &c->cmd.items[i];
 
@@ -317,7 +340,9 @@ survey(struct imap_conn *c, struct fetch *f)
 		f->texts[CACHE_HEADER] |= it->kind == FETCH_ENVELOPE;
 		f->texts[CACHE_BODY] |= it->kind == FETCH_BODY;
 		f->texts[CACHE_BODYSTRUCTURE] |= it->kind == FETCH_BODYSTRUCTURE;
-		f->reads |= it->kind == FETCH_SECTION;
+		f->kept[i] = is_kept(it);
+		f->texts[CACHE_FIELDS] |= f->kept[i];
+		f->reads |= it->kind == FETCH_SECTION && !f->kept[i];
 		f->sees |= it->kind == FETCH_SECTION && !it->peek;
 	}
 }

@@ -4,8 +4,10 @@
  *
  * The text of the header is one row, since FETCH ENVELOPE and SEARCH ask for both halves of it in
  * turn: u16 length (big-endian), the summary, then ENVELOPE. A change of any of these formats
- * raises IMAP_RENDER_VERSION.
+ * raises IMAP_RENDER_VERSION, and so does another list of fields.
  */
+#include "base/mem.h"
+#include "mail/header.h"
 #include "mail/imap_structure.h"
 #include "mail/summary.h"
 #include "mailboxd/imap/conn.h"
@@ -26,6 +28,39 @@ render_header(struct str octets, struct buf *out)
 	imap_envelope(octets, out);
 }
 
+#define FIELDS_MAX (16u * 1024) /* who has more is read from the file */
+
+/* What clients ask for in lists of messages. Dovecot keeps what a client has asked for once; here
+ * all of it comes with the first question, which takes one reading of the file. */
+static const struct str fields[] = {STR_INIT("Bcc"), STR_INIT("Cc"), STR_INIT("Chat-Version"),
+    STR_INIT("Content-Description"), STR_INIT("Content-Transfer-Encoding"),
+    STR_INIT("Content-Type"), STR_INIT("Date"), STR_INIT("Disposition-Notification-To"),
+    STR_INIT("From"), STR_INIT("Importance"), STR_INIT("In-Reply-To"), STR_INIT("Lines"),
+    STR_INIT("List-Id"), STR_INIT("List-Post"), STR_INIT("List-Subscribe"),
+    STR_INIT("List-Unsubscribe"), STR_INIT("MIME-Version"), STR_INIT("Message-ID"),
+    STR_INIT("Newsgroups"), STR_INIT("Priority"), STR_INIT("References"), STR_INIT("Reply-To"),
+    STR_INIT("Resent-Date"), STR_INIT("Resent-From"), STR_INIT("Resent-To"), STR_INIT("Sender"),
+    STR_INIT("Subject"), STR_INIT("To"), STR_INIT("X-K9mail-Identity"), STR_INIT("X-Label"),
+    STR_INIT("X-Mailer"), STR_INIT("X-Original-To"), STR_INIT("X-Priority")};
+
+bool
+imap_row_has_field(struct str name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		if (str_ieq(name, fields[i]))
+			return true;
+	return false;
+}
+
+static void
+render_fields(struct str octets, struct buf *out)
+{
+	header_select(octets, fields, ARRAY_LEN(fields), false, out);
+	/* A last field without a line end would get one when it is chosen from here. */
+	if (out->n > FIELDS_MAX || (out->n > 2 && out->p[out->n - 3] != '\n'))
+		buf_reset(out);
+}
+
 void
 imap_render(void *arg, enum cache_kind kind, struct str octets, struct buf *out)
 {
@@ -34,6 +69,10 @@ imap_render(void *arg, enum cache_kind kind, struct str octets, struct buf *out)
 	(void)arg;
 	if (kind == CACHE_HEADER) {
 		render_header(octets, out);
+		return;
+	}
+	if (kind == CACHE_FIELDS) {
+		render_fields(octets, out);
 		return;
 	}
 	arena_init(&a);

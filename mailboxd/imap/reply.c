@@ -24,15 +24,11 @@ imap_put(struct imap_conn *c, struct str s)
 void
 imap_printf(struct imap_conn *c, const char *fmt, ...)
 {
-	struct buf b;
 	va_list ap;
 
-	buf_init(&b, IMAP_COMMAND_MAX);
 	va_start(ap, fmt);
-	buf_vprintf(&b, fmt, ap);
+	stream_vprintf(c->stream, fmt, ap);
 	va_end(ap);
-	imap_put(c, buf_view(&b));
-	buf_free(&b);
 }
 
 static enum imap_step
