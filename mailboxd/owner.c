@@ -19,11 +19,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "io/file.h"
 #include "io/loop.h"
 #include "ipc/ipc.h"
 #include "mailboxd/imap/imap.h"
 #include "mailboxd/task.h"
 #include "store/home.h"
+#include "store/reserve.h"
 #include "svc/svc.h"
 
 #define EXIT_AGAIN    75
@@ -31,6 +33,8 @@
 #define LOCK_EVERY_MS 20u
 #define USAGE_MS      1000u
 #define GOODBYE_MS    2000u /* for clients to take the last words */
+#define ROOM_TRIES    100u  /* looks for the room that the parent makes on a full disk */
+#define ROOM_MS       2u
 
 struct session {
 	uint64_t id;
@@ -192,6 +196,27 @@ on_failed(void *arg, const struct err *e)
 	(void)arg;
 	(void)e;
 	must_end(EXIT_AGAIN, "[UNAVAILABLE] Internal error, please reconnect");
+}
+
+/* ---- a full disk ---- */
+
+/* The parent lets go of something (INVARIANTS 7). It is waited for here, as a sync is: whoever
+ * meets the full disk may be in the middle of a transaction. */
+static bool
+make_room(void)
+{
+	const struct timespec pause = {.tv_nsec = ROOM_MS * 1000000};
+
+	if (!reserve_is_full(reserve_free(-1)))
+		return false;
+	send_empty(MSG_OWN_ROOM);
+	ipc_flush(self.parent);
+	for (unsigned i = 0; i < ROOM_TRIES; i++) {
+		(void)nanosleep(&pause, NULL);
+		if (!reserve_is_full(reserve_free(-1)))
+			return true;
+	}
+	return false;
 }
 
 /* ---- usage ---- */
@@ -510,6 +535,8 @@ begin(const struct owner_start *s, struct err *e)
 	self.linger = loop_timer_new(linger_over, NULL);
 	self.usage = loop_timer_new(send_usage, NULL);
 	self.end = loop_timer_new(end_due, NULL);
+	self.parent = ipc_new(s->fd, PEER_OWNER, PEER_MAILBOXD, on_message, on_parent_gone, NULL);
+	file_full = make_room;
 	if ((self.home = open_home(&o, e)) == NULL)
 		return -1;
 	self.host = (struct imap_host){
@@ -517,7 +544,6 @@ begin(const struct owner_start *s, struct err *e)
 	take_config(conf);
 	self.octets = home_octets(self.home);
 	self.messages = home_messages(self.home);
-	self.parent = ipc_new(s->fd, PEER_OWNER, PEER_MAILBOXD, on_message, on_parent_gone, NULL);
 	return 0;
 }
 

@@ -8,15 +8,18 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/file.h"
 #include "mailboxd/gone.h"
 #include "mailboxd/hold.h"
 #include "mailboxd/operator.h"
 #include "store/maildir.h"
+#include "store/reserve.h"
 #include "svc/svc.h"
 
 #define TICK_MS 1000u
 
 static struct loop_timer *tick;
+static int reserve = -1; /* store/reserve.h */
 
 static void
 on_tick(void *arg)
@@ -27,9 +30,19 @@ on_tick(void *arg)
 	loop_timer_set(tick, TICK_MS);
 }
 
+bool
+parent_give_room(void)
+{
+	return reserve_give(reserve);
+}
+
 int
 parent_start(struct err *e)
 {
+	/* In the mail directory, where the sandbox puts us. */
+	if ((reserve = reserve_open(AT_FDCWD, e)) < 0)
+		return -1;
+	file_full = parent_give_room;
 	tick = loop_timer_new(on_tick, NULL);
 	loop_timer_set(tick, TICK_MS);
 	return spawn_init(e);
@@ -81,7 +94,9 @@ parent_owner_message(struct user *u, struct ipc_in *m)
 		on_usage(u, m);
 	else if (m->type == MSG_OWN_CHANGED && ipc_end(m) == 0)
 		park_changed(u);
-	else if (m->type != MSG_OWN_CHANGED)
+	else if (m->type == MSG_OWN_ROOM && ipc_end(m) == 0)
+		(void)parent_give_room();
+	else if (m->type != MSG_OWN_CHANGED && m->type != MSG_OWN_ROOM)
 		ipc_refuse(m);
 }
 

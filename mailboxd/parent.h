@@ -147,5 +147,7 @@ void parent_log(enum log_format format, enum log_level level, int fd);
 void parent_drain(void);
 int parent_reload(struct err *e);
 int parent_start(struct err *e);
+/* On a full disk: true when there is room again (store/reserve.h). */
+bool parent_give_room(void);
 /* An owner has ended. */
 void parent_ended(void);

@@ -260,6 +260,8 @@ start(struct user *u, struct err *e)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return err_sys(e, "socketpair");
+	/* What an opening home writes: it can ask for more only when it is there. */
+	(void)parent_give_room();
 	s.home = home;
 	s.fd = pair[1];
 	log_flush(); /* what is gathered is written once */

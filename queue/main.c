@@ -89,6 +89,8 @@ channel(struct ipc_chan *c, bool open)
 		asker_forget(&queue, c);
 	else if (ipc_peer_of(c) == PEER_MAILBOXD)
 		hold_tell(&queue);
+	else if (ipc_peer_of(c) == PEER_SMTPD)
+		spool_tell_space(&queue);
 }
 
 /* Deliveries under way end, what they told is written; then the last checkpoint. Nobody new is

@@ -66,6 +66,7 @@ struct queue {
 	struct loop_timer *withheld_timer;
 	uint64_t space_checked; /* clock_ms */
 	bool space_low;
+	struct loop_timer *space_timer;
 	/* reply.c */
 	TAILQ_HEAD(asker_list, asker) askers;
 };
@@ -84,6 +85,8 @@ void asker_forget(struct queue *q, const struct ipc_chan *c);
 /* ---- spool.c ---- */
 
 void spool_init(struct queue *q);
+/* smtpd has come: it is told when space is low. */
+void spool_tell_space(struct queue *q);
 void spool_message(struct queue *q, struct ipc_chan *c, struct ipc_in *m);
 /* Room was made: withheld commits go on. */
 void spool_room(struct queue *q);

@@ -57,11 +57,31 @@ space_is_low(struct queue *q)
 		return q->space_low;
 	q->space_checked = clock_ms();
 	low = fstatvfs(q->dir, &s) == 0 && (uint64_t)s.f_bavail * s.f_frsize < q->o.min_free;
-	if (low != q->space_low)
-		log_warn(
-		    low ? "queue.space_low" : "queue.space_back", LU("min_free", q->o.min_free));
+	if (low == q->space_low)
+		return low;
+	log_warn(low ? "queue.space_low" : "queue.space_back", LU("min_free", q->o.min_free));
 	q->space_low = low;
+	spool_tell_space(q);
 	return low;
+}
+
+void
+spool_tell_space(struct queue *q)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_SPOOL_SPACE);
+	ipc_put_u32(&m, q->space_low);
+	ipc_send(svc_channel(PEER_SMTPD), &m);
+}
+
+static void
+space_due(void *arg)
+{
+	struct queue *q = arg;
+
+	(void)space_is_low(q);
+	loop_timer_set(q->space_timer, SPACE_MS);
 }
 
 static bool
@@ -443,6 +463,8 @@ spool_init(struct queue *q)
 	TAILQ_INIT(&q->sealing);
 	TAILQ_INIT(&q->askers);
 	q->withheld_timer = loop_timer_new(withheld_due, q);
+	q->space_timer = loop_timer_new(space_due, q);
+	loop_timer_set(q->space_timer, SPACE_MS);
 }
 
 void

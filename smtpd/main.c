@@ -6,6 +6,7 @@
  * taken it hands to the queue.
  */
 #include "smtpd/answers.h"
+#include "smtpd/message.h"
 #include "smtpd/session.h"
 
 static void
@@ -21,12 +22,23 @@ revoked(struct ipc_in *m)
 }
 
 static void
+space(struct ipc_in *m)
+{
+	bool low = ipc_get_u32(m) != 0;
+
+	if (ipc_end(m) == 0)
+		message_space(low);
+}
+
+static void
 smtpd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
 	(void)c;
 	if (m->type == MSG_USER_REVOKED)
 		revoked(m);
+	else if (m->type == MSG_SPOOL_SPACE)
+		space(m);
 	else if (m->type != MSG_AUTH_CHANGED)
 		ipc_refuse(m);
 	else if (ipc_end(m) == 0)

@@ -48,6 +48,7 @@ struct message {
 };
 
 static uint64_t full_until; /* clock_ms */
+static bool space_low;      /* the queue's word */
 
 static void go_on(struct message *m);
 
@@ -66,7 +67,13 @@ queue_refused(const struct err *e)
 bool
 message_no_room(void)
 {
-	return clock_ms() < full_until;
+	return space_low || clock_ms() < full_until;
+}
+
+void
+message_space(bool low)
+{
+	space_low = low;
 }
 
 /* ---- refusing ---- */

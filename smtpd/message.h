@@ -17,6 +17,8 @@ struct session;
 
 /* The disk was full a moment ago: MAIL gets 452 4.3.1 (RFC 1870 6). */
 bool message_no_room(void);
+/* The queue says whether the disk's free space is below its floor. */
+void message_space(bool low);
 
 /* The transaction has recipients. dots: it comes by DATA. */
 struct message *message_new(struct session *s, bool dots);

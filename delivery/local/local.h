@@ -15,6 +15,9 @@ struct local {
 	int mail;     /* data_dir/mail */
 	int incoming; /* mail/.incoming */
 	int sync; /* opened before the first write and kept: what CHECKPOINT syncs (INVARIANTS 5) */
+	int reserve; /* store/reserve.h */
+	uint64_t reserve_size;
+	struct loop_timer *refill;
 	bool share; /* homes may share a file */
 	struct ipc_chan *mailboxd, *queue;
 	struct pool *pool;
@@ -42,6 +45,13 @@ void large_read(struct local *l, struct ipc_chan *c, struct ipc_in *m);
 /* ---- checkpoint.c ---- */
 
 void checkpoint_run(struct local *l, struct ipc_chan *c, struct ipc_in *m);
+
+/* ---- room.c ---- */
+
+/* Makes the reserve, lets go of it when the disk is full, and makes it whole again. */
+int room_init(struct local *l, struct err *e);
+/* The configuration is another one. */
+void room_reload(struct local *l);
 
 /* ---- sweep.c ---- */
 

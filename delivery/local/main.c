@@ -36,8 +36,18 @@ start(struct err *e)
 	local.mailboxd = svc_channel(PEER_MAILBOXD);
 	local.queue = svc_channel(PEER_QUEUE);
 	local.share = sandbox_landlock_abi() >= 2;
+	if (room_init(&local, e) < 0)
+		return -1;
 	deliver_init(&local);
 	sweep_init(&local);
+	return 0;
+}
+
+static int
+reload(struct err *e)
+{
+	(void)e;
+	room_reload(&local);
 	return 0;
 }
 
@@ -91,6 +101,7 @@ static const struct svc svc = {
     .paths = paths,
     .npaths = ARRAY_LEN(paths),
     .start = start,
+    .reload = reload,
     .message = message,
     .drain = drain,
 };

@@ -16,7 +16,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
-#include "db/db_fault.h"
+#include "db/db_file.h"
 #include "io/file.h"
 
 #define BY_ADDRESS 128 /* statements found without hashing */
@@ -206,11 +206,13 @@ upgrade(struct db *db, const struct db_schema *schema, bool read_only, struct er
 	return db_commit(db, e);
 }
 
-/* sqlite counts its memory under one lock for the whole process; nobody reads that. */
+/* sqlite counts its memory under one lock for the whole process; nobody reads that. That comes
+ * before anything else. */
 static void
 set_up_sqlite(void)
 {
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	db_file_init();
 }
 
 struct db *
@@ -222,7 +224,6 @@ db_open(const char *path, const struct db_options *o, struct err *e)
 		    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
 
 	pthread_once(&once, set_up_sqlite);
-	db_fault_init();
 	db->sync = o->sync;
 	if (o->mode != 0 && !o->read_only && create(path, o->mode, e) < 0)
 		goto fail;

@@ -26,6 +26,18 @@ int (*file_fault)(enum file_op op, const char *name) = file_fault_page;
 int (*file_fault)(enum file_op op, const char *name);
 #endif
 
+bool (*file_full)(void);
+
+bool
+file_made_room(void)
+{
+	int no = errno;
+	bool made = no == ENOSPC && file_full && file_full();
+
+	errno = no;
+	return made;
+}
+
 /* The system call expr, again as long as a signal interrupts it. */
 #define RETRY(expr)                                \
 	({                                         \
@@ -34,6 +46,16 @@ int (*file_fault)(enum file_op op, const char *name);
 			rc_ = (expr);              \
 		while (rc_ < 0 && errno == EINTR); \
 		rc_;                               \
+	})
+
+/* The same, and again on a full disk on which room was made. */
+#define RETRY_FULL(expr)                             \
+	({                                           \
+		__typeof__(expr) rf_;                \
+		do                                   \
+			rf_ = RETRY(expr);           \
+		while (rf_ < 0 && file_made_room()); \
+		rf_;                                 \
 	})
 
 static bool
@@ -54,7 +76,7 @@ file_open(int dir, const char *name, int flags, mode_t mode, struct err *e)
 	int fd;
 
 	if (faulty(FILE_OPEN, name) ||
-	    (fd = RETRY(openat(dir, name, flags | O_CLOEXEC | O_NOCTTY, mode))) < 0)
+	    (fd = RETRY_FULL(openat(dir, name, flags | O_CLOEXEC | O_NOCTTY, mode))) < 0)
 		return err_sys(e, "open %s", name);
 	return fd;
 }
@@ -62,7 +84,8 @@ file_open(int dir, const char *name, int flags, mode_t mode, struct err *e)
 int
 file_mkdir(int dir, const char *name, mode_t mode, struct err *e)
 {
-	if (faulty(FILE_OPEN, name) || (mkdirat(dir, name, mode) < 0 && errno != EEXIST))
+	if (faulty(FILE_OPEN, name) ||
+	    (RETRY_FULL(mkdirat(dir, name, mode)) < 0 && errno != EEXIST))
 		return err_sys(e, "make directory %s", name);
 	return 0;
 }
@@ -86,7 +109,7 @@ file_write(int fd, const void *p, size_t n, struct err *e)
 	if (faulty(FILE_WRITE, NULL))
 		return err_sys(e, "write");
 	while (n > 0) {
-		ssize_t k = RETRY(write(fd, at, n));
+		ssize_t k = RETRY_FULL(write(fd, at, n));
 
 		if (k < 0)
 			return err_sys(e, "write");
@@ -122,7 +145,7 @@ file_writev(int fd, const struct iovec *v, int n, struct err *e)
 	if (faulty(FILE_WRITE, NULL))
 		return err_sys(e, "write");
 	while ((parts = iov_part(v, n, i, off, part)) > 0) {
-		ssize_t k = RETRY(writev(fd, part, parts));
+		ssize_t k = RETRY_FULL(writev(fd, part, parts));
 
 		if (k < 0)
 			return err_sys(e, "write");
@@ -142,7 +165,7 @@ file_pwrite(int fd, const void *p, size_t n, off_t off, struct err *e)
 	if (faulty(FILE_WRITE, NULL))
 		return err_sys(e, "write");
 	while (n > 0) {
-		ssize_t k = RETRY(pwrite(fd, at, n, off));
+		ssize_t k = RETRY_FULL(pwrite(fd, at, n, off));
 
 		if (k < 0)
 			return err_sys(e, "write");
@@ -272,7 +295,7 @@ file_truncate(int fd, off_t n, struct err *e)
 int
 file_link(int from_dir, const char *from, int to_dir, const char *to, struct err *e)
 {
-	if (faulty(FILE_LINK, to) || linkat(from_dir, from, to_dir, to, 0) < 0)
+	if (faulty(FILE_LINK, to) || RETRY_FULL(linkat(from_dir, from, to_dir, to, 0)) < 0)
 		return err_sys(e, "link %s to %s", from, to);
 	return 0;
 }
@@ -280,7 +303,7 @@ file_link(int from_dir, const char *from, int to_dir, const char *to, struct err
 int
 file_rename(int from_dir, const char *from, int to_dir, const char *to, struct err *e)
 {
-	if (faulty(FILE_RENAME, to) || renameat(from_dir, from, to_dir, to) < 0)
+	if (faulty(FILE_RENAME, to) || RETRY_FULL(renameat(from_dir, from, to_dir, to)) < 0)
 		return err_sys(e, "rename %s to %s", from, to);
 	return 0;
 }

@@ -74,3 +74,9 @@ enum file_op {
 	FILE_TRUNCATE
 };
 extern int (*file_fault)(enum file_op op, const char *name);
+
+/* Where a process has a reserve: called when the disk is full. true: there is room now, the
+ * operation is tried again. The loop's thread only. */
+extern bool (*file_full)(void);
+/* After a failure: was it for want of space, and is there room now? Keeps errno. */
+bool file_made_room(void);

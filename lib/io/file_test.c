@@ -253,6 +253,40 @@ every_operation_takes_a_fault(void **state)
 
 /* ---- sealed memory ---- */
 
+static unsigned pieces;
+
+static bool
+piece_by_piece(void)
+{
+	errno = 0;
+	return pieces > 0 && pieces-- > 0;
+}
+
+static void
+a_full_disk_is_tried_again_while_room_is_made(void **state)
+{
+	struct iovec v = {"x", 1};
+	struct err e;
+	int fd = file_open(AT_FDCWD, "/dev/full", O_WRONLY, 0, NULL);
+
+	(void)state;
+	file_full = piece_by_piece;
+	pieces = 3;
+	assert_int_equal(file_write(fd, "x", 1, &e), -1);
+	assert_int_equal(e.code, E_NOSPACE);
+	assert_int_equal(pieces, 0);
+	pieces = 2;
+	assert_int_equal(file_writev(fd, &v, 1, &e), -1);
+	assert_int_equal(e.code, E_NOSPACE);
+	assert_int_equal(pieces, 0);
+	/* Other errors are not about room. */
+	pieces = 1;
+	assert_int_equal(file_write(-1, "x", 1, &e), -1);
+	assert_int_equal(pieces, 1);
+	file_full = NULL;
+	file_close(&fd);
+}
+
 static void
 a_memory_file_never_changes(void **state)
 {
@@ -299,6 +333,7 @@ main(void)
 	    cmocka_unit_test(reading_and_writing_at_an_offset),
 	    cmocka_unit_test(names_are_linked_renamed_removed),
 	    cmocka_unit_test(every_operation_takes_a_fault),
+	    cmocka_unit_test(a_full_disk_is_tried_again_while_room_is_made),
 	    cmocka_unit_test(a_memory_file_never_changes),
 	    cmocka_unit_test(only_all_seals_count),
 	};

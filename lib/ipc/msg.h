@@ -107,6 +107,8 @@ enum ipc_peer {
 	X(DELIVER_R,      PEER_LOCAL, PEER_QUEUE, 0, "results:list") \
 	X(DELIVER_LARGE,  PEER_QUEUE, PEER_LOCAL, 60, "mid:str arrived:u64 size:u64 flags:u32 targets:list") \
 	X(DELIVER_LARGE_R, PEER_LOCAL, PEER_QUEUE, 0, "results:list") \
+	/* Is the free space below queue.min_free? Told when it changes: MAIL gets 452 before anything is sent. */ \
+	X(SPOOL_SPACE,    PEER_QUEUE, PEER_SMTPD, 0, "low:u32") \
 	/* Names that gk-local found in .incoming; back come those that no message of the queue needs. */ \
 	X(INCOMING_CHECK, PEER_LOCAL, PEER_QUEUE, 20, "mids:list") \
 	X(INCOMING_CHECK_R, PEER_QUEUE, PEER_LOCAL, 0, "drop:list") \
@@ -153,6 +155,8 @@ enum ipc_peer {
 	/* A session has changed mail: the user's parked connections are woken (coalesced, INVARIANTS 17). */ \
 	X(OWN_CHANGED,    PEER_OWNER, PEER_MAILBOXD, 0, "") \
 	X(OWN_CLOSED,     PEER_OWNER, PEER_MAILBOXD, 0, "conn:u64") \
+	/* The disk is full: something of the reserve, please. The owner looks itself whether there is room. */ \
+	X(OWN_ROOM,       PEER_OWNER, PEER_MAILBOXD, 0, "") \
 	/* The operator looks after a mailbox: enum mailbox_task. found: differences between files, index and the rest;
 	 * mended: of these. rows: mailbox, what differs, two each, as many as fit; all are counted. */ \
 	X(MAILBOX_TASK,   PEER_CTL, PEER_MAILBOXD, 600, "address:str task:u32") \

@@ -7,29 +7,11 @@
  */
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "base/num.h"
 #include "io/file.h"
 #include "store/model.h"
-
-#define MIN_FREE (16ull << 20) /* left to delivery, expunging and the index */
-
-static int
-check_space(uint64_t size, struct err *e)
-{
-	struct statvfs fs;
-	uint64_t room;
-
-	if (statvfs("Maildir", &fs) < 0)
-		return err_sys(e, "statvfs");
-	room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	if (room < MIN_FREE || size > room - MIN_FREE)
-		return err_set(e, E_NOSPACE, "no space left for mail");
-	return 0;
-}
 
 static void
 tmp_path(const struct append *ap, char out[64])
@@ -49,7 +31,7 @@ append_new(struct home *h, uint64_t size, struct err *e)
 		err_set(e, E_QUOTA, "mailbox is full");
 		return NULL;
 	}
-	if (check_space(size, e) < 0)
+	if (files_check_space(size, e) < 0)
 		return NULL;
 	ap = mem_alloc(sizeof *ap);
 	ap->home = h;
@@ -67,9 +49,16 @@ append_new(struct home *h, uint64_t size, struct err *e)
 int
 append_write(struct append *ap, struct str octets, struct err *e)
 {
+	bool (*full)(void) = file_full;
+	int rc;
+
 	if (octets.n > ap->size - ap->written)
 		return err_set(e, E_INVAL, "more octets than announced");
-	if (file_write(ap->fd, octets.p, octets.n, e) < 0)
+	/* The reserve is not for what may be refused. */
+	file_full = NULL;
+	rc = file_write(ap->fd, octets.p, octets.n, e);
+	file_full = full;
+	if (rc < 0)
 		return -1;
 	ap->written += octets.n;
 	return 0;

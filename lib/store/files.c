@@ -13,8 +13,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/file.h"
+#include "store/reserve.h"
 
 #define MESSAGE_MAX (2ull << 30)
+#define MIN_FREE    (16ull << 20) /* left to delivery, expunging and the index */
 
 /* ---- messages ---- */
 
@@ -83,6 +85,16 @@ files_measure(const char *path, const struct maildir_name *n, uint64_t *size)
 out:
 	file_close(&fd);
 	return rc;
+}
+
+int
+files_check_space(uint64_t size, struct err *e)
+{
+	uint64_t room = reserve_free(-1);
+
+	if (room < MIN_FREE || size > room - MIN_FREE)
+		return err_set(e, E_NOSPACE, "no space left for mail");
+	return 0;
 }
 
 /* ---- folders ---- */

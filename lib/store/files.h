@@ -28,6 +28,10 @@ int files_measure(const char *path, const struct maildir_name *n, uint64_t *size
 /* Octets of a message when each line ends in CRLF. */
 uint64_t files_crlf_size(struct str s);
 
+/* Is there room for so many octets that a client wants to add? E_NOSPACE below the floor
+ * (INVARIANTS 7). */
+int files_check_space(uint64_t size, struct err *e);
+
 /* ---- folders, by normal name; durable on return ---- */
 
 bool files_is_dir(const char *path);

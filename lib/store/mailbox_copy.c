@@ -228,7 +228,7 @@ mailbox_copy(struct mailbox *mb, const uint32_t *uids, size_t n, struct mailbox 
 	*out = (struct copy_result){0};
 	if (!mb->loaded && mailbox_load(mb, e) < 0)
 		return -1;
-	if (check_room(mb, uids, n, e) < 0)
+	if (check_room(mb, uids, n, e) < 0 || files_check_space(0, e) < 0)
 		return -1;
 	return copy_all(&c, uids, n, out, e);
 }

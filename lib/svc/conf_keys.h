@@ -55,6 +55,8 @@
 	X(QUEUE_MAX_BACKLOG, "queue", "max_backlog", SIZE, "2GiB", "1MiB..1TiB", "Undelivered octets in the spool at which new mail has to wait.") \
 	X(QUEUE_MIN_FREE, "queue", "min_free", SIZE, "256MiB", "0..1TiB", "Free disk space below which new mail gets 452 4.3.1.") \
 	X(DELIVERY_CONCURRENCY, "delivery", "concurrency", UINT, "64", "1..10000", "Messages under way to gk-local at one time.") \
+	X(DELIVERY_RESERVE, "delivery", "reserve", SIZE, "32MiB", "0..1TiB", \
+	  "Disk space kept back, for delivering what was accepted and for expunging when the disk is full.") \
 	X(AUTH_HASH_THREADS, "auth", "hash_threads", UINT, "2", "1..64", "Threads that check passwords.") \
 	X(AUTH_HASH_MEMORY, "auth", "hash_memory", SIZE, "19MiB", "8MiB..1GiB", "Memory of one argon2id password hash.") \
 	X(AUTH_HASH_PASSES, "auth", "hash_passes", UINT, "2", "1..16", "Passes of one argon2id password hash.") \
