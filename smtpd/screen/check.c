@@ -1,0 +1,186 @@
+/* check.c - one message through SPF, DKIM and DMARC. See check.h. */
+#include "smtpd/screen/check.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "mail/header.h"
+#include "smtpd/screen/dkim_input.h"
+
+struct check {
+	struct arena arena;
+	struct facts facts;
+	struct check_query q;
+	struct check_result r;
+	struct dkim_verifier *dkim;
+	struct buf header; /* until its end has come, then its octets */
+	bool header_whole, author_known, dkim_done;
+};
+
+const char *
+check_verdict_name(enum check_verdict v)
+{
+	static const char *const names[] = {[CHECK_WAIT] = "wait",
+	    [CHECK_ACCEPT] = "accept",
+	    [CHECK_JUNK] = "junk",
+	    [CHECK_REJECT] = "reject",
+	    [CHECK_DEFER] = "defer"};
+
+	return names[v];
+}
+
+struct check *
+check_new(const struct check_query *q)
+{
+	struct check *c = mem_alloc(sizeof(*c));
+
+	arena_init(&c->arena);
+	facts_init(&c->facts, &c->arena);
+	buf_init(&c->header, DKIM_HEADER_MAX);
+	c->q = *q;
+	c->q.mid = arena_dup(&c->arena, q->mid);
+	c->q.helo = arena_dup(&c->arena, q->helo);
+	c->q.sender = arena_dup(&c->arena, q->sender);
+	c->q.host = arena_dup(&c->arena, q->host);
+	c->dkim = dkim_verifier_new(c->q.mid.p);
+	assume(c->dkim != NULL);
+	return c;
+}
+
+void
+check_free(struct check **c)
+{
+	if (*c == NULL)
+		return;
+	dkim_verifier_free(&(*c)->dkim);
+	buf_free(&(*c)->header);
+	arena_free(&(*c)->arena);
+	free(*c);
+	*c = NULL;
+}
+
+struct facts *
+check_facts(struct check *c)
+{
+	return &c->facts;
+}
+
+int
+check_feed(struct check *c, struct str octets, struct err *e)
+{
+	if (!c->header_whole) {
+		size_t had = c->header.n, n;
+
+		buf_put(&c->header, octets.p,
+		    octets.n < DKIM_HEADER_MAX - had ? octets.n : DKIM_HEADER_MAX - had);
+		n = header_length(buf_view(&c->header));
+		/* The empty line is there, or all is header so far. */
+		c->header_whole = n < c->header.n || c->header.n == DKIM_HEADER_MAX;
+		c->header.n = n;
+	}
+	return dkim_verifier_feed(c->dkim, octets, e);
+}
+
+static const char *
+domain_text(struct check *c)
+{
+	return arena_dupz(&c->arena, c->r.dmarc.policy_domain);
+}
+
+/* What the author's domain asks for, as far as it is followed here (RFC 9989 5.4). */
+static enum check_verdict
+follow_policy(struct check *c)
+{
+	struct check_result *r = &c->r;
+	enum dmarc_policy p = r->dmarc.policy;
+
+	if (r->dmarc.result != DMARC_FAIL || c->q.enforce == ENFORCE_NONE || p <= DMARC_ACCEPT)
+		return CHECK_ACCEPT;
+	if (p == DMARC_QUARANTINE || c->q.enforce == ENFORCE_QUARANTINE)
+		return CHECK_JUNK;
+	r->text = arena_printf(&c->arena,
+	    "Refused by the DMARC policy of %s: SPF and DKIM do not pass for it", domain_text(c));
+	return CHECK_REJECT;
+}
+
+/* What may be refused at the next attempt is not taken at this one (INVARIANTS 21). */
+static enum check_verdict
+judge(struct check *c)
+{
+	struct check_result *r = &c->r;
+
+	if (r->dmarc.result != DMARC_TEMPERROR || c->q.enforce == ENFORCE_NONE)
+		return follow_policy(c);
+	if (r->dmarc.policy == DMARC_ACCEPT)
+		return CHECK_ACCEPT;
+	r->text = STR("The sender cannot be checked now: no answer from the DNS of its domain");
+	return CHECK_DEFER;
+}
+
+static bool
+run_dmarc(struct check *c)
+{
+	struct check_result *r = &c->r;
+	struct dmarc_signature sigs[DKIM_SIGNATURES_MAX] = {0};
+	struct dmarc_query q = {.author = r->author,
+	    .spf_domain = r->spf.domain, /* of HELO for the null path: RFC 7208 2.4 */
+	    .spf = r->spf.result,
+	    .signatures = sigs,
+	    .nsignatures = r->nsignatures};
+
+	for (size_t i = 0; i < r->nsignatures; i++) {
+		sigs[i].domain = r->signatures[i].domain;
+		sigs[i].pass = r->signatures[i].result == DKIM_PASS;
+		sigs[i].temporary = r->signatures[i].result == DKIM_TEMPERROR;
+	}
+	if (dmarc_check(&q, &c->facts, &r->dmarc) == DMARC_WAIT)
+		return false;
+	r->dmarc.aligned = NULL; /* it lay on the stack */
+	return true;
+}
+
+static void
+find_author(struct check *c)
+{
+	struct str header = buf_view(&c->header);
+	struct err e = {0};
+	bool more;
+
+	if (c->author_known)
+		return;
+	c->author_known = true;
+	if (author_domain(header, &c->arena, &c->r.author, &e) < 0) {
+		c->r.author = STR_NONE;
+		c->r.dmarc = (struct dmarc_answer){
+		    .result = DMARC_NONE, .problem = arena_dup(&c->arena, str_z(e.text))};
+	}
+	c->r.ncuts = author_forged(header, c->q.host, c->r.cuts, &more);
+	if (more)
+		c->r.text = STR("Too many Authentication-Results fields in our name");
+}
+
+enum check_verdict
+check_run(struct check *c, const struct check_result **out)
+{
+	struct check_result *r = &c->r;
+	struct spf_query spf = {.peer = c->q.peer,
+	    .helo = c->q.helo,
+	    .sender = c->q.sender,
+	    .receiver = c->q.host,
+	    .now = c->q.now};
+	bool wait = spf_check(&spf, &c->facts, &r->spf) == SPF_WAIT;
+
+	*out = r;
+	find_author(c);
+	if (!c->dkim_done)
+		c->dkim_done = dkim_verifier_end(c->dkim, &c->facts, &c->arena, &r->signatures,
+				   &r->nsignatures) != DKIM_WAIT;
+	if (wait || !c->dkim_done)
+		return CHECK_WAIT;
+	if (r->author.n > 0 && !run_dmarc(c))
+		return CHECK_WAIT;
+	r->fields = results_make(&c->q, r, &c->arena);
+	r->verdict = r->text.n > 0 ? CHECK_REJECT : judge(c);
+	return r->verdict;
+}
