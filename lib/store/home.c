@@ -420,6 +420,12 @@ home_modseq(const struct home *h)
 	return h->modseq;
 }
 
+uint64_t
+home_modseq_floor(const struct home *h)
+{
+	return h->modseq_floor;
+}
+
 bool
 home_modseq_is_known(const struct home *h, uint64_t modseq)
 {

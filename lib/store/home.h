@@ -135,6 +135,10 @@ uint64_t home_messages(const struct home *h);
 /* Raised by every open after an unclean end: what clients were told between may be gone. */
 uint64_t home_epoch(const struct home *h);
 uint64_t home_modseq(const struct home *h); /* the highest given out */
+/* After an unclean end what clients heard before it may be more than the disk has kept, so nothing
+ * that was told below this modseq counts: messages show at least it (mailbox_modseq). 0: there was
+ * no such end. */
+uint64_t home_modseq_floor(const struct home *h);
 /* Can everything that changed after modseq still be told? Not when it lies in the gap of an unclean
  * end, or before the oldest tombstone kept. */
 bool home_modseq_is_known(const struct home *h, uint64_t modseq);

@@ -76,6 +76,18 @@ jump(struct home *h, bool lost)
 	}
 }
 
+/* Nothing that was told before the last unclean end counts. */
+static int
+set_floor(struct home *h, struct err *e)
+{
+	uint64_t end;
+
+	if (index_gap_end(h->index, &end, e) < 0)
+		return -1;
+	h->modseq_floor = end > 0 ? end + 1 : 0;
+	return 0;
+}
+
 /* Where numbering goes on. Mailboxes are read already. */
 static int
 start_numbers(struct home *h, enum numbers_found found, bool fresh, struct err *e)
@@ -96,16 +108,19 @@ start_numbers(struct home *h, enum numbers_found found, bool fresh, struct err *
 	if (found == NUMBERS_LOST && fresh)
 		h->next_uidvalidity = (uint32_t)num_max(clock_wall(), 1);
 	if (found == NUMBERS_CLEAN && !fresh)
-		return 0;
+		return set_floor(h, e);
 	h->epoch++;
+	if (found == NUMBERS_LOST && !fresh)
+		h->modseq += LOST_MODSEQ_STEP;
+	/* An index that was lost took its tombstones along: all of it is a gap. */
+	if ((!fresh || h->modseq > 0) && index_gap_add(h->index, modseq, h->modseq, e) < 0)
+		return -1;
 	if (!fresh) {
-		if (found == NUMBERS_LOST)
-			h->modseq += LOST_MODSEQ_STEP;
-		if (index_gap_add(h->index, modseq, h->modseq, e) < 0)
-			return -1;
 		jump(h, found == NUMBERS_LOST);
 		log_info("store.unclean", LU("epoch", h->epoch), LU("modseq", h->modseq));
 	}
+	if (set_floor(h, e) < 0)
+		return -1;
 	if (index_put(h->index, "epoch", h->epoch, e) < 0)
 		return -1;
 	return reserve_numbers(h, false, e);

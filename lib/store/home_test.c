@@ -240,6 +240,10 @@ numbers_go_on_above_what_was_shown(void **state)
 	assert_false(home_modseq_is_known(home, modseq + 1));
 	assert_true(home_modseq_is_known(home, home_modseq(home)));
 	assert_false(home_modseq_is_known(home, home_modseq(home) + 1));
+	/* Every message shows a modseq that nobody has heard. */
+	assert_int_equal(home_modseq_floor(home), box("Sent")->highestmodseq);
+	reopen_home();
+	assert_int_equal(home_modseq_floor(home), box("Sent")->highestmodseq);
 }
 
 static void
@@ -289,6 +293,7 @@ a_lost_index_comes_back_from_files_and_uid_list(void **state)
 {
 	struct mailbox *mb;
 	uint32_t validity, uid, gone;
+	uint64_t then;
 
 	(void)state;
 	assert_int_equal(home_create(home, STR("Work/2024"), &me, NULL, &err), 0);
@@ -297,10 +302,14 @@ a_lost_index_comes_back_from_files_and_uid_list(void **state)
 	uid = append(box("Work/2024"), MSG "two", FLAG_SEEN | FLAG_ANSWERED);
 	validity = box("Work/2024")->uidvalidity;
 	assert_int_equal(mailbox_expunge(box("Work/2024"), NULL, SIZE_MAX, &me, &err), 0);
+	then = home_modseq(home);
 	home_close(&home);
 	assert_int_equal(unlink("db/index.db"), 0);
 	open_home();
 	mb = box("Work/2024");
+	/* Its tombstones went with it. */
+	assert_false(home_modseq_is_known(home, then));
+	assert_true(home_modseq_floor(home) > then);
 	assert_int_equal(mb->uidvalidity, validity);
 	assert_int_equal(mb->n, 1);
 	assert_int_equal(mb->messages[0].uid, uid);

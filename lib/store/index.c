@@ -232,6 +232,20 @@ index_gap_has(struct index *ix, uint64_t modseq, bool *in_gap, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
+int
+index_gap_end(struct index *ix, uint64_t *high, struct err *e)
+{
+	struct db_stmt *s = db_sql(ix->db, "SELECT max(high) FROM gap", e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	rc = db_step(s, e);
+	*high = rc == 1 ? (uint64_t)db_int(s, 0) : 0;
+	db_done(&s);
+	return rc < 0 ? -1 : 0;
+}
+
 /* One statement of pruning, bound to the time. */
 static int
 prune(struct index *ix, const char *sql, int64_t before, struct err *e)
@@ -471,6 +485,20 @@ index_change_add(struct index *ix, const struct change *c, struct err *e)
 	db_bind_int(s, 7, c->uid);
 	db_bind_str(s, 8, c->before.p ? c->before : STR(""));
 	return db_run(&s, e);
+}
+
+int
+index_change_oldest(struct index *ix, uint64_t *modseq, struct err *e)
+{
+	struct db_stmt *s = db_sql(ix->db, "SELECT min(modseq) FROM change", e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	rc = db_step(s, e);
+	*modseq = rc == 1 ? (uint64_t)db_int(s, 0) : 0;
+	db_done(&s);
+	return rc < 0 ? -1 : 0;
 }
 
 int

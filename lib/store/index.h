@@ -40,6 +40,8 @@ int index_highest(
 /* Modseqs in (low, high] may have been shown and then lost by an unclean end. */
 int index_gap_add(struct index *ix, uint64_t low, uint64_t high, struct err *e);
 int index_gap_has(struct index *ix, uint64_t modseq, bool *in_gap, struct err *e);
+/* The highest modseq in any gap; 0: there is none. */
+int index_gap_end(struct index *ix, uint64_t *high, struct err *e);
 /* Forgets tombstones and changes older than `before` (seconds); the fact "pruned" holds the highest
  * modseq of a forgotten tombstone. */
 int index_prune(struct index *ix, int64_t before, struct err *e);
@@ -138,5 +140,7 @@ int index_cache_put(struct index *ix, uint32_t mailbox, uint32_t uid, enum cache
 int index_cache_clear(struct index *ix, struct err *e);
 
 int index_change_add(struct index *ix, const struct change *c, struct err *e);
+/* The lowest modseq that the log still has; 0: it is empty. */
+int index_change_oldest(struct index *ix, uint64_t *modseq, struct err *e);
 int index_changes(struct index *ix, uint64_t after, bool (*fn)(void *arg, const struct change *c),
     void *arg, struct err *e);

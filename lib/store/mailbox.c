@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "store/model.h"
 
 const char *
@@ -105,6 +106,12 @@ mailbox_get(const struct mailbox *mb, uint32_t uid)
 	size_t i = mailbox_lower(mb, uid);
 
 	return i < mb->n && mb->messages[i].uid == uid ? &mb->messages[i] : NULL;
+}
+
+uint64_t
+mailbox_modseq(const struct mailbox *mb, const struct message *m)
+{
+	return num_max(m->modseq, mb->home->modseq_floor);
 }
 
 uint32_t

@@ -83,6 +83,8 @@ int mailbox_load(struct mailbox *mb, struct err *e);
 int mailbox_refresh(struct mailbox *mb, struct err *e);
 /* The message of a UID, or NULL. */
 const struct message *mailbox_get(const struct mailbox *mb, uint32_t uid);
+/* The modseq that it shows, which is what clients are to be asked about and told (RFC 7162). */
+uint64_t mailbox_modseq(const struct mailbox *mb, const struct message *m);
 /* Index of the first message with a UID >= uid; n when there is none. */
 size_t mailbox_lower(const struct mailbox *mb, uint32_t uid);
 /* The UIDs >= the result are recent to the caller alone; nobody after gets them (RFC 3501 2.3.2).
@@ -129,10 +131,11 @@ struct flag_set {
 };
 
 /*
- * Changes flags of uids[0..n), sorted ascending; unknown UIDs are passed over. Messages whose
- * modseq is above unchangedsince (UINT64_MAX: no condition) stay as they are and are told in
- * *modified (arena; may be NULL). E_LIMIT past KEYWORDS_MAX, E_INVAL for a bad keyword: nothing is
- * changed.
+ * Changes flags of uids[0..n), sorted ascending; unknown UIDs are passed over. Messages of which
+ * one of these flags has changed after unchangedsince (UINT64_MAX: no condition) stay as they are
+ * and are told in *modified (arena; may be NULL); STORE_REPLACE is about all flags. Where the change
+ * log no longer says which flags have changed, any change counts (RFC 7162 3.1.12). E_LIMIT past
+ * KEYWORDS_MAX, E_INVAL for a bad keyword: nothing is changed.
  */
 struct uid_list {
 	uint32_t *uids;

@@ -108,14 +108,6 @@ out:
 	return rc < 0 ? home_fail(mb->home, e) : 0;
 }
 
-struct storing {
-	enum store_mode mode;
-	uint32_t flags;
-	uint64_t keywords;
-	uint64_t modseq; /* 0: none drawn yet */
-	const struct change_by *by;
-};
-
 static int
 store_one(struct mailbox *mb, struct message *m, struct storing *s, struct err *e)
 {
@@ -146,14 +138,20 @@ mailbox_store(struct mailbox *mb, const uint32_t *uids, size_t n, enum store_mod
     struct arena *a, struct uid_list *modified, struct err *e)
 {
 	struct storing s = {.mode = mode, .flags = set->flags & FLAG_ALL, .by = by};
-	size_t at = 0;
+	struct uid_list stay = {0};
+	size_t at = 0, k = 0;
 
-	if (modified != NULL) {
-		modified->uids = arena_array(a, n + 1, sizeof *modified->uids);
-		modified->n = 0;
-	}
 	if (home_ready(mb->home, e) < 0 || (!mb->loaded && mailbox_load(mb, e) < 0))
 		return -1;
+	/* Keywords are not made before there is a message that gets them. */
+	if (unchangedsince != UINT64_MAX &&
+	    (model_keywords(mb, set, false, &s.keywords, e) < 0 ||
+		model_modified(mb, uids, n, &s, unchangedsince, a, &stay, e) < 0))
+		return -1;
+	if (modified != NULL)
+		*modified = stay;
+	if (n > 0 && stay.n == n)
+		return 0;
 	if (model_keywords(mb, set, mode != STORE_REMOVE, &s.keywords, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
@@ -161,10 +159,8 @@ mailbox_store(struct mailbox *mb, const uint32_t *uids, size_t n, enum store_mod
 		    at < mb->n && mb->messages[at].uid == uids[i] ? at : mailbox_lower(mb, uids[i]);
 		if (at >= mb->n || mb->messages[at].uid != uids[i])
 			continue;
-		if (mb->messages[at].modseq > unchangedsince &&
-		    mb->messages[at].modseq != s.modseq) {
-			if (modified != NULL)
-				modified->uids[modified->n++] = uids[i];
+		if (k < stay.n && stay.uids[k] == uids[i]) {
+			k++;
 			continue;
 		}
 		if (store_one(mb, &mb->messages[at], &s, e) < 0)

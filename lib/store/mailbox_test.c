@@ -149,7 +149,9 @@ unchangedsince_keeps_and_tells(void **state)
 	uint64_t then = mb->highestmodseq;
 
 	(void)state;
-	assert_int_equal(store(mb, uids[1], STORE_ADD, FLAG_FLAGGED), 0);
+	/* Set and taken away again: it was another in between. */
+	assert_int_equal(store(mb, uids[1], STORE_ADD, FLAG_SEEN), 0);
+	assert_int_equal(store(mb, uids[1], STORE_REPLACE, FLAG_FLAGGED), 0);
 	assert_int_equal(
 	    mailbox_store(mb, uids, 4, STORE_ADD, &set, then, &me, &scratch, &modified, &err), 0);
 	assert_int_equal(modified.n, 1);
@@ -159,6 +161,80 @@ unchangedsince_keeps_and_tells(void **state)
 	assert_int_equal(flags_of(mb, uids[2]), FLAG_SEEN);
 	/* One modseq for the command. */
 	assert_int_equal(mailbox_get(mb, uids[0])->modseq, mailbox_get(mb, uids[2])->modseq);
+}
+
+/* -1: a failure; else how many stayed as they were. */
+static int
+store_if(struct mailbox *mb, uint32_t uid, enum store_mode mode, uint32_t flags, const char *word,
+    uint64_t since)
+{
+	const struct str keyword = str_z(word);
+	const struct flag_set set = {flags, &keyword, word[0] ? 1 : 0};
+	struct uid_list modified;
+
+	if (mailbox_store(
+		mb, &uid, 1, mode, &set, since, &me, &scratch, &modified, &err) < 0)
+		return -1;
+	return (int)modified.n;
+}
+
+static void
+unchangedsince_is_about_the_flags_named(void **state)
+{
+	struct mailbox *mb = box("INBOX");
+	uint32_t uid = append(mb, MSG, 0), later;
+	uint64_t then = mb->highestmodseq;
+	unsigned before;
+
+	(void)state;
+	assert_int_equal(store_if(mb, uid, STORE_ADD, 0, "$Work", UINT64_MAX), 0);
+	assert_int_equal(store(mb, uid, STORE_ADD, FLAG_SEEN), 0);
+	/* Others than these have changed. */
+	assert_int_equal(store_if(mb, uid, STORE_ADD, FLAG_FLAGGED, "", then), 0);
+	assert_int_equal(flags_of(mb, uid), FLAG_SEEN | FLAG_FLAGGED);
+	/* Now this one has too, and so have the others. */
+	assert_int_equal(store_if(mb, uid, STORE_REMOVE, FLAG_FLAGGED, "", then), 1);
+	assert_int_equal(store_if(mb, uid, STORE_ADD, FLAG_SEEN, "", then), 1);
+	assert_int_equal(store_if(mb, uid, STORE_REMOVE, FLAG_DRAFT, "$work", then), 1);
+	assert_int_equal(store_if(mb, uid, STORE_REPLACE, FLAG_DRAFT, "", then), 1);
+	/* What stays makes no keyword. */
+	before = mb->nkeywords;
+	assert_int_equal(store_if(mb, uid, STORE_ADD, FLAG_SEEN, "$New", then), 1);
+	assert_int_equal(mb->nkeywords, before);
+	/* 0: only what does not exist has not changed. */
+	assert_int_equal(store_if(mb, uid, STORE_ADD, 0, "$Work", 0), 1);
+	assert_int_equal(store_if(mb, uid, STORE_ADD, FLAG_DRAFT, "", 0), 1);
+	assert_int_equal(store_if(mb, uid, STORE_ADD, 0, "$MDNSent", 0), 0);
+	assert_int_equal(store_if(mb, uid, STORE_ADD, 0, "$MDNSent", 0), 1);
+	/* It was not there then. */
+	later = append(mb, MSG, 0);
+	assert_int_equal(store_if(mb, later, STORE_ADD, FLAG_DRAFT, "", then), 1);
+	/* The log forgets: any change counts then. */
+	then = mb->highestmodseq;
+	assert_int_equal(store(mb, later, STORE_ADD, FLAG_SEEN), 0);
+	assert_int_equal(home_flush(home, &err), 0);
+	clock_advance(31ull * 86400 * 1000);
+	reopen_home();
+	mb = box("INBOX");
+	assert_int_equal(mailbox_load(mb, &err), 0);
+	assert_int_equal(store_if(mb, later, STORE_ADD, FLAG_DRAFT, "", then), 1);
+	assert_int_equal(store_if(mb, later, STORE_ADD, FLAG_DRAFT, "", then + 1), 0);
+}
+
+static void
+unchangedsince_gives_up_on_a_long_log(void **state)
+{
+	struct mailbox *mb = box("INBOX");
+	uint32_t uid = append(mb, MSG, 0), other = append(mb, MSG, 0);
+	uint64_t then = mb->highestmodseq;
+
+	(void)state;
+	assert_int_equal(store(mb, uid, STORE_ADD, FLAG_SEEN), 0);
+	for (int i = 0; i < 5000; i++)
+		assert_int_equal(
+		    store(mb, other, i % 2 ? STORE_REMOVE : STORE_ADD, FLAG_FLAGGED), 0);
+	assert_int_equal(store_if(mb, uid, STORE_ADD, FLAG_DRAFT, "", then), 1);
+	assert_int_equal(store_if(mb, uid, STORE_ADD, FLAG_DRAFT, "", then + 1), 0);
 }
 
 static void
@@ -441,6 +517,8 @@ main(void)
 	    TEST(quota),
 	    TEST(storing_flags),
 	    TEST(unchangedsince_keeps_and_tells),
+	    TEST(unchangedsince_is_about_the_flags_named),
+	    TEST(unchangedsince_gives_up_on_a_long_log),
 	    TEST(bad_keywords_change_nothing),
 	    TEST(recent_belongs_to_one_session),
 	    TEST(copying),

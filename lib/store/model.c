@@ -352,6 +352,15 @@ model_flags(uint32_t letters)
 	return flags;
 }
 
+uint32_t
+model_flag_by_name(struct str name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(flag_names); i++)
+		if (str_eq_z(name, flag_names[i].name))
+			return flag_names[i].flag;
+	return 0;
+}
+
 /* ---- observers ---- */
 
 /* An observer may take itself out of the list in its callback. */

@@ -40,6 +40,7 @@ struct home {
 	/* numbers.h: what the file on disk reserves, and what is used of it. */
 	struct numbers reserved;
 	uint64_t epoch, modseq;
+	uint64_t modseq_floor; /* see home_modseq_floor() */
 	uint32_t next_uidvalidity, next_mailbox;
 
 	struct mailbox **boxes; /* by name, INBOX first */
@@ -125,6 +126,17 @@ int model_add(struct mailbox *mb, const struct message *m, const struct index_fi
 /* Bits of keywords; make: unknown ones are added, else passed over. */
 int model_keywords(
     struct mailbox *mb, const struct flag_set *set, bool make, uint64_t *bits, struct err *e);
+/* A STORE under way. */
+struct storing {
+	enum store_mode mode;
+	uint32_t flags;
+	uint64_t keywords;
+	uint64_t modseq; /* 0: none drawn yet */
+	const struct change_by *by;
+};
+/* unchanged.c: those of uids of which one of the flags has changed after `since`. */
+int model_modified(struct mailbox *mb, const uint32_t *uids, size_t n, const struct storing *st,
+    uint64_t since, struct arena *a, struct uid_list *out, struct err *e);
 /* New flags of a message (of the array, or a copy where it is not loaded). Observers are told by
  * the caller. */
 int model_set_flags(struct mailbox *mb, struct message *m, uint32_t flags, uint64_t keywords,
@@ -148,6 +160,8 @@ void model_tell_expunged(struct mailbox *mb, uint32_t uid, const struct change_b
 /* Letters of a file name for flags, keeping what is not ours to say; and back. */
 uint32_t model_letters(uint32_t flags, uint32_t old_letters);
 uint32_t model_flags(uint32_t letters);
+/* FLAG_SEEN for "\\Seen"; 0: it is none. */
+uint32_t model_flag_by_name(struct str name);
 
 /* ---- files of messages (scan.c) ---- */
 
