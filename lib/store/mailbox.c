@@ -181,5 +181,7 @@ mailbox_vanished(struct mailbox *mb, uint64_t modseq, uint32_t uidnext_then, str
 
 	*out = (struct uid_list){0};
 	*gap = !home_modseq_is_known(mb->home, modseq);
+	if (!*gap && modseq >= mb->highestmodseq)
+		return 0;
 	return index_vanished(mb->home->index, mb->id, modseq, uidnext_then, note_vanished, &v, e);
 }

@@ -133,9 +133,9 @@ struct flag_set {
 /*
  * Changes flags of uids[0..n), sorted ascending; unknown UIDs are passed over. Messages of which
  * one of these flags has changed after unchangedsince (UINT64_MAX: no condition) stay as they are
- * and are told in *modified (arena; may be NULL); STORE_REPLACE is about all flags. Where the change
- * log no longer says which flags have changed, any change counts (RFC 7162 3.1.12). E_LIMIT past
- * KEYWORDS_MAX, E_INVAL for a bad keyword: nothing is changed.
+ * and are told in *modified (arena; may be NULL); STORE_REPLACE is about all flags. Where the
+ * change log no longer says which flags have changed, any change counts (RFC 7162 3.1.12). E_LIMIT
+ * past KEYWORDS_MAX, E_INVAL for a bad keyword: nothing is changed.
  */
 struct uid_list {
 	uint32_t *uids;

@@ -172,8 +172,7 @@ store_if(struct mailbox *mb, uint32_t uid, enum store_mode mode, uint32_t flags,
 	const struct flag_set set = {flags, &keyword, word[0] ? 1 : 0};
 	struct uid_list modified;
 
-	if (mailbox_store(
-		mb, &uid, 1, mode, &set, since, &me, &scratch, &modified, &err) < 0)
+	if (mailbox_store(mb, &uid, 1, mode, &set, since, &me, &scratch, &modified, &err) < 0)
 		return -1;
 	return (int)modified.n;
 }

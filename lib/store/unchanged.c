@@ -118,8 +118,7 @@ clear_absent(struct mailbox *mb, const struct storing *st, struct uid_list *out)
 	size_t n = 0;
 
 	for (size_t i = 0; i < out->n; i++)
-		if (st->flags != 0 ||
-		    (mailbox_get(mb, out->uids[i])->keywords & st->keywords) != 0)
+		if (st->flags != 0 || (mailbox_get(mb, out->uids[i])->keywords & st->keywords) != 0)
 			out->uids[n++] = out->uids[i];
 	out->n = n;
 }

@@ -57,14 +57,6 @@ id(struct imap_conn *c)
 	return imap_ok(c, "ID completed");
 }
 
-/* RFC 5161: what is not known is passed over. So far there is nothing to enable. */
-static enum imap_step
-enable(struct imap_conn *c)
-{
-	imap_puts(c, "* ENABLED\r\n");
-	return imap_ok(c, "Enabled");
-}
-
 static enum imap_step
 too_late(struct imap_conn *c)
 {
@@ -80,7 +72,7 @@ static const struct {
     [VERB_NOOP] = {noop, false, false},
     [VERB_LOGOUT] = {logout, false, false},
     [VERB_ID] = {id, false, false},
-    [VERB_ENABLE] = {enable, false, false},
+    [VERB_ENABLE] = {imap_cmd_enable, false, false},
     [VERB_LOGIN] = {too_late, false, false},
     [VERB_AUTHENTICATE] = {too_late, false, false},
     [VERB_STARTTLS] = {too_late, false, false},

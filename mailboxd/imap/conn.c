@@ -155,11 +155,11 @@ imap_slice_over(const struct imap_conn *c, uint64_t since_us)
 }
 
 /* Untagged news may not say EXPUNGE behind commands that speak of sequence numbers (RFC
- * 3501 7.4.1); the UID forms may have it. */
+ * 3501 7.4.1); the UID forms may have it, but UID SEARCH with numbers (RFC 7162 3.2.10.2). */
 static bool
 may_expunge(const struct imap_cmd *cmd)
 {
-	return cmd->uid ||
+	return (cmd->uid && !cmd->by_number) ||
 	       (cmd->verb != VERB_FETCH && cmd->verb != VERB_STORE && cmd->verb != VERB_SEARCH);
 }
 
@@ -207,6 +207,7 @@ imap_conn_finish(struct imap_conn *c)
 {
 	static const char *const words[] = {[IMAP_OK] = "OK", [IMAP_NO] = "NO", [IMAP_BAD] = "BAD"};
 	bool tagged = c->cmd.tag.n > 0;
+	char code[IMAP_MODSEQ_CODE];
 
 	if (c->cleanup != NULL)
 		c->cleanup(c);
@@ -218,8 +219,11 @@ imap_conn_finish(struct imap_conn *c)
 		return;
 	}
 	imap_view_report(c, may_expunge(&c->cmd), c->cmd.uid);
-	imap_printf(c, STR_FMT " %s " STR_FMT "\r\n", STR_ARG(tagged ? c->cmd.tag : STR("*")),
-	    words[c->result], STR_ARG(buf_view(&c->text)));
+	imap_tell_modseq(c, code);
+	imap_printf(
+	    c, STR_FMT " %s %s", STR_ARG(tagged ? c->cmd.tag : STR("*")), words[c->result], code);
+	imap_put(c, buf_view(&c->text));
+	imap_puts(c, "\r\n");
 	over(c, words[c->result]);
 }
 
@@ -525,7 +529,7 @@ imap_conn_new(const struct imap_host *host, const struct imap_conn_args *a)
 	arena_init(&c->arena);
 	arena_init(&c->work);
 	arena_init(&c->scratch);
-	buf_init(&c->text, 1u << 20);
+	buf_init(&c->text, IMAP_SET_MAX);
 	buf_init(&c->later, LATER_MAX * 2);
 	imap_frame_init(&c->frame, &limits_of_commands);
 	c->sid = arena_dup(&c->arena, a->sid);

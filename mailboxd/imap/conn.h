@@ -24,7 +24,9 @@
 #define IMAP_COMMAND_MAX (256u * 1024) /* lines and literals of one command together */
 #define IMAP_LITERAL_MAX (64u * 1024)  /* one literal that is no message */
 #define IMAP_OUT_HIGH    (256u * 1024) /* output that waits for the client before a command pauses */
-#define IMAP_SLICE_US    4000u         /* how long a command runs before others have their turn */
+#define IMAP_SET_MAX     (48u * 1024 * 1024) /* a set of numbers in a response; never met */
+#define IMAP_MODSEQ_CODE 48                  /* room for "[HIGHESTMODSEQ n] " */
+#define IMAP_SLICE_US    4000u /* how long a command runs before others have their turn */
 
 enum imap_step {
 	IMAP_DONE,  /* the result is set */
@@ -80,6 +82,10 @@ struct imap_conn {
 	uint64_t modseq_before;
 	enum imap_result result;
 	struct buf text; /* of the result, code included */
+
+	/* What the client has enabled, for as long as it is connected (RFC 7162 3.1, 3.2.3). */
+	bool condstore; /* MODSEQ and UID in untagged FETCH */
+	bool qresync;   /* VANISHED instead of EXPUNGE; condstore too */
 
 	bool selected;
 	struct imap_view view;
@@ -175,6 +181,27 @@ enum imap_step imap_command(struct imap_conn *c);
 
 /* status.c: "* STATUS name (…)". */
 int imap_put_status(struct imap_conn *c, struct mailbox *mb, unsigned items, struct err *e);
+
+/* mailbox.c: the OK of SELECT and EXAMINE. */
+enum imap_step imap_selected(struct imap_conn *c);
+
+/* ---- condstore.c ---- */
+
+/* The client knows of modseqs from now on. */
+void imap_condstore_on(struct imap_conn *c);
+enum imap_step imap_cmd_enable(struct imap_conn *c);
+/* "* OK [HIGHESTMODSEQ n]" of the selected mailbox. */
+void imap_put_highest(struct imap_conn *c);
+/* At the end of a command, with its news told: "[HIGHESTMODSEQ n] " for the tagged OK when the
+ * client has to hear it, or nothing; written untagged where that has a code already. */
+void imap_tell_modseq(struct imap_conn *c, char code[IMAP_MODSEQ_CODE]);
+/* "* VANISHED …" for what the view still shows and has to tell. */
+void imap_put_gone(struct imap_conn *c);
+/* "* VANISHED (EARLIER) …" for UIDs of a set (not resolved) that were expunged after modseq. */
+int
+imap_put_vanished(struct imap_conn *c, uint64_t modseq, const struct imap_set *set, struct err *e);
+/* Behind the responses of SELECT: what has changed since the client was here. */
+enum imap_step imap_resync(struct imap_conn *c);
 
 /* ---- append.c ---- */
 

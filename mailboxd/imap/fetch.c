@@ -1,5 +1,5 @@
 /*
- * fetch.c - FETCH (RFC 3501 6.4.5, 7.4.2).
+ * fetch.c - FETCH (RFC 3501 6.4.5, 7.4.2; RFC 7162 3.1.4, 3.2.6).
  *
  * Purpose: writes messages to the client in the order asked for, never more at a time than the
  * client takes: a large body goes out in pieces straight from the mapped file, and between messages
@@ -22,13 +22,14 @@ struct fetch {
 	size_t i;   /* of picks: the message under way */
 	bool sees;  /* sets \Seen */
 	bool reads; /* needs the message's octets */
-	bool has_uid, has_flags;
+	bool has_uid, has_flags, has_modseq;
 	bool *kept;              /* of items: header fields that the index keeps */
 	bool texts[CACHE_COUNT]; /* needs these */
 	size_t missing;
 	/* of the message under way */
 	bool open;
-	bool first; /* no item is written yet */
+	struct message was; /* another session may expunge it between two pieces */
+	bool first;         /* no item is written yet */
 	bool seen_now;
 	size_t item;
 	struct content *content;
@@ -96,6 +97,7 @@ message_open(struct imap_conn *c, struct fetch *f)
 	if (mark_seen(c, f, m, &e) < 0)
 		goto failed;
 	f->open = true;
+	f->was = *mailbox_get(c->view.mb, uid);
 	f->first = true;
 	f->item = 0;
 	imap_printf(c, "* %u FETCH (", at + 1);
@@ -220,11 +222,8 @@ put_item(struct imap_conn *c, struct fetch *f, const struct fetch_item *it)
 	const struct message *m = mailbox_get(c->view.mb, c->view.v[at].uid);
 	char date[DATE_IMAP_SIZE];
 
-	/* Another session may expunge it between two pieces; its octets are still held. */
-	struct message gone = {.uid = c->view.v[at].uid};
-
 	if (m == NULL)
-		m = &gone;
+		m = &f->was;
 	if (!f->first)
 		imap_puts(c, " ");
 	f->first = false;
@@ -234,6 +233,9 @@ put_item(struct imap_conn *c, struct fetch *f, const struct fetch_item *it)
 		break;
 	case FETCH_FLAGS:
 		put_flags(c, m, at);
+		break;
+	case FETCH_MODSEQ:
+		imap_printf(c, "MODSEQ (%llu)", (unsigned long long)mailbox_modseq(c->view.mb, m));
 		break;
 	case FETCH_INTERNALDATE:
 		imap_printf(c, "INTERNALDATE \"%s\"", date_imap(m->date, 0, date));
@@ -263,12 +265,18 @@ put_item(struct imap_conn *c, struct fetch *f, const struct fetch_item *it)
 static void
 put_extra(struct imap_conn *c, struct fetch *f)
 {
-	static const struct fetch_item flags = {.kind = FETCH_FLAGS}, uid = {.kind = FETCH_UID};
+	static const struct fetch_item flags = {.kind = FETCH_FLAGS}, uid = {.kind = FETCH_UID},
+				       modseq = {.kind = FETCH_MODSEQ};
+	/* RFC 7162 3.2.4: a change of flags, though it is our own. */
+	bool news = f->seen_now && c->condstore;
 
 	if (f->seen_now && !f->has_flags)
 		put_item(c, f, &flags);
-	if (c->cmd.uid && !f->has_uid)
+	if ((c->cmd.uid || news) && !f->has_uid)
 		put_item(c, f, &uid);
+	/* CHANGEDSINCE asks for it (RFC 7162 3.1.4.1). */
+	if ((c->cmd.has_since || news) && !f->has_modseq)
+		put_item(c, f, &modseq);
 }
 
 /* false: the client has to take what is there first. */
@@ -337,6 +345,7 @@ survey(struct imap_conn *c, struct fetch *f)
 
 		f->has_uid |= it->kind == FETCH_UID;
 		f->has_flags |= it->kind == FETCH_FLAGS;
+		f->has_modseq |= it->kind == FETCH_MODSEQ;
 		f->texts[CACHE_HEADER] |= it->kind == FETCH_ENVELOPE;
 		f->texts[CACHE_BODY] |= it->kind == FETCH_BODY;
 		f->texts[CACHE_BODYSTRUCTURE] |= it->kind == FETCH_BODYSTRUCTURE;
@@ -351,11 +360,20 @@ enum imap_step
 imap_cmd_fetch(struct imap_conn *c)
 {
 	struct fetch *f = arena_new(&c->work, struct fetch);
+	struct err e = {0};
 
+	if (c->cmd.vanished && !c->qresync)
+		return imap_bad(c, "QRESYNC is not enabled");
+	survey(c, f);
+	if (f->has_modseq || c->cmd.has_since)
+		imap_condstore_on(c);
+	if (c->cmd.vanished && imap_put_vanished(c, c->cmd.since, &c->cmd.set, &e) < 0)
+		return imap_err(c, &e);
 	if (imap_view_pick(&c->view, &c->cmd.set, c->cmd.uid, &c->work, &f->picks) < 0)
 		return imap_bad(c, "No such message");
+	if (c->cmd.has_since)
+		imap_view_changed(&c->view, &f->picks, c->cmd.since);
 	buf_init(&f->fields, 16);
-	survey(c, f);
 	c->op = f;
 	c->cleanup = cleanup;
 	c->step = step;

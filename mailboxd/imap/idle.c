@@ -11,8 +11,10 @@
 #include "base/mem.h"
 #include "ipc/wire.h"
 
-#define RECORD_VERSION 1
-#define TAG_MAX        200
+#define RECORD_VERSION    2
+#define ENABLED_CONDSTORE 1u
+#define ENABLED_QRESYNC   2u
+#define TAG_MAX           200
 
 struct imap_idle {
 	struct imap_conn *conn;
@@ -86,6 +88,8 @@ write_record(const struct imap_conn *c, struct buf *b)
 	wire_put_str(b, c->cmd.tag);
 	wire_put_u64(b, home_epoch(c->home));
 	wire_put_u64(b, home_modseq(c->home));
+	wire_put_u8(b,
+	    (uint8_t)((c->condstore ? ENABLED_CONDSTORE : 0) | (c->qresync ? ENABLED_QRESYNC : 0)));
 	wire_put_u32(b, mb ? mb->id : 0);
 	if (mb == NULL)
 		return;
@@ -195,6 +199,7 @@ imap_idle_input(struct imap_conn *c)
 struct record {
 	struct str tag;
 	uint64_t epoch, modseq;
+	uint8_t enabled;
 	uint32_t mailbox, uidvalidity, uidnext, recent_from;
 	bool readonly;
 };
@@ -210,6 +215,7 @@ read_record(struct str s, struct record *r, struct err *e)
 	r->tag = wire_str(&w);
 	r->epoch = wire_u64(&w);
 	r->modseq = wire_u64(&w);
+	r->enabled = wire_u8(&w);
 	r->mailbox = wire_u32(&w);
 	if (r->mailbox != 0) {
 		r->uidvalidity = wire_u32(&w);
@@ -243,7 +249,11 @@ imap_idle_resume(struct imap_conn *c, struct str record, struct err *e)
 {
 	struct record r = {0};
 
-	if (read_record(record, &r, e) < 0 || restore_view(c, &r, e) < 0)
+	if (read_record(record, &r, e) < 0)
+		return -1;
+	c->condstore = (r.enabled & ENABLED_CONDSTORE) != 0;
+	c->qresync = (r.enabled & ENABLED_QRESYNC) != 0;
+	if (restore_view(c, &r, e) < 0)
 		return -1;
 	c->cmd.verb = VERB_IDLE;
 	c->cmd.tag = arena_dup(&c->work, r.tag);

@@ -23,6 +23,13 @@ put_flags_lines(struct imap_conn *c)
 	imap_puts(c, mb->nkeywords < KEYWORDS_MAX ? " \\*)] Limited\r\n" : ")] Limited\r\n");
 }
 
+enum imap_step
+imap_selected(struct imap_conn *c)
+{
+	return imap_ok(c, "[READ-%s] %s completed", c->view.readonly ? "ONLY" : "WRITE",
+	    c->view.readonly ? "Examine" : "Select");
+}
+
 /* SELECT, EXAMINE (RFC 3501 6.3.1, 6.3.2). A failed one leaves nothing selected. */
 enum imap_step
 imap_cmd_select(struct imap_conn *c)
@@ -30,8 +37,12 @@ imap_cmd_select(struct imap_conn *c)
 	bool readonly = c->cmd.verb == VERB_EXAMINE;
 	struct mailbox *mb;
 	uint32_t unseen;
+	const struct imap_qresync *q = c->cmd.qresync;
 	struct err e = {0};
 
+	/* RFC 7162 3.2.5 */
+	if (q != NULL && !c->qresync)
+		return imap_bad(c, "QRESYNC is not enabled");
 	if (c->selected) {
 		imap_view_close(c);
 		imap_puts(c, "* OK [CLOSED] Previous mailbox is now closed\r\n");
@@ -48,8 +59,11 @@ imap_cmd_select(struct imap_conn *c)
 		    c, "* OK [UNSEEN %zu] First unseen\r\n", imap_view_find(&c->view, unseen) + 1);
 	imap_printf(c, "* OK [UIDVALIDITY %u] UIDs valid\r\n", mb->uidvalidity);
 	imap_printf(c, "* OK [UIDNEXT %u] Predicted next UID\r\n", mb->uidnext);
-	return imap_ok(c, "[READ-%s] %s completed", readonly ? "ONLY" : "WRITE",
-	    readonly ? "Examine" : "Select");
+	imap_put_highest(c);
+	c->condstore |= c->cmd.condstore;
+	if (q != NULL && q->uidvalidity == mb->uidvalidity)
+		return imap_resync(c);
+	return imap_selected(c);
 }
 
 enum imap_step

@@ -48,6 +48,7 @@ cost(const struct search_key *k)
 	case SEARCH_BEFORE:
 	case SEARCH_ON:
 	case SEARCH_SINCE:
+	case SEARCH_MODSEQ:
 		break;
 	}
 	return 0;
@@ -268,6 +269,8 @@ match_key(struct imap_match *x, const struct search_key *k, const struct imap_vi
 		return day == k->day;
 	case SEARCH_SINCE:
 		return day >= k->day;
+	case SEARCH_MODSEQ:
+		return mailbox_modseq(w->mb, m) >= k->number;
 	case SEARCH_HEADER:
 	case SEARCH_ADDRESS:
 	case SEARCH_SUBJECT:

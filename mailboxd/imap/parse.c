@@ -122,11 +122,11 @@ parse_flags(struct lex *l, bool bare, struct flag_set *out)
 	return list ? lex_char(l, ')') : 0;
 }
 
-/* STORE: sequence-set SP ["+" / "-"] "FLAGS" [".SILENT"] SP flags */
+/* STORE: sequence-set [SP "(" modifiers ")"] SP ["+" / "-"] "FLAGS" [".SILENT"] SP flags */
 static int
 store_args(struct lex *l, struct imap_cmd *cmd)
 {
-	if (parse_set(l, &cmd->set) < 0 || lex_space(l) < 0)
+	if (parse_set(l, &cmd->set) < 0 || lex_space(l) < 0 || parse_store_modifiers(l, cmd) < 0)
 		return -1;
 	cmd->mode = STORE_REPLACE;
 	if (lex_take(l, '+'))
@@ -215,6 +215,14 @@ static int
 select_args(struct lex *l, struct imap_cmd *cmd)
 {
 	return parse_mailbox(l, cmd, &cmd->mailbox);
+}
+
+static int
+open_args(struct lex *l, struct imap_cmd *cmd)
+{
+	if (parse_mailbox(l, cmd, &cmd->mailbox) < 0)
+		return -1;
+	return parse_select_params(l, cmd);
 }
 
 static int
@@ -312,8 +320,8 @@ static const struct {
     [VERB_ID] = {id_args, false, false},
     [VERB_ENABLE] = {enable_args, false, false},
     [VERB_STARTTLS] = {NULL, true, false},
-    [VERB_SELECT] = {select_args, false, false},
-    [VERB_EXAMINE] = {select_args, false, false},
+    [VERB_SELECT] = {open_args, false, false},
+    [VERB_EXAMINE] = {open_args, false, false},
     [VERB_CREATE] = {create_args, false, false},
     [VERB_DELETE] = {select_args, false, false},
     [VERB_RENAME] = {rename_args, false, false},

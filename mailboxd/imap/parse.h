@@ -63,6 +63,7 @@ enum fetch_kind {
 	FETCH_ENVELOPE,
 	FETCH_BODY, /* without extension data */
 	FETCH_BODYSTRUCTURE,
+	FETCH_MODSEQ,
 	FETCH_SECTION /* BODY[…] and the RFC822 forms */
 };
 
@@ -114,7 +115,8 @@ enum search_op {
 	SEARCH_SINCE,
 	SEARCH_SENTBEFORE, /* Date field; day */
 	SEARCH_SENTON,
-	SEARCH_SENTSINCE
+	SEARCH_SENTSINCE,
+	SEARCH_MODSEQ /* number */
 };
 
 struct needle;
@@ -146,6 +148,19 @@ struct search_key {
 #define STATUS_SIZE            0x20u /* RFC 8438 */
 #define STATUS_DELETED         0x40u /* RFC 9208 */
 #define STATUS_DELETED_STORAGE 0x80u
+#define STATUS_HIGHESTMODSEQ   0x100u /* RFC 7162 */
+
+/* ---- SELECT (QRESYNC (…)) ---- */
+
+/* What the client knows of the mailbox (RFC 7162 3.2.5). */
+struct imap_qresync {
+	uint32_t uidvalidity;
+	uint64_t modseq;
+	bool has_known; /* else: all below UIDNEXT */
+	struct imap_set known;
+	/* Some numbers that messages had and, at the same places, their UIDs; ascending. */
+	struct imap_set match_numbers, match_uids;
+};
 
 /* ---- a command ---- */
 
@@ -171,6 +186,14 @@ struct imap_cmd {
 	bool silent;
 	struct flag_set flags; /* STORE, APPEND */
 	struct search_key *key;
+	bool by_number, by_modseq; /* SEARCH names message numbers, a modseq */
+
+	/* RFC 7162 */
+	bool condstore;               /* SELECT (CONDSTORE) */
+	struct imap_qresync *qresync; /* SELECT (QRESYNC …), or NULL */
+	bool has_since;
+	uint64_t since; /* CHANGEDSINCE, UNCHANGEDSINCE */
+	bool vanished;  /* UID FETCH (… VANISHED) */
 
 	bool has_date;
 	int64_t date;     /* APPEND, seconds since the epoch */
@@ -204,6 +227,10 @@ int parse_fetch(struct lex *l, struct imap_cmd *cmd);
 int parse_search(struct lex *l, struct imap_cmd *cmd);
 int parse_list(struct lex *l, struct imap_cmd *cmd);
 int parse_status_items(struct lex *l, unsigned *out);
+int parse_select_params(struct lex *l, struct imap_cmd *cmd);
+int parse_fetch_modifiers(struct lex *l, struct imap_cmd *cmd);
+int parse_store_modifiers(struct lex *l, struct imap_cmd *cmd);
+int parse_search_modseq(struct lex *l, uint64_t *out);
 int parse_mailbox(struct lex *l, struct imap_cmd *cmd, struct str *out);
 /* "(\Seen word)" or, when bare is allowed, "\Seen word". */
 int parse_flags(struct lex *l, bool bare, struct flag_set *out);

@@ -163,6 +163,7 @@ item(struct lex *l, struct fetch_item *it)
 	    {"RFC822.SIZE", {.kind = FETCH_SIZE}},
 	    {"ENVELOPE", {.kind = FETCH_ENVELOPE}},
 	    {"BODYSTRUCTURE", {.kind = FETCH_BODYSTRUCTURE}},
+	    {"MODSEQ", {.kind = FETCH_MODSEQ}},
 	    {"RFC822.HEADER", {.kind = FETCH_SECTION, .part = PART_HEADER, .peek = true}},
 	    {"RFC822.TEXT", {.kind = FETCH_SECTION, .part = PART_TEXT}},
 	    {"RFC822", {.kind = FETCH_SECTION, .part = PART_ALL}},
@@ -207,11 +208,9 @@ macro(struct lex *l, struct imap_cmd *cmd)
 	return 1;
 }
 
-int
-parse_fetch(struct lex *l, struct imap_cmd *cmd)
+static int
+items(struct lex *l, struct imap_cmd *cmd)
 {
-	if (parse_set(l, &cmd->set) < 0 || lex_space(l) < 0)
-		return -1;
 	cmd->items = arena_array(l->a, ITEMS_MAX, sizeof(struct fetch_item));
 	if (macro(l, cmd))
 		return 0;
@@ -226,4 +225,13 @@ parse_fetch(struct lex *l, struct imap_cmd *cmd)
 			return -1;
 	} while (lex_take(l, ' '));
 	return lex_char(l, ')');
+}
+
+/* set SP items [SP "(" modifiers ")"] */
+int
+parse_fetch(struct lex *l, struct imap_cmd *cmd)
+{
+	if (parse_set(l, &cmd->set) < 0 || lex_space(l) < 0 || items(l, cmd) < 0)
+		return -1;
+	return parse_fetch_modifiers(l, cmd);
 }

@@ -36,6 +36,7 @@ parse_status_items(struct lex *l, unsigned *out)
 	    {"UIDVALIDITY", STATUS_UIDVALIDITY},
 	    {"UNSEEN", STATUS_UNSEEN},
 	    {"SIZE", STATUS_SIZE},
+	    {"HIGHESTMODSEQ", STATUS_HIGHESTMODSEQ},
 	    {"DELETED-STORAGE", STATUS_DELETED_STORAGE},
 	    {"DELETED", STATUS_DELETED},
 	};

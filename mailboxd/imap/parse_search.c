@@ -25,7 +25,8 @@ enum arg {
 	ARG_KEYWORD,
 	ARG_NUMBER,
 	ARG_DATE,
-	ARG_SET
+	ARG_SET,
+	ARG_MODSEQ
 };
 
 static const struct search_word {
@@ -49,6 +50,7 @@ static const struct search_word {
     {"HEADER", SEARCH_HEADER, ARG_FIELD_TEXT, 0, false, NULL},
     {"KEYWORD", SEARCH_KEYWORD, ARG_KEYWORD, 0, false, NULL},
     {"LARGER", SEARCH_LARGER, ARG_NUMBER, 0, false, NULL},
+    {"MODSEQ", SEARCH_MODSEQ, ARG_MODSEQ, 0, false, NULL},
     {"OLD", SEARCH_FLAG, ARG_NONE, FLAG_RECENT, true, NULL},
     {"ON", SEARCH_ON, ARG_DATE, 0, false, NULL},
     {"RECENT", SEARCH_FLAG, ARG_NONE, FLAG_RECENT, false, NULL},
@@ -133,6 +135,9 @@ argument(struct search *s, const struct search_word *w, struct search_key *k)
 		return date_arg(s->l, &k->day);
 	case ARG_SET:
 		return lex_space(s->l) < 0 ? -1 : parse_set(s->l, &k->set);
+	case ARG_MODSEQ:
+		s->cmd->by_modseq = true;
+		return parse_search_modseq(s->l, &k->number);
 	}
 	return -1;
 }
@@ -200,6 +205,7 @@ one_key(struct search *s, unsigned depth)
 	}
 	if (is_digit(lex_peek(l)) || lex_peek(l) == '*') {
 		k = new_key(s, SEARCH_SEQ);
+		s->cmd->by_number = true;
 		return parse_set(l, &k->set) < 0 ? NULL : k;
 	}
 	if (lex_word(l, "NOT")) {

@@ -69,6 +69,25 @@ good_and_bad(void **state)
 	    "a GETQUOTAROOT INBOX",
 	    "a SETQUOTA \"\" (STORAGE 512)",
 	    "a IDLE",
+	    "a SELECT INBOX (CONDSTORE)",
+	    "a SELECT INBOX  ",
+	    "a EXAMINE x (condstore qresync (1 2))",
+	    "a SELECT x (QRESYNC (4294967295 9223372036854775807 1:5,7,12:9))",
+	    "a SELECT x (QRESYNC (1 2 (1,3:4 5,7:8)))",
+	    "a SELECT x (QRESYNC (1 2 1:9 (1:3,9 2:4,4294967295)) CONDSTORE)",
+	    "a STATUS x (HIGHESTMODSEQ MESSAGES)",
+	    "a FETCH 1:* (FLAGS MODSEQ) (CHANGEDSINCE 12345)",
+	    "a FETCH 1:* MODSEQ",
+	    "a FETCH 1 FAST (CHANGEDSINCE 0)",
+	    "a FETCH 1 BODY[1]<0.5> (CHANGEDSINCE 7)",
+	    "a UID FETCH 1:* (UID) (VANISHED CHANGEDSINCE 1)",
+	    "a UID FETCH 1:* UID (CHANGEDSINCE 1 VANISHED) ",
+	    "a STORE 1 (UNCHANGEDSINCE 0) +FLAGS.SILENT (\\Seen)",
+	    "a UID STORE 1:* (unchangedsince 9223372036854775807) FLAGS ()",
+	    "a SEARCH MODSEQ 0",
+	    "a SEARCH OR NOT MODSEQ 720162338 LARGER 50000",
+	    "a UID SEARCH MODSEQ \"/flags/\\\\draft\" all 620162338 SEEN",
+	    "a SEARCH MODSEQ \"/flags/$x\" priv 1",
 	    "a APPEND x {3}",
 	    "a APPEND \"x\" (\\Seen) \" 1-Jan-2026 12:00:00 +0100\" {310+}",
 	    "a LOGIN x y",
@@ -82,6 +101,51 @@ good_and_bad(void **state)
 	    "a XYZZY",
 	    "a NOOP x",
 	    "a UID NOOP",
+	    "a SELECT x (",
+	    "a SELECT x ()",
+	    "a SELECT x CONDSTORE",
+	    "a SELECT x(CONDSTORE)",
+	    "a SELECT x (CONDSTORE",
+	    "a SELECT x (X)",
+	    "a DELETE x (CONDSTORE)",
+	    "a SELECT x (QRESYNC)",
+	    "a SELECT x (QRESYNC ())",
+	    "a SELECT x (QRESYNC (1))",
+	    "a SELECT x (QRESYNC (0 1))",
+	    "a SELECT x (QRESYNC (1 0))",
+	    "a SELECT x (QRESYNC (1 9223372036854775808))",
+	    "a SELECT x (QRESYNC (1 2 ))",
+	    "a SELECT x (QRESYNC (1 2 *))",
+	    "a SELECT x (QRESYNC (1 2 1:*))",
+	    "a SELECT x (QRESYNC (1 2 1:3 ))",
+	    "a SELECT x (QRESYNC (1 2 1:3 (1 *)))",
+	    "a SELECT x (QRESYNC (1 2 1:3 (1:2 1)))",
+	    "a SELECT x (QRESYNC (1 2 1:3 (2,1 1,2)))",
+	    "a SELECT x (QRESYNC (1 2 1:3 (1,1 1,2)))",
+	    "a SELECT x (QRESYNC (1 2 1:3 (2:1 1:2)))",
+	    "a SELECT x (QRESYNC (1 2 (1 1) 1:3))",
+	    "a SELECT x (QRESYNC (1 2) QRESYNC (1 2))",
+	    "a STATUS x (NOMODSEQ)",
+	    "a FETCH 1 FLAGS (",
+	    "a FETCH 1 FLAGS ()",
+	    "a FETCH 1 FLAGS (CHANGEDSINCE)",
+	    "a FETCH 1 FLAGS (CHANGEDSINCE -1)",
+	    "a FETCH 1 FLAGS (CHANGEDSINCE 1 CHANGEDSINCE 2)",
+	    "a FETCH 1 FLAGS (CHANGEDSINCE 9223372036854775808)",
+	    "a FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)",
+	    "a UID FETCH 1 FLAGS (VANISHED)",
+	    "a UID FETCH 1 FLAGS VANISHED",
+	    "a STORE 1 (UNCHANGEDSINCE) FLAGS ()",
+	    "a STORE 1 (UNCHANGEDSINCE 1)",
+	    "a STORE 1 (UNCHANGEDSINCE 1)FLAGS ()",
+	    "a STORE 1 (CHANGEDSINCE 1) FLAGS ()",
+	    "a STORE 1 (UNCHANGEDSINCE 1 UNCHANGEDSINCE 2) FLAGS ()",
+	    "a SEARCH MODSEQ",
+	    "a SEARCH MODSEQ x",
+	    "a SEARCH MODSEQ \"/flags/x\" 1",
+	    "a SEARCH MODSEQ \"/x\" all 1",
+	    "a SEARCH MODSEQ \"/flags/x\" some 1",
+	    "a SEARCH MODSEQ 18446744073709551616",
 	    "a SELECT",
 	    "a SELECT ",
 	    "a SELECT \"INBOX",
@@ -238,6 +302,60 @@ depth_is_bounded(void **state)
 }
 
 static void
+resynchronisation(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("a SELECT x (QRESYNC (7 20 9,3:5 (1,4:5 2,7:8)) CONDSTORE)"), 0);
+	assert_true(cmd.condstore);
+	assert_non_null(cmd.qresync);
+	assert_int_equal(cmd.qresync->uidvalidity, 7);
+	assert_int_equal(cmd.qresync->modseq, 20);
+	assert_true(cmd.qresync->has_known);
+	assert_int_equal(cmd.qresync->known.n, 2);
+	assert_int_equal(cmd.qresync->match_numbers.r[1].lo, 4);
+	assert_int_equal(cmd.qresync->match_uids.r[1].hi, 8);
+	assert_int_equal(parse("a SELECT x (QRESYNC (7 20 (3 4)))"), 0);
+	assert_false(cmd.qresync->has_known);
+	assert_int_equal(cmd.qresync->match_uids.n, 1);
+	assert_int_equal(parse("a SELECT x"), 0);
+	assert_null(cmd.qresync);
+	assert_int_equal(parse("a UID FETCH 1 (FLAGS) (CHANGEDSINCE 5 VANISHED)"), 0);
+	assert_true(cmd.has_since && cmd.vanished);
+	assert_int_equal(cmd.since, 5);
+	assert_int_equal(parse("a STORE 1 (UNCHANGEDSINCE 6) FLAGS ()"), 0);
+	assert_true(cmd.has_since);
+	assert_int_equal(cmd.since, 6);
+	assert_int_equal(parse("a UID SEARCH 1:3 MODSEQ 8"), 0);
+	assert_true(cmd.by_number && cmd.by_modseq);
+	assert_int_equal(parse("a UID SEARCH UID 1:3"), 0);
+	assert_false(cmd.by_number || cmd.by_modseq);
+}
+
+/* No beginning of a command is taken for one that says something else, and none is read past its
+ * end (under ASan). */
+static void
+every_beginning(void **state)
+{
+	static const char *const whole[] = {
+	    "a SELECT x (QRESYNC (7 20 9,3:5 (1,4:5 2,7:8)) CONDSTORE)",
+	    "a UID FETCH 1:* (FLAGS MODSEQ) (CHANGEDSINCE 5 VANISHED)",
+	    "a UID STORE 1,2 (UNCHANGEDSINCE 6) +FLAGS.SILENT (\\Seen)",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(whole); i++)
+		for (size_t n = 0; n < strlen(whole[i]); n++) {
+			char *cut = mem_dup(whole[i], n);
+
+			arena_reset(&arena);
+			if (imap_parse(str_of(cut, n), &arena, &cmd, &err) == 0)
+				assert_true(
+				    cmd.qresync == NULL && !cmd.has_since && !cmd.condstore);
+			free(cut);
+		}
+}
+
+static void
 message_literals(void **state)
 {
 	(void)state;
@@ -266,6 +384,8 @@ main(void)
 	    cmocka_unit_test(sets),
 	    cmocka_unit_test(search_tree),
 	    cmocka_unit_test(depth_is_bounded),
+	    cmocka_unit_test(resynchronisation),
+	    cmocka_unit_test(every_beginning),
 	    cmocka_unit_test(message_literals),
 	};
 

@@ -1,5 +1,5 @@
 /*
- * search.c - SEARCH (RFC 3501 6.4.4).
+ * search.c - SEARCH (RFC 3501 6.4.4, RFC 7162 3.1.5).
  *
  * Purpose: asks each message of the view; long searches pause so that other sessions have their
  * turn.
@@ -7,12 +7,14 @@
 #include "mailboxd/imap/conn.h"
 
 #include "base/clock.h"
+#include "base/num.h"
 #include "mailboxd/imap/match.h"
 
 struct search_run {
 	size_t i;
 	struct imap_match match;
 	struct buf found;
+	uint64_t modseq; /* the highest of those found */
 };
 
 static void
@@ -39,9 +41,14 @@ step(struct imap_conn *c)
 		if (v->expunged || !imap_match(&s->match, c->cmd.key, w, s->i))
 			continue;
 		buf_printf(&s->found, " %u", c->cmd.uid ? v->uid : (uint32_t)s->i + 1);
+		if (c->cmd.by_modseq)
+			s->modseq =
+			    num_max(s->modseq, mailbox_modseq(w->mb, mailbox_get(w->mb, v->uid)));
 	}
 	imap_puts(c, "* SEARCH");
 	imap_put(c, buf_view(&s->found));
+	if (c->cmd.by_modseq && s->found.n > 0)
+		imap_printf(c, " (MODSEQ %llu)", (unsigned long long)s->modseq);
 	imap_puts(c, "\r\n");
 	return imap_ok(c, "Search completed");
 }
@@ -53,6 +60,8 @@ imap_cmd_search(struct imap_conn *c)
 
 	if (imap_match_init(&s->match, c->cmd.key, &c->view, &c->work) < 0)
 		return imap_no(c, "[LIMIT] Search too complex");
+	if (c->cmd.by_modseq)
+		imap_condstore_on(c);
 	buf_init(&s->found, 32u << 20);
 	c->op = s;
 	c->cleanup = cleanup;

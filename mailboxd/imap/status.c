@@ -1,5 +1,6 @@
 /*
- * status.c - STATUS (RFC 3501 6.3.10; SIZE of RFC 8438, DELETED and DELETED-STORAGE of RFC 9208).
+ * status.c - STATUS (RFC 3501 6.3.10; SIZE of RFC 8438, DELETED and DELETED-STORAGE of RFC 9208,
+ * HIGHESTMODSEQ of RFC 7162).
  */
 #include "mailboxd/imap/conn.h"
 
@@ -39,6 +40,8 @@ imap_put_status(struct imap_conn *c, struct mailbox *mb, unsigned items, struct 
 	} else if (mailbox_refresh(mb, e) < 0) {
 		return -1;
 	}
+	if (items & STATUS_HIGHESTMODSEQ)
+		imap_condstore_on(c);
 	buf_init(&b, 1024);
 	if (items & STATUS_MESSAGES)
 		item(&b, "MESSAGES", mb->exists);
@@ -56,6 +59,8 @@ imap_put_status(struct imap_conn *c, struct mailbox *mb, unsigned items, struct 
 		item(&b, "DELETED", mb->deleted);
 	if (items & STATUS_DELETED_STORAGE)
 		item(&b, "DELETED-STORAGE", (deleted_octets(mb) + 1023) / 1024);
+	if (items & STATUS_HIGHESTMODSEQ)
+		item(&b, "HIGHESTMODSEQ", mb->highestmodseq);
 	imap_puts(c, "* STATUS ");
 	imap_put_mailbox(c, mb->name);
 	imap_printf(c, " (" STR_FMT ")\r\n", STR_ARG(buf_view(&b)));

@@ -43,9 +43,8 @@ imap_view_find(const struct imap_view *w, uint32_t uid)
 	return lo < w->n && w->v[lo].uid == uid ? lo : w->n;
 }
 
-/* Position of the first message with a UID >= uid. */
-static size_t
-lower(const struct imap_view *w, uint32_t uid)
+size_t
+imap_view_lower(const struct imap_view *w, uint32_t uid)
 {
 	size_t lo = 0, hi = w->n;
 
@@ -99,10 +98,12 @@ on_expunged(void *arg, struct mailbox *mb, uint32_t uid, const struct change_by 
 	struct imap_conn *c = arg;
 	size_t at = imap_view_find(&c->view, uid);
 
-	(void)mb, (void)by;
+	(void)by;
 	if (at == c->view.n)
 		return;
 	c->view.v[at].expunged = true;
+	if (!c->view.expunged)
+		c->view.gone_modseq = mb->highestmodseq;
 	c->view.expunged = true;
 	imap_idle_notice(c);
 }
@@ -217,7 +218,8 @@ imap_view_reopen(struct imap_conn *c, struct mailbox *mb, bool readonly, uint64_
 		return -1;
 	if (gap)
 		return err_set(e, E_NOTFOUND, "changes since then are no longer known");
-	*w = (struct imap_view){.mb = mb, .conn = c, .readonly = readonly};
+	*w = (struct imap_view){
+	    .mb = mb, .conn = c, .readonly = readonly, .gone_modseq = modseq + 1};
 	observe(c, mb);
 	rebuild(w, &vanished, uidnext, recent);
 	for (size_t i = 0; i < w->n; i++) {
@@ -252,16 +254,33 @@ imap_view_pending(const struct imap_view *w)
 	return w->added || w->expunged || w->flags || w->keywords || w->gone;
 }
 
+uint64_t
+imap_view_modseq(const struct imap_view *w)
+{
+	return w->expunged ? w->gone_modseq - 1 : w->mb->highestmodseq;
+}
+
 /* From the last to the first, so that no number told changes the meaning of the next. */
+static void
+put_expunges(struct imap_conn *c)
+{
+	const struct imap_view *w = &c->view;
+
+	for (size_t i = w->n; i-- > 0;)
+		if (w->v[i].expunged)
+			imap_printf(c, "* %zu EXPUNGE\r\n", i + 1);
+}
+
 static void
 tell_expunges(struct imap_conn *c)
 {
 	struct imap_view *w = &c->view;
 	size_t to = 0;
 
-	for (size_t i = w->n; i-- > 0;)
-		if (w->v[i].expunged)
-			imap_printf(c, "* %zu EXPUNGE\r\n", i + 1);
+	if (c->qresync)
+		imap_put_gone(c);
+	else
+		put_expunges(c);
 	for (size_t i = 0; i < w->n; i++) {
 		if (w->v[i].expunged)
 			w->recent -= w->v[i].recent;
@@ -284,6 +303,29 @@ imap_view_keywords(struct imap_conn *c)
 	c->view.keywords = false;
 }
 
+void
+imap_view_put(
+    struct imap_conn *c, size_t at, const struct message *m, bool with_uid, bool with_flags)
+{
+	struct imap_view *w = &c->view;
+	const char *space = "";
+
+	imap_printf(c, "* %zu FETCH (", at + 1);
+	/* RFC 7162 3.2.4 */
+	if (with_uid || c->condstore) {
+		imap_printf(c, "UID %u", m->uid);
+		space = " ";
+	}
+	if (with_flags) {
+		imap_printf(c, "%sFLAGS ", space);
+		imap_put_flags(c, w->mb, m, w->v[at].recent);
+		w->v[at].flags = false;
+	}
+	if (c->condstore)
+		imap_printf(c, " MODSEQ (%llu)", (unsigned long long)mailbox_modseq(w->mb, m));
+	imap_puts(c, ")\r\n");
+}
+
 static void
 tell_flags(struct imap_conn *c, bool with_uid)
 {
@@ -294,15 +336,9 @@ tell_flags(struct imap_conn *c, bool with_uid)
 
 		if (!w->v[i].flags || w->v[i].expunged)
 			continue;
-		w->v[i].flags = false;
 		if ((m = mailbox_get(w->mb, w->v[i].uid)) == NULL)
 			continue;
-		imap_printf(c, "* %zu FETCH (", i + 1);
-		if (with_uid)
-			imap_printf(c, "UID %u ", m->uid);
-		imap_puts(c, "FLAGS ");
-		imap_put_flags(c, w->mb, m, w->v[i].recent);
-		imap_puts(c, ")\r\n");
+		imap_view_put(c, i, m, with_uid, true);
 	}
 	w->flags = false;
 }
@@ -369,13 +405,13 @@ pick_by_uid(
 
 	imap_set_resolve(set, imap_view_last_uid(w));
 	for (size_t i = 0; i < set->n; i++)
-		for (size_t k = lower(w, set->r[i].lo); k < w->n && w->v[k].uid <= set->r[i].hi;
-		     k++)
+		for (size_t k = imap_view_lower(w, set->r[i].lo);
+		     k < w->n && w->v[k].uid <= set->r[i].hi; k++)
 			total++;
 	out->at = arena_array(a, total + 1, sizeof(uint32_t));
 	for (size_t i = 0; i < set->n; i++)
-		for (size_t k = lower(w, set->r[i].lo); k < w->n && w->v[k].uid <= set->r[i].hi;
-		     k++)
+		for (size_t k = imap_view_lower(w, set->r[i].lo);
+		     k < w->n && w->v[k].uid <= set->r[i].hi; k++)
 			out->at[out->n++] = (uint32_t)k;
 }
 
@@ -388,6 +424,25 @@ imap_view_pick(const struct imap_view *w, struct imap_set *set, bool uid, struct
 		return pick_by_number(w, set, a, out);
 	pick_by_uid(w, set, a, out);
 	return 0;
+}
+
+/* Both arrays ascend by UID: one walk. */
+void
+imap_view_changed(const struct imap_view *w, struct imap_picks *p, uint64_t modseq)
+{
+	const struct mailbox *mb = w->mb;
+	size_t n = 0, k = p->n > 0 ? mailbox_lower(mb, w->v[p->at[0]].uid) : 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		uint32_t uid = w->v[p->at[i]].uid;
+
+		while (k < mb->n && mb->messages[k].uid < uid)
+			k++;
+		if (k < mb->n && mb->messages[k].uid == uid &&
+		    mailbox_modseq(mb, &mb->messages[k]) > modseq)
+			p->at[n++] = p->at[i];
+	}
+	p->n = n;
 }
 
 void

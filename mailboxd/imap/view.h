@@ -34,6 +34,8 @@ struct imap_view {
 	size_t recent;
 	/* pending */
 	bool added, expunged, flags, keywords, gone;
+	uint64_t gone_modseq; /* of the first expunge that is not told */
+	uint64_t told_modseq; /* the last [HIGHESTMODSEQ] */
 	struct mailbox_observer observer;
 };
 
@@ -53,6 +55,14 @@ void imap_view_report(struct imap_conn *c, bool expunges, bool with_uid);
 /* "* FLAGS (…)": flags may not be told before their names (RFC 3501 7.2.6). */
 void imap_view_keywords(struct imap_conn *c);
 
+/* Once the rest is reported the client has heard of everything up to here. */
+uint64_t imap_view_modseq(const struct imap_view *w);
+/* "* 5 FETCH (UID 7 FLAGS (\\Seen) MODSEQ (12))"; UID and MODSEQ for who has enabled CONDSTORE. */
+void imap_view_put(
+    struct imap_conn *c, size_t at, const struct message *m, bool with_uid, bool with_flags);
+
+/* Position of the first message with a UID >= uid. */
+size_t imap_view_lower(const struct imap_view *w, uint32_t uid);
 /* Position of a UID, or n. */
 size_t imap_view_find(const struct imap_view *w, uint32_t uid);
 uint32_t imap_view_last_uid(const struct imap_view *w);
@@ -65,6 +75,8 @@ struct imap_picks {
 };
 int imap_view_pick(const struct imap_view *w, struct imap_set *set, bool uid, struct arena *a,
     struct imap_picks *out);
+/* Leaves those that are there and changed after modseq. */
+void imap_view_changed(const struct imap_view *w, struct imap_picks *p, uint64_t modseq);
 /* Their UIDs, without those that are gone. */
 void imap_view_uids(
     const struct imap_view *w, const struct imap_picks *p, struct arena *a, struct uid_list *out);
