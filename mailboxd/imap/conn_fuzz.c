@@ -126,7 +126,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assume(chdir(dir) == 0);
 	assume(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
 	a.fd = fds[1];
-	/* The first octet says whether it is a login or comes back from parking. */
+	/* The first octet says whether it is a login, comes back from parking, or goes on behind
+	 * the UIDVALIDITY of a QRESYNC. */
 	if (size > 1 && data[0] == 'R') {
 		a.tag = STR_NONE;
 		a.record =
@@ -135,8 +136,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	asked = false;
 	conn = imap_conn_new(&host, &a);
-	if (at == 0)
+	if (size > 0 && data[0] == 'Q') {
+		at = 1;
+		dprintf(fds[0], "e ENABLE QRESYNC\r\ns SELECT INBOX (QRESYNC (%u ",
+		    home_find(home, STR("INBOX"))->uidvalidity);
+	} else if (at == 0) {
 		(void)!write(fds[0], "s SELECT INBOX\r\n", 16);
+	}
 	for (unsigned turns = 0; conn != NULL && turns < 60 && (at < size || turns < 12); turns++) {
 		size_t n = size - at < 1000 ? size - at : 1000;
 		ssize_t k = n > 0 ? write(fds[0], data + at, n) : 0;
