@@ -83,6 +83,7 @@ fixture_kill(void)
 	journal_free(&q->journal);
 	loop_timer_free(&q->results_timer);
 	loop_timer_free(&q->withheld_timer);
+	loop_timer_free(&q->space_timer);
 	file_close(&q->journal_dir);
 	file_close(&q->dir);
 }

@@ -5,6 +5,7 @@
 
 #include "io/loop.h"
 #include "ipc/ipc.h"
+#include "queue/fair.h"
 #include "queue/journal.h"
 #include "queue/message.h"
 
@@ -61,8 +62,8 @@ struct queue {
 	STAILQ_HEAD(, result) results;
 	struct loop_timer *results_timer;
 	/* spool.c: commits that wait for room */
-	TAILQ_HEAD(commit_list, commit) withheld, sealing;
-	size_t nwithheld;
+	struct fair withheld;
+	TAILQ_HEAD(commit_list, commit) sealing;
 	struct loop_timer *withheld_timer;
 	uint64_t space_checked; /* clock_ms */
 	bool space_low;

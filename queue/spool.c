@@ -11,14 +11,17 @@
  * large file has no writer left and agrees with its digest (INVARIANTS 13).
  *
  * Full: below queue.min_free commits fail with E_NOSPACE (452 4.3.1); at queue.max_backlog they
- * wait, in order, for at most WITHHELD_MS. What delivers, expunges and bounces goes on (INVARIANTS
- * 7).
+ * wait for at most WITHHELD_MS, and users and clients take turns (fair.h). What delivers, expunges
+ * and bounces goes on (INVARIANTS 7).
  */
+#include <arpa/inet.h>
+#include <stddef.h>
 #include <sys/statvfs.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "io/file.h"
 #include "queue/queue.h"
 #include "svc/metrics.h"
@@ -30,7 +33,10 @@
 #define UNWRITTEN    (64u << 20) /* octets waiting for the disk at which more have to wait too */
 
 struct commit {
-	TAILQ_ENTRY(commit) next; /* of those withheld, or being sealed */
+	TAILQ_ENTRY(commit) next; /* of those being sealed */
+	struct fair_item turn;    /* of those withheld */
+	char party[256];          /* whose it is, and how long that text is */
+	size_t nparty;
 	struct queue *q;
 	struct asker *asker;
 	char *envelope;
@@ -194,16 +200,69 @@ commit_seal(struct commit *c)
 
 /* ---- withheld ---- */
 
+static struct commit *
+of_turn(struct fair_item *i)
+{
+	return (struct commit *)((char *)i - offsetof(struct commit, turn));
+}
+
+/* Who counts as one: a user, or a client's address, of IPv6 the /64 that one customer has. */
+static void
+name_party(struct commit *c, const struct envelope *env)
+{
+	struct in6_addr net = {0};
+	char peer[INET6_ADDRSTRLEN];
+	struct str key = env->user.n > 0 ? env->user : env->peer;
+
+	if (env->user.n == 0 && str_cz(env->peer, peer, sizeof(peer)) == 0 &&
+	    inet_pton(AF_INET6, peer, &net) == 1 && !IN6_IS_ADDR_V4MAPPED(&net))
+		key = str_of((const char *)&net, 8);
+	c->nparty = num_min(key.n, sizeof(c->party));
+	memcpy(c->party, key.p, c->nparty);
+}
+
+static struct str
+party(const struct commit *c)
+{
+	return str_of(c->party, c->nparty);
+}
+
+static void
+refuse_withheld(struct commit *c)
+{
+	struct err e;
+
+	err_set(&e, E_TEMP, "too much mail is waiting to be delivered");
+	commit_fail(c, &e);
+}
+
 static void
 withhold(struct commit *c)
 {
 	struct queue *q = c->q;
+	struct fair_item *greedy;
 
+	if (q->withheld.n >= WITHHELD_MAX) {
+		if (!(greedy = fair_greediest(&q->withheld, party(c)))) {
+			refuse_withheld(c);
+			return;
+		}
+		fair_take(&q->withheld, greedy);
+		refuse_withheld(of_turn(greedy));
+	}
 	c->deadline = clock_ms() + WITHHELD_MS;
-	TAILQ_INSERT_TAIL(&q->withheld, c, next);
-	q->nwithheld++;
+	fair_add(&q->withheld, party(c), &c->turn);
 	if (!loop_timer_pending(q->withheld_timer))
 		loop_timer_set(q->withheld_timer, WITHHELD_MS);
+}
+
+static void
+find_oldest(void *arg, struct fair_item *i)
+{
+	struct commit **oldest = arg, *c = of_turn(i);
+
+	if (!*oldest || c->deadline < (*oldest)->deadline)
+		*oldest = c;
 }
 
 static void
@@ -211,13 +270,14 @@ withheld_due(void *arg)
 {
 	struct queue *q = arg;
 	struct commit *c;
-	struct err e;
 
-	while ((c = TAILQ_FIRST(&q->withheld)) != NULL && c->deadline <= clock_ms()) {
-		TAILQ_REMOVE(&q->withheld, c, next);
-		q->nwithheld--;
-		err_set(&e, E_TEMP, "too much mail is waiting to be delivered");
-		commit_fail(c, &e);
+	for (;;) {
+		c = NULL;
+		fair_each(&q->withheld, find_oldest, &c);
+		if (!c || c->deadline > clock_ms())
+			break;
+		fair_take(&q->withheld, &c->turn);
+		refuse_withheld(c);
 	}
 	if (c)
 		loop_timer_set(q->withheld_timer, c->deadline - clock_ms());
@@ -226,12 +286,11 @@ withheld_due(void *arg)
 void
 spool_room(struct queue *q)
 {
-	struct commit *c;
+	struct fair_item *i;
 
-	while ((c = TAILQ_FIRST(&q->withheld)) != NULL && !is_full(q, c->rm.size)) {
-		TAILQ_REMOVE(&q->withheld, c, next);
-		q->nwithheld--;
-		commit_go(c);
+	while ((i = fair_next(&q->withheld)) != NULL && !is_full(q, of_turn(i)->rm.size)) {
+		fair_take(&q->withheld, i);
+		commit_go(of_turn(i));
 	}
 }
 
@@ -272,6 +331,7 @@ check_envelope(struct commit *c, struct str raw, struct err *e)
 	}
 	c->envelope = mem_dup(raw.p, raw.n);
 	c->rm.envelope = str_of(c->envelope, raw.n);
+	name_party(c, &env);
 	c->rm.mid = str_z(c->mid);
 	c->rm.arrived = env.arrived;
 	c->rm.ntargets = message_targets(&env);
@@ -335,13 +395,10 @@ commit_begin(struct queue *q, struct ipc_chan *chan, struct ipc_in *in)
 	} else if (space_is_low(q)) {
 		err_set(&e, E_NOSPACE, "not enough free disk space");
 		commit_fail(c, &e);
-	} else if (!is_full(q, c->rm.size) && TAILQ_EMPTY(&q->withheld)) {
+	} else if (!is_full(q, c->rm.size) && q->withheld.n == 0) {
 		commit_go(c);
-	} else if (q->nwithheld < WITHHELD_MAX) {
-		withhold(c);
 	} else {
-		err_set(&e, E_TEMP, "too much mail is waiting to be delivered");
-		commit_fail(c, &e);
+		withhold(c);
 	}
 }
 
@@ -401,18 +458,30 @@ open_large(struct queue *q, struct ipc_chan *chan, struct ipc_in *in)
 	ipc_call(svc_channel(PEER_LOCAL), &m, lent, l);
 }
 
+struct match {
+	struct str mid;
+	bool found;
+};
+
+static void
+match_mid(void *arg, struct fair_item *i)
+{
+	struct match *m = arg;
+
+	m->found |= str_eq_z(m->mid, of_turn(i)->mid);
+}
+
 static bool
 is_sealing(const struct queue *q, struct str mid)
 {
+	struct match m = {.mid = mid};
 	const struct commit *c;
 
 	TAILQ_FOREACH (c, &q->sealing, next)
 		if (str_eq_z(mid, c->mid))
 			return true;
-	TAILQ_FOREACH (c, &q->withheld, next)
-		if (str_eq_z(mid, c->mid))
-			return true;
-	return false;
+	fair_each(&q->withheld, match_mid, &m);
+	return m.found;
 }
 
 static bool
@@ -459,7 +528,7 @@ check_incoming(struct queue *q, struct ipc_chan *chan, struct ipc_in *in)
 void
 spool_init(struct queue *q)
 {
-	TAILQ_INIT(&q->withheld);
+	fair_init(&q->withheld);
 	TAILQ_INIT(&q->sealing);
 	TAILQ_INIT(&q->askers);
 	q->withheld_timer = loop_timer_new(withheld_due, q);

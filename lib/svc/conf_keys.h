@@ -45,7 +45,7 @@
 	X(MAILBOX_MAX_OWNERS, "mailbox", "max_owners", UINT, "1000", "1..100000", "Owner processes at one time; further logins wait.") \
 	X(MAILBOX_LINGER, "mailbox", "linger", DURATION, "10s", "0s..1h", "How long an owner stays after its last connection.") \
 	X(MAILBOX_MAX_CONNECTIONS, "mailbox", "max_connections", UINT, "50", "1..10000", "Connections of one user at one time.") \
-	X(QUEUE_LIFETIME, "queue", "lifetime", DURATION, "5d", "1m..60d", "How long delivery is tried before a message bounces.") \
+	X(QUEUE_LIFETIME, "queue", "lifetime", DURATION, "5d", "1s..60d", "How long delivery is tried before a message bounces.") \
 	X(QUEUE_DELAY_NOTICE, "queue", "delay_notice", DURATION, "4h", "0s..60d", "How long a message waits before its sender is told of the delay. 0s: never.") \
 	X(QUEUE_RETRY_FIRST, "queue", "retry_first", DURATION, "1m", "1s..1d", "The first wait after a failed delivery; each further one doubles.") \
 	X(QUEUE_RETRY_MAX, "queue", "retry_max", DURATION, "1h", "1s..1d", "The longest wait between deliveries.") \

@@ -37,6 +37,11 @@ def daemons(suite):
     return {p["name"]: p["pid"] for p in suite.status()["processes"]}
 
 
+def send(suite, name):
+    with suite.smtp(None, port="smtp", tls=False) as c:
+        c.sendmail("s@elsewhere.test", [suite.user("bob")["address"]], scenes.text(name))
+
+
 RULES = [
     ["write * EIO"], ["write * ENOSPC"], ["sync * EIO"], ["syncdir * EIO"], ["syncall * EIO"], ["link * EIO"],
     ["link * ENOSPC"], ["rename * EIO"], ["reserve * ENOSPC"], ["unlink * EIO"], ["open * ENOSPC"],
@@ -75,3 +80,30 @@ def test_errors_under_load(faulty, part):
             w.check()
         except Exception as e:
             raise AssertionError(f"after {rules}, seed {seed}: {e}\n{faulty.log()[-3000:]}") from e
+
+
+def test_failed_checkpoint_runs_its_deliveries_again(faulty):
+    """What was delivered before a sync that failed does not count, whatever the next one says (INVARIANTS 5)."""
+    new = faulty.maildir("bob") / "new"
+    before = daemons(faulty)
+
+    def inodes():
+        return {f.name: f.stat().st_ino for f in new.iterdir()} if new.exists() else {}
+
+    send(faulty, "m0")
+    wait_for(lambda: len(inodes()) == 1)
+    time.sleep(1)  # its checkpoint is over
+    durable = inodes()
+    faulty.faults.set("syncall local.checkpoint EIO gk-local 1")
+    for i in range(1, 6):
+        send(faulty, f"m{i}")
+    wait_for(lambda: len(inodes()) == 6)
+    first = inodes()
+    again = [n for n in first if n not in durable]
+    wait_for(lambda: all(inodes()[n] != first[n] for n in again), 10, "them to be written again")
+    assert {n: inodes()[n] for n in durable} == durable, "what was durable was written again"
+    assert faulty.log().count("local.checkpoint_failed") == 1
+    time.sleep(1)
+    c = imapraw.connect(faulty, "bob")
+    assert sorted(scenes.names_in(c, "INBOX").values()) == [f"m{i}" for i in range(6)]
+    assert daemons(faulty) == before

@@ -286,6 +286,44 @@ def test_alias_delivers_once_to_each(suite):
     assert files(suite, "bob")[0].stat().st_mode & 0o777 == 0o440
 
 
+# ---- time ----
+
+
+def reports(suite, user, action):
+    """Notifications of that kind that the user has, by RFC 3464 2.3.3's Action."""
+    found = [m for m in messages(suite, user) if m.get_content_type() == "multipart/report"]
+    return [m for m in found if status_of(m)[1]["Action"] == action]
+
+
+def crash(suite, name):
+    pid = suite.processes()[name]
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: suite.processes().get(name) not in (None, pid), 20, f"{name} to be started again")
+
+
+def test_delay_is_told_once_and_the_end_once(fresh_suite):
+    suite = fresh_suite(config=CONFIG + 'delay_notice = "2s"\nlifetime = "9s"\n')
+    make_home(suite, "bob")
+    make_home(suite, "carol")
+    with blocked(suite, "bob"):
+        began = time.monotonic()
+        suite.send("carol", ["bob"], subject="late")
+        wait_for(lambda: reports(suite, "carol", "delayed"), 8, "the delay to be told")
+        assert time.monotonic() - began > 2
+        # Neither more attempts nor another queue tell it again.
+        crash(suite, "queue")
+        wait_for(lambda: reports(suite, "carol", "failed"), 20, "the end")
+        assert time.monotonic() - began > 9
+        empty(suite)
+        crash(suite, "queue")
+        time.sleep(2)
+        assert len(reports(suite, "carol", "delayed")) == 1
+        failed, = reports(suite, "carol", "failed")
+        assert status_of(failed)[1]["Status"] == "5.4.7"
+        assert b"Subject: late" in failed.as_bytes()
+    assert len(files(suite, "bob")) == 1
+
+
 # ---- room ----
 
 
@@ -315,3 +353,34 @@ def test_backlog_withholds_until_there_is_room(fresh_suite):
     assert not late.is_alive()
     empty(suite)
     assert len(files(suite, "bob")) == 6
+
+
+def test_at_the_cap_users_take_turns(fresh_suite):
+    """One who floods does not hold another's single message."""
+    suite = fresh_suite(config=CONFIG + 'max_backlog = "1MiB"\n')
+    make_home(suite, "bob")
+    body = ("x" * 70 + "\r\n") * 3000
+
+    def withheld(user):
+        t = threading.Thread(target=suite.send, args=(user, ["bob"]), kwargs={"body": body})
+        t.start()
+        return t
+
+    with blocked(suite, "bob"):
+        for i in range(4):
+            suite.send("alice", ["bob"], subject=f"b{i}", body=body)
+        flood = [withheld("alice") for _ in range(10)]
+        time.sleep(2)
+        single = withheld("carol")
+        time.sleep(1)
+        assert single.is_alive() and all(t.is_alive() for t in flood), "all should be withheld"
+        # Room for two: one of each.
+        for row in ask(suite, "list")[:2]:
+            ask(suite, "delete", row["mid"])
+        single.join(10)
+        assert not single.is_alive()
+        assert wait_for(lambda: sum(t.is_alive() for t in flood) == 9, 5)
+    for t in flood:
+        t.join(20)
+    empty(suite)
+    assert len(files(suite, "bob")) == 14
