@@ -84,6 +84,7 @@ gkmail_DIRS       := ctl
 DAEMONS           := $(filter gk-%,$(PROGRAMS))
 CODE_DIRS         := $(LIB_DIRS) $(foreach p,$(PROGRAMS),$($(p)_DIRS))
 
+comma     := ,
 # A program whose main.c is not there yet is left out.
 READY  := $(foreach p,$(PROGRAMS),$(if $(wildcard $(firstword $($(p)_DIRS))/main.c),$(p)))
 BINS   := $(addprefix $(B)/bin/,$(READY))
@@ -94,8 +95,8 @@ TEST_SRC := $(wildcard $(addsuffix /*_test.c,$(CODE_DIRS)))
 TESTS    := $(patsubst %.c,$(B)/test/%,$(TEST_SRC))
 FUZZ_SRC := $(wildcard $(addsuffix /*_fuzz.c,$(CODE_DIRS)))
 FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(FUZZ_SRC))
-ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests/unit tests/bench))
-ALL_H    := $(wildcard $(addsuffix /*.h,$(CODE_DIRS) tests/unit tests/bench))
+ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests/unit tests/bench tests/hostile))
+ALL_H    := $(wildcard $(addsuffix /*.h,$(CODE_DIRS) tests/unit tests/bench tests/hostile))
 
 .PHONY: help all run check check-long unit e2e e2e-long conformance asan fuzz fuzz-short crash bench lint tidy format install uninstall clean \
 	deps deps-check deps-bench samples FORCE
@@ -163,6 +164,21 @@ $(B)/tools/%: $(B)/obj/tests/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+# What runs in place of a parser's hole: a library loaded into every daemon, and daemons with hostile code linked in
+# front of some functions. Never installed.
+HOSTILE := $(addprefix $(B)/tools/hostile/,preload.so gk-imapd gk-smtpd)
+TOOLS   += $(HOSTILE)
+$(B)/tools/hostile/preload.so: tests/hostile/preload.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(filter-out -include base/banned.h,$(CFLAGS)) -fPIC -shared -o $@ $<
+$(B)/tools/hostile/gk-imapd: WRAP := ipc_call park_message
+$(B)/tools/hostile/gk-smtpd: WRAP := file_memory ipc_take_fd
+$(B)/tools/hostile/gk-%: $(B)/obj/tests/hostile/%.o $$(call object,$$(call code,$$*)) $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(WRAP)) -o $@ $^ $(PKG_LIBS)
 
 # Fuzz targets and the library under them, by clang with libFuzzer, ASan and UBSan.
 FUZZ_CFLAGS := $(filter-out -Werror -Wconversion,$(BASE_CFLAGS)) -Wno-everything -fsanitize=address,undefined \

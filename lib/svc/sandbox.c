@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "base/log.h"
@@ -35,8 +36,7 @@ static const int common[] = {ALLOW(read), ALLOW(write), ALLOW(readv), ALLOW(writ
     ALLOW(getpid), ALLOW(gettid), ALLOW(getuid), ALLOW(geteuid), ALLOW(getgid), ALLOW(getegid),
     ALLOW(exit), ALLOW(exit_group), ALLOW(restart_syscall), ALLOW(sched_yield),
     ALLOW(sched_getaffinity), ALLOW(set_robust_list), ALLOW(rseq), ALLOW(dup), ALLOW(dup2),
-    ALLOW(dup3), ALLOW(pipe2), ALLOW(sysinfo), ALLOW(uname), ALLOW(getcpu), ALLOW(socketpair),
-    ALLOW(membarrier)};
+    ALLOW(dup3), ALLOW(pipe2), ALLOW(sysinfo), ALLOW(uname), ALLOW(getcpu), ALLOW(membarrier)};
 
 static const int ipc[] = {ALLOW(sendmsg), ALLOW(recvmsg), ALLOW(sendmmsg), ALLOW(recvmmsg),
     ALLOW(sendto), ALLOW(recvfrom), ALLOW(memfd_create), ALLOW(pread64), ALLOW(pwrite64)};
@@ -131,6 +131,20 @@ allow_mapping(scmp_filter_ctx ctx)
 	       seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, not_exec);
 }
 
+/* Pairs that are joined for good. From one of datagrams a message could be sent to any name:
+ * Landlock keeps that off abstract ones from ABI 6 on, and off paths never. */
+static int
+allow_pairs(scmp_filter_ctx ctx)
+{
+	const scmp_datum_t type = 0xf;
+
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 2,
+		   SCMP_A0(SCMP_CMP_EQ, AF_UNIX), SCMP_A1(SCMP_CMP_MASKED_EQ, type, SOCK_STREAM)) |
+	       seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 2,
+		   SCMP_A0(SCMP_CMP_EQ, AF_UNIX),
+		   SCMP_A1(SCMP_CMP_MASKED_EQ, type, SOCK_SEQPACKET));
+}
+
 /* Flags, locks and seals; leases only where asked for; no new owner or signal of a descriptor. */
 static int
 allow_fcntl(scmp_filter_ctx ctx, unsigned calls)
@@ -187,10 +201,12 @@ allow_clone(scmp_filter_ctx ctx, unsigned calls)
 static int
 allow_prctl(scmp_filter_ctx ctx)
 {
-	static const int options[] = {PR_SET_NO_NEW_PRIVS, PR_SET_DUMPABLE, PR_SET_NAME,
-	    PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_SET_SECCOMP, PR_GET_DUMPABLE,
-	    PR_CAPBSET_READ, PR_SET_KEEPCAPS, PR_SET_SECUREBITS, PR_GET_SECUREBITS};
-	int rc = 0;
+	static const int options[] = {PR_SET_NO_NEW_PRIVS, PR_SET_NAME, PR_SET_PDEATHSIG,
+	    PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_SET_SECCOMP, PR_GET_DUMPABLE, PR_CAPBSET_READ,
+	    PR_SET_KEEPCAPS, PR_SET_SECUREBITS, PR_GET_SECUREBITS};
+	/* Not dumpable, and never again dumpable. */
+	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 2,
+	    SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE), SCMP_A1(SCMP_CMP_EQ, 0));
 
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
@@ -206,8 +222,8 @@ fill(scmp_filter_ctx ctx, unsigned calls)
 	for (size_t g = 0; g < ARRAY_LEN(groups); g++)
 		if (calls & groups[g].flag)
 			rc |= allow_all(ctx, groups[g].calls, groups[g].n);
-	rc |= allow_mapping(ctx) | allow_fcntl(ctx, calls) | allow_own_signals(ctx, calls) |
-	      allow_clone(ctx, calls);
+	rc |= allow_mapping(ctx) | allow_pairs(ctx) | allow_fcntl(ctx, calls) |
+	      allow_own_signals(ctx, calls) | allow_clone(ctx, calls);
 	if (calls & SB_FORK)
 		rc |= allow_prctl(ctx);
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)

@@ -357,6 +357,29 @@ starts_thread(void)
 }
 
 static int
+joins_datagrams(void)
+{
+	int pair[2];
+
+	return result(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
+}
+
+static int
+joins_streams(void)
+{
+	int pair[2];
+
+	return result(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) |
+	       result(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair));
+}
+
+static int
+becomes_dumpable(void)
+{
+	return result(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
+}
+
+static int
 becomes_root(void)
 {
 	return result(setresuid(0, 0, 0));
@@ -467,6 +490,9 @@ static const struct attempt {
     {"unshare", unshares, ALL, EPERM},
     {"thread", starts_thread, SB_IPC | SB_THREADS, 0},
     {"become root", becomes_root, ALL, KILLED},
+    {"a pair of datagrams", joins_datagrams, ALL, KILLED},
+    {"a pair of streams", joins_streams, SB_IPC, 0},
+    {"become dumpable, forking", becomes_dumpable, ALL | SB_FORK, KILLED},
     {"chroot", chroots, ALL, KILLED},
     {"mount", mounts, ALL, EPERM},
     {"bpf", bpfs, ALL, EPERM},

@@ -1,0 +1,236 @@
+"""Every kind of process of a running suite turned hostile, as by a hole in one of its parsers: what it tries is refused,
+and nobody else's mail changes. Also with rights masked to Landlock ABI 2, Debian 12's. docs/SECURITY.md has the table."""
+
+import contextlib
+import ctypes
+import imaplib
+import mmap
+import os
+import re
+import shutil
+import smtplib
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import BIN, make, wait_for
+from test_owner import Idle, no_owner
+
+TOOLS = Path(os.environ.get("GKMAIL_TOOLS", BIN.parent / "tools")).resolve() / "hostile"
+KINDS = ("authd", "smtpd", "queue", "local", "mailboxd", "imapd", "owner")
+NOT_TRIED, RUNNING, REFUSED, SUCCEEDED = range(4)
+ROUNDS = 40  # of a suite's life: each ends what a filter kills
+
+# Each is what the process is for; SECURITY.md says so.
+MAY = {"mailboxd": {"fork", "signal", "signal all", "abort", "pidfd_open", "chroot",
+                    "write files", "read files"}}
+
+
+class Slot(ctypes.Structure):
+    _fields_ = [("kind", ctypes.c_char * 16), ("next", ctypes.c_uint32), ("done", ctypes.c_uint32),
+                ("result", ctypes.c_ubyte * 96)]
+
+
+class Page(ctypes.Structure):
+    _fields_ = [("go", ctypes.c_uint32), ("victim", ctypes.c_uint32), ("own", ctypes.c_char * 256),
+                ("same", ctypes.c_char * 256), ("socket", ctypes.c_char * 256), ("abstract", ctypes.c_char * 64),
+                ("targets", (ctypes.c_char * 256) * 24), ("names", (ctypes.c_char * 64) * 96), ("slots", Slot * 8)]
+
+
+def children(suite):
+    parent = suite.processes()["mailboxd"]
+    return [int(p) for p in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+def state_of(path):
+    st = path.stat()
+    return path.read_bytes(), st.st_mode, st.st_uid, st.st_gid, st.st_mtime_ns, os.listxattr(path)
+
+
+class Attack:
+    """A suite that is started again and again until every kind of process has tried everything."""
+
+    def __init__(self, workdir, env):
+        self.suite = make(workdir, "--users", "3", config='[mailbox]\nlinger = "1h"\n', env=env)
+        path = self.suite.dir.parent / (self.suite.dir.name + "-hostile")
+        path.write_bytes(bytes(ctypes.sizeof(Page)))
+        path.chmod(0o666)
+        with open(path, "r+b") as f:
+            self.page = Page.from_buffer(mmap.mmap(f.fileno(), 0))
+        self.suite.env["GKMAIL_HOSTILE"] = str(path)
+        self.suite.env["LD_PRELOAD"] = str(TOOLS / "preload.so")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.path = self.suite.dir.parent / (self.suite.dir.name + ".sock")
+        self.abstract = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+    def prepare(self):
+        """A message that alice and bob share, and names for the attackers."""
+        s, p = self.suite, self.page
+        s.start()
+        s.send("carol", ["alice", "bob"], subject="shared", body="do not touch\r\n" * 20)
+        for who in ("alice", "bob"):
+            wait_for(lambda: len(s.inbox(who)) == 1)
+        self.message = wait_for(lambda: next(s.maildir("bob").glob("*/*,S=*"), None))
+        wait_for(lambda: self.message.stat().st_nlink == 2 or self.message.parent.name == "cur")
+        # Owners move it from new/ to cur/ in their own time.
+        s.stop()
+        self.message = next(s.maildir("bob").glob("*/*,S=*"))
+        own = next(s.maildir("alice").glob("*/*,S=*"))
+        assert own.stat().st_ino == self.message.stat().st_ino
+        self.before = state_of(self.message)
+        data = s.dir / "data"
+        self.socket.bind(str(self.path))
+        self.path.chmod(0o777)
+        name = f"gk-hostile-{os.getpid()}-{s.dir.name}"
+        self.abstract.bind(b"\0" + name.encode())
+        for x in (self.socket, self.abstract):
+            x.setblocking(False)
+        p.own = str(own.relative_to(s.maildir("alice").parent)).encode()
+        p.same = str(self.message.relative_to(data / "mail")).encode()
+        p.socket, p.abstract = str(self.path).encode(), name.encode()
+        targets = ["/etc/passwd", "/etc/shadow", s.dir / "tls" / "key.pem", s.dir / "gkmail.toml", s.dir / "users",
+                   s.dir / "log", s.dir / "run" / "control.sock", "/dev/null", "/proc/self/status", BIN / "gk-authd"]
+        for i, t in enumerate(targets):
+            p.targets[i].value = str(t).encode()
+        for i, kind in enumerate(KINDS):
+            p.slots[i].kind = kind.encode()
+
+    def tempt(self):
+        """alice's owner and all others have something to do."""
+        while not self.over.wait(0.05):
+            with contextlib.suppress(OSError, imaplib.IMAP4.error, smtplib.SMTPException, AssertionError):
+                with self.suite.imap("alice") as c:
+                    c.select("INBOX")
+
+    def round(self):
+        s, p = self.suite, self.page
+        p.go = p.victim = 0
+        s.start()
+        self.over = threading.Event()
+        with s.imap("bob") as c:
+            c.select("INBOX")
+            p.victim, = children(s)
+            p.go = 1
+            thread = threading.Thread(target=self.tempt)
+            thread.start()
+            was, still = None, 0
+            while still < 16 and not self.done():
+                time.sleep(0.05)
+                now = [x.next for x in p.slots]
+                still = still + 1 if now == was else 0
+                was = now
+            self.over.set()
+            thread.join(60)
+        s.kill()
+
+    def done(self):
+        return all(x.done for x in self.page.slots[:len(KINDS)])
+
+    def results(self):
+        p = self.page
+        names = [n.value.decode() for n in p.names]
+        return {x.kind.decode(): {n: x.result[i] for i, n in enumerate(names) if n} for x in p.slots[:len(KINDS)]}
+
+    def heard(self):
+        out = []
+        for x in (self.socket, self.abstract):
+            with contextlib.suppress(BlockingIOError):
+                out.append(x.recv(100))
+        return out
+
+
+# The long form also with all that this kernel offers: that only adds.
+@pytest.fixture(params=["2", ""] if os.environ.get("GKMAIL_LONG") else ["2"], ids=lambda x: f"Landlock ABI {x or 'all'}")
+def attack(workdir, request):
+    a = Attack(workdir, {"GKMAIL_TEST_LANDLOCK_ABI": request.param} if request.param else {})
+    yield a
+    a.suite.kill()
+    a.socket.close()
+    a.abstract.close()
+
+
+def test_no_process_gets_beyond_what_it_is_for(attack):
+    attack.prepare()
+    for _ in range(ROUNDS):
+        attack.round()
+        if attack.done():
+            break
+    results = attack.results()
+    unfinished = {k: [n for n, v in r.items() if v == NOT_TRIED and not (k == "mailboxd" and n.startswith("message"))]
+                  for k, r in results.items()}
+    assert not any(unfinished.values()), unfinished
+    through = {k: sorted(n for n, v in r.items() if v == SUCCEEDED) for k, r in results.items()}
+    # The owner's own name of a message is its own to remove; what others have of it is looked at below.
+    assert {k: [n for n in v if n not in MAY.get(k, ())] for k, v in through.items() if v} == \
+        {k: [] for k, v in through.items() if v}
+    assert state_of(attack.message) == attack.before
+    assert attack.heard() == []
+
+
+# ---- tickets and tokens, by a front ----
+
+@pytest.fixture
+def turned(workdir):
+    """turned(program) is a suite in which that program is the hostile one."""
+    made = []
+
+    def start(program, **more):
+        place = Path(workdir) / f"bin-{program}"
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(BIN, place)
+        shutil.copy(TOOLS / program, place / program)
+        place.chmod(0o755)
+        s = make(workdir, "--users", "3", **more)
+        s.bin = place
+        made.append(s)
+        return s.start()
+
+    yield start
+    for s in made:
+        s.stop()
+
+
+def attempts(suite):
+    return [(m[1], m[2]) for m in re.finditer(r'hostile\.attempt what="?([^"\n]*?)"? result=(\w+)', suite.log())]
+
+
+def test_a_hostile_imap_front_opens_nobodys_mailbox(turned):
+    suite = turned("gk-imapd", config='[mailbox]\nlinger = "100ms"\n[imap]\npark_after = "100ms"\n')
+    suite.send("carol", ["alice"], subject="the parked records of the two differ by this")
+    alice = Idle(suite, "alice")
+    # A ticket that was shown for another connection first is spent.
+    with pytest.raises(imaplib.IMAP4.error), suite.imap("bob"):
+        pass
+    bob = Idle(suite, "bob")
+    no_owner(suite)
+    # Both are parked: alice's connection comes back, with bob's beside it, then bob's.
+    suite.send("carol", ["alice"], subject="wake")
+    alice.expect(b"EXISTS")
+    suite.send("carol", ["bob"], subject="wake")
+    bob.expect(b"EXISTS")
+    no_owner(suite)
+    # Who is parked when the password changes is kicked; the token is worth nothing then.
+    suite.ctl("user", "passwd", suite.user("bob")["address"], input="another password\n")
+    bob.expect(b"BYE")
+    for i in (alice, bob):
+        i.close()
+    tried = attempts(suite)
+    assert {w for w, _ in tried} == {
+        "ticket of another connection", "invented ticket", "empty ticket", "half a ticket", "ticket again",
+        "ticket again, another connection", "invented token", "changed token", "changed record", "empty token",
+        "moved border", "own token, connection of another", "own token, record of another",
+        "token of another, own connection", "token of another, own record", "token again", "token of a revoked user"}
+    assert [w for w, r in tried if r != "refused"] == []
+    assert len(suite.inbox("alice")) == 2 and "192.0.2.66" not in suite.log()
+
+
+def test_a_hostile_smtp_front_changes_nothing_it_has_committed(turned):
+    suite = turned("gk-smtpd")
+    for body in ("small\r\n", ("z" * 76 + "\r\n") * 20_000):
+        with pytest.raises(smtplib.SMTPException):
+            suite.send("alice", ["bob"], body=body)
+    assert suite.inbox("bob") == []
+    assert suite.inbox("alice") == []
