@@ -33,7 +33,7 @@ SUITES ?= $(wildcard ../shared/data)
 # ---- packages -------------------------------------------------------------------------------------------------------
 
 DEPS_BUILD := gcc libc6-dev pkg-config libevent-dev libssl-dev libsodium-dev libsqlite3-dev libseccomp-dev libcap-dev \
-	uthash-dev libutf8proc-dev libidn2-dev libopendkim-dev openssl
+	uthash-dev libutf8proc-dev libidn2-dev libunbound-dev dns-root-data libopendkim-dev openssl
 # A machine without /etc/hosts (a bare container) has no localhost; this gives it one (RFC 6761 6.3).
 LOCALHOST  := $(shell getent hosts localhost >/dev/null || echo libnss-myhostname)
 DEPS_RUN   := $(DEPS_BUILD) $(LOCALHOST)
@@ -43,7 +43,7 @@ DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 
-PKGS     := libevent_core libssl libcrypto libsodium sqlite3 libseccomp libutf8proc libidn2 libcap opendkim
+PKGS     := libevent_core libssl libcrypto libsodium sqlite3 libseccomp libutf8proc libidn2 libcap libunbound opendkim
 PKG_LIBS  = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 WARN := -Wall -Wextra -Werror -Wformat=2 -Wshadow -Wvla -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
@@ -71,9 +71,10 @@ code      = $(filter-out %_test.c %_fuzz.c,$(wildcard $(addsuffix /*.c,$(1))))
 LIB_DIRS := $(patsubst %/,%,$(wildcard lib/*/))
 LIB_SRC  := $(call code,$(LIB_DIRS))
 
-PROGRAMS          := gk-master gk-authd gk-smtpd gk-screen gk-queue gk-local gk-mailboxd gk-imapd gkmail
+PROGRAMS          := gk-master gk-authd gk-dnsd gk-smtpd gk-screen gk-queue gk-local gk-mailboxd gk-imapd gkmail
 gk-master_DIRS    := master
 gk-authd_DIRS     := authd
+gk-dnsd_DIRS      := dnsd
 gk-smtpd_DIRS     := smtpd
 gk-screen_DIRS    := smtpd/screen
 gk-queue_DIRS     := queue

@@ -89,6 +89,7 @@ int verb_queue_flush(struct err *e);
 int verb_queue_hold(struct err *e);
 int verb_queue_release(struct err *e);
 int verb_queue_delete(struct err *e);
+int verb_dns_lookup(struct err *e);
 int verb_mailbox_check(struct err *e);
 int verb_mailbox_repair(struct err *e);
 int verb_mailbox_reindex(struct err *e);

@@ -84,6 +84,11 @@ const struct verb verbs[] = {
 	V("mailbox", "reindex", "ADDRESS", "forget what can be had from the messages again",
 	    "Cached envelopes and structure, and what directories looked like; the uid list is written anew.\n\n"
 	    "  gkmail mailbox reindex alice@example.org\n", verb_mailbox_reindex),
+	V("dns", "lookup", "NAME TYPE", "ask gk-dnsd, as the other daemons do",
+	    "TYPE: A, AAAA, CNAME, MX, NS, PTR, SRV, TLSA or TXT. Says whether DNSSEC proves the answer. Exit 1: there is\n"
+	    "no such record. Exit 75: no answer now, or a bogus one.\n\n"
+	    "  gkmail dns lookup example.org MX\n"
+	    "  gkmail dns lookup _25._tcp.mail.example.org TLSA\n", verb_dns_lookup),
 	V("status", NULL, "[--metrics]", "show processes and listeners",
 	    "--metrics prints all counters as Prometheus text. Exit 1 when a process is not ready.\n\n"
 	    "  gkmail status --json\n", verb_status),

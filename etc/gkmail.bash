@@ -6,7 +6,7 @@ _gkmail() {
 	--config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
 	--level) COMPREPLY=($(compgen -W 'error warn info debug' -- "$cur")); return ;;
-	--daemon) COMPREPLY=($(compgen -W 'master authd smtpd queue local mailboxd imapd' -- "$cur")); return ;;
+	--daemon) COMPREPLY=($(compgen -W 'master authd dnsd smtpd queue local mailboxd imapd' -- "$cur")); return ;;
 	esac
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
@@ -16,7 +16,7 @@ _gkmail() {
 		esac
 	done
 	case "$noun${verb:+ $verb}" in
-	'') words='--config --dir --json --help setup check config domain user apppass alias queue mailbox status log reload sandbox version completion' ;;
+	'') words='--config --dir --json --help setup check config domain user apppass alias queue mailbox dns status log reload sandbox version completion' ;;
 	setup) words='--help --json --domain --user --postmaster --yes --force' ;;
 	check) words='--help --json' ;;
 	config) words='--help show explain sample' ;;
@@ -52,6 +52,8 @@ _gkmail() {
 	'mailbox check') words='--help --json' ;;
 	'mailbox repair') words='--help --json' ;;
 	'mailbox reindex') words='--help --json' ;;
+	dns) words='--help lookup' ;;
+	'dns lookup') words='--help --json' ;;
 	status) words='--help --json --metrics' ;;
 	log) words='--help --json --follow --level --mid --sid --daemon' ;;
 	reload) words='--help --json' ;;

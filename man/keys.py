@@ -18,6 +18,7 @@ SECTIONS = {
     "mailbox": "The processes that own mailboxes.",
     "queue": "Messages that wait.",
     "delivery": "Into mailboxes.",
+    "dns": "Questions to the DNS.",
     "auth": "Accounts and passwords.",
     "limits": "What clients may use up.",
     "log": "The log.",

@@ -75,6 +75,8 @@ void process_start_ended(void);
 void setup_begin(struct process *p, const char *root);
 void setup_config(struct process *p, const struct conf *c, ipc_reply_fn fn, void *arg);
 void setup_files(struct process *p);
+/* One of them, which is handed over; -1: there is none. */
+void setup_file(struct process *p, const char *name, int fd);
 void setup_log(struct process *p);
 void setup_channels(struct process *p);
 

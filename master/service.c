@@ -13,6 +13,7 @@
 
 const struct service services[SERVICES] = {
     {"authd", PEER_AUTHD, "auth", 1, 4, false, NO_LISTENERS, CONF_LOG_AUTHD},
+    {"dnsd", PEER_DNSD, "dns", 6, 4, false, NO_LISTENERS, CONF_LOG_DNSD},
     {"queue", PEER_QUEUE, "queue", 2, 2, false, NO_LISTENERS, CONF_LOG_QUEUE},
     {"local", PEER_LOCAL, "store", 3, 3, false, NO_LISTENERS, CONF_LOG_LOCAL},
     {"mailboxd", PEER_MAILBOXD, "store", 3, 1, false, NO_LISTENERS, CONF_LOG_MAILBOXD},
@@ -27,6 +28,7 @@ const struct service services[SERVICES] = {
 const unsigned service_channels[] = {
     PEER_SMTPD | PEER_AUTHD,
     PEER_SMTPD | PEER_QUEUE,
+    PEER_SMTPD | PEER_DNSD,
     PEER_IMAPD | PEER_AUTHD,
     PEER_IMAPD | PEER_MAILBOXD,
     PEER_MAILBOXD | PEER_AUTHD,

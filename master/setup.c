@@ -37,10 +37,37 @@ give_metrics(struct process *p)
 }
 
 void
+setup_file(struct process *p, const char *name, int fd)
+{
+	struct ipc_out m;
+
+	if (fd < 0)
+		return;
+	ipc_begin(&m, MSG_SETUP_FILE);
+	ipc_put_z(&m, name);
+	ipc_put_fd(&m, fd);
+	ipc_send(p->control, &m);
+}
+
+/* Where it is missing gk-dnsd has the keys that were known when it was built. */
+static void
+give_trust_anchor(struct process *p)
+{
+	const char *path = conf_z(master.conf, CONF_DNS_TRUST_ANCHOR);
+	int fd = path[0] != '\0' ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (fd < 0 && path[0] != '\0')
+		log_warn("master.trust_anchor", LZ("file", path), LZ("error", strerror(errno)));
+	setup_file(p, "dns.trust_anchor", fd);
+}
+
+void
 setup_files(struct process *p)
 {
 	if (p->service->tls)
 		tls_files_give(p);
+	if (p->service->peer == PEER_DNSD)
+		give_trust_anchor(p);
 }
 
 void

@@ -103,23 +103,9 @@ tls_files_rollback(void)
 	before = (struct pair){-1, -1};
 }
 
-static void
-give(struct process *p, const char *name, int fd)
-{
-	struct ipc_out m;
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-
-	if (copy < 0)
-		return;
-	ipc_begin(&m, MSG_SETUP_FILE);
-	ipc_put_z(&m, name);
-	ipc_put_fd(&m, copy);
-	ipc_send(p->control, &m);
-}
-
 void
 tls_files_give(struct process *p)
 {
-	give(p, "tls.certificate", current.certificate);
-	give(p, "tls.key", current.key);
+	setup_file(p, "tls.certificate", fcntl(current.certificate, F_DUPFD_CLOEXEC, 0));
+	setup_file(p, "tls.key", fcntl(current.key, F_DUPFD_CLOEXEC, 0));
 }

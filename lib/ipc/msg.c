@@ -32,6 +32,7 @@ static const struct {
     {PEER_OWNER, "owner"},
     {PEER_IMAPD, "imapd"},
     {PEER_CTL, "ctl"},
+    {PEER_DNSD, "dnsd"},
 };
 
 const struct ipc_row *

@@ -22,8 +22,9 @@ enum ipc_peer {
 	PEER_OWNER = 1u << 6,    /* one user's mailboxd */
 	PEER_IMAPD = 1u << 7,
 	PEER_CTL = 1u << 8,
-	PEER_DAEMON =
-	    PEER_AUTHD | PEER_SMTPD | PEER_QUEUE | PEER_LOCAL | PEER_MAILBOXD | PEER_IMAPD,
+	PEER_DNSD = 1u << 9,
+	PEER_DAEMON = PEER_AUTHD | PEER_SMTPD | PEER_QUEUE | PEER_LOCAL | PEER_MAILBOXD |
+		      PEER_IMAPD | PEER_DNSD,
 	PEER_FRONT = PEER_SMTPD | PEER_IMAPD
 };
 
@@ -123,6 +124,11 @@ enum ipc_peer {
 	X(HOME_ENSURE,    PEER_LOCAL, PEER_MAILBOXD, 20, "user:str") \
 	X(HOME_ENSURE_R,  PEER_MAILBOXD, PEER_LOCAL, 0, "") \
 	X(DELIVERED,      PEER_LOCAL, PEER_MAILBOXD, 0, "user:str") \
+	/* A question to the DNS (net/dns.h). type: of records, as in the DNS. ms: within which an answer is of use; 0:
+	 * dns.timeout. status: enum dns_status. records: net/dns_answer.c. */ \
+	X(DNS_ASK,        PEER_SMTPD | PEER_CTL, PEER_DNSD, 30, "name:str type:u32 ms:u32") \
+	X(DNS_ASK_R,      PEER_DNSD, PEER_SMTPD | PEER_CTL, 0, \
+	  "status:u32 secure:u32 ttl:u32 canonical:str why:str records:list") \
 	/* Opening and parking. conn: the front's number for the connection. */ \
 	X(OWNER_OPEN,     PEER_IMAPD, PEER_MAILBOXD, 30, "ticket:str conn:u64 peer:str sid:str tag:str fd:fd") \
 	X(OWNER_OPEN_R,   PEER_MAILBOXD, PEER_IMAPD, 0, "user:str") \

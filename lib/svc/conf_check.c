@@ -138,6 +138,75 @@ mechanism(struct str s)
 	return "names among \"SCRAM-SHA-256-PLUS\", \"SCRAM-SHA-256\", \"PLAIN\", \"LOGIN\"";
 }
 
+/* "192.0.2.1", "2001:db8::1@5353" */
+static bool
+is_server(struct str s)
+{
+	unsigned char raw[sizeof(struct in6_addr)];
+	char z[INET6_ADDRSTRLEN];
+	struct str host;
+	uint64_t port;
+
+	if (str_cut(&s, '@', &host) && num_parse(s, 1, 65535, &port) < 0)
+		return false;
+	return str_cz(host, z, sizeof(z)) == 0 &&
+	       (inet_pton(AF_INET, z, raw) == 1 || inet_pton(AF_INET6, z, raw) == 1);
+}
+
+static const char *
+upstream(struct str s)
+{
+	return is_server(s) ? NULL : "ADDRESS or ADDRESS@PORT such as \"192.0.2.53\"";
+}
+
+/* Also what a host name must not be: "_tcp", "." */
+static bool
+is_domain(struct str s)
+{
+	struct str label;
+	bool more = true;
+
+	if (str_eq_z(s, "."))
+		return true;
+	if (s.n > 1 && s.p[s.n - 1] == '.')
+		s.n--;
+	if (s.n == 0 || s.n > 253)
+		return false;
+	while (more) {
+		more = str_cut(&s, '.', &label);
+		if (label.n == 0 || label.n > 63)
+			return false;
+		for (size_t i = 0; i < label.n; i++)
+			if (!is_alnum(label.p[i]) && label.p[i] != '-' && label.p[i] != '_')
+				return false;
+	}
+	return true;
+}
+
+static const char *
+zone(struct str s)
+{
+	struct str name;
+
+	return str_cut(&s, ' ', &name) && is_domain(name) && is_server(str_trim(s))
+		   ? NULL
+		   : "ZONE ADDRESS or ZONE ADDRESS@PORT such as \"corp.example 10.0.0.53\"";
+}
+
+static const char *
+domain(struct str s)
+{
+	return is_domain(s) ? NULL : "a domain such as \"corp.example\"";
+}
+
+static const char *
+trust_anchor(struct str s)
+{
+	return str_find(s, STR(" DS ")) < s.n || str_find(s, STR(" DNSKEY ")) < s.n
+		   ? NULL
+		   : "a DS or DNSKEY record such as \"corp.example. DS 12345 13 2 0123...\"";
+}
+
 static const struct {
 	enum conf_key key;
 	const char *(*check)(struct str value);
@@ -157,6 +226,11 @@ static const struct {
     {CONF_AUTH_MECHANISMS, mechanism},
     {CONF_AUTH_POSTMASTER, mailbox},
     {CONF_AUTH_TAG_SEPARATOR, tag_separator},
+    {CONF_DNS_UPSTREAMS, upstream},
+    {CONF_DNS_TRUST_ANCHOR, file},
+    {CONF_DNS_TRUST_ANCHORS, trust_anchor},
+    {CONF_DNS_ZONES, zone},
+    {CONF_DNS_INSECURE, domain},
     {CONF_LOG_TO, log_to},
 };
 

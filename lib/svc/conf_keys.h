@@ -14,7 +14,8 @@
 	  "The name of this server in greetings, Received lines and Message-IDs. The one key that has no default.") \
 	X(SERVER_DATA_DIR, "server", "data_dir", STR, "/var/lib/gkmail", "", "Where mail, the spool and accounts live.") \
 	X(SERVER_RUN_DIR, "server", "run_dir", STR, "/run/gkmail", "", "Where the control socket and the pid file live.") \
-	X(SERVER_USER_PREFIX, "server", "user_prefix", STR, "gkmail", "", "System users are PREFIX-auth, PREFIX-smtp, PREFIX-queue, PREFIX-store, PREFIX-imap.") \
+	X(SERVER_USER_PREFIX, "server", "user_prefix", STR, "gkmail", "", \
+	  "System users are PREFIX-auth, PREFIX-dns, PREFIX-smtp, PREFIX-queue, PREFIX-store, PREFIX-imap.") \
 	X(SERVER_ADMIN_GROUP, "server", "admin_group", STR, "gkmail-admin", "", "Members of this group may use gkmail beside root.") \
 	X(SERVER_SANDBOX, "server", "sandbox", CHOICE, "auto", "auto|required", \
 	  "With \"required\" nothing starts where the kernel lacks Landlock or seccomp, or where master is not root.") \
@@ -57,6 +58,17 @@
 	X(DELIVERY_CONCURRENCY, "delivery", "concurrency", UINT, "64", "1..10000", "Messages under way to gk-local at one time.") \
 	X(DELIVERY_RESERVE, "delivery", "reserve", SIZE, "32MiB", "0..1TiB", \
 	  "Disk space kept back, for delivering what was accepted and for expunging when the disk is full.") \
+	X(DNS_UPSTREAMS, "dns", "upstreams", LIST, "", "", \
+	  "Resolvers to ask, as ADDRESS or ADDRESS@PORT; they must hand on DNSSEC. Empty: gk-dnsd asks the authoritative servers itself.") \
+	X(DNS_TIMEOUT, "dns", "timeout", DURATION, "10s", "100ms..25s", "How long an answer may take before whoever asks tries again later.") \
+	X(DNS_CACHE_SIZE, "dns", "cache_size", SIZE, "32MiB", "1MiB..16GiB", "Memory for answers.") \
+	X(DNS_TRUST_ANCHOR, "dns", "trust_anchor", STR, "/usr/share/dns/root.key", "", \
+	  "File with the keys of the root that DNSSEC begins with (Debian: dns-root-data). They are kept fresh in data_dir/dns (RFC 5011). Empty: no DNSSEC.") \
+	X(DNS_TRUST_ANCHORS, "dns", "trust_anchors", LIST, "", "", \
+	  "Further DS or DNSKEY records to begin with, of private signed zones: \"corp.example. DS 12345 13 2 0123...\".") \
+	X(DNS_ZONES, "dns", "zones", LIST, "", "", \
+	  "Zones whose authoritative server is told here, as \"corp.example 10.0.0.53\" or \"corp.example 10.0.0.53@5353\"; several lines for several servers.") \
+	X(DNS_INSECURE, "dns", "insecure", LIST, "", "", "Domains that are not validated, private ones below a signed parent.") \
 	X(AUTH_HASH_THREADS, "auth", "hash_threads", UINT, "2", "1..64", "Threads that check passwords.") \
 	X(AUTH_HASH_MEMORY, "auth", "hash_memory", SIZE, "19MiB", "8MiB..1GiB", "Memory of one argon2id password hash.") \
 	X(AUTH_HASH_PASSES, "auth", "hash_passes", UINT, "2", "1..16", "Passes of one argon2id password hash.") \
@@ -74,6 +86,7 @@
 	X(LOG_LEVEL, "log", "level", CHOICE, "info", "error|warn|info|debug", "What is logged by daemons that have no level of their own.") \
 	X(LOG_MASTER, "log", "master", CHOICE, "", "|error|warn|info|debug", "Level of gk-master.") \
 	X(LOG_AUTHD, "log", "authd", CHOICE, "", "|error|warn|info|debug", "Level of gk-authd.") \
+	X(LOG_DNSD, "log", "dnsd", CHOICE, "", "|error|warn|info|debug", "Level of gk-dnsd.") \
 	X(LOG_SMTPD, "log", "smtpd", CHOICE, "", "|error|warn|info|debug", "Level of gk-smtpd.") \
 	X(LOG_QUEUE, "log", "queue", CHOICE, "", "|error|warn|info|debug", "Level of gk-queue.") \
 	X(LOG_LOCAL, "log", "local", CHOICE, "", "|error|warn|info|debug", "Level of gk-local.") \

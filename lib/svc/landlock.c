@@ -108,14 +108,14 @@ out:
 }
 
 int
-landlock_enter(const struct sandbox_path *paths, size_t n, struct err *e)
+landlock_enter(const struct sandbox_path *paths, size_t n, bool connects, struct err *e)
 {
 	int abi = sandbox_landlock_abi(), ruleset, rc = -1;
 	struct ruleset_attr attr = {.fs = handled(abi)};
 	size_t size = sizeof(attr.fs);
 
 	if (abi >= 4) {
-		attr.net = ACCESS_NET_ALL;
+		attr.net = connects ? 0 : ACCESS_NET_ALL;
 		size = sizeof(attr.fs) + sizeof(attr.net);
 	}
 	if (abi >= 6) {

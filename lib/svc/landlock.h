@@ -5,5 +5,6 @@
 
 #include "svc/sandbox.h"
 
-/* Closes all paths but those given. Needs no_new_privs and Landlock ABI 2 or newer. */
-int landlock_enter(const struct sandbox_path *paths, size_t n, struct err *e);
+/* Closes all paths but those given, and TCP unless connects. Needs no_new_privs and Landlock ABI 2
+ * or newer. */
+int landlock_enter(const struct sandbox_path *paths, size_t n, bool connects, struct err *e);

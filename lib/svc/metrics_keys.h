@@ -29,6 +29,15 @@
 	X(AUTH_SCRAM_OK, "auth_attempts_total", "method=\"scram-sha-256\",result=\"ok\"", COUNTER, "Logins") \
 	X(AUTH_SCRAM_FAIL, "auth_attempts_total", "method=\"scram-sha-256\",result=\"fail\"", COUNTER, "Logins") \
 	X(AUTH_HASH_SECONDS, "gkmail_auth_hash_seconds", "", HISTOGRAM, "Time of one password check, waiting included") \
+	X(DNS_FOUND, "gkmail_dns_questions_total", "result=\"found\"", COUNTER, "DNS questions answered") \
+	X(DNS_NONE, "gkmail_dns_questions_total", "result=\"none\"", COUNTER, "DNS questions answered") \
+	X(DNS_TEMP, "gkmail_dns_questions_total", "result=\"temp\"", COUNTER, "DNS questions answered") \
+	X(DNS_BOGUS, "gkmail_dns_questions_total", "result=\"bogus\"", COUNTER, "DNS questions answered") \
+	X(DNS_HITS, "gkmail_dns_cache_hits_total", "", COUNTER, "DNS questions answered from the cache at once") \
+	X(DNS_MERGED, "gkmail_dns_merged_total", "", COUNTER, "DNS questions that joined one under way") \
+	X(DNS_SECURE, "gkmail_dns_secure_total", "", COUNTER, "DNS answers proven by DNSSEC") \
+	X(DNS_OPEN, "gkmail_dns_questions_active", "", GAUGE, "DNS questions under way in the resolver") \
+	X(DNS_SECONDS, "gkmail_dns_duration_seconds", "", HISTOGRAM, "Time from a DNS question to its answer, cache hits left out") \
 	X(QUEUE_SIZE, "queue_size", "", GAUGE, "Messages not yet delivered") \
 	X(QUEUE_OCTETS, "gkmail_queue_octets", "", GAUGE, "Octets not yet delivered") \
 	X(QUEUE_SEGMENTS, "gkmail_queue_segments", "", GAUGE, "Journal segments on disk") \

@@ -80,6 +80,9 @@ static const int refused[] = {ALLOW(socket), ALLOW(connect), ALLOW(prlimit64), A
     ALLOW(bpf), ALLOW(perf_event_open), ALLOW(userfaultfd), ALLOW(keyctl), ALLOW(io_uring_setup),
     ALLOW(lsetxattr)};
 
+static const int connecting[] = {ALLOW(connect), ALLOW(bind), ALLOW(shutdown), ALLOW(setsockopt),
+    ALLOW(getsockopt), ALLOW(getpeername), ALLOW(getsockname), ALLOW(sendto), ALLOW(recvfrom)};
+
 static const struct {
 	unsigned flag;
 	const int *calls;
@@ -92,6 +95,7 @@ static const struct {
     {SB_FORK, forking, ARRAY_LEN(forking)},
     {SB_CHMOD, chmoding, ARRAY_LEN(chmoding)},
     {SB_SQLITE, sqlite, ARRAY_LEN(sqlite)},
+    {SB_CONNECT, connecting, ARRAY_LEN(connecting)},
 };
 
 struct sandbox_filter {
@@ -198,6 +202,23 @@ allow_clone(scmp_filter_ctx ctx, unsigned calls)
 	       seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
+/* Sockets of IP, stream or datagram: no raw ones, no netlink, no way to the UNIX sockets of others.
+ */
+static int
+allow_socket(scmp_filter_ctx ctx)
+{
+	static const scmp_datum_t families[] = {AF_INET, AF_INET6},
+				  types[] = {SOCK_STREAM, SOCK_DGRAM};
+	int rc = 0;
+
+	for (size_t f = 0; f < ARRAY_LEN(families); f++)
+		for (size_t t = 0; t < ARRAY_LEN(types); t++)
+			rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+			    SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffu, families[f]),
+			    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xfu, types[t]));
+	return rc;
+}
+
 static int
 allow_prctl(scmp_filter_ctx ctx)
 {
@@ -226,9 +247,12 @@ fill(scmp_filter_ctx ctx, unsigned calls)
 	      allow_own_signals(ctx, calls) | allow_clone(ctx, calls);
 	if (calls & SB_FORK)
 		rc |= allow_prctl(ctx);
+	if (calls & SB_CONNECT)
+		rc |= allow_socket(ctx);
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
 		if (!is_allowed(refused[i], calls) &&
-		    !(refused[i] == SCMP_SYS(prctl) && (calls & SB_FORK)))
+		    !(refused[i] == SCMP_SYS(prctl) && (calls & SB_FORK)) &&
+		    !(refused[i] == SCMP_SYS(socket) && (calls & SB_CONNECT)))
 			rc |= seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
 	return rc;
 }
@@ -325,7 +349,7 @@ sandbox_enter_prepared(const struct sandbox *s, const struct sandbox_filter *f, 
 		err_set(e, E_NOTFOUND, "this kernel has no Landlock (ABI 2 or newer)");
 		if (missing(s->required, "Landlock is missing", e) < 0)
 			return -1;
-	} else if (landlock_enter(s->paths, s->n, e) < 0) {
+	} else if (landlock_enter(s->paths, s->n, s->calls & SB_CONNECT, e) < 0) {
 		return -1;
 	}
 	if (enter_filter(f) != 0) {

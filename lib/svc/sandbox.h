@@ -24,6 +24,9 @@
 	0x80u           /* pread/pwrite, fcntl locks, ftruncate, mremap: with SB_FILES | SB_WRITE \
 			 */
 #define SB_LEASE 0x100u /* F_SETLEASE: gk-local proves that a lent file has no writer */
+/* Sockets of its own to the world, TCP and UDP over IP and nothing else: bind, connect, their
+ * options and names. Never listens. Landlock filters no addresses (INVARIANTS 10). */
+#define SB_CONNECT 0x200u
 
 /* Rights below a path, beyond none. */
 #define SBP_READ       0x01u /* read files */

@@ -264,6 +264,33 @@ sockets(void)
 }
 
 static int
+raw_sockets(void)
+{
+	return result(socket(AF_INET, SOCK_RAW, 1));
+}
+
+/* To a port where nobody listens: what counts is who refuses. */
+static int
+connects_out(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t n = sizeof(a);
+
+	if (udp < 0 || tcp < 0 || bind(udp, (struct sockaddr *)&a, n) < 0 ||
+	    getsockname(udp, (struct sockaddr *)&a, &n) < 0)
+		return result(-1);
+	return result(connect(tcp, (struct sockaddr *)&a, n));
+}
+
+static int
+listens(void)
+{
+	return result(listen(socket(AF_INET, SOCK_STREAM, 0), 1));
+}
+
+static int
 unix_sockets(void)
 {
 	return result(socket(AF_UNIX, SOCK_STREAM, 0));
@@ -478,6 +505,11 @@ static const struct attempt {
     {"socket without SB_STREAM", sockets, SB_IPC, EPERM},
     {"UNIX socket", unix_sockets, ALL, EPERM},
     {"connect", connects, ALL, EPERM},
+    {"socket with SB_CONNECT", sockets, SB_IPC | SB_CONNECT, 0},
+    {"raw socket with SB_CONNECT", raw_sockets, SB_IPC | SB_CONNECT, KILLED},
+    {"UNIX socket with SB_CONNECT", unix_sockets, SB_IPC | SB_CONNECT, KILLED},
+    {"connect with SB_CONNECT", connects_out, SB_IPC | SB_CONNECT, ECONNREFUSED},
+    {"listen with SB_CONNECT", listens, SB_IPC | SB_CONNECT, EPERM},
     {"execve", executes, ALL, EPERM},
     {"map code", maps_code, ALL, KILLED},
     {"make memory code", makes_code, ALL, KILLED},

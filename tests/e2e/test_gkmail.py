@@ -300,7 +300,7 @@ def test_a_thousand_rows_come_in_pages(suite):
 def test_status(suite):
     status = ask(suite, "status")
     assert status["ready"] and status["pid"] == suite.info["pid"]
-    assert {p["name"] for p in status["processes"]} >= {"master", "authd", "smtpd", "queue", "local", "mailboxd",
+    assert {p["name"] for p in status["processes"]} >= {"master", "authd", "dnsd", "smtpd", "queue", "local", "mailboxd",
                                                         "imapd"}
     assert {x["name"] for x in status["listeners"]} == set(suite.info["ports"])
     assert "all ready" in suite.ctl("status").stdout
