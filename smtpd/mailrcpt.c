@@ -58,6 +58,22 @@ reply_of_err(const struct err *e)
 
 /* ---- whose address it is ---- */
 
+bool
+sender_must_own(const struct session *s)
+{
+	struct str domain = str_from(s->user, str_rchr(s->user, '@'));
+	const struct str *free_ones;
+	size_t n;
+
+	if (s->user.n == 0 || !conf_bool(svc_conf(), CONF_SUBMISSION_SENDER_OWNERSHIP))
+		return false;
+	free_ones = conf_list(svc_conf(), CONF_SUBMISSION_FREE_SENDERS, &n);
+	for (size_t i = 0; i < n; i++)
+		if (domain.n > 1 && str_ieq(free_ones[i], str_from(domain, 1)))
+			return false;
+	return true;
+}
+
 int
 sender_check(struct session *s, struct str address, ipc_reply_fn fn, void *arg, uint64_t *call)
 {
@@ -179,8 +195,7 @@ mail_command(struct session *s, const struct command *c)
 	slot->chan = svc_channel(PEER_AUTHD);
 	/* The null path is what receipts (RFC 8098 3) and vacations come with; it is nobody's
 	 * address. */
-	if (s->kind == SESSION_SMTP || s->tx.sender.n == 0 ||
-	    !conf_bool(svc_conf(), CONF_SUBMISSION_SENDER_OWNERSHIP) ||
+	if (s->kind == SESSION_SMTP || s->tx.sender.n == 0 || !sender_must_own(s) ||
 	    sender_check(s, s->tx.sender, mail_checked, slot, &slot->call))
 		slot_ready(slot, REPLY_OK);
 }

@@ -197,8 +197,7 @@ header_known(struct message *m)
 	m->header_known = true;
 	if (m->head.received > conf_num(svc_conf(), CONF_SMTP_MAX_RECEIVED))
 		refuse(m, REPLY_TOO_MANY_HOPS, NULL);
-	if (m->s->user.n > 0 && conf_bool(svc_conf(), CONF_SUBMISSION_SENDER_OWNERSHIP) &&
-	    m->refusal == REPLY_COUNT) {
+	if (sender_must_own(m->s) && m->refusal == REPLY_COUNT) {
 		check_field(m, m->head.from, &m->head.from_value, "From");
 		check_field(m, m->head.sender, &m->head.sender_value, "Sender");
 	}

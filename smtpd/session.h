@@ -168,6 +168,9 @@ void mail_command(struct session *s, const struct command *c);
 /* False: not yet, the same line comes again when a reply is out. */
 bool rcpt_command(struct session *s, const struct command *c);
 void transaction_reset(struct session *s);
+/* Is what the session sends to bear its user's own addresses? Not where the operator lets the
+ * user's domain, or everybody, send as they like (INVARIANTS 18). */
+bool sender_must_own(const struct session *s);
 /* Asks whether the user owns an address: at once (1), or by a call whose answer comes to fn (0). */
 int sender_check(struct session *s, struct str address, ipc_reply_fn fn, void *arg, uint64_t *call);
 /* The answer of such a call: REPLY_OK, REPLY_NOT_OWNER or a temporary refusal. */

@@ -83,7 +83,7 @@ conf_value_wanted(enum conf_key k, char out[160])
 		break;
 	case CONF_TYPE_LIST:
 		min = str_z(r->value);
-		max = str_sub(min, 0, str_chr(min, ','));
+		max = min.n > 0 ? str_sub(min, 0, str_chr(min, ',')) : STR("example.org");
 		buf_printf(&b, "a list of strings such as [\"" STR_FMT "\"]", STR_ARG(max));
 		break;
 	case CONF_TYPE_CHOICE:

@@ -273,6 +273,29 @@ def test_quota_is_answered_at_rcpt(fresh_suite):
         wait_for(lambda: c.rset()[0] == 250 and c.mail("a@x.test")[0] == 250 and c.rcpt(bob)[0] == 550, 5)
 
 
+def test_users_of_one_domain_may_send_as_anybody(fresh_suite):
+    """Whose senders are free is a matter of the user's domain, for MAIL FROM, From and Sender alike."""
+    suite = fresh_suite("--users", "2", config='[submission]\nfree_senders = ["Free.Test"]\n')
+    suite.ctl("domain", "add", "free.test")
+    suite.ctl("user", "add", "news@free.test", input="password of news\n")
+    suite.info["users"].append({"address": "news@free.test", "password": "password of news"})
+    alice, bob = suite.user("alice")["address"], suite.user("bob")["address"]
+
+    def sends(login, sender, author):
+        with suite.smtp(login) as c:
+            code = c.mail(sender)[0]
+            if code == 250:
+                c.rcpt(bob)
+                code = c.data(f"From: {author}\r\nSender: {author}\r\nSubject: x\r\n\r\nx\r\n")[0]
+            return code
+
+    assert sends("news", "news@free.test", "news@free.test") == 250
+    assert sends("news", alice, "somebody@elsewhere.test") == 250
+    assert sends("alice", bob, alice) == 550
+    assert sends("alice", alice, "news@free.test") == 550
+    assert sends("alice", alice, alice) == 250
+
+
 def test_aliases(fresh_suite, marker):
     suite = fresh_suite("--users", "2")
     suite.ctl("alias", "add", f"team@{suite.domain}", suite.user("alice")["address"], suite.user("bob")["address"])
