@@ -23,6 +23,7 @@
 #define DELIVERY_MAGIC 0x676b646cu
 #define AWAY_MS        1000u /* the other daemon is not there: no attempt was made */
 #define TEXT_MAX       200u
+#define PACKET_OTHERS  256u /* in a packet beside addresses and octets */
 
 /* One target that is tried now. */
 struct attempt {
@@ -368,27 +369,63 @@ delivered(void *arg, struct ipc_in *in, const struct err *e)
 	finish(d);
 }
 
+/* In one packet there is room for all of it. */
+static bool
+fits_packet(const struct delivery *d)
+{
+	uint64_t n = d->m->size;
+
+	for (size_t i = 0; i < d->naddresses && n <= IPC_PAYLOAD_MAX; i++)
+		n += sizeof(uint32_t) + d->addresses[i].n;
+	return d->m->size <= IPC_INLINE_MAX && n <= IPC_PAYLOAD_MAX - PACKET_OTHERS;
+}
+
+static void
+put_head(const struct delivery *d, enum ipc_type type, struct ipc_out *m)
+{
+	ipc_begin(m, type);
+	ipc_put_z(m, d->m->mid);
+	ipc_put_u64(m, (uint64_t)d->m->arrived);
+	if (type != MSG_DELIVER_PUT)
+		ipc_put_u64(m, d->m->size);
+	ipc_put_u32(m, d->m->flags & MESSAGE_REPLAY ? DELIVER_REPLAY : 0);
+	ipc_put_list(m, d->addresses, d->naddresses);
+}
+
+static int
+put_small(struct delivery *d, struct ipc_out *m, struct err *e)
+{
+	struct str octets;
+	int fd;
+
+	if (fits_packet(d)) {
+		octets = message_kept(d->m);
+		if (octets.n == 0 && message_read(d->m, IPC_INLINE_MAX, &d->arena, &octets, e) < 0)
+			return -1;
+		put_head(d, MSG_DELIVER_PUT, m);
+		ipc_put_str(m, octets);
+		return 0;
+	}
+	if ((fd = message_open(d->m, e)) < 0)
+		return -1;
+	put_head(d, MSG_DELIVER, m);
+	ipc_put_fd(m, fd);
+	return 0;
+}
+
 static void
 send_local(struct delivery *d)
 {
-	bool large = (d->m->flags & MESSAGE_LARGE) != 0;
 	struct ipc_out m;
 	struct err e;
-	int fd = -1;
 
-	if (!large && (fd = message_open(&d->q->messages, d->m, &e)) < 0) {
+	if (d->m->flags & MESSAGE_LARGE) {
+		put_head(d, MSG_DELIVER_LARGE, &m);
+	} else if (put_small(d, &m, &e) < 0) {
 		log_error("queue.unreadable", LZ("mid", d->m->mid), LE(&e));
 		try_later(d, &e);
 		return;
 	}
-	ipc_begin(&m, large ? MSG_DELIVER_LARGE : MSG_DELIVER);
-	ipc_put_z(&m, d->m->mid);
-	ipc_put_u64(&m, (uint64_t)d->m->arrived);
-	ipc_put_u64(&m, d->m->size);
-	ipc_put_u32(&m, d->m->flags & MESSAGE_REPLAY ? DELIVER_REPLAY : 0);
-	ipc_put_list(&m, d->addresses, d->naddresses);
-	if (!large)
-		ipc_put_fd(&m, fd);
 	ipc_call(svc_channel(PEER_LOCAL), &m, delivered, d);
 }
 

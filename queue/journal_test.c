@@ -95,6 +95,64 @@ largest_message_fits(void **state)
 	fixture_check(2, MESSAGE_SMALL);
 }
 
+static int
+no_reading(enum file_op op, const char *name)
+{
+	(void)name;
+	return op == FILE_READ ? EIO : 0;
+}
+
+static char *
+both_parts(struct message *m)
+{
+	struct envelope env;
+	struct str raw, octets;
+	struct arena a;
+	char *p;
+
+	arena_init(&a);
+	assert_int_equal(message_envelope(m, &a, &env, &raw, NULL), 0);
+	assert_int_equal(message_read(m, (size_t)m->size, &a, &octets, NULL), 0);
+	p = mem_alloc(raw.n + octets.n);
+	memcpy(p, raw.p, raw.n);
+	memcpy(p + raw.n, octets.p, octets.n);
+	arena_free(&a);
+	return p;
+}
+
+static void
+kept_messages_are_not_read_again(void **state)
+{
+	struct told t = {0};
+	struct message *m;
+	struct envelope env;
+	struct arena a;
+
+	(void)state;
+	fixture_append(1, 5000, &t);
+	fixture_settle();
+	reopen("boot1");
+	m = fixture_find(1);
+	assert_int_equal(message_kept(m).n, 0);
+	message_keep(&fixture.messages, m, both_parts(m));
+	assert_int_equal(message_kept(m).n, 5000);
+	file_fault = no_reading;
+	fixture_check(1, 5000);
+	/* An attempt that failed: it is not held for the wait. */
+	schedule_retry(&fixture, m);
+	assert_int_equal(fixture.messages.kept, 0);
+	arena_init(&a);
+	assert_int_equal(message_envelope(m, &a, &env, NULL, NULL), -1);
+	file_fault = NULL;
+	fixture_check(1, 5000);
+	/* So much and no more. */
+	fixture.messages.kept = MESSAGE_KEPT - 5000;
+	message_keep(&fixture.messages, m, both_parts(m));
+	assert_int_equal(message_kept(m).n, 0);
+	fixture.messages.kept = 0;
+	arena_free(&a);
+}
+
 /* ---- damage ---- */
 
 /* How many records of octets verify, from the first block on. */
@@ -392,6 +450,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(batches_begin_on_blocks, fresh, end),
 	    cmocka_unit_test_setup_teardown(segments_roll_and_are_read_back, fresh, end),
 	    cmocka_unit_test_setup_teardown(largest_message_fits, fresh, end),
+	    cmocka_unit_test_setup_teardown(kept_messages_are_not_read_again, fresh, end),
 	    cmocka_unit_test_setup_teardown(tail_torn_at_every_byte, fresh, end),
 	    cmocka_unit_test_setup_teardown(every_flipped_bit_ends_the_segment_there, fresh, end),
 	    cmocka_unit_test_setup_teardown(records_of_an_earlier_life_do_not_verify, fresh, end),

@@ -182,7 +182,7 @@ message_forget(struct message_table *t, struct message *m)
 /* ---- octets ---- */
 
 void
-message_keep(struct message_table *t, struct message *m, int fd)
+message_keep_fd(struct message_table *t, struct message *m, int fd)
 {
 	if (m->fd >= 0 || t->fds >= MESSAGE_FDS) {
 		file_close(&fd);
@@ -193,32 +193,53 @@ message_keep(struct message_table *t, struct message *m, int fd)
 }
 
 void
+message_keep(struct message_table *t, struct message *m, char *p)
+{
+	size_t n = (size_t)m->size + m->envelope_n;
+
+	assume(m->segment && !m->kept);
+	if (n > MESSAGE_KEPT - t->kept) {
+		free(p);
+		return;
+	}
+	m->kept = p;
+	t->kept += n;
+}
+
+void
 message_close(struct message_table *t, struct message *m)
 {
-	if (m->fd < 0)
-		return;
-	file_close(&m->fd);
-	t->fds--;
+	if (m->fd >= 0) {
+		file_close(&m->fd);
+		t->fds--;
+	}
+	if (m->kept) {
+		t->kept -= (size_t)m->size + m->envelope_n;
+		free(m->kept);
+		m->kept = NULL;
+	}
 }
 
 int
-message_open(struct message_table *t, struct message *m, struct err *e)
+message_open(const struct message *m, struct err *e)
 {
 	struct arena a;
 	struct str octets;
 	int fd = -1;
 
-	if (m->fd >= 0 && (fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 3)) >= 0) {
-		/* One that failed to be delivered at once need not be held for the wait. */
-		if (m->attempts > 0)
-			message_close(t, m);
+	if (m->fd >= 0 && (fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 3)) >= 0)
 		return fd;
-	}
 	arena_init(&a);
 	if (message_read(m, MESSAGE_SMALL, &a, &octets, e) == 0)
 		fd = file_memory(m->mid, octets.p, octets.n, e);
 	arena_free(&a);
 	return fd;
+}
+
+struct str
+message_kept(const struct message *m)
+{
+	return m->kept ? str_of(m->kept + m->envelope_n, (size_t)m->size) : STR_NONE;
 }
 
 int
@@ -229,7 +250,9 @@ message_read(const struct message *m, size_t n, struct arena *a, struct str *out
 	assume(m->segment && !(m->flags & MESSAGE_LARGE));
 	n = (size_t)num_min((uint64_t)n, m->size);
 	p = arena_alloc(a, n + 1);
-	if (file_pread(m->segment->fd, p, n, (off_t)m->octets_at, e) < 0)
+	if (m->kept)
+		memcpy(p, m->kept + m->envelope_n, n);
+	else if (file_pread(m->segment->fd, p, n, (off_t)m->octets_at, e) < 0)
 		return err_wrap(e, "octets of %s", m->mid);
 	*out = str_of(p, n);
 	return 0;
@@ -242,8 +265,11 @@ message_envelope(
 	char *p = arena_alloc(a, (size_t)m->envelope_n + 1);
 
 	assume(m->segment);
-	if (file_pread(m->segment->fd, p, m->envelope_n, (off_t)m->envelope_at, e) < 0 ||
-	    envelope_decode(str_of(p, m->envelope_n), env, a, e) < 0)
+	if (m->kept)
+		memcpy(p, m->kept, m->envelope_n);
+	else if (file_pread(m->segment->fd, p, m->envelope_n, (off_t)m->envelope_at, e) < 0)
+		return err_wrap(e, "envelope of %s", m->mid);
+	if (envelope_decode(str_of(p, m->envelope_n), env, a, e) < 0)
 		return err_wrap(e, "envelope of %s", m->mid);
 	if (!str_eq_z(env->mid, m->mid) || message_targets(env) != m->ntargets)
 		return err_set(e, E_INTERNAL, "envelope of %s is of another message", m->mid);

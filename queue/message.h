@@ -1,8 +1,9 @@
 /*
  * message.h - the messages that the spool knows: one small struct each, found by id.
  *
- * Envelope and octets stay in the journal and are read when they are needed; of the newest small
- * messages the memory file they came in is kept too, up to MESSAGE_FDS of them. A message whose
+ * Envelope and octets stay in the journal and are read when they are needed; of small messages that
+ * were not tried yet they are kept in memory too, or the memory file they came in, up to
+ * MESSAGE_KEPT octets and MESSAGE_FDS files. A message whose
  * targets are all decided stays known until its segment goes, so that its id cannot be taken twice
  * and a failed checkpoint can deliver it again.
  */
@@ -19,6 +20,7 @@
 
 #define MESSAGE_MAGIC 0x676b6d73u
 #define MESSAGE_FDS   256u         /* memory files held */
+#define MESSAGE_KEPT  (16u << 20)  /* octets held */
 #define MESSAGE_NEAR  8u           /* outcomes kept without another allocation */
 #define MESSAGE_SMALL (256u << 10) /* larger ones are files of their own (ARCHITECTURE 3) */
 
@@ -46,6 +48,7 @@ struct message {
 	uint64_t envelope_at, octets_at;
 	uint32_t envelope_n;
 	int fd;           /* its memory file, or -1 */
+	char *kept;       /* its envelope and octets, or NULL */
 	uint64_t settles; /* the checkpoint that makes its deliveries durable; 0: nothing to make
 			     durable */
 	uint64_t due;     /* clock_ms */
@@ -63,7 +66,7 @@ struct message_table {
 	struct message_list large; /* done with, their files still in .incoming */
 	size_t waiting;            /* messages with a target undecided */
 	uint64_t octets;           /* of these */
-	size_t fds;
+	size_t fds, kept;          /* held: memory files, octets */
 };
 
 void message_table_init(struct message_table *t);
@@ -88,10 +91,15 @@ void message_forget(struct message_table *t, struct message *m);
 void message_dropped(struct message_table *t, struct message *m);
 
 /* Keeps fd (taken over) for the delivery, unless too many are held. */
-void message_keep(struct message_table *t, struct message *m, int fd);
+void message_keep_fd(struct message_table *t, struct message *m, int fd);
+/* The same with envelope and octets, one behind the other, of a message that has its place. */
+void message_keep(struct message_table *t, struct message *m, char *p);
+/* What is kept of it goes. */
 void message_close(struct message_table *t, struct message *m);
 /* A sealed memory file with the octets of a small message: the caller's. */
-int message_open(struct message_table *t, struct message *m, struct err *e);
+int message_open(const struct message *m, struct err *e);
+/* The octets where they are kept in memory, good until message_close(); else nothing. */
+struct str message_kept(const struct message *m);
 /* At most n octets of a small message from its start. */
 int
 message_read(const struct message *m, size_t n, struct arena *a, struct str *out, struct err *e);

@@ -136,6 +136,8 @@ schedule_retry(struct queue *q, struct message *m)
 {
 	uint64_t ms = schedule_backoff(&q->o, ++m->attempts);
 
+	/* What could not be delivered at once need not be held in memory for the wait. */
+	message_close(&q->messages, m);
 	/* A tenth either way, so that what failed together does not come back together. */
 	ms = ms - ms / 10 + randombytes_uniform((uint32_t)num_min(ms / 5, (uint64_t)INT32_MAX) + 1);
 	schedule_add(q, m, ms);

@@ -1,13 +1,14 @@
 /*
- * spool.c - messages in: SPOOL_COMMIT of small ones, SPOOL_OPEN and SPOOL_COMMIT_LARGE of large
- * ones.
+ * spool.c - messages in: SPOOL_PUT and SPOOL_COMMIT of small ones, SPOOL_OPEN and
+ * SPOOL_COMMIT_LARGE of large ones.
  *
  * Durability point: the answer. A small message is durable with its MESSAGE record (journal.h). A
  * large one is durable in mail/.incoming when LARGE_SEAL is answered (file and name synced by
  * gk-local), and counts with the MESSAGE record that names it; without that record its file is left
  * over and swept.
  *
- * Nothing the sender of a message hands over can change afterwards: a memory file is sealed, a
+ * Nothing the sender of a message hands over can change afterwards: a packet is a copy, a memory
+ * file is sealed, a
  * large file has no writer left and agrees with its digest (INVARIANTS 13).
  *
  * Full: below queue.min_free commits fail with E_NOSPACE (452 4.3.1); at queue.max_backlog they
@@ -39,7 +40,9 @@ struct commit {
 	size_t nparty;
 	struct queue *q;
 	struct asker *asker;
-	char *envelope;
+	char *envelope;    /* of SPOOL_PUT: the octets behind it */
+	struct str octets; /* of SPOOL_PUT */
+	enum ipc_type answer;
 	struct record_message rm;
 	char mid[ID_SIZE];
 	unsigned char digest[RECORD_DIGEST];
@@ -130,6 +133,10 @@ committed(void *arg, const struct journal_place *place, const struct err *e)
 		return;
 	}
 	message_place(c->m, place->segment, place->off, &c->rm);
+	if (c->octets.n > 0) {
+		message_keep(&q->messages, c->m, c->envelope);
+		c->envelope = NULL;
+	}
 	metric_add(METRIC_QUEUE_ACCEPTED, 1);
 	log_info("queue.accept", LZ("mid", c->mid), LU("size", c->rm.size), LU("rcpts", c->nrcpts),
 	    LU("ms", (clock_us() - c->began) / 1000));
@@ -153,7 +160,9 @@ commit_journal(struct commit *c)
 	}
 	b = journal_begin(q->journal, RECORD_MESSAGE);
 	record_put_message(b, &c->rm);
-	if (!c->rm.large) {
+	if (c->octets.n > 0) {
+		buf_str(b, c->octets);
+	} else if (!c->rm.large) {
 		room = buf_room(b, (size_t)c->rm.size);
 		assume(room != NULL);
 		if (file_pread(c->fd, room, (size_t)c->rm.size, 0, &e) < 0) {
@@ -165,7 +174,7 @@ commit_journal(struct commit *c)
 		buf_added(b, (size_t)c->rm.size);
 		/* Kept for the delivery, or closed now: a slow disk must not use up our
 		 * descriptors. */
-		message_keep(&q->messages, c->m, c->fd);
+		message_keep_fd(&q->messages, c->m, c->fd);
 		c->fd = -1;
 	}
 	journal_end(q->journal, JOURNAL_NOW, committed, c);
@@ -305,16 +314,16 @@ commit_go(struct commit *c)
 
 /* ---- from the channel ---- */
 
-/* Is the envelope one that can be delivered? Keeps what the record needs of it. */
+/* Is the envelope one that can be delivered? Takes what the record needs of it. */
 static int
-check_envelope(struct commit *c, struct str raw, struct err *e)
+check_envelope(struct commit *c, struct err *e)
 {
 	struct envelope env;
 	struct arena a;
 	int rc = -1;
 
 	arena_init(&a);
-	if (envelope_decode(raw, &env, &a, e) < 0)
+	if (envelope_decode(c->rm.envelope, &env, &a, e) < 0)
 		goto out;
 	if (env.nrcpts == 0 || message_targets(&env) > RECORD_TARGETS_MAX) {
 		err_set(e, E_INVAL, "no recipients, or too many");
@@ -329,8 +338,6 @@ check_envelope(struct commit *c, struct str raw, struct err *e)
 		err_set(e, E_INVAL, "no message id");
 		goto out;
 	}
-	c->envelope = mem_dup(raw.p, raw.n);
-	c->rm.envelope = str_of(c->envelope, raw.n);
 	name_party(c, &env);
 	c->rm.mid = str_z(c->mid);
 	c->rm.arrived = env.arrived;
@@ -349,6 +356,10 @@ check_octets(struct commit *c, struct err *e)
 
 	if (c->rm.size == 0)
 		return err_set(e, E_INVAL, "an empty message");
+	if (c->octets.n > 0)
+		return c->octets.n <= IPC_INLINE_MAX
+			   ? 0
+			   : err_set(e, E_LIMIT, "too large for a packet");
 	if (c->rm.large)
 		return c->rm.digest.n == RECORD_DIGEST ? 0 : err_set(e, E_INVAL, "no digest");
 	if (c->rm.size > MESSAGE_SMALL)
@@ -360,34 +371,66 @@ check_octets(struct commit *c, struct err *e)
 	return size == c->rm.size ? 0 : err_set(e, E_INVAL, "not of the size that was said");
 }
 
+static char *
+join(struct str a, struct str b)
+{
+	char *p = mem_grow(NULL, a.n + b.n + 1, 1);
+
+	if (a.n > 0)
+		memcpy(p, a.p, a.n);
+	if (b.n > 0)
+		memcpy(p + a.n, b.p, b.n);
+	return p;
+}
+
+/* Strings of the packet are copied: it goes when this turn does. */
+static int
+commit_read(struct commit *c, struct ipc_in *in)
+{
+	struct str raw = ipc_get_str(in), digest = STR_NONE, octets = STR_NONE;
+
+	if (in->type == MSG_SPOOL_PUT) {
+		octets = ipc_get_str(in);
+		c->rm.size = octets.n;
+		c->answer = MSG_SPOOL_PUT_R;
+	} else {
+		c->rm.size = ipc_get_u64(in);
+		c->answer = MSG_SPOOL_COMMIT_R;
+	}
+	if (in->type == MSG_SPOOL_COMMIT) {
+		c->fd = ipc_take_fd(in);
+	} else if (in->type == MSG_SPOOL_COMMIT_LARGE) {
+		digest = ipc_get_str(in);
+		c->rm.large = true;
+		c->answer = MSG_SPOOL_COMMIT_LARGE_R;
+	}
+	if (ipc_end(in) < 0)
+		return -1;
+	c->envelope = join(raw, octets);
+	c->rm.envelope = str_of(c->envelope, raw.n);
+	c->octets = str_of(c->envelope + raw.n, octets.n);
+	if (digest.n == RECORD_DIGEST) {
+		memcpy(c->digest, digest.p, RECORD_DIGEST);
+		c->rm.digest = str_of(c->digest, RECORD_DIGEST);
+	}
+	return 0;
+}
+
 static void
 commit_begin(struct queue *q, struct ipc_chan *chan, struct ipc_in *in)
 {
 	struct commit *c = mem_alloc(sizeof(*c));
-	struct str raw, digest = STR_NONE;
 	struct err e = {0};
 
 	c->q = q;
 	c->fd = -1;
 	c->began = clock_us();
-	c->rm.large = in->type == MSG_SPOOL_COMMIT_LARGE;
-	raw = ipc_get_str(in);
-	c->rm.size = ipc_get_u64(in);
-	if (c->rm.large)
-		digest = ipc_get_str(in);
-	else
-		c->fd = ipc_take_fd(in);
-	if (ipc_end(in) < 0) {
+	if (commit_read(c, in) < 0) {
 		commit_free(c);
 		return;
 	}
-	if (digest.n == RECORD_DIGEST) {
-		memcpy(c->digest, digest.p, RECORD_DIGEST);
-		c->rm.digest = str_of(c->digest, RECORD_DIGEST);
-	}
-	c->asker =
-	    asker_new(q, chan, in->id, c->rm.large ? MSG_SPOOL_COMMIT_LARGE_R : MSG_SPOOL_COMMIT_R);
-	if (check_envelope(c, raw, &e) < 0 || check_octets(c, &e) < 0) {
+	c->asker = asker_new(q, chan, in->id, c->answer);
+	if (check_envelope(c, &e) < 0 || check_octets(c, &e) < 0) {
 		commit_fail(c, &e);
 	} else if (message_find(&q->messages, c->rm.mid)) {
 		err_set(&e, E_EXISTS, "message %s was taken already", c->mid);
@@ -539,7 +582,8 @@ spool_init(struct queue *q)
 void
 spool_message(struct queue *q, struct ipc_chan *c, struct ipc_in *m)
 {
-	if (m->type == MSG_SPOOL_COMMIT || m->type == MSG_SPOOL_COMMIT_LARGE)
+	if (m->type == MSG_SPOOL_PUT || m->type == MSG_SPOOL_COMMIT ||
+	    m->type == MSG_SPOOL_COMMIT_LARGE)
 		commit_begin(q, c, m);
 	else if (m->type == MSG_SPOOL_OPEN)
 		open_large(q, c, m);

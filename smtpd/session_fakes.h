@@ -69,6 +69,7 @@ static unsigned committed, aborted;
 static struct envelope env; /* of the last message */
 static struct arena env_arena;
 static uint64_t commit_id;
+static enum ipc_type commit_answer;
 static int lent = -1;
 static struct err queue_error;
 
@@ -177,6 +178,14 @@ take(int fd, uint64_t size)
 	buf_added(&stored, size);
 }
 
+static enum ipc_type
+answer_of(enum ipc_type type)
+{
+	if (type == MSG_SPOOL_PUT)
+		return MSG_SPOOL_PUT_R;
+	return type == MSG_SPOOL_COMMIT ? MSG_SPOOL_COMMIT_R : MSG_SPOOL_COMMIT_LARGE_R;
+}
+
 static void
 queue_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
@@ -205,11 +214,16 @@ queue_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		aborted++;
 		return;
 	}
-	envelope = ipc_get_str(m);
-	size = ipc_get_u64(m);
 	arena_reset(&env_arena);
-	envelope = arena_dup(&env_arena, envelope);
-	if (m->type == MSG_SPOOL_COMMIT) {
+	envelope = arena_dup(&env_arena, ipc_get_str(m));
+	size = m->type == MSG_SPOOL_PUT ? 0 : ipc_get_u64(m);
+	if (m->type == MSG_SPOOL_PUT) {
+		struct str octets = ipc_get_str(m);
+
+		assume(octets.n <= IPC_INLINE_MAX);
+		buf_reset(&stored);
+		buf_str(&stored, octets);
+	} else if (m->type == MSG_SPOOL_COMMIT) {
 		fd = ipc_take_fd(m);
 		assume(file_is_sealed(fd));
 		take(fd, size);
@@ -230,11 +244,11 @@ queue_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	assume(envelope_decode(envelope, &env, &env_arena, &e) == 0);
 	committed++;
 	commit_id = m->id;
+	commit_answer = answer_of(m->type);
 	if (queue_error.code != E_OK)
 		ipc_reply_error(queue, m->id, &queue_error);
 	else if (!queue_waits)
-		ipc_reply_ok(queue, m->id,
-		    m->type == MSG_SPOOL_COMMIT ? MSG_SPOOL_COMMIT_R : MSG_SPOOL_COMMIT_LARGE_R);
+		ipc_reply_ok(queue, m->id, commit_answer);
 }
 
 /* ---- the whole ---- */

@@ -90,7 +90,7 @@ inner_event(unsigned what)
 	else if (what == 4)
 		queue_waits = !queue_waits;
 	else if (what == 5 && committed > 0)
-		ipc_reply_ok(queue, commit_id, MSG_SPOOL_COMMIT_R);
+		ipc_reply_ok(queue, commit_id, commit_answer);
 	else if (what == 6)
 		queue_error.code = queue_error.code == E_OK ? E_NOSPACE : E_OK;
 	else

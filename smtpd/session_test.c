@@ -276,7 +276,19 @@ size_is_limited(void **state)
 	say(str_of(big, 900000));
 	expect("\r\n.\r\n", "250");
 	assert_int_equal(committed, 1);
+	assert_int_equal(commit_answer, MSG_SPOOL_COMMIT_LARGE_R);
 	assert_memory_equal(stored.p + stored.n - 900002, big, 900000);
+	/* Small ones come in a packet, those between in a memory file. */
+	expect("MAIL FROM:<>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", "250 250 354");
+	say(str_of(big, 15000));
+	expect("\r\n.\r\n", "250");
+	assert_int_equal(commit_answer, MSG_SPOOL_PUT_R);
+	assert_memory_equal(stored.p + stored.n - 15002, big, 15000);
+	expect("MAIL FROM:<>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", "250 250 354");
+	say(str_of(big, IPC_INLINE_MAX));
+	expect("\r\n.\r\n", "250");
+	assert_int_equal(commit_answer, MSG_SPOOL_COMMIT_R);
+	assert_memory_equal(stored.p + stored.n - IPC_INLINE_MAX - 2, big, IPC_INLINE_MAX);
 	leave();
 }
 
@@ -324,7 +336,7 @@ nothing_is_acknowledged_early(void **state)
 	expect(OPENING "DATA\r\n", "220 250 250 250 354");
 	expect("x\r\n.\r\nNOOP\r\n", "");
 	assert_int_equal(committed, 1);
-	ipc_reply_ok(queue, commit_id, MSG_SPOOL_COMMIT_R);
+	ipc_reply_ok(queue, commit_id, commit_answer);
 	turn();
 	assert_string_equal(codes(), "250 250");
 	leave();
@@ -332,7 +344,7 @@ nothing_is_acknowledged_early(void **state)
 	connect_to("smtp");
 	expect(OPENING "DATA\r\nx\r\n.\r\n", "220 250 250 250 354");
 	leave();
-	ipc_reply_ok(queue, commit_id, MSG_SPOOL_COMMIT_R);
+	ipc_reply_ok(queue, commit_id, commit_answer);
 	turn();
 }
 
@@ -484,7 +496,7 @@ half_a_close_still_gets_its_replies(void **state)
 	shutdown(client, SHUT_WR);
 	turn();
 	assert_string_equal(codes(), "220 250 250 250 354");
-	ipc_reply_ok(queue, commit_id, MSG_SPOOL_COMMIT_R);
+	ipc_reply_ok(queue, commit_id, commit_answer);
 	turn();
 	assert_string_equal(codes(), "250");
 	leave();

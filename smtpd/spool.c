@@ -202,13 +202,38 @@ on_committed(void *arg, struct ipc_in *m, const struct err *e)
 	s->events->committed(s->arg, e);
 }
 
+/* In the packet there is room for it beside its envelope. */
+static bool
+fits_packet(const struct spool *s)
+{
+	return s->mem.n <= IPC_INLINE_MAX &&
+	       s->mem.n + s->envelope.n + 2 * sizeof(uint32_t) <= IPC_PAYLOAD_MAX;
+}
+
+static void
+commit_put(struct spool *s)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_SPOOL_PUT);
+	ipc_put_str(&m, buf_view(&s->envelope));
+	ipc_put_str(&m, buf_view(&s->mem));
+	s->state = COMMITTING;
+	s->call = ipc_call(s->queue, &m, on_committed, s);
+	give_buffer(s);
+}
+
 static int
 commit_small(struct spool *s, struct err *e)
 {
 	struct ipc_out m;
-	int fd = file_memory("message", s->mem.p, s->mem.n, e);
+	int fd;
 
-	if (fd < 0)
+	if (fits_packet(s)) {
+		commit_put(s);
+		return 0;
+	}
+	if ((fd = file_memory("message", s->mem.p, s->mem.n, e)) < 0)
 		return -1;
 	ipc_begin(&m, MSG_SPOOL_COMMIT);
 	ipc_put_str(&m, buf_view(&s->envelope));

@@ -1,10 +1,11 @@
 /*
  * spool.h - the client's side of the queue channel: one message on its way into the spool.
  *
- * A message up to SPOOL_SMALL_MAX gathers in memory and goes over as a sealed memory file
- * (SPOOL_COMMIT). A larger one is written into a file that the queue lends (SPOOL_OPEN), with a
- * BLAKE2b-256 over all of it (SPOOL_COMMIT_LARGE). While the file is asked for, spool_blocked() is
- * true and the caller takes no more from its client.
+ * A message up to SPOOL_SMALL_MAX gathers in memory and goes over in a packet (SPOOL_PUT) or, where
+ * it does not fit there, as a sealed memory file (SPOOL_COMMIT). A larger one is written into a
+ * file that the queue lends (SPOOL_OPEN), with a BLAKE2b-256 over all of it (SPOOL_COMMIT_LARGE).
+ * While the file is asked for, spool_blocked() is true and the caller takes no more from its
+ * client.
  *
  * Only after committed() with no error may a client be told 250. Callbacks come from the loop,
  * never from inside a call of this page, and may free the spool.

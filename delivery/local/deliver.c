@@ -53,8 +53,10 @@ struct job {
 	struct str mid;
 	uint64_t size;
 	bool replay, large;
+	bool moved;                   /* the source has gone to a home */
 	bool linked;                  /* the file has a name in a home */
-	int octets;                   /* what the file is written from */
+	struct str put;               /* what the file is written from: the packet, */
+	int octets;                   /* or a memory file, or a large one */
 	char source[SOURCE_SIZE];     /* in .incoming */
 	char name[MAILDIR_NAME_SIZE]; /* in new/ */
 	struct target *targets;
@@ -63,6 +65,13 @@ struct job {
 };
 
 static size_t jobs;
+
+/* Its source exists only for this delivery. */
+static bool
+is_copy(const struct job *j)
+{
+	return str_ends(str_z(j->source), STR(COPY_SUFFIX));
+}
 
 /* ---- telling mailboxd ---- */
 
@@ -121,24 +130,31 @@ copy(int from, int to, uint64_t n, struct err *e)
 	return 0;
 }
 
-/* Writes the file that is linked. One that is there already is an interrupted attempt's. */
+/* A file that is there already is an interrupted attempt's. */
+static int
+open_source(struct job *j, struct err *e)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL;
+	int dir = j->l->incoming, fd = file_open(dir, j->source, flags, 0440, e);
+
+	if (fd >= 0 || e->code != E_EXISTS)
+		return fd;
+	if (file_unlink(dir, j->source, e) < 0)
+		return -1;
+	return file_open(dir, j->source, flags, 0440, e);
+}
+
+/* Writes the file that homes get. */
 static int
 write_source(struct job *j, struct err *e)
 {
-	struct local *l = j->l;
-	int rc = -1, fd = -1;
+	int rc, fd = open_source(j, e);
 
-	if (file_unlink(l->incoming, j->source, e) < 0 ||
-	    (fd = file_open(l->incoming, j->source, O_WRONLY | O_CREAT | O_EXCL, 0440, e)) < 0)
-		goto out;
-	/* The umask took the group's right. */
-	if (fchmod(fd, 0440) < 0) {
-		err_sys(e, "chmod");
-		goto out;
-	}
-	rc = copy(j->octets, fd, j->size, e);
-out:
+	if (fd < 0)
+		return err_wrap(e, "write %s", j->source);
+	rc = j->put.n > 0 ? file_write(fd, j->put.p, j->put.n, e) : copy(j->octets, fd, j->size, e);
 	file_close(&fd);
+	j->moved = false;
 	return rc < 0 ? err_wrap(e, "write %s", j->source) : 0;
 }
 
@@ -147,6 +163,8 @@ take_small(struct job *j, struct err *e)
 {
 	uint64_t size;
 
+	if (j->put.n > 0)
+		return write_source(j, e);
 	if (!file_is_sealed(j->octets) || file_size(j->octets, &size, e) < 0 || size != j->size ||
 	    size > SMALL_MAX)
 		return err_set(e, E_INVAL, "not a sealed file of that size");
@@ -222,6 +240,13 @@ put_over(struct job *j, const char *home, struct err *e)
 	return file_rename(l->mail, tmp, l->mail, new, e);
 }
 
+/* The only home that gets this file takes it whole, with its name. */
+static bool
+may_move(const struct job *j)
+{
+	return is_copy(j) && (j->n == 1 || !j->l->share);
+}
+
 static int
 put_new(struct job *j, const char *home, struct err *e)
 {
@@ -233,8 +258,14 @@ put_new(struct job *j, const char *home, struct err *e)
 	if (j->replay)
 		return put_over(j, home, e);
 	snprintf(new, sizeof(new), "%s/" MAILDIR_NEW "/%s", home, j->name);
-	if (file_link(j->l->incoming, j->source, j->l->mail, new, e) == 0)
+	if (may_move(j)) {
+		if (file_rename_new(j->l->incoming, j->source, j->l->mail, new, e) == 0) {
+			j->moved = true;
+			return 0;
+		}
+	} else if (file_link(j->l->incoming, j->source, j->l->mail, new, e) == 0) {
 		return 0;
+	}
 	if (e->code != E_EXISTS)
 		return -1;
 	/* Delivered before, and the result was not written; or torn, and no message. */
@@ -333,8 +364,7 @@ job_check(struct job *j)
 	if (j->asking > 0)
 		return;
 	/* The links keep the file. A large one's own name stays until the queue drops it. */
-	if (str_ends(str_z(j->source), STR(COPY_SUFFIX)) &&
-	    file_unlink(j->l->incoming, j->source, &e) < 0)
+	if (is_copy(j) && !j->moved && file_unlink(j->l->incoming, j->source, &e) < 0)
 		log_warn("local.incoming_stays", LS("mid", j->mid), LE(&e));
 	log_debug("local.deliver", LS("mid", j->mid), LU("targets", j->n),
 	    LU("us", clock_us() - j->began));
@@ -344,6 +374,14 @@ job_check(struct job *j)
 	j->magic = 0;
 	free(j);
 	jobs--;
+}
+
+static enum ipc_type
+answer_of(enum ipc_type type)
+{
+	if (type == MSG_DELIVER_PUT)
+		return MSG_DELIVER_PUT_R;
+	return type == MSG_DELIVER ? MSG_DELIVER_R : MSG_DELIVER_LARGE_R;
 }
 
 static struct job *
@@ -358,20 +396,26 @@ job_read(struct local *l, struct ipc_chan *c, struct ipc_in *m)
 	j->queue = c;
 	j->id = m->id;
 	j->began = clock_us();
+	j->octets = -1;
 	j->large = m->type == MSG_DELIVER_LARGE;
-	j->answer = j->large ? MSG_DELIVER_LARGE_R : MSG_DELIVER_R;
+	j->answer = answer_of(m->type);
 	arena_init(&j->arena);
 	mid = arena_dup(&j->arena, ipc_get_str(m));
 	j->mid = mid;
 	arrived = (int64_t)ipc_get_u64(m);
-	j->size = ipc_get_u64(m);
+	j->size = m->type == MSG_DELIVER_PUT ? 0 : ipc_get_u64(m);
 	j->replay = (ipc_get_u32(m) & DELIVER_REPLAY) != 0;
 	j->n = ipc_get_list(m);
 	j->targets = arena_array(&j->arena, j->n + 1, sizeof(*j->targets));
 	for (size_t i = 0; i < j->n; i++)
 		j->targets[i] =
 		    (struct target){.job = j, .user = arena_dup(&j->arena, ipc_get_item(m))};
-	j->octets = j->large ? -1 : ipc_take_fd(m);
+	if (m->type == MSG_DELIVER_PUT) {
+		j->put = ipc_get_str(m);
+		j->size = j->put.n;
+	} else if (!j->large) {
+		j->octets = ipc_take_fd(m);
+	}
 	if (ipc_end(m) < 0 || !id_valid(mid)) {
 		file_close(&j->octets);
 		arena_free(&j->arena);
@@ -403,6 +447,10 @@ deliver_message(struct local *l, struct ipc_chan *c, struct ipc_in *m)
 		else
 			place(&j->targets[i]);
 	}
+	/* The packet goes with this turn, and a home that is being made may want a file of its own.
+	 */
+	if (j->asking > 0)
+		j->put = arena_dup(&j->arena, j->put);
 	job_check(j);
 }
 
@@ -410,6 +458,9 @@ void
 deliver_init(struct local *l)
 {
 	loop_defer_init(&l->tell, tell_all, l);
+	/* Modes are what is asked for: 0440 at once, without a second call for the group's right.
+	 */
+	umask(0);
 }
 
 bool

@@ -30,7 +30,7 @@ struct local {
 /* ---- deliver.c ---- */
 
 void deliver_init(struct local *l);
-/* DELIVER and DELIVER_LARGE. */
+/* DELIVER_PUT, DELIVER and DELIVER_LARGE. */
 void deliver_message(struct local *l, struct ipc_chan *c, struct ipc_in *m);
 /* Nothing waits for mailboxd. */
 bool deliver_idle(void);

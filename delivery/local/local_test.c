@@ -28,6 +28,7 @@
 #define NAME "1700000000." MID ".mx.example.test,S="
 
 static char path[64];
+static bool by_packet; /* small messages come in the packet, not as a memory file */
 static struct local local;
 static struct ipc_chan *queue, *to_queue, *mailboxd;
 
@@ -47,7 +48,7 @@ static void
 local_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
-	if (m->type == MSG_DELIVER || m->type == MSG_DELIVER_LARGE)
+	if (m->type == MSG_DELIVER_PUT || m->type == MSG_DELIVER || m->type == MSG_DELIVER_LARGE)
 		deliver_message(&local, c, m);
 	else if (m->type == MSG_CHECKPOINT)
 		checkpoint_run(&local, c, m);
@@ -138,6 +139,13 @@ fresh(void **state)
 }
 
 static int
+fresh_put(void **state)
+{
+	by_packet = true;
+	return fresh(state);
+}
+
+static int
 remove_one(const char *name, const struct stat *st, int kind, struct FTW *ftw)
 {
 	(void)st, (void)kind, (void)ftw;
@@ -149,6 +157,7 @@ end(void **state)
 {
 	(void)state;
 	file_fault = NULL;
+	by_packet = false;
 	pool_free(&local.pool);
 	ipc_free(&queue);
 	ipc_free(&to_queue);
@@ -173,7 +182,8 @@ answered(void *arg, struct ipc_in *in, const struct err *e)
 	assert_int_equal(in->type, *expect);
 	if (in->type == MSG_LARGE_NEW_R || in->type == MSG_LARGE_READ_R)
 		seen.fd = ipc_take_fd(in);
-	if (in->type == MSG_DELIVER_R || in->type == MSG_DELIVER_LARGE_R) {
+	if (in->type == MSG_DELIVER_PUT_R || in->type == MSG_DELIVER_R ||
+	    in->type == MSG_DELIVER_LARGE_R) {
 		seen.n = ipc_get_list(in) / 2;
 		for (uint32_t i = 0; i < seen.n; i++)
 			for (int k = 0; k < 2; k++)
@@ -216,11 +226,28 @@ deliver_fd(int fd, size_t size, uint32_t flags, const struct str *targets, size_
 static const struct str both[] = {STR_INIT("alice@example.test"), STR_INIT("bob@example.test")};
 
 static void
+deliver_put(const char *octets, uint32_t flags, const struct str *targets, size_t n)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_DELIVER_PUT);
+	ipc_put_z(&m, MID);
+	ipc_put_u64(&m, 1700000000123456);
+	ipc_put_u32(&m, flags);
+	ipc_put_list(&m, targets, n);
+	ipc_put_z(&m, octets);
+	call(&m, MSG_DELIVER_PUT_R);
+}
+
+static void
 deliver(const char *octets, uint32_t flags, const struct str *targets, size_t n)
 {
 	size_t size = strlen(octets);
 
-	deliver_fd(file_memory("m", octets, size, NULL), size, flags, targets, n);
+	if (by_packet)
+		deliver_put(octets, flags, targets, n);
+	else
+		deliver_fd(file_memory("m", octets, size, NULL), size, flags, targets, n);
 }
 
 static ino_t
@@ -441,6 +468,55 @@ full_disk_is_temporary_and_leaves_nothing(void **state)
 	}
 }
 
+/* Renamed, not linked: it has never more than one name. */
+static void
+the_only_home_takes_the_file_itself(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	/* An interrupted attempt's. */
+	close(openat(local.incoming, MID COPY_SUFFIX, O_WRONLY | O_CREAT, 0440));
+	deliver("hello", 0, both, 1);
+	assert_string_equal(seen.results[0][0], "0");
+	assert_int_not_equal(inode("alice", 5, "hello"), 0);
+	assert_int_equal(
+	    fstatat(local.mail, "example.test/alice/Maildir/new/" NAME "5", &st, 0), 0);
+	assert_int_equal(st.st_nlink, 1);
+	assert_int_equal(count_incoming(), 0);
+	fail_op = FILE_RENAME;
+	fail_errno = ENOSPC;
+	file_fault = fault;
+	deliver("hello", 0, both + 1, 1);
+	file_fault = NULL;
+	assert_string_equal(seen.results[0][1], "4.3.1 disk full");
+	assert_int_equal(count_incoming(), 0);
+	/* On a file system that cannot rename like that it is linked. */
+	fail_errno = EINVAL;
+	file_fault = fault;
+	deliver("hello", 0, both + 1, 1);
+	file_fault = NULL;
+	assert_string_equal(seen.results[0][0], "0");
+	assert_int_not_equal(inode("bob", 5, "hello"), 0);
+	assert_int_equal(count_incoming(), 0);
+}
+
+/* The packet is gone by the time that their mailboxd has made them. */
+static void
+missing_homes_get_files_of_their_own(void **state)
+{
+	static const struct str targets[] = {STR_INIT("alice@example.test"),
+	    STR_INIT("dave@example.test"), STR_INIT("erin@example.test")};
+
+	(void)state;
+	local.share = false;
+	deliver("hello", 0, targets, 3);
+	assert_int_equal(seen.ensured, 2);
+	assert_int_not_equal(inode("dave", 5, "hello"), inode("erin", 5, "hello"));
+	assert_int_not_equal(inode("alice", 5, "hello"), inode("erin", 5, NULL));
+	assert_int_equal(count_incoming(), 0);
+}
+
 /* ---- large ---- */
 
 static int
@@ -608,6 +684,7 @@ failed_syncs_are_told(void **state)
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, fresh, end)
+#define P(name) cmocka_unit_test_setup_teardown(name, fresh_put, end)
 
 int
 main(void)
@@ -622,6 +699,16 @@ main(void)
 	    T(repetition_finds_its_name),
 	    T(torn_name_is_replaced),
 	    T(replay_trusts_no_name),
+	    T(the_only_home_takes_the_file_itself),
+	    T(missing_homes_get_files_of_their_own),
+	    P(one_file_with_a_name_in_each_home),
+	    P(homes_share_nothing_without_landlock),
+	    P(missing_home_is_asked_for),
+	    P(repetition_finds_its_name),
+	    P(torn_name_is_replaced),
+	    P(replay_trusts_no_name),
+	    P(the_only_home_takes_the_file_itself),
+	    P(missing_homes_get_files_of_their_own),
 	    T(unsealed_memory_is_not_taken),
 	    T(full_disk_is_temporary_and_leaves_nothing),
 	    T(large_is_sealed_linked_and_dropped),

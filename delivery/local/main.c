@@ -55,7 +55,7 @@ static void
 message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
-	if (m->type == MSG_DELIVER || m->type == MSG_DELIVER_LARGE)
+	if (m->type == MSG_DELIVER_PUT || m->type == MSG_DELIVER || m->type == MSG_DELIVER_LARGE)
 		deliver_message(&local, c, m);
 	else if (m->type == MSG_CHECKPOINT)
 		checkpoint_run(&local, c, m);

@@ -309,6 +309,20 @@ file_rename(int from_dir, const char *from, int to_dir, const char *to, struct e
 }
 
 int
+file_rename_new(int from_dir, const char *from, int to_dir, const char *to, struct err *e)
+{
+	if (!faulty(FILE_RENAME, to) &&
+	    renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return err_sys(e, "rename %s to %s", from, to);
+	/* A file system without that flag. */
+	if (file_link(from_dir, from, to_dir, to, e) < 0)
+		return -1;
+	return file_unlink(from_dir, from, e);
+}
+
+int
 file_unlink(int dir, const char *name, struct err *e)
 {
 	if (faulty(FILE_UNLINK, name) || (unlinkat(dir, name, 0) < 0 && errno != ENOENT))

@@ -36,6 +36,8 @@ int file_reserve(int fd, off_t off, off_t n, struct err *e);
 int file_truncate(int fd, off_t n, struct err *e);
 int file_link(int from_dir, const char *from, int to_dir, const char *to, struct err *e);
 int file_rename(int from_dir, const char *from, int to_dir, const char *to, struct err *e);
+/* E_EXISTS where there is something of that name. */
+int file_rename_new(int from_dir, const char *from, int to_dir, const char *to, struct err *e);
 int file_unlink(int dir, const char *name, struct err *e); /* not there is success */
 
 /* Every sync has a name, "queue.batch", of its own: it stands in the error, and a test leaves that

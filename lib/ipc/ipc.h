@@ -26,6 +26,9 @@
 #include "ipc/msg.h"
 
 #define IPC_PAYLOAD_MAX 65536u
+/* A message of more octets travels as a memory file; up to here in the packet, which costs a third
+ * of the system calls (docs/LIMITS.md). */
+#define IPC_INLINE_MAX 16384u
 
 struct ipc_chan;
 

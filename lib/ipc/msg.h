@@ -86,11 +86,14 @@ enum ipc_peer {
 	X(USER_CHECK_R,   PEER_AUTHD, PEER_MAILBOXD, 0, "user:str quota:u64") \
 	X(USAGE_SET,      PEER_MAILBOXD, PEER_AUTHD, 0, "user:str octets:u64 messages:u64") \
 	X(USAGE_ADD,      PEER_QUEUE, PEER_AUTHD, 0, "user:str octets:u64 messages:u64") \
-	/* Messages into the spool. envelope: mail/envelope.h. A small message comes sealed with SPOOL_COMMIT; a
-	 * large one goes into the file that SPOOL_OPEN lends, and SPOOL_COMMIT_LARGE names it. */ \
+	/* Messages into the spool. envelope: mail/envelope.h. A message that fits comes in the packet, with SPOOL_PUT; one
+	 * of middle size in a sealed memory file, with SPOOL_COMMIT; a large one goes into the file that SPOOL_OPEN lends,
+	 * and SPOOL_COMMIT_LARGE names it. */ \
 	X(SPOOL_OPEN,     PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 30, "mid:str") \
 	X(SPOOL_OPEN_R,   PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "fd:fd") \
 	X(SPOOL_ABORT,    PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 0, "mid:str") \
+	X(SPOOL_PUT,      PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 60, "envelope:str octets:str") \
+	X(SPOOL_PUT_R,    PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
 	X(SPOOL_COMMIT,   PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 60, "envelope:str size:u64 fd:fd") \
 	X(SPOOL_COMMIT_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
 	X(SPOOL_COMMIT_LARGE, PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 120, "envelope:str size:u64 digest:str") \
@@ -104,6 +107,8 @@ enum ipc_peer {
 	X(LARGE_DROP,     PEER_QUEUE, PEER_LOCAL, 0, "mid:str") \
 	X(LARGE_READ,     PEER_QUEUE, PEER_LOCAL, 20, "mid:str") \
 	X(LARGE_READ_R,   PEER_LOCAL, PEER_QUEUE, 0, "fd:fd") \
+	X(DELIVER_PUT,    PEER_QUEUE, PEER_LOCAL, 60, "mid:str arrived:u64 flags:u32 targets:list octets:str") \
+	X(DELIVER_PUT_R,  PEER_LOCAL, PEER_QUEUE, 0, "results:list") \
 	X(DELIVER,        PEER_QUEUE, PEER_LOCAL, 60, "mid:str arrived:u64 size:u64 flags:u32 targets:list fd:fd") \
 	X(DELIVER_R,      PEER_LOCAL, PEER_QUEUE, 0, "results:list") \
 	X(DELIVER_LARGE,  PEER_QUEUE, PEER_LOCAL, 60, "mid:str arrived:u64 size:u64 flags:u32 targets:list") \
