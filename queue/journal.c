@@ -4,7 +4,9 @@
  * The loop appends and decides where a batch goes; a thread seals, writes and syncs it
  * (write_batch); another thread makes and removes segment files, strictly one after the other
  * (house), so that a segment never outlives one that is younger. At any time at most one batch is
- * under way, and one spare segment is ready or being made.
+ * under way, and a spare segment is ready or being made. A segment that is done with becomes
+ * another spare, up to SPARES_MAX of them: its blocks have been written before, so that its syncs
+ * are quick.
  *
  * Errors: a batch that failed calls everyone who waits for it with the error; whoever told a result
  * that must not be lost appends it again. Where no segment can be made (disk full), all that waits
@@ -21,7 +23,8 @@
 #include "svc/metrics.h"
 
 #define BATCH_MAX     (4u << 20) /* a batch is closed at this size */
-#define SEGMENT_RETRY 1000u      /* ms from a segment that could not be made to the next attempt */
+#define SPARES_MAX    2u
+#define SEGMENT_RETRY 1000u /* ms from a segment that could not be made to the next attempt */
 
 struct wait {
 	journal_fn fn;
@@ -39,6 +42,7 @@ struct batch {
 	bool now;
 	/* Set when it goes under way; then the thread's until it is done. */
 	struct segment *segment;
+	char *room;
 	uint64_t off, seq, us;
 	int rc;
 	struct err e;
@@ -56,7 +60,7 @@ struct house {
 	STAILQ_ENTRY(house) next;
 	struct journal *journal;
 	bool make;
-	uint64_t number, old;
+	uint64_t number, old, ready;
 	int fd;
 	struct segment *made;
 	struct err e;
@@ -68,7 +72,10 @@ struct journal {
 	struct journal_options o;
 	struct pool *sync_pool, *house_pool;
 	struct segment_list segments;
-	struct segment *current, *spare;
+	struct segment *current;
+	struct segment_list spares; /* ready, by number */
+	size_t nspares;             /* with those being made */
+	char *room;                 /* the thread's: the batch it writes, on block boundaries */
 	size_t count;
 	uint64_t next_number, next_seq;
 
@@ -80,8 +87,7 @@ struct journal {
 	bool open;               /* a record is begun */
 
 	STAILQ_HEAD(, house) houses; /* under way and waiting, in order */
-	bool making;
-	bool closing; /* nothing is told any more */
+	bool closing;                /* nothing is told any more */
 	struct loop_defer flush;
 	struct loop_timer *soon, *retry;
 };
@@ -97,14 +103,21 @@ batch_limit(const struct journal *j)
 	return (size_t)num_min((uint64_t)BATCH_MAX, j->o.segment_size / 4);
 }
 
+/* With the record that came last, and the padding. */
+static size_t
+batch_max(const struct journal *j)
+{
+	return batch_limit(j) + RECORD_HEADER + RECORD_PAYLOAD_MAX + RECORD_HEADER +
+	       2 * SEGMENT_BLOCK;
+}
+
 static struct batch *
 batch_new(struct journal *j)
 {
 	struct batch *b = mem_alloc(sizeof(*b));
 
 	b->journal = j;
-	buf_init(&b->octets, batch_limit(j) + RECORD_HEADER + RECORD_PAYLOAD_MAX + RECORD_HEADER +
-				 2 * SEGMENT_BLOCK);
+	buf_init(&b->octets, batch_max(j));
 	return b;
 }
 
@@ -221,7 +234,7 @@ batch_tell(struct batch *b, const struct err *e)
 
 /* ---- writing ---- */
 
-/* In the thread. Durable on success: the batch, by the fdatasync; the file's name and size are so
+/* In the thread. Durable on success: the batch, by segment_write(); the file's name and size are so
  * already. */
 static void
 write_batch(void *arg)
@@ -234,9 +247,8 @@ write_batch(void *arg)
 		off +=
 		    record_seal((unsigned char *)b->octets.p + off, b->seq + r++, b->segment->key);
 	assume(off == b->octets.n && r == b->records);
-	b->rc = file_pwrite(b->segment->fd, b->octets.p, b->octets.n, (off_t)b->off, &b->e);
-	if (b->rc == 0)
-		b->rc = file_sync(b->segment->fd, "queue.batch", &b->e);
+	memcpy(b->room, b->octets.p, b->octets.n);
+	b->rc = segment_write(b->segment, b->room, b->octets.n, b->off, &b->e);
 	b->us = clock_us() - t;
 }
 
@@ -325,13 +337,16 @@ fits(const struct journal *j, const struct batch *b)
 static bool
 roll(struct journal *j)
 {
-	if (!j->spare) {
+	struct segment *s = TAILQ_FIRST(&j->spares);
+
+	if (!s) {
 		if (!loop_timer_pending(j->retry))
 			make_spare(j);
 		return false;
 	}
-	j->current = j->spare;
-	j->spare = NULL;
+	TAILQ_REMOVE(&j->spares, s, next);
+	j->nspares--;
+	j->current = s;
 	TAILQ_INSERT_TAIL(&j->segments, j->current, next);
 	j->count++;
 	make_spare(j);
@@ -344,6 +359,7 @@ launch(struct journal *j, struct batch *b)
 	struct err e = {0};
 
 	b->segment = j->current;
+	b->room = j->room;
 	b->off = j->current->used;
 	b->seq = j->next_seq;
 	j->next_seq += b->records;
@@ -411,7 +427,7 @@ house_work(void *arg)
 
 	if (h->make && h->fd >= 0) {
 		h->made = segment_recycle(
-		    o->dir, h->old, h->fd, h->number, o->segment_size, o->boot, &h->e);
+		    o->dir, h->old, h->fd, h->ready, h->number, o->segment_size, o->boot, &h->e);
 	} else if (h->make) {
 		h->made = segment_create(o->dir, h->number, o->segment_size, o->boot, &h->e);
 	} else {
@@ -451,12 +467,11 @@ house_done(void *arg)
 	if (j->closing)
 		return;
 	STAILQ_REMOVE_HEAD(&j->houses, next);
-	if (h->make) {
-		j->making = false;
-		if (h->made)
-			j->spare = h->made;
-		else
-			fail_waiting(j, &h->e);
+	if (h->made) {
+		TAILQ_INSERT_TAIL(&j->spares, h->made, next);
+	} else if (h->make) {
+		j->nspares--;
+		fail_waiting(j, &h->e);
 	} else if (h->e.code != E_OK) {
 		log_warn("queue.segment_stays", LU("segment", h->old), LE(&h->e));
 	}
@@ -489,7 +504,7 @@ house_add(struct journal *j, bool make, uint64_t old, int fd)
 	h->fd = fd;
 	if (make) {
 		h->number = j->next_number++;
-		j->making = true;
+		j->nspares++;
 	}
 	STAILQ_INSERT_TAIL(&j->houses, h, next);
 	if (first)
@@ -500,7 +515,7 @@ house_add(struct journal *j, bool make, uint64_t old, int fd)
 static void
 make_spare(struct journal *j)
 {
-	if (!j->spare && !j->making)
+	if (j->nspares == 0)
 		house_add(j, true, 0, -1);
 }
 
@@ -522,8 +537,9 @@ journal_remove_oldest(struct journal *j, void (*fn)(void *arg), void *arg)
 	TAILQ_REMOVE(&j->segments, s, next);
 	j->count--;
 	/* A file that failed to sync is not used again: its blocks may be bad. */
-	again = !j->spare && !j->making && !s->broken && s->size == j->o.segment_size;
+	again = j->nspares < SPARES_MAX && !s->broken && s->size == j->o.segment_size;
 	h = house_add(j, again, s->number, s->fd);
+	h->ready = s->ready;
 	h->fn = fn;
 	h->arg = arg;
 	s->fd = -1;
@@ -549,7 +565,7 @@ first_segment(struct journal *j, struct err *e)
 	fd = s->fd;
 	s->fd = -1;
 	made = segment_recycle(
-	    j->o.dir, s->number, fd, j->next_number, j->o.segment_size, j->o.boot, e);
+	    j->o.dir, s->number, fd, s->ready, j->next_number, j->o.segment_size, j->o.boot, e);
 	segment_free(&s);
 	return made;
 }
@@ -558,14 +574,17 @@ struct journal *
 journal_new(const struct journal_options *o, struct segment_list *segments, struct err *e)
 {
 	struct journal *j = mem_alloc(sizeof(*j));
+	size_t room;
 	struct err why = {0};
-	struct segment *s;
+	struct segment *s, *first;
 
 	assume(o->segment_size >= 2 * RECORD_PAYLOAD_MAX);
 	j->o = *o;
+	room = (batch_max(j) + SEGMENT_AHEAD + SEGMENT_BLOCK - 1) / SEGMENT_BLOCK * SEGMENT_BLOCK;
 	j->next_number = o->next_number;
 	j->next_seq = o->next_seq;
 	TAILQ_INIT(&j->segments);
+	TAILQ_INIT(&j->spares);
 	TAILQ_INIT(&j->waiting);
 	STAILQ_INIT(&j->cuts);
 	STAILQ_INIT(&j->houses);
@@ -573,24 +592,29 @@ journal_new(const struct journal_options *o, struct segment_list *segments, stru
 	j->soon = loop_timer_new(soon_due, j);
 	j->retry = loop_timer_new(retry_due, j);
 	TAILQ_CONCAT(&j->segments, segments, next);
+	j->room = aligned_alloc(SEGMENT_BLOCK, room);
+	assume(j->room != NULL);
 	if (!(j->sync_pool = pool_new(1, 1, e)) || !(j->house_pool = pool_new(1, 1, e))) {
 		journal_free(&j);
 		return NULL;
 	}
 	/* Deliveries go on without: what they tell waits for the disk (INVARIANTS 7). */
-	if (!(j->spare = first_segment(j, &why)) && why.code != E_NOSPACE) {
+	if (!(first = first_segment(j, &why)) && why.code != E_NOSPACE) {
 		if (e)
 			*e = why;
 		journal_free(&j);
 		return NULL;
 	}
-	if (!j->spare)
-		log_error("queue.no_segment", LE(&why));
 	j->next_number++;
 	TAILQ_FOREACH (s, &j->segments, next)
 		j->count++;
-	if (j->spare)
+	if (!first) {
+		log_error("queue.no_segment", LE(&why));
+	} else {
+		TAILQ_INSERT_TAIL(&j->spares, first, next);
+		j->nspares++;
 		roll(j);
+	}
 	return j;
 }
 
@@ -635,7 +659,11 @@ journal_free(struct journal **jp)
 		TAILQ_INIT(&s->messages); /* the table of messages goes its own way */
 		segment_free(&s);
 	}
-	segment_free(&j->spare);
+	while ((s = TAILQ_FIRST(&j->spares)) != NULL) {
+		TAILQ_REMOVE(&j->spares, s, next);
+		segment_free(&s);
+	}
+	free(j->room);
 	loop_defer_cancel(&j->flush);
 	loop_timer_free(&j->soon);
 	loop_timer_free(&j->retry);

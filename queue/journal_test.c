@@ -103,7 +103,7 @@ no_reading(enum file_op op, const char *name)
 }
 
 static char *
-both_parts(struct message *m)
+both_parts(struct message *m, size_t *n)
 {
 	struct envelope env;
 	struct str raw, octets;
@@ -116,6 +116,7 @@ both_parts(struct message *m)
 	p = mem_alloc(raw.n + octets.n);
 	memcpy(p, raw.p, raw.n);
 	memcpy(p + raw.n, octets.p, octets.n);
+	*n = raw.n + octets.n;
 	arena_free(&a);
 	return p;
 }
@@ -127,6 +128,8 @@ kept_messages_are_not_read_again(void **state)
 	struct message *m;
 	struct envelope env;
 	struct arena a;
+	size_t n;
+	char *p;
 
 	(void)state;
 	fixture_append(1, 5000, &t);
@@ -134,7 +137,8 @@ kept_messages_are_not_read_again(void **state)
 	reopen("boot1");
 	m = fixture_find(1);
 	assert_int_equal(message_kept(m).n, 0);
-	message_keep(&fixture.messages, m, both_parts(m));
+	p = both_parts(m, &n);
+	message_keep(&fixture.messages, m, p, n);
 	assert_int_equal(message_kept(m).n, 5000);
 	file_fault = no_reading;
 	fixture_check(1, 5000);
@@ -147,7 +151,8 @@ kept_messages_are_not_read_again(void **state)
 	fixture_check(1, 5000);
 	/* So much and no more. */
 	fixture.messages.kept = MESSAGE_KEPT - 5000;
-	message_keep(&fixture.messages, m, both_parts(m));
+	p = both_parts(m, &n);
+	message_keep(&fixture.messages, m, p, n);
 	assert_int_equal(message_kept(m).n, 0);
 	fixture.messages.kept = 0;
 	arena_free(&a);
@@ -258,8 +263,8 @@ records_of_an_earlier_life_do_not_verify(void **state)
 	fixture_settle();
 	s = t.place.segment;
 	fd = dup(s->fd);
-	again =
-	    segment_recycle(fixture.journal_dir, s->number, fd, 77, FIXTURE_SEGMENT, "boot1", NULL);
+	again = segment_recycle(
+	    fixture.journal_dir, s->number, fd, s->ready, 77, FIXTURE_SEGMENT, "boot1", NULL);
 	assert_non_null(again);
 	assert_int_equal(file_pread(again->fd, octets, FIXTURE_SEGMENT, 0, NULL), 0);
 	assert_int_equal(count_records(again, octets, FIXTURE_SEGMENT, &messages), 0);

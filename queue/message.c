@@ -193,16 +193,15 @@ message_keep_fd(struct message_table *t, struct message *m, int fd)
 }
 
 void
-message_keep(struct message_table *t, struct message *m, char *p)
+message_keep(struct message_table *t, struct message *m, char *p, size_t n)
 {
-	size_t n = (size_t)m->size + m->envelope_n;
-
-	assume(m->segment && !m->kept);
+	assume(m->segment && !m->kept && n >= m->envelope_n);
 	if (n > MESSAGE_KEPT - t->kept) {
 		free(p);
 		return;
 	}
 	m->kept = p;
+	m->kept_n = n;
 	t->kept += n;
 }
 
@@ -214,7 +213,7 @@ message_close(struct message_table *t, struct message *m)
 		t->fds--;
 	}
 	if (m->kept) {
-		t->kept -= (size_t)m->size + m->envelope_n;
+		t->kept -= m->kept_n;
 		free(m->kept);
 		m->kept = NULL;
 	}
@@ -239,19 +238,22 @@ message_open(const struct message *m, struct err *e)
 struct str
 message_kept(const struct message *m)
 {
-	return m->kept ? str_of(m->kept + m->envelope_n, (size_t)m->size) : STR_NONE;
+	if (!m->kept || m->kept_n == m->envelope_n)
+		return STR_NONE;
+	return str_of(m->kept + m->envelope_n, (size_t)m->size);
 }
 
 int
 message_read(const struct message *m, size_t n, struct arena *a, struct str *out, struct err *e)
 {
+	struct str kept = message_kept(m);
 	char *p;
 
 	assume(m->segment && !(m->flags & MESSAGE_LARGE));
 	n = (size_t)num_min((uint64_t)n, m->size);
 	p = arena_alloc(a, n + 1);
-	if (m->kept)
-		memcpy(p, m->kept + m->envelope_n, n);
+	if (kept.n > 0)
+		memcpy(p, kept.p, n);
 	else if (file_pread(m->segment->fd, p, n, (off_t)m->octets_at, e) < 0)
 		return err_wrap(e, "octets of %s", m->mid);
 	*out = str_of(p, n);

@@ -1,9 +1,9 @@
 /*
  * message.h - the messages that the spool knows: one small struct each, found by id.
  *
- * Envelope and octets stay in the journal and are read when they are needed; of small messages that
- * were not tried yet they are kept in memory too, or the memory file they came in, up to
- * MESSAGE_KEPT octets and MESSAGE_FDS files. A message whose
+ * Envelope and octets stay in the journal and are read when they are needed. Of messages that were
+ * not tried yet the envelope is kept in memory too, and the octets where they came in the packet or
+ * else the memory file, up to MESSAGE_KEPT octets and MESSAGE_FDS files. A message whose
  * targets are all decided stays known until its segment goes, so that its id cannot be taken twice
  * and a failed checkpoint can deliver it again.
  */
@@ -47,8 +47,9 @@ struct message {
 	struct segment *segment; /* where its record is; NULL until that is durable */
 	uint64_t envelope_at, octets_at;
 	uint32_t envelope_n;
-	int fd;           /* its memory file, or -1 */
-	char *kept;       /* its envelope and octets, or NULL */
+	int fd;     /* its memory file, or -1 */
+	char *kept; /* its envelope, and maybe its octets, or NULL */
+	size_t kept_n;
 	uint64_t settles; /* the checkpoint that makes its deliveries durable; 0: nothing to make
 			     durable */
 	uint64_t due;     /* clock_ms */
@@ -92,8 +93,10 @@ void message_dropped(struct message_table *t, struct message *m);
 
 /* Keeps fd (taken over) for the delivery, unless too many are held. */
 void message_keep_fd(struct message_table *t, struct message *m, int fd);
-/* The same with envelope and octets, one behind the other, of a message that has its place. */
-void message_keep(struct message_table *t, struct message *m, char *p);
+/* The same with the n octets at p, its envelope and then maybe its octets. The message has its
+ * place.
+ */
+void message_keep(struct message_table *t, struct message *m, char *p, size_t n);
 /* What is kept of it goes. */
 void message_close(struct message_table *t, struct message *m);
 /* A sealed memory file with the octets of a small message: the caller's. */

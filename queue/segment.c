@@ -53,8 +53,9 @@ segment_new(uint64_t number, int fd, uint64_t size)
 
 	s->number = number;
 	s->fd = fd;
+	s->direct = -1;
 	s->size = size;
-	s->used = SEGMENT_BLOCK;
+	s->used = s->ready = SEGMENT_BLOCK;
 	TAILQ_INIT(&s->messages);
 	return s;
 }
@@ -77,6 +78,13 @@ write_header(struct segment *s, const char *boot, struct err *e)
 	return file_pwrite(s->fd, block, sizeof(block), 0, e);
 }
 
+/* Not every file system can: then the page cache is in between. */
+static void
+open_direct(struct segment *s, int dir, const char *name)
+{
+	s->direct = file_open(dir, name, O_WRONLY | O_DIRECT, 0, NULL);
+}
+
 struct segment *
 segment_create(int dir, uint64_t number, uint64_t size, const char *boot, struct err *e)
 {
@@ -94,6 +102,8 @@ segment_create(int dir, uint64_t number, uint64_t size, const char *boot, struct
 	    file_sync_dir(dir, "queue.segment_name", e) < 0) {
 		segment_free(&s);
 		file_unlink(dir, name, NULL);
+	} else {
+		open_direct(s, dir, name);
 	}
 out:
 	if (!s)
@@ -102,8 +112,8 @@ out:
 }
 
 struct segment *
-segment_recycle(
-    int dir, uint64_t old, int fd, uint64_t number, uint64_t size, const char *boot, struct err *e)
+segment_recycle(int dir, uint64_t old, int fd, uint64_t ready, uint64_t number, uint64_t size,
+    const char *boot, struct err *e)
 {
 	char from[SEGMENT_NAME_SIZE], to[SEGMENT_NAME_SIZE];
 	struct segment *s = segment_new(number, fd, size);
@@ -115,8 +125,29 @@ segment_recycle(
 	    file_sync_dir(dir, "queue.recycle_name", e) < 0) {
 		err_wrap(e, "segment %s out of %s", to, from);
 		segment_free(&s);
+	} else {
+		s->ready = ready;
+		open_direct(s, dir, to);
 	}
 	return s;
+}
+
+int
+segment_write(struct segment *s, char *room, size_t n, uint64_t off, struct err *e)
+{
+	uint64_t end = off + n, ahead = 0;
+
+	assume(off % SEGMENT_BLOCK == 0 && n % SEGMENT_BLOCK == 0 && end <= s->size);
+	if (end > s->ready) {
+		ahead =
+		    num_min((uint64_t)SEGMENT_AHEAD, s->size - end) / SEGMENT_BLOCK * SEGMENT_BLOCK;
+		memset(room + n, 0, (size_t)ahead);
+	}
+	if (file_pwrite_sync(
+		s->fd, s->direct, room, n + (size_t)ahead, (off_t)off, "queue.batch", e) < 0)
+		return -1;
+	s->ready = num_max(s->ready, end + ahead);
+	return 0;
 }
 
 int
@@ -181,6 +212,7 @@ segment_free(struct segment **s)
 		return;
 	assume(TAILQ_EMPTY(&(*s)->messages));
 	file_close(&(*s)->fd);
+	file_close(&(*s)->direct);
 	free(*s);
 	*s = NULL;
 }

@@ -133,10 +133,8 @@ committed(void *arg, const struct journal_place *place, const struct err *e)
 		return;
 	}
 	message_place(c->m, place->segment, place->off, &c->rm);
-	if (c->octets.n > 0) {
-		message_keep(&q->messages, c->m, c->envelope);
-		c->envelope = NULL;
-	}
+	message_keep(&q->messages, c->m, c->envelope, c->rm.envelope.n + c->octets.n);
+	c->envelope = NULL;
 	metric_add(METRIC_QUEUE_ACCEPTED, 1);
 	log_info("queue.accept", LZ("mid", c->mid), LU("size", c->rm.size), LU("rcpts", c->nrcpts),
 	    LU("ms", (clock_us() - c->began) / 1000));

@@ -352,6 +352,48 @@ file_sync(int fd, const char *site, struct err *e)
 	return sync_by(fdatasync, FILE_SYNC, fd, site, e);
 }
 
+static int
+write_through(int fd, const char *p, size_t n, off_t off)
+{
+	while (n > 0) {
+		struct iovec v = {(char *)p, n};
+		ssize_t k = RETRY(pwritev2(fd, &v, 1, off, RWF_DSYNC));
+
+		if (k == 0)
+			errno = EIO;
+		if (k <= 0)
+			return -1;
+		p += k;
+		off += k;
+		n -= (size_t)k;
+	}
+	return 0;
+}
+
+int
+file_pwrite_sync(
+    int fd, int direct, const void *p, size_t n, off_t off, const char *site, struct err *e)
+{
+	int no = file_fault ? file_fault(FILE_SYNC, site) : 0;
+
+	/* A test takes the sync away, or lets it fail: the octets come to the page cache, no
+	 * further. */
+	if (no != 0) {
+		if (file_pwrite(fd, p, n, off, e) < 0)
+			return -1;
+		errno = no;
+		return no == FILE_LEAVE_OUT ? 0 : err_sys(e, "sync %s", site);
+	}
+	if (faulty(FILE_WRITE, NULL))
+		return err_sys(e, "write");
+	if (direct >= 0 && write_through(direct, p, n, off) == 0)
+		return 0;
+	/* EINVAL: larger blocks than ours, or no O_DIRECT after all. */
+	if ((direct >= 0 && errno != EINVAL) || write_through(fd, p, n, off) < 0)
+		return err_sys(e, "sync %s", site);
+	return 0;
+}
+
 int
 file_sync_dir(int dir, const char *site, struct err *e)
 {

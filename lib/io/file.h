@@ -44,6 +44,10 @@ int file_unlink(int dir, const char *name, struct err *e); /* not there is succe
  * one out to show that it is needed (docs/flow.md). */
 /* Durable on return: data and the size needed to read it (fdatasync). */
 int file_sync(int fd, const char *site, struct err *e);
+/* Durable on return: n octets at off, written and synced in one call. direct: the same file opened
+ * with O_DIRECT, for which p, n and off are whole blocks, or -1. */
+int file_pwrite_sync(
+    int fd, int direct, const void *p, size_t n, off_t off, const char *site, struct err *e);
 /* Durable on return: names in the directory (fsync of it). */
 int file_sync_dir(int dir, const char *site, struct err *e);
 /* Durable on return: everything on the file system of fd that was written before the call (syncfs).
