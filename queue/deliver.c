@@ -195,18 +195,6 @@ log_attempt(const struct delivery *d, const struct attempt *t)
 	    LU("ms", (clock_us() - d->began) / 1000));
 }
 
-static void
-usage_add(struct delivery *d, struct str user)
-{
-	struct ipc_out m;
-
-	ipc_begin(&m, MSG_USAGE_ADD);
-	ipc_put_str(&m, user);
-	ipc_put_u64(&m, d->m->size);
-	ipc_put_u64(&m, 1);
-	ipc_send(svc_channel(PEER_AUTHD), &m);
-}
-
 /* Everything about the attempt is known: memory, journal, log. */
 static void
 conclude(struct delivery *d)
@@ -356,7 +344,7 @@ delivered(void *arg, struct ipc_in *in, const struct err *e)
 	}
 	for (size_t i = 0; i < d->naddresses; i++)
 		if (outcomes[i] == OUTCOME_OK)
-			usage_add(d, d->addresses[i]);
+			usage_add(d->q, d->addresses[i], d->m->size);
 	for (size_t i = 0; i < d->n; i++) {
 		struct attempt *t = &d->tries[i];
 

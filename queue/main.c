@@ -60,6 +60,7 @@ start(struct err *e)
 		state_replay(&queue);
 	checkpoint_init(&queue);
 	hold_init(&queue);
+	usage_init(&queue);
 	return 0;
 }
 
@@ -99,6 +100,7 @@ static void
 drain_step(void *arg)
 {
 	(void)arg;
+	usage_tell(&queue);
 	if (queue.schedule.running > 0 || !STAILQ_EMPTY(&queue.results) ||
 	    !journal_idle(queue.journal) || queue.checkpoint.moving > 0)
 		journal_hurry(queue.journal);

@@ -41,6 +41,7 @@ struct checkpoint {
 
 struct hold;
 struct hold_user;
+struct usage;
 struct result;
 struct commit;
 struct asker;
@@ -58,6 +59,9 @@ struct queue {
 	struct hold_user *held; /* by name */
 	struct loop_timer *holds_timer;
 	bool holds_told; /* mailboxd knows of them */
+	/* usage.c */
+	struct usage *usages; /* by name */
+	struct loop_timer *usage_timer;
 	/* result.c: results that could not be written yet */
 	STAILQ_HEAD(, result) results;
 	struct loop_timer *results_timer;
@@ -142,6 +146,14 @@ void hold_tell(struct queue *q);
 bool hold_has(const struct queue *q, struct str user);
 /* Lets go of those whose replay is durable. */
 void hold_review(struct queue *q);
+
+/* ---- usage.c ---- */
+
+void usage_init(struct queue *q);
+/* A message of so many octets was delivered to the user; authd is told soon. */
+void usage_add(struct queue *q, struct str user, uint64_t octets);
+/* Tells now what was not told yet. */
+void usage_tell(struct queue *q);
 
 /* ---- move.c ---- */
 

@@ -57,13 +57,18 @@ struct pool {
 static bool holding;
 static SLIST_HEAD(, pool) held = SLIST_HEAD_INITIALIZER(held);
 
+/* Whoever is woken takes the lock at once: both ends wake the other only after they have let go of
+ * it, or it would go to sleep again. */
 static void
 finish(struct pool *p, struct job *j)
 {
-	bool first = STAILQ_EMPTY(&p->finished);
 	uint64_t one = 1;
+	bool first;
 
+	pthread_mutex_lock(&p->lock);
+	first = STAILQ_EMPTY(&p->finished);
 	STAILQ_INSERT_TAIL(&p->finished, j, link);
+	pthread_mutex_unlock(&p->lock);
 	if (first)
 		while (write(p->wake, &one, sizeof(one)) < 0 && errno == EINTR)
 			;
@@ -86,8 +91,8 @@ thread_main(void *arg)
 		p->nwaiting--;
 		pthread_mutex_unlock(&p->lock);
 		j->work(j->arg);
-		pthread_mutex_lock(&p->lock);
 		finish(p, j);
+		pthread_mutex_lock(&p->lock);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -234,8 +239,8 @@ pool_submit(struct pool *p, void (*work)(void *), void (*done)(void *), void *ar
 	pthread_mutex_lock(&p->lock);
 	STAILQ_INSERT_TAIL(&p->waiting, j, link);
 	p->nwaiting++;
-	pthread_cond_signal(&p->more);
 	pthread_mutex_unlock(&p->lock);
+	pthread_cond_signal(&p->more);
 	return 0;
 }
 

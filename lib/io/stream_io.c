@@ -114,8 +114,10 @@ stream_read(struct stream *s)
 		buf_added(&s->in, got);
 		total += got;
 		adapt_chunk(s, n, got);
-		if (!s->secure && got < n)
-			break; /* the socket is most likely empty; if not, it says so again */
+		/* The socket is most likely empty; if not, it says so again. What tls has read
+		 * already it does not show any more. */
+		if (s->secure ? !tls_session_holds(s->tls) : got < n)
+			break;
 	}
 	/* Stopped by ourselves: tls may hold octets that the socket does not show any more. */
 	s->more = s->secure && r == TLS_OK;
