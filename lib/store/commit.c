@@ -20,6 +20,8 @@
 #include "store/model.h"
 #include "store/uidlist.h"
 
+#define UNLINK_SOME 100u /* files in a turn */
+
 static int
 sync_dir(const struct mailbox *mb, const char *sub, const char *site, struct err *e)
 {
@@ -86,25 +88,23 @@ commit_bury(struct mailbox *mb, uint32_t uid, const char *path)
 	home_mirror_later(mb->home);
 }
 
-/* Removes the files whose tombstones have just become durable. */
+/* Removes up to n of the files whose tombstones are durable. */
 static void
-unlink_dead(struct home *h)
+unlink_doomed(struct home *h, size_t n)
 {
 	struct mailbox *mb = NULL;
 	struct scan_own own = {0};
 	struct dead_file *d;
 
-	STAILQ_FOREACH(d, &h->dead, link)
-	{
-		if (d->unlinked)
-			continue;
+	for (; n > 0 && (d = STAILQ_FIRST(&h->doomed)) != NULL; n--) {
 		if (mb == NULL || mb->id != d->mailbox) {
 			if (mb != NULL)
 				scan_own_end(mb, own);
 			if ((mb = home_find_id(h, d->mailbox)) != NULL)
 				own = scan_own_begin(mb);
 		}
-		d->unlinked = true;
+		STAILQ_REMOVE_HEAD(&h->doomed, link);
+		STAILQ_INSERT_TAIL(&h->graves, d, link);
 		if (unlink(d->path) == 0 || mb == NULL)
 			continue;
 		/* Renamed by others meanwhile: a scan finds it under its tombstone. */
@@ -117,22 +117,26 @@ unlink_dead(struct home *h)
 		scan_own_end(mb, own);
 }
 
+void
+commit_unlink_some(struct home *h)
+{
+	unlink_doomed(h, h->unlink_timer != NULL ? UNLINK_SOME : SIZE_MAX);
+	if (!STAILQ_EMPTY(&h->doomed))
+		loop_timer_set(h->unlink_timer, 0);
+}
+
 int
 commit_dead_done(struct home *h, struct err *e)
 {
-	struct dead_files left = STAILQ_HEAD_INITIALIZER(left);
 	struct dead_file *d;
 	uint32_t synced = 0;
 	int rc = 0;
 
-	while ((d = STAILQ_FIRST(&h->dead)) != NULL) {
+	unlink_doomed(h, SIZE_MAX);
+	while ((d = STAILQ_FIRST(&h->graves)) != NULL) {
 		struct mailbox *mb = home_find_id(h, d->mailbox);
 
-		STAILQ_REMOVE_HEAD(&h->dead, link);
-		if (!d->unlinked) {
-			STAILQ_INSERT_TAIL(&left, d, link);
-			continue;
-		}
+		STAILQ_REMOVE_HEAD(&h->graves, link);
 		/* Of a deleted mailbox there is nothing to say. */
 		if (mb != NULL && rc == 0) {
 			if (synced != mb->id)
@@ -147,7 +151,6 @@ commit_dead_done(struct home *h, struct err *e)
 		}
 		free(d);
 	}
-	STAILQ_CONCAT(&h->dead, &left);
 	return rc;
 }
 
@@ -167,8 +170,13 @@ commit_now(struct home *h, struct err *e)
 		return -1;
 	}
 	uidlist_append(h);
-	unlink_dead(h);
+	STAILQ_CONCAT(&h->doomed, &h->dead);
+	/* The answers first: who expunges waits for the tombstones, not for the files. */
 	run_waiters(h, NULL);
+	if (!STAILQ_EMPTY(&h->doomed) && h->unlink_timer != NULL)
+		loop_timer_set(h->unlink_timer, 0);
+	else
+		commit_unlink_some(h);
 	if (h->usage_changed && !h->opening) {
 		h->usage_changed = false;
 		if (h->o.usage != NULL)

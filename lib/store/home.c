@@ -101,6 +101,12 @@ commit_due(void *arg)
 }
 
 static void
+unlink_due(void *arg)
+{
+	commit_unlink_some(arg);
+}
+
+static void
 mirror_due(void *arg)
 {
 	struct home *h = arg;
@@ -181,6 +187,7 @@ start_timers(struct home *h)
 	h->commit_timer = loop_timer_new(commit_due, h);
 	h->mirror_timer = loop_timer_new(mirror_due, h);
 	h->scan_timer = loop_timer_new(scan_due, h);
+	h->unlink_timer = loop_timer_new(unlink_due, h);
 }
 
 static void
@@ -194,6 +201,9 @@ free_home(struct home **hp)
 	loop_timer_free(&h->commit_timer);
 	loop_timer_free(&h->mirror_timer);
 	loop_timer_free(&h->scan_timer);
+	loop_timer_free(&h->unlink_timer);
+	STAILQ_CONCAT(&h->dead, &h->doomed);
+	STAILQ_CONCAT(&h->dead, &h->graves);
 	while ((d = STAILQ_FIRST(&h->dead)) != NULL) {
 		STAILQ_REMOVE_HEAD(&h->dead, link);
 		free(d);
@@ -231,6 +241,8 @@ home_open(const struct home_options *o, struct err *e)
 	h->reserved.clean = true;
 	TAILQ_INIT(&h->waiters);
 	STAILQ_INIT(&h->dead);
+	STAILQ_INIT(&h->doomed);
+	STAILQ_INIT(&h->graves);
 	buf_init(&h->uid_lines, UID_LINES_MAX);
 	start_timers(h);
 	if (take_lock(h, e) < 0 || open_index(h, &fresh, e) < 0 || start_read(h, fresh, e) < 0 ||

@@ -160,17 +160,19 @@ tell_gone(struct mailbox *mb)
 
 /* Files that still wait to be unlinked go with the directory. */
 static void
-forget_dead(struct home *h, uint32_t mailbox)
+forget_dead(struct dead_files *files, uint32_t mailbox)
 {
-	struct dead_file *d, *next;
+	struct dead_files left = STAILQ_HEAD_INITIALIZER(left);
+	struct dead_file *d;
 
-	for (d = STAILQ_FIRST(&h->dead); d != NULL; d = next) {
-		next = STAILQ_NEXT(d, link);
-		if (d->mailbox != mailbox)
-			continue;
-		STAILQ_REMOVE(&h->dead, d, dead_file, link);
-		free(d);
+	while ((d = STAILQ_FIRST(files)) != NULL) {
+		STAILQ_REMOVE_HEAD(files, link);
+		if (d->mailbox == mailbox)
+			free(d);
+		else
+			STAILQ_INSERT_TAIL(&left, d, link);
 	}
+	STAILQ_CONCAT(files, &left);
 }
 
 int
@@ -199,7 +201,9 @@ home_delete(struct home *h, struct str name, const struct change_by *by, struct 
 	if (h->last != NULL && h->last->mb == mb)
 		content_close(&h->last);
 	model_remove(h, mb);
-	forget_dead(h, id);
+	forget_dead(&h->dead, id);
+	forget_dead(&h->doomed, id);
+	forget_dead(&h->graves, id);
 	rc = commit_now(h, e);
 	tell_gone(mb);
 	/* It is deleted, whatever comes now: what is left undone is done when the home opens. */

@@ -164,6 +164,63 @@ no_name_before_its_octets(void **state)
 	assert_int_equal(r.n, 20);
 }
 
+static unsigned syncs_of_all, syncs_of_one;
+
+static int
+count_syncs(enum file_op op, const char *name)
+{
+	syncs_of_all += op == FILE_SYNC_ALL;
+	syncs_of_one += op == FILE_SYNC && strcmp(name, "store.copy") == 0;
+	return 0;
+}
+
+static void
+copies_cost(const uint32_t *uids, size_t n, unsigned all, unsigned one)
+{
+	struct copy_result r;
+
+	syncs_of_all = syncs_of_one = 0;
+	file_fault = count_syncs;
+	assert_int_equal(
+	    mailbox_copy(box("INBOX"), uids, n, box("Sent"), &me, &scratch, &r, &err), 0);
+	file_fault = NULL;
+	assert_int_equal(r.n, n);
+	assert_int_equal(syncs_of_all, all);
+	assert_int_equal(syncs_of_one, one);
+}
+
+/* What was synced with the file system needs no other sync, except what stands in new/: a replay
+ * may put another file in its place. */
+static void
+what_is_durable_is_not_synced_again(void **state)
+{
+	struct mailbox *in = box("INBOX");
+	uint32_t uids[60];
+
+	(void)state;
+	for (size_t i = 0; i < 40; i++)
+		uids[i] = append(in, MSG, 0);
+	copies_cost(uids, 2, 0, 2);
+	copies_cost(uids, 20, 1, 0);
+	copies_cost(uids + 20, 20, 0, 0);
+	copies_cost(uids, 2, 0, 0);
+	for (size_t i = 40; i < 60; i++) {
+		char id[21];
+
+		(void)snprintf(id, sizeof id, "%020zu", i);
+		arrive(1700000000 + (int64_t)i, id, MSG);
+		uids[i] = (uint32_t)i + 1;
+	}
+	home_delivered(home);
+	assert_int_equal(in->n, 60);
+	copies_cost(uids + 40, 20, 1, 0);
+	copies_cost(uids + 40, 20, 1, 0);
+	copies_cost(uids + 20, 20, 0, 0);
+	assert_int_equal(home_mirror(home, &err), 0);
+	copies_cost(uids + 40, 20, 1, 0);
+	copies_cost(uids + 40, 20, 0, 0);
+}
+
 static void
 a_failed_sync_is_told_and_final(void **state)
 {
@@ -697,6 +754,7 @@ main(void)
 	    TEST(everything_is_there_after_closing),
 	    TEST(waiters_are_called_once_each),
 	    TEST(no_name_before_its_octets),
+	    TEST(what_is_durable_is_not_synced_again),
 	    TEST(a_failed_sync_is_told_and_final),
 	    TEST(numbers_go_on_above_what_was_shown),
 	    TEST(reading_alone_leaves_a_clean_end),

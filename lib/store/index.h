@@ -95,6 +95,8 @@ int index_file_get(struct index *ix, uint32_t mailbox, uint32_t uid, struct inde
 /* *uid = 0 when no message of the mailbox has that base; else f's place and letters too. */
 int index_find_base(struct index *ix, uint32_t mailbox, struct str base, uint32_t *uid,
     struct index_file *f, struct err *e);
+/* *uid: the first message whose file is in new/; UINT32_MAX when there is none. */
+int index_first_new(struct index *ix, uint32_t mailbox, uint32_t *uid, struct err *e);
 /* Any name behind its flags, any file in new/? */
 int index_any_dirty(struct index *ix, uint32_t mailbox, bool *dirty, struct err *e);
 

@@ -122,6 +122,23 @@ index_find_base(struct index *ix, uint32_t mailbox, struct str base, uint32_t *u
 }
 
 int
+index_first_new(struct index *ix, uint32_t mailbox, uint32_t *uid, struct err *e)
+{
+	struct db_stmt *s = index_read(
+	    ix, "SELECT uid FROM message WHERE mailbox = ? AND in_new = 1 ORDER BY uid LIMIT 1", e);
+	int rc;
+
+	*uid = UINT32_MAX;
+	if (s == NULL)
+		return -1;
+	db_bind_int(s, 1, mailbox);
+	if ((rc = db_step(s, e)) == 1)
+		*uid = (uint32_t)db_int(s, 0);
+	db_done(&s);
+	return rc < 0 ? -1 : 0;
+}
+
+int
 index_any_dirty(struct index *ix, uint32_t mailbox, bool *dirty, struct err *e)
 {
 	struct db_stmt *s =

@@ -38,6 +38,8 @@ struct copying {
 	size_t n;
 	uint64_t modseq;
 	const struct change_by *by;
+	bool many;   /* files are synced with their file system … */
+	bool synced; /* … which is done */
 };
 
 /* Keywords of one mailbox as bits of another. */
@@ -91,35 +93,77 @@ sync_file(const char *path, struct err *e)
 	return rc;
 }
 
+/* All of the mailbox, which is remembered of what stands in cur/: a replay may bring what is in
+ * new/ once more, in another file. */
 static int
-sync_all(struct err *e)
+sync_all(struct mailbox *mb, struct err *e)
 {
-	int fd = file_open(AT_FDCWD, "Maildir", O_RDONLY | O_DIRECTORY, 0, e);
-	int rc = fd < 0 ? -1 : file_sync_all(fd, "store.copies", e);
+	uint32_t first = UINT32_MAX;
+	int rc, fd = file_open(AT_FDCWD, "Maildir", O_RDONLY | O_DIRECTORY, 0, e);
 
+	if (fd < 0 || index_first_new(mb->home->index, mb->id, &first, e) < 0)
+		rc = -1;
+	else
+		rc = file_sync_all(fd, "store.copies", e);
+	if (rc == 0)
+		mb->priv->settled = num_min(first, mb->uidnext) - 1;
 	file_close(&fd);
 	return rc;
 }
 
-/* Links a message into the other mailbox's cur/; E_NOTFOUND when its file is gone. */
 static int
-link_one(struct copying *c, const struct message *m, bool sync, struct copy *out, struct err *e)
+make_durable(struct copying *c, uint32_t uid, const char *path, struct err *e)
 {
-	char id[ID_SIZE], old[PATH_SIZE], old_base[MAILDIR_NAME_SIZE];
-	struct index_file f;
+	if (uid <= c->from->priv->settled || c->synced)
+		return 0;
+	if (!c->many)
+		return sync_file(path, e);
+	c->synced = sync_all(c->from, e) == 0;
+	return c->synced ? 0 : -1;
+}
+
+/* Links the file at a path. */
+static int
+link_file(struct copying *c, const char *path, const struct index_file *f, struct copy *out,
+    struct err *e)
+{
+	struct index_file to;
+	char id[ID_SIZE];
 	uint64_t octets;
 
-	out->m = *m;
 	id_new(id);
-	if (scan_locate(c->from, m->uid, old, &f, old_base, e) < 0 ||
-	    file_octets(old, f.base, &octets, e) < 0 || (sync && sync_file(old, e) < 0))
+	if (file_octets(path, f->base, &octets, e) < 0 || make_durable(c, out->m.uid, path, e) < 0)
 		return -1;
-	maildir_base(out->base, m->date, str_z(id), c->to->home->o.host, octets);
-	out->letters = model_letters(m->flags, f.letters);
-	f = (struct index_file){.base = str_z(out->base), .letters = out->letters};
-	if (files_path(c->to, &f, out->path, e) < 0)
+	maildir_base(out->base, out->m.date, str_z(id), c->to->home->o.host, octets);
+	out->letters = model_letters(out->m.flags, f->letters);
+	to = (struct index_file){.base = str_z(out->base), .letters = out->letters};
+	if (files_path(c->to, &to, out->path, e) < 0)
 		return -1;
-	return file_link(AT_FDCWD, old, AT_FDCWD, out->path, e);
+	return file_link(AT_FDCWD, path, AT_FDCWD, out->path, e);
+}
+
+/* Links a message into the other mailbox's cur/; E_NOTFOUND when its file is gone. */
+static int
+link_one(struct copying *c, const struct message *m, struct copy *out, struct err *e)
+{
+	char path[PATH_SIZE], base[MAILDIR_NAME_SIZE];
+	struct err why = {0};
+	struct index_file f;
+
+	out->m = *m;
+	if (index_file_get(c->from->home->index, c->from->id, out->m.uid, &f, base, e) < 0 ||
+	    files_path(c->from, &f, path, e) < 0)
+		return -1;
+	if (link_file(c, path, &f, out, &why) == 0)
+		return 0;
+	/* Where the index says it hardly ever is not. A scan may move the messages in memory. */
+	if (why.code == E_NOTFOUND)
+		return scan_locate(c->from, out->m.uid, path, &f, base, e) < 0
+			   ? -1
+			   : link_file(c, path, &f, out, e);
+	if (e != NULL)
+		*e = why;
+	return -1;
 }
 
 /* Links all, or none. */
@@ -127,9 +171,9 @@ static int
 link_all(struct copying *c, const uint32_t *uids, size_t n, struct err *e)
 {
 	struct scan_own own = scan_own_begin(c->to);
-	bool each = n <= SYNC_EACH;
-	int rc = each ? 0 : sync_all(e);
+	int rc = 0;
 
+	c->many = n > SYNC_EACH;
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		const struct message *m = mailbox_get(c->from, uids[i]);
 		struct err why = {0};
@@ -138,7 +182,7 @@ link_all(struct copying *c, const uint32_t *uids, size_t n, struct err *e)
 		if (m == NULL)
 			continue;
 		one = arena_new(c->a, struct copy);
-		if (link_one(c, m, each, one, &why) == 0) {
+		if (link_one(c, m, one, &why) == 0) {
 			c->v[c->n++] = one;
 		} else if (why.code != E_NOTFOUND) {
 			if (e != NULL)

@@ -25,7 +25,6 @@
  * directory to be synced before the tombstone may say so. */
 struct dead_file {
 	uint32_t mailbox, uid;
-	bool unlinked;
 	STAILQ_ENTRY(dead_file) link;
 	char path[];
 };
@@ -53,11 +52,12 @@ struct home {
 	TAILQ_HEAD(, home_waiter) waiters;
 	uint64_t round; /* of commits: who waits in one is called by that one or a later */
 	struct loop_defer commit;
-	struct loop_timer *commit_timer, *mirror_timer, *scan_timer;
-	struct dead_files dead; /* files of tombstones */
-	struct buf uid_lines;   /* for db/uidlist, written at commit */
-	bool uid_stale;         /* that file is to be written anew */
-	struct content *last;   /* the file mapped last */
+	struct loop_timer *commit_timer, *mirror_timer, *scan_timer, *unlink_timer;
+	/* Files of tombstones: not committed, committed, unlinked. */
+	struct dead_files dead, doomed, graves;
+	struct buf uid_lines; /* for db/uidlist, written at commit */
+	bool uid_stale;       /* that file is to be written anew */
+	struct content *last; /* the file mapped last */
 
 	bool commit_lazily; /* the timer is set for what can wait */
 	bool opening;       /* home_open is not done: nobody is told anything */
@@ -83,6 +83,7 @@ struct mailbox_private {
 	bool row_dirty;      /* counters or numbers to be written at commit */
 	bool names_dirty;    /* files whose names are behind */
 	bool sync_cur;       /* names were added to cur/ */
+	uint32_t settled;    /* up to this UID octets are known to be durable */
 	struct str old_name; /* owned; as in index_mailbox */
 };
 
@@ -186,7 +187,9 @@ int scan_all(struct mailbox *mb, const struct uidlist *uids, struct err *e);
 /* The file of a message that becomes a tombstone now. */
 void commit_bury(struct mailbox *mb, uint32_t uid, const char *path);
 int commit_now(struct home *h, struct err *e);
-/* Syncs directories of unlinked files and says so in their tombstones. */
+/* Unlinks some files of committed tombstones; the timer goes on with the rest. */
+void commit_unlink_some(struct home *h);
+/* Unlinks what is left, syncs directories of unlinked files and says so in their tombstones. */
 int commit_dead_done(struct home *h, struct err *e);
 
 /* ---- mirror.c ---- */
