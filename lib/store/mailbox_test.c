@@ -426,6 +426,28 @@ reading(void **state)
 }
 
 static void
+reading_writes_nothing(void **state)
+{
+	/* Long before the file's last change: a plain read would note the time (relatime). */
+	const struct timespec times[2] = {{.tv_sec = 1}, {.tv_nsec = UTIME_OMIT}};
+	struct mailbox *mb = box("INBOX");
+	uint32_t uid = append(mb, MSG, 0);
+	struct content *c;
+	struct stat st;
+	char path[300];
+
+	(void)state;
+	(void)snprintf(
+	    path, sizeof path, "Maildir/cur/" STR_FMT, STR_ARG(only_file("Maildir/cur")));
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	c = content_open(mb, uid, &err);
+	assert_non_null(c);
+	content_close(&c);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_atim.tv_sec, 1);
+}
+
+static void
 cached_text_is_made_once(void **state)
 {
 	struct home_options o = {.host = STR_INIT("host.test"),
@@ -524,6 +546,7 @@ main(void)
 	    TEST(moving),
 	    TEST(expunging),
 	    TEST(reading),
+	    TEST(reading_writes_nothing),
 	    TEST(cached_text_is_made_once),
 	    TEST(ten_thousand_messages),
 	};
