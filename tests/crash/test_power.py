@@ -59,4 +59,5 @@ def test_power_loss(workdir, n):
         w = crash_points(workdir, seed, min(A_WORLD, POINTS - n))
     except Exception as e:
         raise AssertionError(f"seed {seed} (GKMAIL_SEED={seed} GKMAIL_POINTS={A_WORLD}): {e}") from e
-    print(f"seed {seed}: {w.accepted} messages accepted, {w.done} commands, {w.extra} repetitions")
+    print(f"seed {seed}: {w.accepted} messages accepted, {w.done} commands, {w.extra} repetitions, "
+          f"{w.resynced} mailboxes resynchronised")

@@ -10,6 +10,9 @@ The promises (INVARIANTS, "After each simulated crash"):
   EXPUNGE OK   it never comes back, by whatever UID; nor does what a MOVE took away;
   STORE OK     flags a second later, or with the next of the above;
   and a UID once shown never means another message, UIDNEXT and HIGHESTMODSEQ never fall.
+
+A Follower for each user only looks, and keeps what it hears: after the crash it resynchronises by QRESYNC, or with CONDSTORE
+alone, to exactly what the server has.
 """
 
 import contextlib
@@ -19,8 +22,10 @@ import smtplib
 import ssl
 import threading
 import time
+from copy import deepcopy
 
 import imapraw
+import resync
 from suite import wait_for
 
 FLAGS = [r"\Seen", r"\Answered", r"\Flagged", r"\Draft", "$Label", "Work"]
@@ -353,6 +358,52 @@ class Actor(threading.Thread):
                 self.world.broken.append(f"{self.user}: {e!r} without a crash")
 
 
+class Follower(threading.Thread):
+    """A client that goes from mailbox to mailbox and is told of changes in every way there is."""
+
+    WORDS = ["NOOP", "FETCH 1:* (FLAGS MODSEQ)", "UID FETCH 1:* (FLAGS)", "SEARCH ALL", "UID SEARCH 1:*",
+             "STORE 1:* (UNCHANGEDSINCE 1) FLAGS ()"]
+
+    def __init__(self, world, actor, client):
+        super().__init__(daemon=True)
+        self.world, self.actor, self.user, self.client = world, actor, actor.user, client
+        self.random = client.random
+        self.running = False
+
+    def boxes(self):
+        lines, _ = self.client.ask('LIST "" "*"')
+        return [re.search(rb'"/" "?([^"]+)"?$', x)[1].decode() for x in lines if x.startswith(b"* LIST")]
+
+    def round(self, boxes):
+        """Mostly where something happens."""
+        self.client.sync(self.random.choice([self.actor.selected or "INBOX"] * len(boxes) + boxes))
+        for _ in range(self.random.randrange(6)):
+            if not self.client.selected or self.random.random() < 0.4:
+                self.client.idle(self.random.random() * 0.03)
+            else:
+                self.client.ask(self.random.choice(self.WORDS))
+
+    def follow(self):
+        """Until the connection ends, as it does when somebody deletes the mailbox."""
+        c = imapraw.connect(self.world.suite, self.user)
+        self.client.connect(c)
+        with contextlib.closing(c), contextlib.suppress(*GONE, resync.Refused):
+            while self.running:
+                self.round(self.boxes())
+
+    def run(self):
+        self.running = True
+        try:
+            while self.running:
+                self.follow()
+        except GONE as e:
+            if not self.world.crashing:
+                self.world.broken.append(f"{self.user}'s follower: {e!r} without a crash")
+        except AssertionError as e:
+            if not self.world.crashing:
+                self.world.broken.append(f"{self.user}'s follower: {e}")
+
+
 class Refused(Exception):
     pass
 
@@ -398,6 +449,8 @@ class World:
         self.broken = []
         self.extra = 0  # copies that nobody asked for
         self.done = self.accepted = 0
+        self.followed = {u: resync.Client(self.random.random()) for u in self.users}
+        self.resynced = 0  # mailboxes
         self.actors = [Actor(self, u, self.random.random()) for u in self.users]
         for a in self.actors:
             a.first()
@@ -409,16 +462,17 @@ class World:
         self.crashing = False
         self.actors = [a.fork() for a in self.actors]
         self.submitters = [Submitter(self, self.random.random()) for _ in range(self.nsubmitters)]
-        for t in self.actors + self.submitters:
+        self.followers = [Follower(self, a, self.followed[a.user]) for a in self.actors]
+        for t in self.actors + self.submitters + self.followers:
             t.start()
-        wait_for(lambda: all(a.running for a in self.actors) or self.broken, 30, "logins")
+        wait_for(lambda: all(a.running for a in self.actors + self.followers) or self.broken, 30, "logins")
         time.sleep(seconds)
 
     def end(self):
         """All threads end; their connections are gone already, or are taken."""
-        for t in self.actors + self.submitters:
+        for t in self.actors + self.submitters + self.followers:
             t.running = False
-        for t in self.actors + self.submitters:
+        for t in self.actors + self.submitters + self.followers:
             t.join(60)
             if t.is_alive():
                 raise Broken(f"{t} hangs")
@@ -442,7 +496,28 @@ class World:
         """crashed_at None: nothing crashed, every OK counts."""
         for a in self.actors:
             Check(self, a, crashed_at or time.monotonic() + 3600).run()
+        for user, client in self.followed.items():
+            self.resync(user, deepcopy(client.kept), False)
+            self.resync(user, client.kept, True)
         self.raise_broken()
+
+    def resync(self, user, kept, qresync):
+        """Each mailbox that was followed, and then all it has to be."""
+        client = self.followed[user]
+        mine, other = imapraw.connect(self.suite, user), imapraw.connect(self.suite, user)
+        client.kept = kept
+        client.connect(mine, qresync)
+        for box in list(kept):
+            try:
+                here = client.sync(box)
+                have = resync.whole(other, box) if here is not None else None
+            except AssertionError as e:
+                here, have = str(e), None
+            if here != have:
+                self.broken.append(f"{user}/{box}: {'QRESYNC' if qresync else 'CONDSTORE'} leads to {here}, there is {have}")
+            self.resynced += 1
+        mine.close()
+        other.close()
 
     def raise_broken(self):
         if self.broken:

@@ -6,6 +6,10 @@ import re
 import time
 
 
+class Refused(Exception):
+    """NO where a client has nothing to go on with."""
+
+
 class Kept:
     """A mailbox as it was heard of."""
 
@@ -71,6 +75,12 @@ class Client:
         """Every line counts when it is heard: the connection may end behind it. Modseqs count at the end alone."""
         self.begin(text)
         return self.until_done()
+
+    def must(self, text):
+        lines, result = self.ask(text)
+        if not result.startswith(b"OK"):
+            raise Refused(result)
+        return lines
 
     def until_done(self):
         lines = []
@@ -146,13 +156,14 @@ class Client:
         if result.startswith(b"NO [NONEXISTENT]"):
             self.kept.pop(name, None)
             return None
-        assert result.startswith(b"OK"), result
+        if not result.startswith(b"OK"):
+            raise Refused(result)
         k = self.kept[name]
         if not self.qresync:
             self.by_condstore(k, since if k is before else 0)
         # New messages are asked for: they may have come between a SELECT and the end of its connection.
         for _ in range(20):
-            self.ask(f"UID FETCH {k.upto + 1}:* (FLAGS)")
+            self.must(f"UID FETCH {k.upto + 1}:* (FLAGS)")
             k.upto = max(k.flags, default=k.upto)
             if len(k.flags) == self.exists:
                 return k.flags
@@ -162,8 +173,8 @@ class Client:
         """RFC 4549 4.3.1: the changes, then who is still there. Only then the modseq of SELECT stands for something."""
         highest, k.modseq = k.modseq, since
         if since:
-            self.ask(f"UID FETCH 1:* (FLAGS) (CHANGEDSINCE {since})")
-        lines, _ = self.ask("UID SEARCH ALL")
+            self.must(f"UID FETCH 1:* (FLAGS) (CHANGEDSINCE {since})")
+        lines = self.must("UID SEARCH ALL")
         there = set(map(int, next(x for x in lines if x.startswith(b"* SEARCH")).split()[2:]))
         for uid in set(k.flags) - there:
             del k.flags[uid]
