@@ -20,13 +20,14 @@ from conftest import BIN, make, wait_for
 from test_owner import Idle, no_owner
 
 TOOLS = Path(os.environ.get("GKMAIL_TOOLS", BIN.parent / "tools")).resolve() / "hostile"
-KINDS = ("authd", "smtpd", "queue", "local", "mailboxd", "imapd", "owner")
+KINDS = ("authd", "dnsd", "smtpd", "queue", "local", "mailboxd", "imapd", "owner")
 NOT_TRIED, RUNNING, REFUSED, SUCCEEDED = range(4)
 ROUNDS = 40  # of a suite's life: each ends what a filter kills
 
 # Each is what the process is for; SECURITY.md says so.
 MAY = {"mailboxd": {"fork", "signal", "signal all", "abort", "pidfd_open", "chroot",
-                    "write files", "read files"}}
+                    "write files", "read files"},
+       "dnsd": {"socket"}}
 
 
 class Slot(ctypes.Structure):
