@@ -414,9 +414,9 @@ session_input(struct front_conn *c)
 		else
 			command(c);
 	}
-	if (c->state == FRONT_COMMANDS && stream_at_end(c->client))
-		front_close(c);
-	else if (c->state == FRONT_LOGIN && stream_at_end(c->client) &&
-		 login_wants_line(c->session->login))
+	if (!stream_at_end(c->client))
+		return;
+	if (c->state == FRONT_COMMANDS ||
+	    (c->state == FRONT_LOGIN && login_wants_line(c->session->login)))
 		front_close(c);
 }

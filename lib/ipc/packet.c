@@ -83,6 +83,7 @@ packet_send(int fd, struct packet_list *list)
 		for (; sent > 0; sent--) {
 			p = TAILQ_FIRST(list);
 			TAILQ_REMOVE(list, p, entry);
+			assume(p != TAILQ_FIRST(list));
 			packet_free(p);
 		}
 	}

@@ -79,7 +79,6 @@ every_default_is_within_its_limits(void **state)
 			max = str_from(max, 1);
 			if (r->type == CONF_TYPE_UINT)
 				continue;
-			v = 0;
 			assert_int_equal(conf_value_set(c, (enum conf_key)k, min, &err), 0);
 			assert_int_equal(conf_value_set(c, (enum conf_key)k, max, &err), 0);
 			v = conf_num(c, (enum conf_key)k) + 1;

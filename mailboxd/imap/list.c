@@ -102,7 +102,7 @@ sorted(struct table *t)
 	HASH_ITER (hh, t->by_name, e, next) {
 		v[n++] = e;
 	}
-	qsort(v, n, sizeof(*v), by_name);
+	qsort(v, n, sizeof(struct entry *), by_name);
 	return v;
 }
 

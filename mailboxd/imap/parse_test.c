@@ -39,8 +39,8 @@ good_and_bad(void **state)
 	    "a LIST \"\" *",
 	    "a LIST \"\" \"%\"",
 	    "a LIST ~/Mail/ %",
-	    "a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (a% \"b*\") RETURN (CHILDREN STATUS (MESSAGES "
-	    "UIDNEXT))",
+	    "a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (a% \"b*\") RETURN (STATUS (UIDNEXT))",
+	    "a LIST \"\" * RETURN (CHILDREN STATUS (MESSAGES))",
 	    "a LIST () \"\" \"\"",
 	    "a LSUB \"\" *",
 	    "a STATUS x (UIDNEXT MESSAGES RECENT UNSEEN UIDVALIDITY SIZE DELETED)",
