@@ -71,7 +71,7 @@ code      = $(filter-out %_test.c %_fuzz.c,$(wildcard $(addsuffix /*.c,$(1))))
 LIB_DIRS := $(patsubst %/,%,$(wildcard lib/*/))
 LIB_SRC  := $(call code,$(LIB_DIRS))
 
-PROGRAMS          := gk-master gk-authd gk-dnsd gk-smtpd gk-screen gk-queue gk-local gk-mailboxd gk-imapd gkmail
+PROGRAMS          := gk-master gk-authd gk-dnsd gk-smtpd gk-screen gk-queue gk-local gk-mailboxd gk-imapd gkmail sendmail
 gk-master_DIRS    := master
 gk-authd_DIRS     := authd
 gk-dnsd_DIRS      := dnsd
@@ -82,6 +82,7 @@ gk-local_DIRS     := delivery/local
 gk-mailboxd_DIRS  := mailboxd mailboxd/imap
 gk-imapd_DIRS     := imapd
 gkmail_DIRS       := ctl
+sendmail_DIRS     := sendmail
 DAEMONS           := $(filter gk-%,$(PROGRAMS))
 CODE_DIRS         := $(LIB_DIRS) $(foreach p,$(PROGRAMS),$($(p)_DIRS))
 
@@ -305,13 +306,15 @@ UNITDIR := $(prefix)/lib/systemd/system
 USERDIR := $(prefix)/lib/sysusers.d
 DOCDIR  := $(datadir)/doc/gkmail
 BASHDIR := $(datadir)/bash-completion/completions
-MANUALS  = $(foreach m,$(wildcard man/*.[158]),$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+# sendmail.8gkmail: other mail servers have a sendmail.8.
+MANUALS  = $(foreach m,$(wildcard man/*.[158] man/*.8gkmail),\
+	$(mandir)/man$(patsubst .8%,8,$(subst .1,1,$(subst .5,5,$(suffix $(m)))))/$(notdir $(m)))
 
 install: all ## install below $(DESTDIR)$(prefix), and an init script in $(DESTDIR)$(sysconfdir)
 	@install -d $(addprefix $(DESTDIR),$(libexecdir)/gkmail $(sbindir) $(sort $(dir $(MANUALS))) $(BASHDIR) $(DOCDIR) \
 		$(UNITDIR) $(USERDIR) $(sysconfdir)/init.d $(sysconfdir)/logrotate.d)
 	@install -m 755 $(addprefix $(B)/bin/,$(filter gk-%,$(READY))) $(DESTDIR)$(libexecdir)/gkmail/
-	@install -m 755 $(B)/bin/gkmail $(DESTDIR)$(sbindir)/gkmail
+	@install -m 755 $(B)/bin/gkmail $(B)/bin/sendmail $(DESTDIR)$(sbindir)/
 	@for m in $(MANUALS); do install -m 644 man/$${m##*/} $(DESTDIR)$$m || exit 1; done
 	@install -m 644 etc/gkmail.bash $(DESTDIR)$(BASHDIR)/gkmail
 	@install -m 644 etc/gkmail.toml README.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)/
@@ -324,7 +327,7 @@ install: all ## install below $(DESTDIR)$(prefix), and an init script in $(DESTD
 
 uninstall: ## remove what install put there; mail and configuration stay
 	@rm -rf $(DESTDIR)$(libexecdir)/gkmail $(DESTDIR)$(DOCDIR)
-	@rm -f $(addprefix $(DESTDIR),$(sbindir)/gkmail $(MANUALS) $(BASHDIR)/gkmail $(USERDIR)/gkmail.conf \
+	@rm -f $(addprefix $(DESTDIR),$(sbindir)/gkmail $(sbindir)/sendmail $(MANUALS) $(BASHDIR)/gkmail $(USERDIR)/gkmail.conf \
 		$(UNITDIR)/gkmail.service $(sysconfdir)/init.d/gkmail $(sysconfdir)/logrotate.d/gkmail)
 	@echo "GK Mail is removed from $(DESTDIR)$(prefix); $(sysconfdir)/gkmail and the mail stay"
 

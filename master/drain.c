@@ -78,6 +78,7 @@ drain_begin(void)
 	deadline = loop_timer_new(on_deadline, NULL);
 	loop_timer_set(deadline, conf_num(master.conf, CONF_SERVER_DRAIN_TIMEOUT) + GRACE_MS);
 	listeners_close();
+	local_close();
 	order_stage();
 	drain_step();
 }

@@ -127,7 +127,7 @@ start(struct err *e)
 	    listeners_open(master.conf, e) < 0)
 		return -1;
 	listeners_commit();
-	if (control_open(e) < 0)
+	if (control_open(e) < 0 || local_apply(e) < 0)
 		return -1;
 	master.started_ms = clock_ms();
 	log_info("master.start", LZ("build", build_id()), LU("pid", getpid()),
@@ -156,6 +156,7 @@ main(int argc, char **argv)
 	}
 	loop_run();
 	control_close();
+	local_close();
 	log_info("master.end", LU("pid", getpid()));
 	log_flush();
 	return master.failed ? EXIT_CONFIG : 0;

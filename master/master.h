@@ -116,6 +116,11 @@ int control_open(struct err *e);
 int control_lock(struct err *e);
 void control_close(void);
 
+/* local.c: the socket of programs on this machine. */
+/* Opens or closes it as the configuration says. */
+int local_apply(struct err *e);
+void local_close(void);
+
 /* reload.c: fn is called once, with NULL when the new configuration is taken up. */
 void reload_begin(void (*fn)(void *arg, const struct err *e), void *arg);
 /* SIGHUP: the same as soon as possible. */

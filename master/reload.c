@@ -79,8 +79,12 @@ back_to_old(void)
 static void
 take_up(void)
 {
+	struct err e;
+
 	conf_free(&now.old);
 	listeners_commit();
+	if (local_apply(&e) < 0)
+		log_error("master.local", LE(&e));
 	tls_files_commit();
 	logs_use(master.conf, now.log);
 	for (size_t i = 0; i < SERVICES; i++)

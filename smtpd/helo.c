@@ -52,7 +52,7 @@ helo_helo(struct session *s, const struct command *c)
 static bool
 offers_starttls(const struct session *s)
 {
-	return tls_server() != NULL && !stream_is_tls(s->stream);
+	return s->kind != SESSION_LOCAL && tls_server() != NULL && !stream_is_tls(s->stream);
 }
 
 void
@@ -83,13 +83,17 @@ helo_ehlo(struct session *s, const struct command *c)
 			    s->stream, "250-AUTH " STR_FMT "\r\n", STR_ARG(buf_view(&mechs)));
 		buf_free(&mechs);
 	}
+	/* Between sendmail and us: the program's address, and whether it may take another. */
+	if (s->kind == SESSION_LOCAL)
+		stream_printf(s->stream, "250-XUSER " STR_FMT "%s\r\n", STR_ARG(s->user),
+		    s->trusted ? " ANY" : "");
 	stream_puts(s->stream, "250 HELP\r\n");
 }
 
 void
 helo_starttls(struct session *s)
 {
-	if (stream_is_tls(s->stream)) {
+	if (stream_is_tls(s->stream) || s->kind == SESSION_LOCAL) {
 		session_reply(s, REPLY_NO_STARTTLS);
 		return;
 	}

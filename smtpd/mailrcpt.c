@@ -65,7 +65,8 @@ sender_must_own(const struct session *s)
 	const struct str *free_ones;
 	size_t n;
 
-	if (s->user.n == 0 || !conf_bool(svc_conf(), CONF_SUBMISSION_SENDER_OWNERSHIP))
+	if (s->user.n == 0 || s->trusted ||
+	    !conf_bool(svc_conf(), CONF_SUBMISSION_SENDER_OWNERSHIP))
 		return false;
 	free_ones = conf_list(svc_conf(), CONF_SUBMISSION_FREE_SENDERS, &n);
 	for (size_t i = 0; i < n; i++)

@@ -181,6 +181,7 @@ make_prefix(struct message *m)
 	    .rcpt = s->tx.nrcpts == 1 ? s->tx.rcpts[0].address : STR_NONE,
 	    .esmtp = s->esmtp,
 	    .authed = submitted,
+	    .account = s->kind == SESSION_LOCAL ? s->user : STR_NONE,
 	    .utf8 = s->tx.flags & ENVELOPE_SMTPUTF8,
 	    .add_date = submitted && !m->head.date,
 	    .add_message_id = submitted && !m->head.message_id,
@@ -198,7 +199,10 @@ header_known(struct message *m)
 	if (m->head.received > conf_num(svc_conf(), CONF_SMTP_MAX_RECEIVED))
 		refuse(m, REPLY_TOO_MANY_HOPS, NULL);
 	if (sender_must_own(m->s) && m->refusal == REPLY_COUNT) {
-		check_field(m, m->head.from, &m->head.from_value, "From");
+		/* A program that says by Sender who it is may write for another (RFC 5322 3.6.2).
+		 */
+		if (m->s->kind != SESSION_LOCAL || m->head.sender == 0)
+			check_field(m, m->head.from, &m->head.from_value, "From");
 		check_field(m, m->head.sender, &m->head.sender_value, "Sender");
 	}
 	if (m->refusal == REPLY_COUNT)
@@ -277,7 +281,9 @@ commit(struct message *m)
 	    .arrived = m->arrived,
 	    .sender = s->tx.sender,
 	    .user = s->user,
-	    .actor = s->user.n > 0 ? STR("submission") : STR("smtp"),
+	    .actor = s->kind == SESSION_LOCAL ? STR("local")
+		     : s->user.n > 0          ? STR("submission")
+					      : STR("smtp"),
 	    .peer = str_z(s->peer),
 	    .helo = str_of(s->helo, s->helo_n),
 	    .envid = s->tx.envid,

@@ -214,6 +214,8 @@ kind_of(const char *listener)
 {
 	if (strcmp(listener, "submissions") == 0)
 		return SESSION_SUBMISSIONS;
+	if (strcmp(listener, "local") == 0)
+		return SESSION_LOCAL;
 	return strcmp(listener, "submission") == 0 ? SESSION_SUBMISSION : SESSION_SMTP;
 }
 
@@ -257,6 +259,10 @@ session_accept(const struct svc_conn *c)
 	memcpy(s->peer, c->peer_text, sizeof(s->peer));
 	arena_init(&s->arena);
 	arena_init(&s->tx.arena);
+	if (s->kind == SESSION_LOCAL) {
+		s->user = arena_dup(&s->arena, c->user);
+		s->trusted = c->trusted;
+	}
 	TAILQ_INIT(&s->slots);
 	TAILQ_INSERT_TAIL(&sessions, s, link);
 	metric_add(METRIC_SMTP_CONNECTIONS, 1);

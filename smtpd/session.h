@@ -35,6 +35,7 @@ enum session_kind {
 	SESSION_SMTP,        /* port 25: mail for us from anybody */
 	SESSION_SUBMISSION,  /* port 587: mail from users, STARTTLS */
 	SESSION_SUBMISSIONS, /* port 465: the same under TLS from the start, RFC 8314 */
+	SESSION_LOCAL, /* run_dir/submit.sock: a program on this machine, known from the start */
 };
 
 enum session_state {
@@ -109,7 +110,8 @@ struct session {
 	size_t helo_n;
 	char helo[SESSION_HELO_MAX + 1];
 	struct arena arena;
-	struct str user; /* who authenticated; empty: nobody */
+	struct str user; /* who authenticated, or whose program it is; empty: nobody */
+	bool trusted;    /* SESSION_LOCAL: may write as anybody */
 	struct login *login;
 	TAILQ_HEAD(, slot) slots;
 	struct transaction tx;

@@ -56,9 +56,10 @@ say(struct str s)
 }
 
 static void
-connect_to(const char *listener)
+connect_as(const char *listener, const char *user, bool trusted)
 {
-	struct svc_conn c = {.name = listener, .peer_text = "192.0.2.9"};
+	struct svc_conn c = {
+	    .name = listener, .peer_text = "192.0.2.9", .user = str_z(user), .trusted = trusted};
 	int v[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, v), 0);
@@ -69,6 +70,12 @@ connect_to(const char *listener)
 	nwaiting = 0;
 	session_accept(&c);
 	turn();
+}
+
+static void
+connect_to(const char *listener)
+{
+	connect_as(listener, NULL, false);
 }
 
 static void
@@ -617,6 +624,54 @@ names_and_addresses(void **state)
 	leave();
 }
 
+#define FROM_CRON "MAIL FROM:<cron@mail.here.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n"
+
+static void
+a_program_is_known_from_the_start(void **state)
+{
+	(void)state;
+	connect_as("local", "cron@mail.here.test", false);
+	say(STR("EHLO localhost\r\n"));
+	assert_non_null(strstr(heard.p, "\r\n250-XUSER cron@mail.here.test\r\n"));
+	assert_null(strstr(heard.p, "STARTTLS"));
+	assert_null(strstr(heard.p, "AUTH"));
+	assert_string_equal(codes(), "220 250");
+	expect("AUTH PLAIN AGEAYg==\r\nSTARTTLS\r\n", "503 502");
+	expect(FROM_CRON "From: cron@mail.here.test\r\n\r\n.\r\n", "250 250 354 250");
+	assert_int_equal(committed, 1);
+	assert_true(str_eq_z(env.user, "cron@mail.here.test"));
+	assert_true(str_eq_z(env.actor, "local"));
+	assert_true(str_find(buf_view(&stored), STR("Received: by mail.here.test (GK Mail, from a "
+						    "program of cron@mail.here.test)\r\n\tid ")) <
+		    stored.n);
+	leave();
+}
+
+static void
+a_program_is_nobody_else(void **state)
+{
+	(void)state;
+	connect_as("local", "cron@mail.here.test", false);
+	expect("EHLO localhost\r\n", "220 250");
+	expect("MAIL FROM:<bob@here.test>\r\n", "550");
+	expect(FROM_CRON "From: bob@here.test\r\n\r\n.\r\n", "250 250 354 550");
+	expect(FROM_CRON "From: bob@here.test\r\nSender: bob@here.test\r\n\r\n.\r\n",
+	    "250 250 354 550");
+	assert_int_equal(committed, 0);
+	/* Who says who it is may write for another (RFC 5322 3.6.2). */
+	expect(FROM_CRON "From: bob@here.test\r\nSender: cron@mail.here.test\r\n\r\n.\r\n",
+	    "250 250 354 250");
+	leave();
+	connect_as("local", "root@mail.here.test", true);
+	say(STR("EHLO localhost\r\n"));
+	assert_non_null(strstr(heard.p, "250-XUSER root@mail.here.test ANY\r\n"));
+	buf_reset(&heard);
+	expect("MAIL FROM:<bob@here.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n"
+	       "From: carol@here.test\r\n\r\n.\r\n",
+	    "250 250 354 250");
+	leave();
+}
+
 int
 main(void)
 {
@@ -647,6 +702,8 @@ main(void)
 	    TEST(a_refused_mail_leaves_nothing),
 	    TEST(an_abandoned_file_is_given_back),
 	    TEST(names_and_addresses),
+	    TEST(a_program_is_known_from_the_start),
+	    TEST(a_program_is_nobody_else),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -67,12 +67,21 @@ put_tls(struct buf *b, struct str tls)
 static void
 put_received(struct buf *b, const struct trace *t, const char *date)
 {
-	(void)buf_puts(b, "Received: from ");
-	put_helo(b, t->helo);
-	(void)buf_puts(b, " (");
-	put_literal(b, t->peer);
-	(void)buf_printf(b, ")\r\n\tby " STR_FMT " (GK Mail) with %s id " STR_FMT,
-	    STR_ARG(str_sub(t->host, 0, 255)), trace_protocol(t), STR_ARG(t->mid));
+	(void)buf_puts(b, "Received: ");
+	if (t->account.n > 0) {
+		/* RFC 5322 3.6.7 leaves the clauses free; there is no host to name. */
+		(void)buf_printf(b,
+		    "by " STR_FMT " (GK Mail, from a program of " STR_FMT ")\r\n\tid " STR_FMT,
+		    STR_ARG(str_sub(t->host, 0, 255)), STR_ARG(str_sub(t->account, 0, 320)),
+		    STR_ARG(t->mid));
+	} else {
+		(void)buf_puts(b, "from ");
+		put_helo(b, t->helo);
+		(void)buf_puts(b, " (");
+		put_literal(b, t->peer);
+		(void)buf_printf(b, ")\r\n\tby " STR_FMT " (GK Mail) with %s id " STR_FMT,
+		    STR_ARG(str_sub(t->host, 0, 255)), trace_protocol(t), STR_ARG(t->mid));
+	}
 	/* Not with several: it would show a blind copy to the others (RFC 5321 7.2). */
 	if (t->rcpt.n > 0)
 		(void)buf_printf(b, "\r\n\tfor <" STR_FMT ">", STR_ARG(str_sub(t->rcpt, 0, 400)));

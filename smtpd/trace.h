@@ -21,8 +21,9 @@ struct trace {
 	struct str peer;   /* the client's address as text */
 	struct str host;   /* server.host_name */
 	struct str mid;
-	struct str tls;  /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or empty */
-	struct str rcpt; /* the one recipient; empty when there are several */
+	struct str tls;     /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or empty */
+	struct str account; /* of a program on this machine: it did not come over a network */
+	struct str rcpt;    /* the one recipient; empty when there are several */
 	bool esmtp, authed, utf8;
 	bool add_date, add_message_id; /* RFC 6409 8.2, 8.3 */
 	bool no_header; /* the message has none: an empty line keeps its text from becoming one */

@@ -113,6 +113,8 @@ the_longest_fits(void **state)
 	t.sender = t.helo = t.peer = t.host = t.rcpt = t.tls = s;
 	t.add_date = t.add_message_id = t.no_header = true;
 	assert_in_range(trace_make(&t, &a, &rp).n, 1, TRACE_MAX);
+	t.account = s;
+	assert_in_range(trace_make(&t, &a, &rp).n, 1, TRACE_MAX);
 	arena_free(&a);
 }
 

@@ -44,6 +44,10 @@ enum ipc_peer {
 	X(CONFIG,         PEER_MASTER, PEER_DAEMON, 900, "keys:list") \
 	X(CONFIG_R,       PEER_DAEMON, PEER_MASTER, 0, "") \
 	X(DRAIN,          PEER_MASTER, PEER_DAEMON, 0, "") \
+	/* A program on this machine has come to run_dir/submit.sock. user: the address of the account it runs as;
+	 * trusted: root, or of the administrators' group. */ \
+	X(LOCAL_CONN,     PEER_MASTER, PEER_SMTPD, 30, "user:str trusted:u32 fd:fd") \
+	X(LOCAL_CONN_R,   PEER_SMTPD, PEER_MASTER, 0, "") \
 	/* gkmail to master. CTL_CONNECT gives a channel straight to a daemon. */ \
 	X(CTL_HELLO,      PEER_CTL, PEER_MASTER, 10, "build:str") \
 	X(CTL_HELLO_R,    PEER_MASTER, PEER_CTL, 0, "build:str pid:u32") \

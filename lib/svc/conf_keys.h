@@ -38,6 +38,8 @@
 	X(SUBMISSION_SENDER_OWNERSHIP, "submission", "sender_ownership", BOOL, "true", "", "Users send only as their own addresses (MAIL FROM, From and Sender).") \
 	X(SUBMISSION_FREE_SENDERS, "submission", "free_senders", LIST, "", "", \
 	  "Domains whose users may send as any address, though sender_ownership is on.") \
+	X(SUBMISSION_LOCAL, "submission", "local", BOOL, "true", "", \
+	  "Programs on this machine may hand over mail by sendmail, with no password, as the account that they run as.") \
 	X(IMAP_LISTEN, "imap", "listen", LIST, "*:143", "", "Addresses and ports for IMAP with STARTTLS.") \
 	X(IMAP_LISTEN_TLS, "imap", "listen_tls", LIST, "*:993", "", "Addresses and ports for IMAP with TLS from the start.") \
 	X(IMAP_AUTH_WITHOUT_TLS, "imap", "auth_without_tls", BOOL, "false", "", "Lets passwords cross the network unencrypted. Leave it off.") \

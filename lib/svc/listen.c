@@ -160,6 +160,23 @@ listen_end(struct ipc_in *m)
 }
 
 void
+listen_local(struct ipc_chan *chan, struct ipc_in *m)
+{
+	struct svc_conn c = {.name = "local", .peer_text = "local"};
+
+	c.user = ipc_get_str(m);
+	c.trusted = ipc_get_u32(m);
+	c.fd = ipc_take_fd(m);
+	if (ipc_end(m) < 0)
+		return;
+	ipc_reply_ok(chan, m->id, MSG_LOCAL_CONN_R);
+	if (started && accept_fn != NULL && !svc_draining())
+		accept_fn(&c);
+	else
+		close(c.fd);
+}
+
+void
 listen_start(void (*accept)(const struct svc_conn *c))
 {
 	struct listener *l;

@@ -10,6 +10,8 @@
 /* SETUP_LISTEN and LISTEN_END; read the message whole. */
 void listen_add(struct ipc_in *m);
 void listen_end(struct ipc_in *m);
+/* LOCAL_CONN; reads the message whole. */
+void listen_local(struct ipc_chan *chan, struct ipc_in *m);
 /* From now on connections are taken. */
 void listen_start(void (*accept)(const struct svc_conn *c));
 /* For good. */

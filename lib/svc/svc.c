@@ -329,7 +329,6 @@ static void
 control_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
-	(void)c;
 	/* Only master's set-up messages come here: lib/ipc checked the direction against the table.
 	 */
 	if (m->type == MSG_SETUP_IDENTITY)
@@ -338,6 +337,8 @@ control_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		listen_add(m);
 	else if (m->type == MSG_LISTEN_END)
 		listen_end(m);
+	else if (m->type == MSG_LOCAL_CONN)
+		listen_local(c, m);
 	else if (m->type == MSG_SETUP_FILE)
 		add_file(m);
 	else if (m->type == MSG_SETUP_CHANNEL)
