@@ -124,8 +124,8 @@ class Attack:
                 still = still + 1 if now == was else 0
                 was = now
             self.over.set()
+            s.kill()  # also ends the wait of who is just logging in
             thread.join(60)
-        s.kill()
 
     def done(self):
         return all(x.done for x in self.page.slots[:len(KINDS)])
