@@ -117,7 +117,15 @@ def login_rows(servers, load, table, rounds):
         for _ in range(rounds):
             for s, r in zip(servers, results):
                 user = s.users()[1]
+                cpu = cpu_seconds(s)
                 out = load("-i", "-p", s.ports["imaps"], "-s", sessions, "-m", count, "-T", "tls", "-u",
                            s.login_name(user), "-w", s.password(user))
-                r.append(out["rate"])
-        table.row(f"{sessions} at a time", [median(r) for r in results], goal=goal and ("ratio", goal))
+                cpu = cpu_seconds(s) - cpu
+                r.append({"rate": out["rate"], "cpu": cpu * 1000 / count,
+                          "load": 100 * out["load_cpu_seconds"] / out["seconds"]})
+
+        def medians(key):
+            return [median([x[key] for x in r]) for r in results]
+        table.row(f"{sessions} at a time", medians("rate"), goal=goal and ("ratio", goal))
+        table.row("  server CPU, ms a login", medians("cpu"), "less", digits=2)
+        table.row("  load generator, % of its CPU", medians("load"), "less")

@@ -31,6 +31,8 @@ first_valid_uid = 1000
 mail_uid = {uid}
 mail_gid = {uid}
 default_client_limit = 20000
+# Many logins of one user at a time are what is measured, not refused.
+mail_max_userip_connections = 0
 default_process_limit = 2000
 passdb {{
   driver = static
