@@ -36,7 +36,8 @@ enum front_state {
 
 struct front_parked {
 	struct str token, record;
-	bool wake; /* asked for before the owner had left */
+	uint32_t told; /* messages that NEWS told the client of; 0: none */
+	bool wake;     /* asked for before the owner had left */
 	char data[];
 };
 

@@ -2,8 +2,9 @@
  * park.c - connections in IDLE that have no process (INVARIANTS 16, 17).
  *
  * Purpose: holds the client's stream, a token and the record that the owner left. When the client
- * speaks or mail comes, a new owner takes up the record. What was forwarded must be what the owner
- * used up, and nothing may be waiting: otherwise the answer to PARK is no.
+ * speaks or its mailbox changes, a new owner takes up the record; of new mail it is told here. What
+ * was forwarded must be what the owner used up, and nothing may be waiting: otherwise the answer to
+ * PARK is no.
  */
 #include "imapd/imapd.h"
 
@@ -153,6 +154,7 @@ park_resume(struct front_conn *c)
 	ipc_put_u64(&m, c->id);
 	ipc_put_z(&m, stream_peer(c->client));
 	ipc_put_z(&m, c->sid);
+	ipc_put_u32(&m, p->told);
 	ipc_put_fd(&m, fd);
 	c->call = ipc_call(svc_channel(PEER_MAILBOXD), &m, resumed, c);
 	park_forget(c);
@@ -170,6 +172,24 @@ on_wake(struct ipc_in *m)
 		park_resume(c);
 	else if (c->state == FRONT_LEAVING)
 		c->parked->wake = true;
+}
+
+/* New mail needs no owner to be told of: its number is all that EXISTS says (RFC 3501 7.3.1). */
+static void
+on_news(struct ipc_in *m)
+{
+	uint64_t id = ipc_get_u64(m);
+	uint32_t exists = ipc_get_u32(m);
+	struct front_conn *c = front_find(id);
+
+	if (ipc_end(m) < 0 || c == NULL)
+		return;
+	if (c->state == FRONT_PARKED) {
+		c->parked->told = exists;
+		stream_printf(c->client, "* %u EXISTS\r\n", exists);
+	} else if (c->state == FRONT_LEAVING) {
+		c->parked->wake = true;
+	}
 }
 
 /* The user's sessions end: a changed password, a ban, an operator. */
@@ -196,6 +216,8 @@ park_message(struct ipc_chan *ch, struct ipc_in *m)
 		on_park(ch, m);
 	else if (m->type == MSG_WAKE)
 		on_wake(m);
+	else if (m->type == MSG_NEWS)
+		on_news(m);
 	else if (m->type == MSG_KICK)
 		on_kick(m);
 	else

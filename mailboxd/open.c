@@ -66,6 +66,7 @@ hand_over(struct conn *c)
 	ipc_put_z(&m, c->sid);
 	ipc_put_z(&m, c->tag ? c->tag : "");
 	ipc_put_str(&m, c->record);
+	ipc_put_u32(&m, c->told);
 	ipc_put_fd(&m, c->fd);
 	ipc_send(u->owner, &m);
 	c->fd = -1;
@@ -286,6 +287,7 @@ on_resume(struct ipc_in *m)
 	struct str token = ipc_get_str(m), record = ipc_get_str(m);
 	uint64_t id = ipc_get_u64(m);
 	struct str peer = ipc_get_str(m), sid = ipc_get_str(m);
+	uint32_t told = ipc_get_u32(m);
 	int fd = ipc_take_fd(m);
 	struct conn *c;
 	struct user *u;
@@ -296,7 +298,7 @@ on_resume(struct ipc_in *m)
 			close(fd);
 		return;
 	}
-	if (svc_draining() || (c = park_take(id, token, record)) == NULL) {
+	if (svc_draining() || (c = park_take(id, token, record, told)) == NULL) {
 		err_set(&e, E_DENIED, "not a parked connection");
 		ipc_reply_error(front(), m->id, &e);
 		close(fd);

@@ -310,6 +310,7 @@ on_conn(struct ipc_in *m)
 	a.sid = ipc_get_str(m);
 	a.tag = ipc_get_str(m);
 	a.record = ipc_get_str(m);
+	a.told = ipc_get_u32(m);
 	a.fd = ipc_take_fd(m);
 	if (ipc_end(m) < 0) {
 		if (a.fd >= 0)
@@ -359,7 +360,7 @@ parked(void *arg, struct ipc_in *m, const struct err *e)
 }
 
 static void
-on_park(void *arg, uint64_t id, uint64_t consumed, struct str record)
+on_park(void *arg, uint64_t id, uint64_t consumed, struct str record, uint32_t exists)
 {
 	struct session *s = find(id);
 	uint64_t *copy = mem_alloc(sizeof *copy);
@@ -374,6 +375,7 @@ on_park(void *arg, uint64_t id, uint64_t consumed, struct str record)
 	ipc_put_u64(&m, id);
 	ipc_put_u64(&m, consumed);
 	ipc_put_str(&m, record);
+	ipc_put_u32(&m, exists);
 	ipc_call(self.parent, &m, parked, copy);
 }
 

@@ -175,6 +175,7 @@ static void
 on_delivered(struct ipc_in *m)
 {
 	struct str name = ipc_get_str(m);
+	uint32_t messages = ipc_get_u32(m);
 	struct ipc_out out;
 	struct user *u;
 
@@ -186,7 +187,7 @@ on_delivered(struct ipc_in *m)
 		ipc_begin(&out, MSG_OWN_DELIVERED);
 		ipc_send(u->owner, &out);
 	}
-	park_changed(u);
+	park_delivered(u, messages);
 }
 
 /* ---- revocation ---- */

@@ -16,6 +16,7 @@
 #include "ipc/ipc.h"
 #include "mailboxd/owner.h"
 
+#define NO_COUNT       UINT32_MAX
 #define PARK_HASH_LEN  32u
 #define PARK_TOKEN_LEN 32u
 #define WAITING_MAX    100u   /* requests that wait for one user's owner */
@@ -54,6 +55,8 @@ struct conn {
 	/* While parked. */
 	unsigned char hash[PARK_HASH_LEN];
 	bool woken;
+	uint32_t exists; /* messages in INBOX with what has come since; NO_COUNT: not there */
+	uint32_t told;   /* what of that the front knows */
 	UT_hash_handle hh;
 	TAILQ_ENTRY(conn) link; /* of the user */
 };
@@ -72,7 +75,8 @@ struct user {
 	/* Waking of parked connections. */
 	uint64_t changes; /* counts deliveries and changes */
 	uint64_t woke_at;
-	struct loop_timer *wake;
+	struct loop_timer *wake, *news;
+	uint64_t told_at;
 	size_t njobs; /* of the operator (operator.c), waiting or with the owner */
 	bool slot;    /* waits for another owner to end */
 	TAILQ_ENTRY(user) slots;
@@ -129,12 +133,15 @@ void open_refuse(struct user *u, const struct err *e);
 
 void park_message(struct user *u, struct ipc_in *m); /* OWN_PARK */
 void park_gone(struct ipc_in *m);                    /* CONN_GONE */
-/* Takes a parked connection up again; NULL when token and record are not what was given. */
-struct conn *park_take(uint64_t id, struct str token, struct str record);
+/* Takes a parked connection up again; NULL when token, record and what was told are not what was
+ * given. */
+struct conn *park_take(uint64_t id, struct str token, struct str record, uint32_t told);
 /* Tells the front that a connection has to end. */
 void park_kick(uint64_t conn);
 /* Something in the user's mail has changed. */
 void park_changed(struct user *u);
+/* So many messages have come to the user's INBOX. */
+void park_delivered(struct user *u, uint32_t messages);
 void
 park_hash(unsigned char out[PARK_HASH_LEN], struct str token, struct str record, struct str user);
 

@@ -3,7 +3,8 @@
  *
  * The front holds the client, a random token and the owner's record; the parent keeps a hash over
  * token, record and user. What comes back must be exactly what was given, once. A change in the
- * user's mail wakes the user's parked connections: at once, then at most once a second.
+ * user's mail wakes the user's parked connections: at once, then at most once a second. New mail is
+ * only counted, and those in INBOX are told its number by the front, without an owner.
  */
 #include <sodium.h>
 
@@ -14,6 +15,7 @@
 #include "svc/svc.h"
 
 #define WAKE_EVERY_MS 1000u
+#define NEWS_EVERY_MS 50u /* a few octets, but a client that reads slowly shall not pile them up */
 #define RECORD_MAX    512u
 
 static void
@@ -77,6 +79,55 @@ wake(struct user *u)
 		wake_all(u);
 	else
 		loop_timer_set(u->wake, WAKE_EVERY_MS - (now - u->woke_at));
+}
+
+static void
+news_due(void *arg)
+{
+	struct user *u = arg;
+	struct conn *c;
+
+	TAILQ_FOREACH (c, &u->conns, link) {
+		struct ipc_out m;
+
+		if (c->state != CONN_PARKED || c->woken || c->exists == c->told)
+			continue;
+		c->told = c->exists;
+		ipc_begin(&m, MSG_NEWS);
+		ipc_put_u64(&m, c->id);
+		ipc_put_u32(&m, c->told);
+		ipc_send(svc_channel(PEER_IMAPD), &m);
+	}
+	u->told_at = clock_ms();
+}
+
+static void
+tell_news(struct user *u)
+{
+	uint64_t since = clock_ms() - u->told_at;
+
+	if (u->news == NULL)
+		u->news = loop_timer_new(news_due, u);
+	if (loop_timer_pending(u->news))
+		return;
+	if (u->told_at == 0 || since >= NEWS_EVERY_MS)
+		news_due(u);
+	else
+		loop_timer_set(u->news, NEWS_EVERY_MS - since);
+}
+
+void
+park_delivered(struct user *u, uint32_t messages)
+{
+	struct conn *c;
+
+	u->changes++;
+	if (u->nparked == 0 || messages == 0)
+		return;
+	TAILQ_FOREACH (c, &u->conns, link)
+		if (c->state == CONN_PARKED && c->exists < NO_COUNT - messages)
+			c->exists += messages;
+	tell_news(u);
 }
 
 void
@@ -150,6 +201,7 @@ park_message(struct user *u, struct ipc_in *m)
 {
 	uint64_t id = ipc_get_u64(m), consumed = ipc_get_u64(m);
 	struct str record = ipc_get_str(m), token;
+	uint32_t exists = ipc_get_u32(m);
 	unsigned char random[PARK_TOKEN_LEN];
 	struct conn *c = conn_find(id);
 	struct ipc_out out;
@@ -168,6 +220,7 @@ park_message(struct user *u, struct ipc_in *m)
 	park_hash(c->hash, token, record, str_z(u->name));
 	c->park_call = m->id;
 	c->changes = u->changes;
+	c->exists = c->told = exists;
 	arg = mem_alloc(sizeof *arg);
 	*arg = id;
 	ipc_begin(&out, MSG_PARK);
@@ -194,7 +247,7 @@ park_gone(struct ipc_in *m)
 }
 
 struct conn *
-park_take(uint64_t id, struct str token, struct str record)
+park_take(uint64_t id, struct str token, struct str record, uint32_t told)
 {
 	struct conn *c = conn_find(id);
 	unsigned char hash[PARK_HASH_LEN];
@@ -202,11 +255,13 @@ park_take(uint64_t id, struct str token, struct str record)
 	if (c == NULL || c->state != CONN_PARKED)
 		return NULL;
 	park_hash(hash, token, record, str_z(c->user->name));
-	if (sodium_memcmp(hash, c->hash, sizeof hash) != 0) {
+	/* A front may not have heard the last number yet, but none that was never said. */
+	if (sodium_memcmp(hash, c->hash, sizeof hash) != 0 || told > c->told) {
 		log_warn("mailbox.token", LZ("user", c->user->name), LU("conn", id));
 		return NULL;
 	}
 	/* Used once. */
 	sodium_memzero(c->hash, sizeof c->hash);
+	c->told = told;
 	return c;
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "base/clock.h"
 #include "mailboxd/parent.h"
 
 #define TOKEN  STR("0123456789abcdef0123456789abcdef")
@@ -29,9 +30,9 @@ what_was_given_comes_back(void **state)
 	struct user *u = c->user;
 
 	(void)state;
-	assert_ptr_equal(park_take(1, TOKEN, RECORD), c);
+	assert_ptr_equal(park_take(1, TOKEN, RECORD, 0), c);
 	/* Once. */
-	assert_null(park_take(1, TOKEN, RECORD));
+	assert_null(park_take(1, TOKEN, RECORD, 0));
 	conn_free(&c);
 	user_settle(u);
 	assert_null(user_find(STR("alice@x.test")));
@@ -44,20 +45,46 @@ anything_else_is_refused(void **state)
 	struct user *u = c->user;
 
 	(void)state;
-	assert_null(park_take(3, TOKEN, RECORD));
-	assert_null(park_take(1, STR("0123456789abcdef0123456789abcdeF"), RECORD));
-	assert_null(park_take(1, STR(""), RECORD));
-	assert_null(park_take(1, TOKEN, STR("mailbox 1, modseq 8")));
-	assert_null(park_take(1, TOKEN, STR("")));
+	assert_null(park_take(3, TOKEN, RECORD, 0));
+	assert_null(park_take(1, STR("0123456789abcdef0123456789abcdeF"), RECORD, 0));
+	assert_null(park_take(1, STR(""), RECORD, 0));
+	assert_null(park_take(1, TOKEN, STR("mailbox 1, modseq 8"), 0));
+	assert_null(park_take(1, TOKEN, STR(""), 0));
 	/* Octets cannot move from one field to the next. */
 	assert_null(
-	    park_take(1, STR("0123456789abcdef0123456789abcdefm"), STR("ailbox 1, modseq 7")));
+	    park_take(1, STR("0123456789abcdef0123456789abcdefm"), STR("ailbox 1, modseq 7"), 0));
 	/* A live connection has no token. */
 	conn_move(other, CONN_LIVE);
-	assert_null(park_take(2, TOKEN, RECORD));
-	assert_ptr_equal(park_take(1, TOKEN, RECORD), c);
+	assert_null(park_take(2, TOKEN, RECORD, 0));
+	assert_ptr_equal(park_take(1, TOKEN, RECORD, 0), c);
 	conn_free(&c);
 	conn_free(&other);
+	user_settle(u);
+}
+
+/* Of mail that came the front may have heard less than was said, never more. */
+static void
+mail_that_comes_is_counted(void **state)
+{
+	struct conn *c = park(1), *elsewhere = park(2);
+	struct user *u = c->user;
+
+	(void)state;
+	c->exists = c->told = 7;
+	elsewhere->exists = elsewhere->told = NO_COUNT;
+	u->told_at = clock_ms(); /* the next word waits a little */
+	park_delivered(u, 0);
+	assert_null(u->news);
+	park_delivered(u, 2);
+	park_delivered(u, 1);
+	assert_true(loop_timer_pending(u->news));
+	assert_int_equal(c->exists, 10);
+	assert_int_equal(c->told, 7);
+	assert_int_equal(elsewhere->exists, NO_COUNT);
+	assert_null(park_take(1, TOKEN, RECORD, 8));
+	assert_ptr_equal(park_take(1, TOKEN, RECORD, 7), c);
+	conn_free(&c);
+	conn_free(&elsewhere);
 	user_settle(u);
 }
 
@@ -101,11 +128,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_was_given_comes_back),
 	    cmocka_unit_test(anything_else_is_refused),
+	    cmocka_unit_test(mail_that_comes_is_counted),
 	    cmocka_unit_test(the_user_is_part_of_the_hash),
 	    cmocka_unit_test(connections_are_counted_by_state),
 	};
 
-	if (sodium_init() < 0)
+	if (sodium_init() < 0 || loop_init(NULL) < 0)
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,6 +38,7 @@ user_settle(struct user *u)
 		return;
 	HASH_DEL(users, u);
 	loop_timer_free(&u->wake);
+	loop_timer_free(&u->news);
 	loop_timer_free(&u->kill);
 	free(u->name);
 	free(u);

@@ -77,6 +77,7 @@ is_copy(const struct job *j)
 
 struct told {
 	UT_hash_handle hh;
+	uint32_t messages;
 	size_t n;
 	char user[];
 };
@@ -92,6 +93,7 @@ tell_all(void *arg)
 	HASH_ITER (hh, l->told, t, next) {
 		ipc_begin(&m, MSG_DELIVERED);
 		ipc_put_str(&m, str_of(t->user, t->n));
+		ipc_put_u32(&m, t->messages);
 		ipc_send(l->mailboxd, &m);
 		HASH_DEL(l->told, t);
 		free(t);
@@ -99,14 +101,17 @@ tell_all(void *arg)
 }
 
 static void
-tell(struct local *l, struct str user)
+tell(struct local *l, struct str user, bool fresh)
 {
 	struct told *t;
 
 	HASH_FIND(hh, l->told, user.p, user.n, t);
-	if (t)
+	if (t) {
+		t->messages += fresh;
 		return;
+	}
 	t = mem_alloc(sizeof(*t) + user.n + 1);
+	t->messages = fresh;
 	t->n = user.n;
 	memcpy(t->user, user.p, user.n);
 	HASH_ADD(hh, l->told, user, t->n, t);
@@ -210,8 +215,6 @@ decide(struct target *t, enum deliver_result result, struct str text)
 	t->text = text;
 	metric_add(metrics[result], 1);
 	log_info(events[result], LS("mid", t->job->mid), LS("user", t->user), LS("text", text));
-	if (result == DELIVER_OK)
-		tell(t->job->l, t->user);
 }
 
 static void
@@ -247,8 +250,9 @@ may_move(const struct job *j)
 	return is_copy(j) && (j->n == 1 || !j->l->share);
 }
 
+/* fresh: no file had the name before. */
 static int
-put_new(struct job *j, const char *home, struct err *e)
+put_new(struct job *j, const char *home, bool *fresh, struct err *e)
 {
 	char new[PATH_SIZE];
 	struct stat st;
@@ -261,9 +265,11 @@ put_new(struct job *j, const char *home, struct err *e)
 	if (may_move(j)) {
 		if (file_rename_new(j->l->incoming, j->source, j->l->mail, new, e) == 0) {
 			j->moved = true;
+			*fresh = true;
 			return 0;
 		}
 	} else if (file_link(j->l->incoming, j->source, j->l->mail, new, e) == 0) {
+		*fresh = true;
 		return 0;
 	}
 	if (e->code != E_EXISTS)
@@ -316,9 +322,10 @@ ensure_home(struct target *t)
 }
 
 static void
-delivered(struct target *t)
+delivered(struct target *t, bool fresh)
 {
 	t->job->linked = true;
+	tell(t->job->l, t->user, fresh);
 	decide(t, DELIVER_OK, STR("2.0.0 delivered"));
 }
 
@@ -326,12 +333,13 @@ static void
 place(struct target *t)
 {
 	char home[ADDRESS_HOME_SIZE];
+	bool fresh = false;
 	struct err e;
 
 	if (address_home(t->user, home, &e) < 0)
 		decide(t, DELIVER_PERM, STR("5.1.3 not an address of a mailbox"));
-	else if (put_new(t->job, home, &e) == 0)
-		delivered(t);
+	else if (put_new(t->job, home, &fresh, &e) == 0)
+		delivered(t, fresh);
 	else if (e.code == E_NOTFOUND && !t->ensured)
 		ensure_home(t);
 	else

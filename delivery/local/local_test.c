@@ -39,7 +39,7 @@ static struct {
 	uint32_t n;
 	char results[8][2][200];
 	int fd;
-	int ensured, told;
+	int ensured, told, fresh;
 	int dying;            /* mailboxds that die over the question */
 	enum err_code refuse; /* what HOME_ENSURE is answered with */
 } seen;
@@ -71,11 +71,13 @@ mailboxd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 
 	(void)arg;
 	assert_int_equal(str_cz(user, copy, sizeof(copy)), 0);
-	assert_int_equal(ipc_end(m), 0);
 	if (m->type == MSG_DELIVERED) {
 		seen.told++;
+		seen.fresh += (int)ipc_get_u32(m);
+		assert_int_equal(ipc_end(m), 0);
 		return;
 	}
+	assert_int_equal(ipc_end(m), 0);
 	seen.ensured++;
 	if (seen.dying-- > 0) {
 		err_set(&e, E_CLOSED, "gone");
@@ -301,6 +303,7 @@ one_file_with_a_name_in_each_home(void **state)
 	assert_int_equal(inode("alice", 5, "hello"), inode("bob", 5, "hello"));
 	assert_int_equal(count_incoming(), 0);
 	assert_int_equal(seen.told, 2);
+	assert_int_equal(seen.fresh, 2);
 	assert_int_equal(seen.ensured, 0);
 }
 
@@ -390,6 +393,7 @@ repetition_finds_its_name(void **state)
 	deliver("hello", 0, both, 2);
 	assert_string_equal(seen.results[0][0], "0");
 	assert_int_equal(inode("alice", 5, NULL), before);
+	assert_int_equal(seen.fresh, 2); /* the first time */
 }
 
 static void

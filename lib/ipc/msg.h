@@ -132,7 +132,8 @@ enum ipc_peer {
 	X(REPLAY_DONE,    PEER_QUEUE, PEER_MAILBOXD, 0, "users:list") \
 	X(HOME_ENSURE,    PEER_LOCAL, PEER_MAILBOXD, 20, "user:str") \
 	X(HOME_ENSURE_R,  PEER_MAILBOXD, PEER_LOCAL, 0, "") \
-	X(DELIVERED,      PEER_LOCAL, PEER_MAILBOXD, 0, "user:str") \
+	/* messages: how many names were not there before. */ \
+	X(DELIVERED,      PEER_LOCAL, PEER_MAILBOXD, 0, "user:str messages:u32") \
 	/* A question to the DNS (net/dns.h). type: of records, as in the DNS. ms: within which an answer is of use; 0:
 	 * dns.timeout. status: enum dns_status. records: net/dns_answer.c. */ \
 	X(DNS_ASK,        PEER_SMTPD | PEER_CTL, PEER_DNSD, 30, "name:str type:u32 ms:u32") \
@@ -141,15 +142,20 @@ enum ipc_peer {
 	/* Opening and parking. conn: the front's number for the connection. */ \
 	X(OWNER_OPEN,     PEER_IMAPD, PEER_MAILBOXD, 30, "ticket:str conn:u64 peer:str sid:str tag:str fd:fd") \
 	X(OWNER_OPEN_R,   PEER_MAILBOXD, PEER_IMAPD, 0, "user:str") \
-	X(OWNER_RESUME,   PEER_IMAPD, PEER_MAILBOXD, 30, "token:str record:str conn:u64 peer:str sid:str fd:fd") \
+	/* told: the number of messages that the front has told of in answer to NEWS; 0: none. */ \
+	X(OWNER_RESUME,   PEER_IMAPD, PEER_MAILBOXD, 30, \
+	  "token:str record:str conn:u64 peer:str sid:str told:u32 fd:fd") \
 	X(OWNER_RESUME_R, PEER_MAILBOXD, PEER_IMAPD, 0, "") \
 	X(PARK,           PEER_MAILBOXD, PEER_IMAPD, 10, "conn:u64 consumed:u64 token:str record:str") \
 	X(PARK_R,         PEER_IMAPD, PEER_MAILBOXD, 0, "accepted:u32") \
 	X(WAKE,           PEER_MAILBOXD, PEER_IMAPD, 0, "conn:u64") \
+	/* Mail has come to a parked connection in INBOX: so many messages exist there now. */ \
+	X(NEWS,           PEER_MAILBOXD, PEER_IMAPD, 0, "conn:u64 exists:u32") \
 	X(KICK,           PEER_MAILBOXD, PEER_IMAPD, 0, "conn:u64") \
 	X(CONN_GONE,      PEER_IMAPD, PEER_MAILBOXD, 0, "conn:u64") \
 	/* Between the parent and one owner. */ \
-	X(OWN_CONN,       PEER_MAILBOXD, PEER_OWNER, 0, "conn:u64 peer:str sid:str tag:str record:str fd:fd") \
+	X(OWN_CONN,       PEER_MAILBOXD, PEER_OWNER, 0, \
+	  "conn:u64 peer:str sid:str tag:str record:str told:u32 fd:fd") \
 	X(OWN_LOG,        PEER_MAILBOXD, PEER_OWNER, 0, "format:u32 level:u32 fd:fd") \
 	/* The configuration is another one now; as in CONFIG. */ \
 	X(OWN_CONFIG,     PEER_MAILBOXD, PEER_OWNER, 0, "keys:list") \
@@ -165,7 +171,8 @@ enum ipc_peer {
 	X(OWN_ENDING,     PEER_OWNER, PEER_MAILBOXD, 0, "") \
 	X(OWN_BACK,       PEER_OWNER, PEER_MAILBOXD, 0, "conn:u64 peer:str sid:str tag:str record:str fd:fd") \
 	X(OWN_USAGE,      PEER_OWNER, PEER_MAILBOXD, 0, "octets:u64 messages:u64") \
-	X(OWN_PARK,       PEER_OWNER, PEER_MAILBOXD, 15, "conn:u64 consumed:u64 record:str") \
+	/* exists: what the client knows of in INBOX, when new mail may be told by its number alone; else 2^32 - 1. */ \
+	X(OWN_PARK,       PEER_OWNER, PEER_MAILBOXD, 15, "conn:u64 consumed:u64 record:str exists:u32") \
 	X(OWN_PARK_R,     PEER_MAILBOXD, PEER_OWNER, 0, "accepted:u32") \
 	/* A session has changed mail: the user's parked connections are woken (coalesced, INVARIANTS 17). */ \
 	X(OWN_CHANGED,    PEER_OWNER, PEER_MAILBOXD, 0, "") \

@@ -502,12 +502,12 @@ on_closed(void *arg, const struct err *e)
 /* ---- beginning ---- */
 
 static void
-resume(struct imap_conn *c, struct str record)
+resume(struct imap_conn *c, struct str record, uint32_t told)
 {
 	struct err e = {0};
 
 	begin(c);
-	if (imap_idle_resume(c, record, &e) < 0) {
+	if (imap_idle_resume(c, record, told, &e) < 0) {
 		log_info("imap.resume_failed", LS("sid", c->sid), LS("user", c->user), LE(&e));
 		c->busy = false;
 		imap_conn_hang_up(c, "[UNAVAILABLE] Reconnect, please");
@@ -544,7 +544,7 @@ imap_conn_new(const struct imap_host *host, const struct imap_conn_args *a)
 	log_info("imap.open", LS("sid", c->sid), LS("user", c->user), LS("peer", c->peer),
 	    LU("resumed", a->record.n > 0));
 	if (a->record.n > 0)
-		resume(c, a->record);
+		resume(c, a->record, a->told);
 	else
 		imap_printf(c, STR_FMT " OK [CAPABILITY %s] Logged in\r\n", STR_ARG(a->tag),
 		    imap_capabilities(c));

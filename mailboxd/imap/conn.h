@@ -221,4 +221,4 @@ bool imap_idle_input(struct imap_conn *c);
 void imap_idle_notice(struct imap_conn *c);
 void imap_idle_free(struct imap_conn *c);
 /* Takes up a parked connection. -1: cannot, say BYE. */
-int imap_idle_resume(struct imap_conn *c, struct str record, struct err *e);
+int imap_idle_resume(struct imap_conn *c, struct str record, uint32_t told, struct err *e);

@@ -45,9 +45,9 @@ throw_away(void)
 }
 
 static void
-on_park(void *arg, uint64_t id, uint64_t consumed, struct str record)
+on_park(void *arg, uint64_t id, uint64_t consumed, struct str record, uint32_t exists)
 {
-	(void)arg, (void)id, (void)consumed, (void)record;
+	(void)arg, (void)id, (void)consumed, (void)record, (void)exists;
 	asked = true;
 }
 
@@ -130,6 +130,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	 * the UIDVALIDITY of a QRESYNC. */
 	if (size > 1 && data[0] == 'R') {
 		a.tag = STR_NONE;
+		a.told = data[1] % 8;
 		a.record =
 		    str_of(data + 1, size - 1 < IMAP_RECORD_MAX ? size - 1 : IMAP_RECORD_MAX);
 		at = size;

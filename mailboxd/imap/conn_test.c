@@ -559,6 +559,85 @@ idle_and_park(void **state)
 	end(o);
 }
 
+/* Parks in IDLE and ends; the record is in parking. */
+static void
+park_here(struct session *s)
+{
+	parking.asked = 0;
+	say(s, "i IDLE\r\n", 8);
+	for (int i = 0; i < 200 && parking.asked == 0; i++)
+		turn(s);
+	assert_int_equal(parking.asked, 1);
+	imap_conn_parked(s->c, true);
+	for (int i = 0; i < 5; i++)
+		turn(s);
+	end(s);
+}
+
+static const char *
+back(struct session **s, uint32_t told)
+{
+	parking.told = told;
+	*s = begin(0, "", str_of(parking.record, parking.n));
+	return hear(*s);
+}
+
+static void
+done(struct session *s)
+{
+	assert_int_equal(write(s->fd, "DONE\r\n", 6), 6);
+	expect_heard(s, "i OK Idle completed\r\n");
+}
+
+/* What the front told of is not told again, and what is not there is taken back. */
+static void
+told_while_parked(void **state)
+{
+	struct session *s = begin(0, "t", STR_NONE), *o = begin(1, "t", STR_NONE);
+
+	(void)state;
+	hear(s);
+	hear(o);
+	put(o, "INBOX", "");
+	put(o, "INBOX", "");
+	ask(o, "SELECT INBOX");
+	ask(s, "SELECT INBOX");
+	park_here(s);
+	assert_int_equal(parking.exists, 2);
+	put(o, "INBOX", "");
+	assert_string_equal(back(&s, 3), "* 3 EXISTS\r\n* 0 RECENT\r\n");
+	done(s);
+	park_here(s);
+	/* One came, two were told. */
+	put(o, "INBOX", "");
+	assert_string_equal(
+	    back(&s, 5), "* 5 EXPUNGE\r\n* 4 EXISTS\r\n* 0 RECENT\r\n");
+	done(s);
+	park_here(s);
+	/* What came is gone again, and one of before too. */
+	put(o, "INBOX", "\\Deleted");
+	ask(o, "STORE 2 +FLAGS (\\Deleted)");
+	ask(o, "EXPUNGE");
+	assert_string_equal(back(&s, 5), "* 2 EXPUNGE\r\n* 4 EXPUNGE\r\n");
+	done(s);
+	expect(s, "FETCH 1:* UID", "* 3 FETCH (UID 4)\r\n");
+	/* Where EXPUNGE may not be said, what is not there ends the connection. */
+	ask(s, "ENABLE QRESYNC");
+	park_here(s);
+	put(o, "INBOX", "");
+	assert_string_equal(back(&s, 4), "* 4 EXISTS\r\n* 0 RECENT\r\n");
+	end(s);
+	assert_string_equal(back(&s, 5), "* BYE [UNAVAILABLE] Please reconnect\r\n");
+	end(s);
+	s = begin(0, "t", STR_NONE);
+	hear(s);
+	/* Mail comes to INBOX alone. */
+	ask(s, "SELECT Drafts");
+	park_here(s);
+	assert_int_equal(parking.exists, IMAP_NO_COUNT);
+	end(o);
+}
+
 static void
 refused_parking(void **state)
 {
@@ -634,6 +713,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(hostile, setup, teardown),
 	    cmocka_unit_test_setup_teardown(large_bodies_wait_for_the_client, setup, teardown),
 	    cmocka_unit_test_setup_teardown(idle_and_park, setup, teardown),
+	    cmocka_unit_test_setup_teardown(told_while_parked, setup, teardown),
 	    cmocka_unit_test_setup_teardown(refused_parking, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_failed_commit_answers_nothing, setup, teardown),
 	};

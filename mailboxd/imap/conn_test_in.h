@@ -40,13 +40,15 @@ static struct {
 	uint64_t conn, consumed;
 	char record[IMAP_RECORD_MAX];
 	size_t n;
+	uint32_t exists, told;
 } parking;
 
 static inline void
-on_park(void *arg, uint64_t conn, uint64_t consumed, struct str record)
+on_park(void *arg, uint64_t conn, uint64_t consumed, struct str record, uint32_t exists)
 {
 	(void)arg;
 	parking.asked++;
+	parking.exists = exists;
 	parking.conn = conn;
 	parking.consumed = consumed;
 	parking.n = record.n;
@@ -136,7 +138,8 @@ begin(unsigned i, const char *tag, struct str record)
 	    .sid = STR_INIT("s"),
 	    .user = STR_INIT("alice@example.test"),
 	    .tag = str_z(tag),
-	    .record = record};
+	    .record = record,
+	    .told = record.n > 0 ? parking.told : 0};
 
 	s->c = imap_conn_new(&host, &a);
 	return s;

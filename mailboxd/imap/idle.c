@@ -99,6 +99,15 @@ write_record(const struct imap_conn *c, struct buf *b)
 	wire_put_u8(b, c->view.readonly);
 }
 
+/* New mail comes to INBOX, where it can be told by its number without an owner. */
+static uint32_t
+count(const struct imap_conn *c)
+{
+	bool inbox = c->selected && str_eq_z(c->view.mb->name, "INBOX");
+
+	return inbox ? (uint32_t)c->view.n : IMAP_NO_COUNT;
+}
+
 static void
 park(void *arg)
 {
@@ -119,7 +128,7 @@ park(void *arg)
 	write_record(c, &b);
 	i->asked = !b.over;
 	if (i->asked)
-		c->host->park(c->host->arg, c->id, c->consumed, buf_view(&b));
+		c->host->park(c->host->arg, c->id, c->consumed, buf_view(&b), count(c));
 	buf_free(&b);
 }
 
@@ -229,7 +238,7 @@ read_record(struct str s, struct record *r, struct err *e)
 }
 
 static int
-restore_view(struct imap_conn *c, const struct record *r, struct err *e)
+restore_view(struct imap_conn *c, const struct record *r, uint32_t told, struct err *e)
 {
 	struct mailbox *mb = home_find_id(c->home, r->mailbox);
 
@@ -241,11 +250,14 @@ restore_view(struct imap_conn *c, const struct record *r, struct err *e)
 	 * 3). */
 	if (!home_modseq_is_known(c->home, r->modseq))
 		return err_set(e, E_NOTFOUND, "changes since then are no longer known");
-	return imap_view_reopen(c, mb, r->readonly, r->modseq, r->uidnext, r->recent_from, e);
+	if (imap_view_reopen(c, mb, r->readonly, r->modseq, r->uidnext, r->recent_from, e) < 0)
+		return -1;
+	imap_view_told(&c->view, told);
+	return 0;
 }
 
 int
-imap_idle_resume(struct imap_conn *c, struct str record, struct err *e)
+imap_idle_resume(struct imap_conn *c, struct str record, uint32_t told, struct err *e)
 {
 	struct record r = {0};
 
@@ -253,7 +265,7 @@ imap_idle_resume(struct imap_conn *c, struct str record, struct err *e)
 		return -1;
 	c->condstore = (r.enabled & ENABLED_CONDSTORE) != 0;
 	c->qresync = (r.enabled & ENABLED_QRESYNC) != 0;
-	if (restore_view(c, &r, e) < 0)
+	if (restore_view(c, &r, told, e) < 0)
 		return -1;
 	c->cmd.verb = VERB_IDLE;
 	c->cmd.tag = arena_dup(&c->work, r.tag);

@@ -23,6 +23,7 @@
 struct imap_conn;
 
 #define IMAP_RECORD_MAX 512u /* a park record, encoded */
+#define IMAP_NO_COUNT   UINT32_MAX
 
 /* What the owner process provides: one, outliving all connections. */
 struct imap_host {
@@ -31,8 +32,10 @@ struct imap_host {
 	uint64_t park_after_ms; /* imap.park_after; in IDLE so long with nothing to report */
 	uint64_t max_message;   /* imap.max_size: the largest APPEND */
 	/* Asks to be parked. Answered later by imap_conn_parked(); the connection reports nothing
-	 * meanwhile. */
-	void (*park)(void *arg, uint64_t conn, uint64_t consumed, struct str record);
+	 * meanwhile. exists: what the client knows of in INBOX, IMAP_NO_COUNT in other mailboxes.
+	 */
+	void (*park)(
+	    void *arg, uint64_t conn, uint64_t consumed, struct str record, uint32_t exists);
 	/* A command has changed mail: connections of the user that are parked have something to
 	 * hear. */
 	void (*changed)(void *arg);
@@ -51,6 +54,7 @@ struct imap_conn_args {
 	struct str tag; /* of the LOGIN or AUTHENTICATE whose tagged OK is ours to write; empty when
 			   resumed */
 	struct str record; /* what park() gave before; empty for a new login */
+	uint32_t told;     /* EXISTS that was said meanwhile; 0: none */
 };
 
 /* Starts a connection; it runs by itself from now on. A record that cannot be taken up again

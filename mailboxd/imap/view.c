@@ -8,6 +8,7 @@
 #include "mailboxd/imap/view.h"
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "mailboxd/imap/conn.h"
 
 static void
@@ -235,6 +236,15 @@ imap_view_reopen(struct imap_conn *c, struct mailbox *mb, bool readonly, uint64_
 }
 
 void
+imap_view_told(struct imap_view *w, size_t exists)
+{
+	if (exists <= w->n)
+		return;
+	w->told = exists;
+	w->added = true;
+}
+
+void
 imap_view_close(struct imap_conn *c)
 {
 	if (!c->selected)
@@ -275,7 +285,7 @@ static void
 tell_expunges(struct imap_conn *c)
 {
 	struct imap_view *w = &c->view;
-	size_t to = 0;
+	size_t to = 0, before = w->n;
 
 	if (c->qresync)
 		imap_put_gone(c);
@@ -288,7 +298,26 @@ tell_expunges(struct imap_conn *c)
 			w->v[to++] = w->v[i];
 	}
 	w->n = to;
+	w->told -= num_min(w->told, before - to);
 	w->expunged = false;
+}
+
+/* What the client was told of and is not there: a message that another session has moved away since,
+ * or one that was delivered twice. */
+static void
+take_back(struct imap_conn *c)
+{
+	struct imap_view *w = &c->view;
+
+	/* It has no UID that VANISHED could name (RFC 7162 3.2.10): the client resynchronises. */
+	if (c->qresync && w->told > w->n) {
+		w->told = 0;
+		imap_conn_bye(c, "[UNAVAILABLE] Please reconnect");
+		return;
+	}
+	for (; w->told > w->n; w->told--)
+		imap_printf(c, "* %zu EXPUNGE\r\n", w->told);
+	w->told = 0;
 }
 
 void
@@ -347,6 +376,7 @@ void
 imap_view_report(struct imap_conn *c, bool expunges, bool with_uid)
 {
 	struct imap_view *w = &c->view;
+	bool grew = false;
 
 	if (!c->selected || w->mb == NULL)
 		return;
@@ -356,10 +386,15 @@ imap_view_report(struct imap_conn *c, bool expunges, bool with_uid)
 		size_t before = w->n;
 
 		pull(w);
-		/* RFC 3501 7.3.1; RECENT goes with it (7.3.2). */
-		if (w->n != before)
-			imap_printf(c, "* %zu EXISTS\r\n* %zu RECENT\r\n", w->n, w->recent);
+		grew = w->n != before;
 	}
+	if (expunges)
+		take_back(c);
+	if (c->ending)
+		return;
+	/* RFC 3501 7.3.1; RECENT goes with it (7.3.2). The number falls by EXPUNGE alone. */
+	if (grew && w->told <= w->n)
+		imap_printf(c, "* %zu EXISTS\r\n* %zu RECENT\r\n", w->n, w->recent);
 	if (w->keywords)
 		imap_view_keywords(c);
 	if (w->flags)

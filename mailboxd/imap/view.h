@@ -32,6 +32,7 @@ struct imap_view {
 	struct imap_view_msg *v;
 	size_t n, cap;
 	size_t recent;
+	size_t told; /* EXISTS that was said while it was parked; 0: none above n */
 	/* pending */
 	bool added, expunged, flags, keywords, gone;
 	uint64_t gone_modseq; /* of the first expunge that is not told */
@@ -46,6 +47,8 @@ int imap_view_open(struct imap_conn *c, struct mailbox *mb, bool readonly, struc
  * cannot be told. */
 int imap_view_reopen(struct imap_conn *c, struct mailbox *mb, bool readonly, uint64_t modseq,
     uint32_t uidnext, uint32_t recent_from, struct err *e);
+/* The client was told of so many messages since; more than came, perhaps. */
+void imap_view_told(struct imap_view *w, size_t exists);
 /* Nothing selected any more. */
 void imap_view_close(struct imap_conn *c);
 
