@@ -15,8 +15,10 @@
 #include "svc/svc.h"
 
 #define WAKE_EVERY_MS 1000u
-#define NEWS_EVERY_MS 50u /* a few octets, but a client that reads slowly shall not pile them up */
-#define RECORD_MAX    512u
+#define NEWS_EVERY_MS                                                              \
+	50u /* a few octets, but a client that reads slowly shall not pile them up \
+	     */
+#define RECORD_MAX 512u
 
 static void
 add_part(crypto_generichash_state *st, struct str s)

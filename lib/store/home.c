@@ -245,8 +245,7 @@ home_open(const struct home_options *o, struct err *e)
 	STAILQ_INIT(&h->graves);
 	buf_init(&h->uid_lines, UID_LINES_MAX);
 	start_timers(h);
-	if (take_lock(h, e) < 0 || open_index(h, &fresh, e) < 0 || start_read(h, fresh, e) < 0 ||
-	    commit_now(h, e) < 0) {
+	if (take_lock(h, e) < 0 || open_index(h, &fresh, e) < 0 || start_read(h, fresh, e) < 0) {
 		free_home(&h);
 		return NULL;
 	}

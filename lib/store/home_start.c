@@ -48,7 +48,7 @@ reserve_numbers(struct home *h, bool clean, struct err *e)
 	for (size_t i = 0; h->opening && i < old->nuids; i++)
 		if (home_find_id(h, old->uids[i].mailbox) == NULL)
 			n.uids[n.nuids++] = old->uids[i];
-	if (numbers_write(&n, e) < 0) {
+	if (numbers_write(&n, old, e) < 0) {
 		numbers_done(&n);
 		return -1;
 	}
@@ -429,7 +429,11 @@ start_read(struct home *h, bool fresh, struct err *e)
 		   index_tombstones_pending(h->index, bury_again, h, e) < 0) {
 		return -1;
 	}
-	if (prune(h, e) < 0)
+	if (prune(h, e) < 0 || mailbox_refresh(home_find(h, STR("INBOX")), e) < 0)
 		return -1;
-	return mailbox_refresh(home_find(h, STR("INBOX")), e);
+	if (found != NUMBERS_CLEAN || fresh || h->o.no_timers)
+		return commit_now(h, e);
+	/* After a clean end there is only mail to pick up, whose numbers are reserved: as when it
+	 * comes to a home that is open, its rows can wait. */
+	return index_is_dirty(h->index) ? home_ready_lazily(h, e) : 0;
 }

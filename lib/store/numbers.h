@@ -1,7 +1,7 @@
 /*
  * numbers.h - numbers that never go backwards: UIDs, modseqs, UIDVALIDITY, epoch (INVARIANTS 3).
  *
- * db/state is a small file that is replaced and synced before any number of a reserved block is
+ * db/state is a small file that is written and synced before any number of a reserved block is
  * shown. It says "unclean" while numbers may have been shown that the index does not have yet;
  * after an unclean end numbering goes on from the ceilings, with epoch + 1. Only lib/store includes
  * this.
@@ -30,6 +30,8 @@ struct numbers {
 	uint64_t modseq_ceiling;  /* the highest that may have been shown */
 	struct numbers_uid *uids; /* owned; by mailbox, ascending */
 	size_t nuids;
+	uint64_t serial; /* of writes */
+	uint32_t room;   /* for one slot in the file; 0: there is none of this version */
 };
 
 enum numbers_found {
@@ -40,8 +42,8 @@ enum numbers_found {
 
 /* Never fails for what it finds in the file; -1 when it cannot be read at all. */
 int numbers_read(struct numbers *n, enum numbers_found *found, struct err *e);
-/* Replaces the file; durable on return. */
-int numbers_write(const struct numbers *n, struct err *e);
+/* Writes n behind what was read or written last; durable on return. */
+int numbers_write(struct numbers *n, const struct numbers *old, struct err *e);
 /* 0 for an unknown mailbox. */
 uint32_t numbers_ceiling(const struct numbers *n, uint32_t mailbox);
 void numbers_done(struct numbers *n);

@@ -610,8 +610,7 @@ told_while_parked(void **state)
 	park_here(s);
 	/* One came, two were told. */
 	put(o, "INBOX", "");
-	assert_string_equal(
-	    back(&s, 5), "* 5 EXPUNGE\r\n* 4 EXISTS\r\n* 0 RECENT\r\n");
+	assert_string_equal(back(&s, 5), "* 5 EXPUNGE\r\n* 4 EXISTS\r\n* 0 RECENT\r\n");
 	done(s);
 	park_here(s);
 	/* What came is gone again, and one of before too. */

@@ -302,8 +302,8 @@ tell_expunges(struct imap_conn *c)
 	w->expunged = false;
 }
 
-/* What the client was told of and is not there: a message that another session has moved away since,
- * or one that was delivered twice. */
+/* What the client was told of and is not there: a message that another session has moved away
+ * since, or one that was delivered twice. */
 static void
 take_back(struct imap_conn *c)
 {

@@ -116,11 +116,11 @@ def validity(c, box):
     return int(re.search(rb"UIDVALIDITY (\d+)", b" ".join(lines))[1])
 
 
-def mailboxes_made(m):
+def mailboxes_made(m, lost=False):
     """UIDVALIDITY beyond the block that was reserved first, of mailboxes that are gone again."""
     c = imapraw.connect(m)
-    # Another name, as in expunged().
-    os.link(m.maildir().parent / "db" / "state", m.disk.place / ".state")
+    if lost:
+        (m.maildir().parent / "db" / "state").unlink()
     m.disk.sync()
     highest = 0
     for i in range(130):
@@ -132,6 +132,11 @@ def mailboxes_made(m):
     c = imapraw.connect(m)
     c.ok("CREATE Again")
     must(validity(c, "Again") > highest, f"UIDVALIDITY {validity(c, 'Again')} again, {highest} was shown")
+
+
+def state_made_anew(m):
+    """The same when db/state is not there to be written in place."""
+    mailboxes_made(m, lost=True)
 
 
 def renamed(m):
@@ -197,8 +202,9 @@ SCENES = {
     "many_moved": (many_moved, {"config": QUIET}, ["syncall store.copies"]),
     "copied": (copied, {"config": QUIET, "bare": True}, ["syncdir store.names"]),
     "expunged": (expunged, {"config": QUIET, "bare": True}, ["syncdir store.graves"]),
-    "mailboxes_made": (mailboxes_made, {"config": QUIET, "bare": True, "mount": "noauto_da_alloc"},
-                       ["sync store.state", "syncdir store.state_name"]),
+    "mailboxes_made": (mailboxes_made, {"config": QUIET, "bare": True}, ["sync store.state"]),
+    "state_made_anew": (state_made_anew, {"config": QUIET, "bare": True, "mount": "noauto_da_alloc"},
+                        ["sync store.state", "syncdir store.state_name"]),
     "renamed": (renamed, {"config": QUIET, "bare": True}, ["syncdir store.folders"]),
     "index_closed": (index_closed, {"config": QUIET}, ["sync index.db"]),
     "user_made": (user_made, {"config": QUIET}, ["sync accounts.db-wal"]),
