@@ -1,6 +1,7 @@
 /*
  * smtpd.c - a hostile gk-smtpd: the real one, but it can still write to what it has committed
- * (INVARIANTS 13). Memory files are not sealed; the file lent for a large message stays open.
+ * (INVARIANTS 13). Memory files are not sealed; the file lent for a large message stays open. (A
+ * small message is copied with its commit.)
  */
 #include <fcntl.h>
 #include <sys/mman.h>
