@@ -38,7 +38,8 @@ DEPS_BUILD := gcc libc6-dev pkg-config libevent-dev libssl-dev libsodium-dev lib
 LOCALHOST  := $(shell getent hosts localhost >/dev/null || echo libnss-myhostname)
 DEPS_RUN   := $(DEPS_BUILD) $(LOCALHOST)
 DEPS_CHECK := $(DEPS_RUN) clang-14 clang-format-14 libclang-rt-14-dev libcmocka-dev mandoc python3 python3-pytest \
-	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux mount e2fsprogs procps
+	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux mount e2fsprogs procps \
+	nsd ldnsutils
 DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
@@ -222,6 +223,8 @@ endef
 deps: ## install what building and running needs
 	$(call need,$(DEPS_RUN))
 deps-check: ## install what the tests need
+	@etc/without-starting $(MAKE) --no-print-directory deps-check-packages
+deps-check-packages:
 	$(call need,$(DEPS_CHECK))
 deps-bench: ## install what the benchmarks need
 	@etc/without-starting $(MAKE) --no-print-directory deps-bench-packages

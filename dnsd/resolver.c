@@ -166,23 +166,6 @@ set_upstreams(struct ub_ctx *c, const struct conf *conf, struct err *e)
 		   : 0;
 }
 
-/* Opens the zones of libunbound's own above name, and at it. */
-static int
-open_local_zones(struct ub_ctx *c, struct str name, struct err *e)
-{
-	char value[DNS_NAME_MAX + 16];
-	struct str label;
-
-	while (name.n > 0) {
-		snprintf(value, sizeof(value), STR_FMT " nodefault", STR_ARG(name));
-		if (set(c, "local-zone:", value, e) < 0)
-			return -1;
-		if (!str_cut(&name, '.', &label))
-			break;
-	}
-	return 0;
-}
-
 static int
 set_zone(struct ub_ctx *c, struct str value, struct err *e)
 {
@@ -195,7 +178,7 @@ set_zone(struct ub_ctx *c, struct str value, struct err *e)
 		return err_set(e, E_INVAL, "dns.zones: too long");
 	if (result(ub_ctx_set_stub(c, name, address, 0), e, "dns.zones", name) < 0)
 		return -1;
-	return open_local_zones(c, zone, e) < 0 || allow_loopback(c, address, e) < 0 ? -1 : 0;
+	return allow_loopback(c, address, e);
 }
 
 static int
@@ -208,6 +191,30 @@ set_zones(struct ub_ctx *c, const struct conf *conf, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		if (set_zone(c, v[i], e) < 0)
 			return -1;
+	return 0;
+}
+
+/* Zones that libunbound answers itself (.test, private reverse zones) hide what the operator says
+ * is served elsewhere: they go, at each name and above it. The option "local-zone: NAME nodefault",
+ * which is for this, does nothing in the library (1.17). Nothing can be set after this. */
+static int
+open_local_zones(struct ub_ctx *c, const struct conf *conf, struct err *e)
+{
+	char name[DNS_NAME_MAX + 2];
+	const struct str *v;
+	size_t n;
+
+	v = conf_list(conf, CONF_DNS_ZONES, &n);
+	for (size_t i = 0; i < n; i++) {
+		struct str rest = v[i], zone, label;
+
+		str_cut(&rest, ' ', &zone);
+		do {
+			if (str_cz(zone, name, sizeof(name)) < 0 ||
+			    result(ub_ctx_zone_remove(c, name), e, "dns.zones", name) < 0)
+				return -1;
+		} while (str_cut(&zone, '.', &label) && zone.n > 0);
+	}
 	return 0;
 }
 
@@ -334,7 +341,8 @@ resolver_start(const struct conf *conf, const char *anchors, struct err *e)
 	ub_ctx_debugout(c, messages);
 	if (set_fixed(c, e) < 0 || set_caches(c, conf_num(conf, CONF_DNS_CACHE_SIZE), e) < 0 ||
 	    set_upstreams(c, conf, e) < 0 || set_zones(c, conf, e) < 0 ||
-	    set_trust(c, conf, anchors, e) < 0 || warm_up(c, e) < 0) {
+	    set_trust(c, conf, anchors, e) < 0 || open_local_zones(c, conf, e) < 0 ||
+	    warm_up(c, e) < 0) {
 		ub_ctx_delete(c);
 		return -1;
 	}
