@@ -53,12 +53,19 @@ smtpd_channel(struct ipc_chan *c, bool open)
 		answers_forget();
 }
 
+static int
+smtpd_start(struct err *e)
+{
+	session_init(dns_new(svc_channel(PEER_DNSD)));
+	return tls_load(e);
+}
+
 static const struct svc svc = {
     .name = "smtpd",
     .peer = PEER_SMTPD,
     .sections = "server tls smtp submission auth limits",
     .sandbox = SB_IPC | SB_STREAM,
-    .start = tls_load,
+    .start = smtpd_start,
     .reload = tls_load,
     .accept = session_accept,
     .message = smtpd_message,

@@ -175,6 +175,7 @@ make_prefix(struct message *m)
 	    .sender = s->tx.sender,
 	    .helo = str_of(s->helo, s->helo_n),
 	    .peer = str_z(s->peer),
+	    .client = s->client,
 	    .host = helo_host(),
 	    .mid = str_of(m->mid, ID_LEN),
 	    .tls = str_z(stream_tls_cipher(s->stream)),
@@ -329,8 +330,9 @@ on_committed(void *arg, const struct err *e)
 	metric_add(METRIC_SMTP_MESSAGES, 1);
 	metric_add(METRIC_SMTP_OCTETS, (int64_t)spool_size(m->spool));
 	log_info("smtp.accept", LZ("sid", s->sid), LZ("mid", m->mid), LZ("peer", s->peer),
-	    LS("user", s->user), LS("from", s->tx.sender), LU("rcpts", s->tx.nrcpts),
-	    LU("size", spool_size(m->spool)), LU("ms", (clock_us() - m->began) / 1000));
+	    LS("client", s->client), LS("user", s->user), LS("from", s->tx.sender),
+	    LU("rcpts", s->tx.nrcpts), LU("size", spool_size(m->spool)),
+	    LU("ms", (clock_us() - m->began) / 1000));
 	memcpy(mid, m->mid, ID_SIZE);
 	answer(m, REPLY_QUEUED, str_z(mid));
 }

@@ -23,6 +23,13 @@
 
 static TAILQ_HEAD(, session) sessions = TAILQ_HEAD_INITIALIZER(sessions);
 static uint64_t last_conn;
+static struct dns *dns;
+
+void
+session_init(struct dns *d)
+{
+	dns = d;
+}
 
 /* ---- the end ---- */
 
@@ -34,6 +41,7 @@ session_free(struct session *s)
 	    LU("errors", s->errors), LU("ms", clock_ms() - s->started));
 	metric_add(s->result, 1);
 	metric_add(METRIC_SMTP_CONNECTIONS, -1);
+	dns_client_cancel(&s->looking_up);
 	login_free(&s->login);
 	slots_drop(s);
 	transaction_reset(s);
@@ -209,6 +217,20 @@ static const struct stream_events events = {
 
 /* ---- the beginning ---- */
 
+/* Nothing waits for the name: a message that is whole before it is known says "unknown". */
+static void
+on_client(void *arg, enum dns_client_result result, struct str name)
+{
+	static const char *const results[] = {"pass", "fail", "temperror"};
+	struct session *s = arg;
+
+	OBJ(s, SESSION_MAGIC);
+	s->looking_up = NULL;
+	s->client = arena_dup(&s->arena, name);
+	log_debug("smtp.client", LZ("sid", s->sid), LZ("peer", s->peer), LS("name", name),
+	    LZ("iprev", results[result]), LU("ms", clock_ms() - s->started));
+}
+
 static enum session_kind
 kind_of(const char *listener)
 {
@@ -269,6 +291,8 @@ session_accept(const struct svc_conn *c)
 	log_debug("smtp.connect", LZ("sid", s->sid), LZ("peer", s->peer), LZ("listener", c->name));
 	s->stream = stream_new(c->fd, &limits, &events, s);
 	s->timer = loop_timer_new(on_timer, s);
+	if (s->kind != SESSION_LOCAL)
+		s->looking_up = dns_client_ask(dns, &c->peer, 0, on_client, s);
 	loop_timer_set(s->timer, conf_num(svc_conf(), CONF_SMTP_COMMAND_TIMEOUT));
 	stream_start(s->stream);
 	if (s->kind == SESSION_SUBMISSIONS) {

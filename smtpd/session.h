@@ -19,6 +19,7 @@
 #include "io/loop.h"
 #include "io/stream.h"
 #include "mail/envelope.h"
+#include "net/dns_client.h"
 #include "smtpd/command.h"
 #include "smtpd/limits.h"
 #include "smtpd/reply.h"
@@ -97,6 +98,8 @@ struct session {
 	uint64_t conn; /* our number for it: tickets are bound to it */
 	char sid[ID_SIZE];
 	char peer[INET6_ADDRSTRLEN];
+	struct str client; /* its confirmed name in the DNS; empty: not known (yet) */
+	struct dns_client *looking_up;
 	uint64_t started, active; /* clock_ms: of the session, of the last sign of life */
 	unsigned errors;
 	unsigned chatter;  /* commands since the last message that lead nowhere */
@@ -123,6 +126,8 @@ struct session {
 
 /* ---- session.c ---- */
 
+/* Once, before anything else: who answers questions to the DNS; lent. */
+void session_init(struct dns *d);
 void session_accept(const struct svc_conn *c);
 /* Ends what can be ended at once; the rest at its next command. */
 void session_drain_all(void);

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "io/file.h"
+#include "net/dns_script.h"
 #include "smtpd/answers.h"
 #include "smtpd/session.h"
 #include "svc/conf.h"
@@ -21,6 +22,7 @@
 
 static struct conf *conf;
 static struct ipc_chan *to_authd, *to_queue;
+static struct dns *names;
 static bool draining, drained;
 
 const struct conf *
@@ -268,6 +270,7 @@ fakes_open(const char *toml)
 	authd = ipc_new(a[1], PEER_AUTHD, PEER_SMTPD, authd_message, NULL, NULL);
 	to_queue = ipc_new(q[0], PEER_SMTPD, PEER_QUEUE, NULL, NULL, NULL);
 	queue = ipc_new(q[1], PEER_QUEUE, PEER_SMTPD, queue_message, NULL, NULL);
+	session_init(names = dns_script_new());
 	buf_init(&stored, 16u << 20);
 	arena_init(&env_arena);
 	authd_waits = queue_waits = draining = drained = false;
@@ -283,6 +286,7 @@ fakes_close(void)
 	ipc_free(&authd);
 	ipc_free(&to_queue);
 	ipc_free(&queue);
+	dns_free(&names);
 	conf_free(&conf);
 	buf_free(&stored);
 	arena_free(&env_arena);

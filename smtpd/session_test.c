@@ -159,6 +159,33 @@ a_session_in_one_write(void **state)
 	leave();
 }
 
+/* The greeting does not wait for the DNS, nor does a message; who is known stands in Received. */
+static void
+the_name_of_a_client(void **state)
+{
+	(void)state;
+	dns_script_name(names, "0.0.0.0.in-addr.arpa", DNS_PTR, "client.test");
+	dns_script_a(names, "client.test", "0.0.0.0");
+	dns_script_hold(names, true);
+	connect_to("smtp");
+	expect(OPENING "DATA\r\n", "220 250 250 250 354");
+	expect("Subject: x\r\n\r\n.\r\n", "250");
+	assert_true(
+	    str_find(buf_view(&stored), STR("from c.test (unknown [192.0.2.9])")) < stored.n);
+	dns_script_hold(names, false);
+	turn();
+	expect("MAIL FROM:<>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n", "250 250 354");
+	expect("Subject: x\r\n\r\n.\r\n", "250");
+	assert_true(
+	    str_find(buf_view(&stored), STR("from c.test (client.test [192.0.2.9])")) < stored.n);
+	leave();
+	dns_script_hold(names, true);
+	connect_to("smtp");
+	leave(); /* with a question under way */
+	dns_script_hold(names, false);
+	turn();
+}
+
 /* Each way of cutting a session in two gives the same replies. */
 static void
 every_split_of_a_session(void **state)
@@ -678,6 +705,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_session_in_one_write),
+	    TEST(the_name_of_a_client),
 	    TEST(every_split_of_a_session),
 	    TEST(replies_keep_their_order),
 	    TEST(answers_are_remembered),

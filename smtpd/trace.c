@@ -21,16 +21,16 @@ trace_protocol(const struct trace *t)
 	return names[t->utf8][t->tls.n > 0][t->authed];
 }
 
-/* The client's name for itself, or what of it may stand in a Received field: a word that opens no
- * comment, quotes nothing and ends no clause. */
+/* A name of the client, or what of it may stand in a Received field: a word that opens no comment,
+ * quotes nothing and ends no clause. */
 static void
-put_helo(struct buf *b, struct str helo)
+put_name(struct buf *b, struct str name)
 {
-	helo = str_sub(helo, 0, 255);
-	if (helo.n == 0)
+	name = str_sub(name, 0, 255);
+	if (name.n == 0)
 		(void)buf_puts(b, "unknown");
-	for (size_t i = 0; i < helo.n; i++) {
-		char c = helo.p[i];
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
 		bool fine = is_alnum(c) || strchr(".-_:[]", c) || (unsigned char)c > 127;
 
 		(void)buf_putc(b, fine && c != '\0' ? c : '?');
@@ -76,8 +76,11 @@ put_received(struct buf *b, const struct trace *t, const char *date)
 		    STR_ARG(t->mid));
 	} else {
 		(void)buf_puts(b, "from ");
-		put_helo(b, t->helo);
+		put_name(b, t->helo);
+		/* RFC 5321 4.4, TCP-info: what the connection says, beside what the client says. */
 		(void)buf_puts(b, " (");
+		put_name(b, t->client);
+		(void)buf_putc(b, ' ');
 		put_literal(b, t->peer);
 		(void)buf_printf(b, ")\r\n\tby " STR_FMT " (GK Mail) with %s id " STR_FMT,
 		    STR_ARG(str_sub(t->host, 0, 255)), trace_protocol(t), STR_ARG(t->mid));

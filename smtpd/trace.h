@@ -19,6 +19,7 @@ struct trace {
 	struct str sender; /* MAIL FROM, empty for the null path */
 	struct str helo;   /* as the client said it */
 	struct str peer;   /* the client's address as text */
+	struct str client; /* its confirmed name in the DNS; empty: not known */
 	struct str host;   /* server.host_name */
 	struct str mid;
 	struct str tls;     /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or empty */

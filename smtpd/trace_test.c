@@ -41,7 +41,7 @@ plain_esmtp(void **state)
 	(void)state;
 	t.rcpt = STR("bob@example.test");
 	expect(&t, "Return-Path: <a@x.test>\r\n"
-		   "Received: from client.x.test ([192.0.2.7])\r\n"
+		   "Received: from client.x.test (unknown [192.0.2.7])\r\n"
 		   "\tby mail.example.test (GK Mail) with ESMTP id 01hzzzzzzzzzzzzzzzzz\r\n"
 		   "\tfor <bob@example.test>;\r\n\tTue, 14 Nov 2023 22:13:20 +0000\r\n");
 }
@@ -54,11 +54,12 @@ submission_under_tls(void **state)
 	(void)state;
 	t.sender = STR("");
 	t.peer = STR("2001:db8::1");
+	t.client = STR("six.x.test");
 	t.tls = STR("TLSv1.3 TLS_AES_256_GCM_SHA384");
 	t.authed = t.add_date = t.add_message_id = t.no_header = true;
 	expect(&t,
 	    "Return-Path: <>\r\n"
-	    "Received: from client.x.test ([IPv6:2001:db8::1])\r\n"
+	    "Received: from client.x.test (six.x.test [IPv6:2001:db8::1])\r\n"
 	    "\tby mail.example.test (GK Mail) with ESMTPSA id 01hzzzzzzzzzzzzzzzzz\r\n"
 	    "\ttls TLS_AES_256_GCM_SHA384 (TLSv1.3);\r\n\tTue, 14 Nov 2023 22:13:20 +0000\r\n"
 	    "Date: Tue, 14 Nov 2023 22:13:20 +0000\r\n"
@@ -94,7 +95,7 @@ a_hostile_name_stays_a_word(void **state)
 	arena_init(&a);
 	t.helo = str_of("x)\r\nFrom: (y;\0z", 15);
 	got = trace_make(&t, &a, &rp);
-	assert_non_null(strstr(got.p, "from x???From:??y??z ([192.0.2.7])\r\n"));
+	assert_non_null(strstr(got.p, "from x???From:??y??z (unknown [192.0.2.7])\r\n"));
 	arena_free(&a);
 }
 

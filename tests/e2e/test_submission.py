@@ -95,7 +95,7 @@ def test_trace_fields(suite, marker):
     with suite.smtp() as c:
         c.sendmail(alice, [bob], message(suite, marker).encode())
     head = stored(suite, marker).split(b"\r\n\r\n")[0].decode()
-    assert head.startswith(f"Return-Path: <{alice}>\r\nReceived: from client.test ([127.0.0.1])\r\n\tby ")
+    assert head.startswith(f"Return-Path: <{alice}>\r\nReceived: from client.test (localhost [127.0.0.1])\r\n\tby ")
     received = re.sub(r"\r\n[ \t]+", " ", head).split("\r\n")[1]
     assert re.search(rf" with ESMTPSA id [0-9a-z]{{20}} for <{bob}> tls TLS_\w+ \(TLSv1\.[23]\); \w+, ", received)
     # Both were missing (RFC 6409 8.2, 8.3).
