@@ -143,6 +143,26 @@ test_needles(void **state)
 			       "b"));
 }
 
+/* Every character of ASCII in each place of a block folds to what it is without regard to case, and
+ * to nothing else. */
+static void
+test_ascii_by_blocks(void **state)
+{
+	char hay[33], needle[2] = {0};
+
+	(void)state;
+	for (int c = 1; c < 128; c++)
+		for (int n = 1; n < 128; n++)
+			for (size_t at = 0; at < 32; at += 5) {
+				memset(hay, n == 1 ? 2 : 1, 32);
+				hay[32] = '\0';
+				hay[at] = (char)c;
+				needle[0] = (char)n;
+				if (found(needle, hay) != (to_lower((char)c) == to_lower((char)n)))
+					fail_msg("%d in a block with %d at %zu", n, c, at);
+			}
+}
+
 /* Wherever in a text of several windows it stands, it is found. */
 static void
 test_every_offset(void **state)
@@ -222,7 +242,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_base64), cmocka_unit_test(test_qp),
 	    cmocka_unit_test(test_part), cmocka_unit_test(test_message_ids),
-	    cmocka_unit_test(test_needles), cmocka_unit_test(test_every_offset),
+	    cmocka_unit_test(test_needles), cmocka_unit_test(test_ascii_by_blocks), cmocka_unit_test(test_every_offset),
 	    cmocka_unit_test(test_needle_limits), cmocka_unit_test(test_in_message)};
 
 	charset_init();

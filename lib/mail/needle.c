@@ -20,14 +20,33 @@
 	128u /* octets that one character may become: 18 characters of up to 4, and one more */
 #define BLOCK 16u
 
-static bool
-block_is_ascii(const char *p)
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGH (ONES * 0x80)
+
+/* Eight octets of ASCII: what is from 'A' to 'Z' gets the bit that makes it small. */
+static inline uint64_t
+fold_eight(uint64_t w)
+{
+	uint64_t from_a = w + ONES * (0x80 - 'A'), past_z = w + ONES * (0x7f - 'Z');
+
+	return w | (from_a & ~past_z & HIGH) >> 2;
+}
+
+/* Folds a block, unless it is not all ASCII. */
+static inline bool
+fold_block(const char *p, char *to)
 {
 	uint64_t a, b;
 
 	memcpy(&a, p, 8);
 	memcpy(&b, p + 8, 8);
-	return ((a | b) & 0x8080808080808080u) == 0;
+	if (((a | b) & HIGH) != 0)
+		return false;
+	a = fold_eight(a);
+	b = fold_eight(b);
+	memcpy(to, &a, 8);
+	memcpy(to + 8, &b, 8);
+	return true;
 }
 
 static inline char
@@ -64,9 +83,7 @@ fold(struct str *in, char *to, size_t room)
 	size_t n = 0, i = 0;
 
 	while (i < in->n && room - n >= CHAR_ROOM) {
-		if (in->n - i >= BLOCK && block_is_ascii(in->p + i)) {
-			for (size_t k = 0; k < BLOCK; k++)
-				to[n + k] = fold_ascii(in->p[i + k]);
+		if (in->n - i >= BLOCK && fold_block(in->p + i, to + n)) {
 			n += BLOCK;
 			i += BLOCK;
 		} else if ((unsigned char)in->p[i] < 128) {
