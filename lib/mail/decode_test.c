@@ -242,8 +242,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_base64), cmocka_unit_test(test_qp),
 	    cmocka_unit_test(test_part), cmocka_unit_test(test_message_ids),
-	    cmocka_unit_test(test_needles), cmocka_unit_test(test_ascii_by_blocks), cmocka_unit_test(test_every_offset),
-	    cmocka_unit_test(test_needle_limits), cmocka_unit_test(test_in_message)};
+	    cmocka_unit_test(test_needles), cmocka_unit_test(test_ascii_by_blocks),
+	    cmocka_unit_test(test_every_offset), cmocka_unit_test(test_needle_limits),
+	    cmocka_unit_test(test_in_message)};
 
 	charset_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -192,6 +192,12 @@ fields_of_headers(void **state)
 	expect(s, "FETCH 1 (BODY.PEEK[HEADER.FIELDS (X-Odd)] BODY.PEEK[HEADER.FIELDS (From)])",
 	    "X-Odd: 1\r\n\r\n BODY[HEADER.FIELDS (From)] {18}\r\nFrom: a@b.test\r\n\r\n)");
 	expect(s, "FETCH 7 BODY[HEADER.FIELDS (to)]", "\\Seen");
+	expect(s, "SEARCH HEADER References 345", "* SEARCH 7\r\n");
+	expect(s, "SEARCH NOT HEADER References \"\"", "* SEARCH 1 2 3 4 5 6\r\n");
+	expect(s, "SEARCH HEADER X-Odd 1", "* SEARCH 1\r\n");
+	ask(s, "APPEND INBOX {36+}\r\nTo: a\r\nIn-Reply-To: <Q@x.test>\r\n\r\nb");
+	expect(s, "SEARCH HEADER In-Reply-To q@X", "* SEARCH 8\r\n");
+	expect(s, "SEARCH HEADER In-Reply-To q@X", "* SEARCH 8\r\n");
 	buf_free(&b);
 	end(s);
 }

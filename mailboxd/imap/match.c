@@ -138,12 +138,11 @@ tree(struct imap_match *x)
 /* Any field of that name whose decoded text holds the needle; an empty one asks only whether it is
  * there. */
 static bool
-in_field(struct imap_match *x, const struct search_key *k)
+in_field(struct imap_match *x, const struct search_key *k, struct str header)
 {
-	struct str rest = x->content->octets;
 	struct header_field f;
 
-	while (header_next(&rest, &f)) {
+	while (header_next(&header, &f)) {
 		if (!str_ieq(f.name, k->field))
 			continue;
 		if (k->text.n == 0 || needle_in_header(k->needle, f.value, &x->scratch))
@@ -183,10 +182,10 @@ in_file(struct imap_match *x, const struct search_key *k, struct mailbox *mb, ui
 	if (k->op == SEARCH_BODY || k->op == SEARCH_TEXT)
 		return needle_in_message(
 		    k->needle, tree(x), x->content->octets, k->op == SEARCH_TEXT, &x->scratch);
-	return is_sent(k->op) ? sent(x, k) : in_field(x, k);
+	return is_sent(k->op) ? sent(x, k) : in_field(x, k, x->content->octets);
 }
 
-/* What the index keeps of the header, asked once a message. */
+/* What the index keeps of the header folded, asked once a message. */
 static enum summary_answer
 in_summary(struct imap_match *x, const struct search_key *k, struct mailbox *mb, uint32_t uid)
 {
@@ -213,8 +212,14 @@ static bool
 in_header(struct imap_match *x, const struct search_key *k, struct mailbox *mb, uint32_t uid)
 {
 	enum summary_answer answer = in_summary(x, k, mb, uid);
+	struct str row;
 
-	return answer == SUMMARY_UNKNOWN ? in_file(x, k, mb, uid) : answer == SUMMARY_YES;
+	if (answer != SUMMARY_UNKNOWN)
+		return answer == SUMMARY_YES;
+	if (!is_sent(k->op) && imap_row_has_field(k->field) &&
+	    mailbox_cached(mb, uid, CACHE_FIELDS, &x->arena, &row, NULL) == 0 && row.n > 0)
+		return in_field(x, k, row);
+	return in_file(x, k, mb, uid);
 }
 
 /* ---- the tree ---- */
