@@ -57,7 +57,7 @@ relay_pair(struct front_conn *c, struct err *e)
 	c->forwarded = 0;
 	c->half_closed = false;
 	c->bye_seen = c->in_literal = false;
-	memset(c->tail, 0, sizeof(c->tail));
+	memset(c->tail, '\n', sizeof(c->tail)); /* a line can begin */
 	return fds[1];
 }
 
@@ -85,10 +85,8 @@ watch(struct front_conn *c, struct str s)
 	/* A BYE is among the last things said, so only the end of a long piece is looked at. */
 	struct str end = s.n > 1024 ? str_from(s, s.n - 1024) : s;
 
-	c->bye_seen =
-	    str_find(end, bye) < end.n ||
-	    str_find(str_of(joint, sizeof(c->tail) + head), bye) < sizeof(c->tail) + head ||
-	    str_starts(s, str_from(bye, 1));
+	c->bye_seen = str_find(end, bye) < end.n ||
+		      str_find(str_of(joint, sizeof(c->tail) + head), bye) < sizeof(c->tail) + head;
 	memmove(c->tail, joint + head, sizeof(c->tail));
 	if (s.n >= sizeof(c->tail))
 		memcpy(c->tail, s.p + s.n - sizeof(c->tail), sizeof(c->tail));

@@ -72,6 +72,8 @@ try_open(struct ipc_chan *c, const char *what, struct str ticket, uint64_t conn)
 	__real_ipc_call(c, &m, tried, (void *)(uintptr_t)what);
 }
 
+static uint32_t told; /* of new mail, by the next try */
+
 static void
 try_resume(struct ipc_chan *c, const char *what, struct str token, struct str record, uint64_t conn)
 {
@@ -83,6 +85,7 @@ try_resume(struct ipc_chan *c, const char *what, struct str token, struct str re
 	ipc_put_u64(&m, conn);
 	ipc_put_z(&m, "192.0.2.66");
 	ipc_put_z(&m, "hostile");
+	ipc_put_u32(&m, told);
 	put_pair(&m);
 	__real_ipc_call(c, &m, tried, (void *)(uintptr_t)what);
 }
@@ -134,6 +137,9 @@ on_resume(struct ipc_chan *c, struct ipc_out *m, ipc_reply_fn fn, void *arg)
 	try_resume(c, "changed token", bent, record, conn);
 	try_resume(c, "changed record", token, other, conn);
 	try_resume(c, "empty token", STR_NONE, record, conn);
+	told = 1000000;
+	try_resume(c, "mail that was never told of", token, record, conn);
+	told = 0;
 	try_resume(c, "moved border", str_of(token.p, token.n - 1), record, conn);
 	for (const struct parked *p = all; p != NULL; p = p->next) {
 		if (p->conn == conn)
