@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "ctl/ctl.h"
 
-static char *words[8];
+static char *words[32];
 static const struct verb verb = {"user", "add", "ADDRESS", "", "", NULL};
 
 static void

@@ -105,6 +105,7 @@ waiter_free(struct waiter *w)
 	w->asker->open--;
 	TAILQ_REMOVE(&w->question->waiters, w, link);
 	loop_timer_free(&w->deadline);
+	assume(w != TAILQ_FIRST(&w->question->waiters));
 	free(w);
 }
 
@@ -157,6 +158,7 @@ resolved(void *arg, const struct dns_answer *r)
 		metric_add(METRIC_DNS_HITS, 1);
 	while ((w = TAILQ_FIRST(&q->waiters)) != NULL) {
 		reply(w, r);
+		assume(w->question == q);
 		waiter_free(w);
 	}
 	question_free(q);

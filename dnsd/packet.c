@@ -341,6 +341,7 @@ keep(struct answer *w, const struct record *rec)
 		w->records = more;
 		w->cap = w->cap * 2 + 8;
 	}
+	assume(w->records != NULL);
 	if (take_data(&w->packet, rec, w->arena, &w->records[out->n]) < 0)
 		return refuse(w, DNS_TEMP, "malformed record");
 	out->n++;

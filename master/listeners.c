@@ -27,6 +27,7 @@ static void
 remove_listener(struct listener *l)
 {
 	TAILQ_REMOVE(&all, l, entry);
+	assume(l != TAILQ_FIRST(&all));
 	close(l->fd);
 	free(l->id);
 	free(l);

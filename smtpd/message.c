@@ -316,10 +316,11 @@ static void
 on_committed(void *arg, const struct err *e)
 {
 	struct message *m = arg;
-	struct session *s = m->s;
+	struct session *s;
 	char mid[ID_SIZE];
 
 	OBJ(m, MESSAGE_MAGIC);
+	s = m->s;
 	if (e) {
 		log_warn("smtp.spool", LZ("sid", s->sid), LZ("mid", m->mid), LE(e));
 		answer(m, queue_refused(e), STR_NONE);

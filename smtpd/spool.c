@@ -395,6 +395,7 @@ void
 spool_commit(struct spool *s, const struct envelope *env)
 {
 	struct err e;
+	int rc = 0;
 
 	OBJ(s, SPOOL_MAGIC);
 	s->ending = true;
@@ -409,8 +410,10 @@ spool_commit(struct spool *s, const struct envelope *env)
 		open_file(s);
 		return;
 	}
-	if (s->state == GATHERING && commit_small(s, &e) < 0)
-		fail(s, &e);
-	else if (s->state == WRITING && commit_large(s, &e) < 0)
+	if (s->state == GATHERING)
+		rc = commit_small(s, &e);
+	else if (s->state == WRITING)
+		rc = commit_large(s, &e);
+	if (rc < 0)
 		fail(s, &e);
 }

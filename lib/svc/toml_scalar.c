@@ -149,7 +149,7 @@ is_date(struct str s)
 	year = field(s, 0, 4, 0, 9999);
 	month = field(s, 5, 2, 1, 12);
 	day = field(s, 8, 2, 1, 31);
-	if (year < 0 || month < 0 || day < 0 || day > days[month - 1])
+	if (year < 0 || month < 1 || day < 1 || day > days[month - 1])
 		return false;
 	return month != 2 || day < 29 || (year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
 }
