@@ -47,15 +47,17 @@ map_page(void)
 static void
 read_rules(char *text)
 {
-	char *line = text;
+	char *rest = text, *line;
 
 	nrules = 0;
-	while ((line = strchr(line, '\n')) != NULL && nrules < RULES) {
+	(void)strsep(&rest, "\n"); /* the number */
+	while ((line = strsep(&rest, "\n")) != NULL && nrules < RULES) {
 		struct rule *r = &rules[nrules];
 
+		/* What a rule leaves out must not be taken from the next line. */
 		*r = (struct rule){.process = "*", .often = ~0u};
-		if (sscanf(++line, "%15s %63s %15s %31s %u %u", r->op, r->name, r->action,
-			r->process, &r->often, &r->pass) >= 3)
+		if (sscanf(line, "%15s %63s %15s %31s %u %u", r->op, r->name, r->action, r->process,
+			&r->often, &r->pass) >= 3)
 			nrules++;
 	}
 }

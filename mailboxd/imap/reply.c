@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "base/log.h"
 #include "mail/imap_structure.h"
 #include "net/imap_capability.h"
 
@@ -94,6 +95,8 @@ imap_err(struct imap_conn *c, const struct err *e)
 	case E_TEMP:
 	case E_TIMEOUT:
 	case E_CLOSED:
+		/* What the client is not told, the operator is. */
+		log_warn("imap.refuse", LS("sid", c->sid), LS("user", c->user), LE(e));
 		return imap_no(c, "[UNAVAILABLE] Try again later");
 	case E_OK:
 	case E_PROTO:
@@ -101,6 +104,7 @@ imap_err(struct imap_conn *c, const struct err *e)
 	case E_INTERNAL:
 		break;
 	}
+	log_error("imap.error", LS("sid", c->sid), LS("user", c->user), LE(e));
 	return imap_no(c, "[SERVERBUG] Internal error");
 }
 

@@ -166,8 +166,8 @@ class Actor(threading.Thread):
         self.c = imapraw.connect(self.suite, self.user)
         self.condstore = b"CONDSTORE" in b" ".join(self.c.ok("CAPABILITY"))
 
-    def ask(self, text, doubt=None):
-        """Sends a command whose OK promises something; None when it was refused."""
+    def ask(self, text, doubt=None, durable=True):
+        """Sends a command whose OK promises something, that all is durable (but for STORE)."""
         self.doubt = doubt
         sent = time.monotonic()
         lines, result = self.c.command(text)
@@ -176,7 +176,7 @@ class Actor(threading.Thread):
             # Refused is refused; but a commit that failed may have reached the disk.
             raise Refused(result)
         self.doubt = None
-        if doubt is not None:
+        if doubt is not None and durable:
             for b in self.boxes.values():
                 for copy in b.copies.values():
                     copy.settle(sent)
@@ -249,9 +249,15 @@ class Actor(threading.Thread):
             return
         self.select(box)
         flags = self.pick_flags()
-        self.ask(f"UID STORE {sequence(uids)} FLAGS.SILENT ({' '.join(flags)})",)
-        for u in uids:
-            self.boxes[box].copies[u].flags.append((time.monotonic(), flags))
+        self.set_flags(box, f"FLAGS.SILENT ({' '.join(flags)})", {u: flags for u in uids})
+
+    def set_flags(self, box, how, after):
+        """Between its OK and the second after, a STORE is there or not; without an OK too."""
+        copies = self.boxes[box].copies
+        self.ask(f"UID STORE {sequence(after)} {how}",
+                 Doubt("STORE", flags={(box, u): f for u, f in after.items()}), durable=False)
+        for u, flags in after.items():
+            copies[u].flags.append((time.monotonic(), flags))
 
     def copy(self, verb="COPY"):
         box, to = self.random.choice(list(self.boxes)), self.random.choice(list(self.boxes))
@@ -284,9 +290,7 @@ class Actor(threading.Thread):
             return
         self.select(box)
         b = self.boxes[box]
-        self.ask(rf"UID STORE {sequence(uids)} +FLAGS.SILENT (\Deleted)")
-        for u in uids:
-            b.copies[u].flags.append((time.monotonic(), b.copies[u].flags[-1][1] | {r"\Deleted"}))
+        self.set_flags(box, r"+FLAGS.SILENT (\Deleted)", {u: b.copies[u].flags[-1][1] | {r"\Deleted"} for u in uids})
         self.ask(f"UID EXPUNGE {sequence(uids)}", Doubt("EXPUNGE", gone=[(box, u) for u in uids]))
         for u in uids:
             del b.copies[u]
@@ -618,7 +622,9 @@ class Check:
             allowed = {f for _, f in copy.flags}
             if (box, uid) in self.doubt.gone and self.doubt.verb == "EXPUNGE":
                 allowed |= {f | {r"\Deleted"} for f in allowed}
-            if self.doubt.verb is None and here[1] not in allowed:
+            if (box, uid) in self.doubt.flags:
+                allowed.add(frozenset(self.doubt.flags[box, uid]))
+            if self.doubt.verb in (None, "STORE") and here[1] not in allowed:
                 self.broken(f"{box}/{uid}: flags {set(here[1])}, told were {[set(f) for f in allowed]}")
             if copy.date and here[2].strip() != copy.date:
                 self.broken(f"{box}/{uid}: INTERNALDATE {here[2]}, given was {copy.date}")
