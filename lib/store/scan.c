@@ -93,8 +93,10 @@ scan_own_end(struct mailbox *mb, struct scan_own own)
 		return;
 	if (own.cur)
 		mb->priv->cur_mtime = files_mtime(dir, "cur");
-	if (own.new)
-		mb->priv->new_mtime = files_mtime(dir, "new");
+	/* gk-local delivers into new/ at any time, also while we took something out of it: whoever
+	 * changed it, it is looked at again. */
+	if (own.new && files_mtime(dir, "new") != mb->priv->new_mtime)
+		mb->priv->new_mtime = 0;
 	mb->priv->row_dirty = mb->priv->row_dirty || own.cur || own.new;
 }
 

@@ -1,6 +1,8 @@
 /* scan_test.c - files that others bring, rename and remove; file names that follow flags. */
 #include "store/home_test_in.h"
 
+#include "store/model.h"
+
 #define MSG "Subject: x\r\n\r\nbody\r\n"
 #define ID1 "01aaaaaaaaaaaaaaaaaa"
 #define ID2 "01bbbbbbbbbbbbbbbbbb"
@@ -58,6 +60,25 @@ new_files_get_uids_in_order_of_arrival(void **state)
 	assert_int_equal(count_files("Maildir/new"), 0);
 	assert_int_equal(count_files("Maildir/cur"), 3);
 	assert_int_equal(look()->n, 3);
+}
+
+/* By a mirror, say, while nobody is told: an owner that leaves is not. */
+static void
+a_delivery_beside_own_changes_is_seen(void **state)
+{
+	struct mailbox *mb = box("INBOX");
+	struct scan_own own;
+
+	(void)state;
+	arrive(1700000001, ID1, MSG);
+	home_delivered(home);
+	later();
+	assert_int_equal(mailbox_refresh(mb, &err), 0);
+	own = scan_own_begin(mb);
+	arrive(1700000002, ID2, MSG);
+	scan_own_end(mb, own);
+	assert_int_equal(mailbox_refresh(mb, &err), 0);
+	assert_int_equal(mb->n, 2);
 }
 
 static void
@@ -338,6 +359,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(new_files_get_uids_in_order_of_arrival),
+	    TEST(a_delivery_beside_own_changes_is_seen),
 	    TEST(a_name_is_not_a_message),
 	    TEST(what_arrives_while_closed_is_found),
 	    TEST(nothing_comes_back),
