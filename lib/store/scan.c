@@ -95,7 +95,7 @@ scan_own_end(struct mailbox *mb, struct scan_own own)
 		mb->priv->cur_mtime = files_mtime(dir, "cur");
 	/* gk-local delivers into new/ at any time, also while we took something out of it: whoever
 	 * changed it, it is looked at again. */
-	if (own.new && files_mtime(dir, "new") != mb->priv->new_mtime)
+	if (own.new &&files_mtime(dir, "new") != mb->priv->new_mtime)
 		mb->priv->new_mtime = 0;
 	mb->priv->row_dirty = mb->priv->row_dirty || own.cur || own.new;
 }
