@@ -4,7 +4,7 @@
  * ub_ctx_create_event() would take libevent's base itself; but then libunbound's callbacks run
  * behind the loop's back (its clock not set, slow turns not seen), and Debian's libunbound brings a
  * second copy of libevent with it, which works only as long as the symbols of the first win
- * (docs/adr/0010-dns.md).
+ * (docs/adr/0012-dns.md).
  *
  * An event is what unbound takes from libevent: it fires for a descriptor, a time-out, or both; it
  * is gone after that unless it is persistent. Owner of an event: libunbound, which may free it
