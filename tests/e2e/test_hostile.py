@@ -25,8 +25,7 @@ NOT_TRIED, RUNNING, REFUSED, SUCCEEDED = range(4)
 ROUNDS = 40  # of a suite's life: each ends what a filter kills
 
 # Each is what the process is for; SECURITY.md says so.
-MAY = {"mailboxd": {"fork", "signal", "signal all", "abort", "pidfd_open", "chroot",
-                    "write files", "read files"},
+MAY = {"mailboxd": {"fork", "signal", "signal all", "abort", "pidfd_open", "chroot"},
        "dnsd": {"socket"}}
 
 
