@@ -105,7 +105,6 @@ waiter_free(struct waiter *w)
 	w->asker->open--;
 	TAILQ_REMOVE(&w->question->waiters, w, link);
 	loop_timer_free(&w->deadline);
-	assume(w != TAILQ_FIRST(&w->question->waiters));
 	free(w);
 }
 
@@ -148,7 +147,7 @@ resolved(void *arg, const struct dns_answer *r)
 {
 	struct question *q = arg;
 	struct asker *a = q->asker;
-	struct waiter *w;
+	struct waiter *w, *next;
 
 	count(q, r);
 	metric_add(METRIC_DNS_OPEN, -1);
@@ -156,9 +155,9 @@ resolved(void *arg, const struct dns_answer *r)
 		metric_observe(METRIC_DNS_SECONDS, clock_us() - q->began_us);
 	else
 		metric_add(METRIC_DNS_HITS, 1);
-	while ((w = TAILQ_FIRST(&q->waiters)) != NULL) {
+	for (w = TAILQ_FIRST(&q->waiters); w != NULL; w = next) {
+		next = TAILQ_NEXT(w, link);
 		reply(w, r);
-		assume(w->question == q);
 		waiter_free(w);
 	}
 	question_free(q);

@@ -86,12 +86,14 @@ dns_new(struct ipc_chan *dnsd)
 void
 dns_free(struct dns **d)
 {
-	struct dns_ask *a;
+	struct dns_ask *a, *next;
 
 	if (*d == NULL)
 		return;
-	while ((a = TAILQ_FIRST(&(*d)->asks)) != NULL)
+	for (a = TAILQ_FIRST(&(*d)->asks); a != NULL; a = next) {
+		next = TAILQ_NEXT(a, link);
 		dns_cancel(&a);
+	}
 	(*d)->free(*d);
 	*d = NULL;
 }

@@ -165,8 +165,10 @@ step_at(const struct walk *w, struct str domain)
 static const struct step *
 find_policy(const struct walk *w, struct str org)
 {
-	const struct step *last = &w->step[w->n - 1];
+	const struct step *last;
 
+	assume(w->n > 0); /* a walk begins at the author's domain */
+	last = &w->step[w->n - 1];
 	if (w->step[0].found)
 		return &w->step[0];
 	if (step_at(w, org) != NULL)

@@ -60,7 +60,7 @@ facts_get(struct facts *f, struct str name, enum fact_type type)
 		return x->status == FACT_WISHED ? NULL : x;
 	if (f->count >= FACTS_MAX)
 		return &failed;
-	x = add(f, name, type);
+	(void)add(f, name, type);
 	f->wished++;
 	return NULL;
 }

@@ -177,7 +177,7 @@ check_host(struct spf_check *c, struct str domain, bool top)
 {
 	struct spf_record record;
 	enum spf_result got;
-	struct str text;
+	struct str text = STR_NONE;
 	struct err e;
 
 	if ((got = find_record(c, domain, &text)) != SPF_PASS)

@@ -112,7 +112,7 @@ enum spf_result
 spf_validated(struct spf_check *c, struct str domain, struct str *best, bool *under)
 {
 	struct str reverse = spf_dotted(c), name, part;
-	const struct fact *ptr, *f;
+	const struct fact *ptr;
 	size_t hosts;
 
 	*best = STR_NONE;
@@ -139,9 +139,8 @@ spf_validated(struct spf_check *c, struct str domain, struct str *best, bool *un
 	for (size_t i = 0; i < hosts; i++) {
 		struct str host = ptr->records[i];
 
-		if (!facts_name_ok(host) ||
-		    !any_address(c, f = facts_get(c->f, host, address_type(c)),
-			c->family == AF_INET ? 32 : 128))
+		if (!facts_name_ok(host) || !any_address(c, facts_get(c->f, host, address_type(c)),
+						c->family == AF_INET ? 32 : 128))
 			continue;
 		/* 7.2: the domain itself before a name below it before any other. */
 		if (best->n == 0 || str_ieq(host, domain) ||

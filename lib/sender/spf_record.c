@@ -165,16 +165,16 @@ term(struct spf_record *r, struct str text, struct err *e)
 {
 	struct spf_term t = {.text = text, .result = SPF_PASS};
 	struct str rest = text;
-	size_t n = 0;
+	size_t n = 0, sign;
 
 	while (n < rest.n && is_name(rest.p[n]))
 		n++;
 	if (n < rest.n && rest.p[n] == '=')
 		return modifier(r, &t, str_sub(rest, 0, n), str_from(rest, n + 1), e);
-	if (str_chr(STR("+-?~"), rest.p[0]) < 4) {
+	if ((sign = str_chr(STR("+-?~"), rest.p[0])) < 4) {
 		static const enum spf_result by[] = {SPF_PASS, SPF_FAIL, SPF_NEUTRAL, SPF_SOFTFAIL};
 
-		t.result = by[str_chr(STR("+-?~"), rest.p[0])];
+		t.result = by[sign];
 		rest = str_from(rest, 1);
 	}
 	for (n = 0; n < rest.n && is_alnum(rest.p[n]);)
