@@ -131,7 +131,7 @@ home_create(struct home *h, struct str name, const struct change_by *by, struct 
     struct err *e)
 {
 	char dir[FOLDER_DIR_SIZE];
-	struct mailbox *mb;
+	struct mailbox *mb = NULL;
 
 	if (home_find(h, name) != NULL)
 		return err_set(e, E_EXISTS, "mailbox already exists");
