@@ -198,10 +198,35 @@ def test_keys_of_the_root(suite, fresh_suite):
     assert "38696" in own.read_text() and "learnt" not in own.read_text()
 
 
+def test_keys_of_the_root_are_followed(fresh_suite, zones):
+    """What RFC 5011 learns is written down, by the confined process."""
+    other = zones.dir / "own-root.key"
+    other.write_text(zones.root + "\n")
+    s = fresh_suite(config=f"[dns]\nzones = ['. 127.0.0.1@{zones.port}']\ntrust_anchor = '{other}'\n")
+    own = s.dir / "data/dns/root.key"
+    assert own.read_text() == other.read_text()
+    r = look(s, "mx", "A")
+    assert (r["status"], r["secure"], r["records"]) == ("found", True, ["192.0.2.25"])
+    text = wait_for(lambda: "VALID" in own.read_text() and own.read_text())
+    assert "DNSKEY" in text and "last_success" in text
+    # And with that it begins again.
+    s.restart()
+    assert "VALID" in own.read_text() and look(s, "mx", "A")["secure"] is True
+    assert "sandbox_violation" not in s.log() and "dns.unbound" not in s.log()
+
+
 def test_no_keys_at_hand(fresh_suite):
     s = fresh_suite(config="[dns]\ntrust_anchor = '/nowhere/root.key'\n")
     assert "20326" in (s.dir / "data/dns/root.key").read_text()
     assert look(s, "localhost", "A")["records"] == ["127.0.0.1"]
+
+
+def test_upstream(fresh_suite, hostile):
+    """Another resolver is asked, on this host too."""
+    s = fresh_suite(config=f"[dns]\nupstreams = ['127.0.0.1@{hostile.port}']\ntrust_anchor = ''\n")
+    assert look(s, "anything.example.org", "A")["records"] == ["192.0.2.1"]
+    assert look(s, "silent-1.example.org", "A")["status"] == "temp"
+    assert "dns.no_trust_anchor" in s.log()
 
 
 def test_reload_and_crash(fresh_suite, zones):

@@ -42,10 +42,14 @@ def free_port():
         return s.getsockname()[1]
 
 
+def name_of(zone):
+    return "." if zone == "root" else zone + "."
+
+
 class Zones:
     """nsd on a loopback port with zones that it serves; `conf` is what gk-dnsd needs to be told."""
 
-    signed = ("signed.test", "broken.test", "expired.test", "sub.signed.test")
+    signed = ("root", "signed.test", "broken.test", "expired.test", "sub.signed.test")
     plain = ("plain.test", "127.in-addr.arpa", "open.signed.test")
 
     def __init__(self, directory):
@@ -62,7 +66,7 @@ class Zones:
 
     def write(self, zone, records):
         path = self.dir / zone
-        path.write_text(f"$ORIGIN {zone}.\n$TTL 300\n@ IN SOA ns hostmaster 1 3600 600 86400 30\n@ IN NS ns\n"
+        path.write_text(f"$ORIGIN {name_of(zone)}\n$TTL 300\n@ IN SOA ns hostmaster 1 3600 600 86400 30\n@ IN NS ns\n"
                         f"ns IN A 127.0.0.1\n{records}\n")
         return path
 
@@ -71,12 +75,15 @@ class Zones:
         if zone == "signed.test":
             delegations = f"sub IN NS ns\n{self.child}\nopen IN NS ns\n"
         path = self.write(zone, RECORDS + delegations)
-        key = self.run("ldns-keygen", "-a", "ECDSAP256SHA256", "-k", zone).strip()
+        key = self.run("ldns-keygen", "-a", "ECDSAP256SHA256", "-k", name_of(zone)).strip()
         times = ["-i", "20200101", "-e", "20200201"] if zone == "expired.test" else []
         self.run("ldns-signzone", "-n", *times, str(path), key)
         ds = re.sub(r"\s+", " ", (self.dir / f"{key}.ds").read_text().strip())
         if zone == "sub.signed.test":
             self.child = ds  # the parent vouches for it
+            return
+        if zone == "root":  # only for those who are told of it
+            self.root = ds
             return
         self.anchors.append(ds)
         if zone == "broken.test":  # after it was signed
@@ -94,7 +101,7 @@ class Zones:
                  "remote-control:\n  control-enable: no\n"]
         for zone in self.signed + self.plain:
             name = zone + (".signed" if zone in self.signed else "")
-            lines.append(f'zone:\n  name: "{zone}"\n  zonefile: "{name}"\n')
+            lines.append(f'zone:\n  name: "{name_of(zone)}"\n  zonefile: "{name}"\n')
         (self.dir / "nsd.conf").write_text("".join(lines))
         nsd = shutil.which("nsd", path=os.environ["PATH"] + ":/usr/sbin")
         self.process = subprocess.Popen([nsd, "-d", "-c", str(self.dir / "nsd.conf")], stderr=subprocess.DEVNULL)
@@ -113,7 +120,7 @@ class Zones:
         self.process.wait(10)
 
     def conf(self, hostile=None, timeout="3s"):
-        zones = [f"{z} 127.0.0.1@{self.port}" for z in self.signed + self.plain]
+        zones = [f"{z} 127.0.0.1@{self.port}" for z in self.signed[1:] + self.plain]
         insecure = [z for z in self.plain if z != "open.signed.test"]
         if hostile:
             zones.append(f"hostile.test 127.0.0.1@{hostile.port}")
