@@ -75,6 +75,19 @@ report_json(const struct sandbox *s)
 	json_print(&j);
 }
 
+/* The program beside this one, as a word of the shell. */
+static const char *
+sendmail(struct arena *a)
+{
+	const char *self = out_self(a), *slash = strrchr(self, '/');
+
+	if (slash == NULL)
+		return "sendmail";
+	return arena_printf(
+	    a, "%.*s/sendmail%s", (int)(slash - self), self, self[0] == '\'' ? "'" : "")
+	    .p;
+}
+
 static void
 report_demo(const struct sandbox *s)
 {
@@ -84,14 +97,17 @@ report_demo(const struct sandbox *s)
 	const char *password = arena_dupz(m, a->password);
 	const char *login = arena_printf(m, STR_FMT ":%s", STR_ARG(a->address), password).p;
 
-	printf("\nTo read (curl), to send (swaks), to keep a copy (mbsync):\n\n"
-	       "  curl --cacert %s -u %s 'imaps://localhost:%u/INBOX;MAILINDEX=1'\n\n"
-	       "  swaks --server localhost:%u --tls --tls-verify --tls-ca-path %s --auth PLAIN \\\n"
-	       "    --auth-user " STR_FMT " --auth-password %s \\\n"
-	       "    --from " STR_FMT " --to " STR_FMT " --header 'Subject: Hello'\n\n"
-	       "  mbsync -c %s -a\n",
+	printf(
+	    "\nTo read (curl), to send (swaks, or as a local program), to keep a copy (mbsync):\n\n"
+	    "  curl --cacert %s -u %s 'imaps://localhost:%u/INBOX;MAILINDEX=1'\n\n"
+	    "  swaks --server localhost:%u --tls --tls-verify --tls-ca-path %s --auth PLAIN \\\n"
+	    "    --auth-user " STR_FMT " --auth-password %s \\\n"
+	    "    --from " STR_FMT " --to " STR_FMT " --header 'Subject: Hello'\n\n"
+	    "  echo 'Subject: Hello' | %s -C %s " STR_FMT "\n\n"
+	    "  mbsync -c %s -a\n",
 	    ca, out_word(login, m), sandbox_port(s, "imaps"), sandbox_port(s, "submission"), ca,
 	    STR_ARG(a->address), out_word(password, m), STR_ARG(a->address), STR_ARG(b->address),
+	    sendmail(m), out_word(sandbox_path(s, "gkmail.toml"), m), STR_ARG(b->address),
 	    out_word(sandbox_path(s, "mbsyncrc"), m));
 }
 

@@ -497,8 +497,8 @@ def test_demo(workdir):
         assert len(s.inbox("alice")) == 5
         # As a stranger pastes them, into a terminal opened anywhere.
         log = re.search(r"^  log +(.*) --follow$", text, re.M).group(1)
-        commands = re.findall(r"^  ((?:curl|swaks|mbsync)(?:.*\\\n)*.*)$", text, re.M)
-        assert len(commands) == 3
+        commands = re.findall(r"^  ((?:curl|swaks|echo|mbsync)(?:.*\\\n)*.*)$", text, re.M)
+        assert len(commands) == 4
         for command in [log, *commands]:
             done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, cwd="/")
             assert done.returncode == 0, command + done.stdout + done.stderr
