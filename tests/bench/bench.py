@@ -56,7 +56,7 @@ def run(servers, args, load, work):
         "delivery": lambda: delivery.delivery_rows(servers, load, table, args.rounds),
         "calls": lambda: delivery.call_rows(servers, load, table, work),
         "logins": lambda: delivery.login_rows(servers, load, table, args.rounds),
-        "reading": lambda: reading.reading_rows(servers, table, min(args.rounds, 3), args.mailbox, load),
+        "reading": lambda: reading.reading_rows(servers, table, args.rounds, args.mailbox, load),
         "memory": lambda: idling.memory_rows(servers, table, args.idle),
         "latency": lambda: idling.latency_rows(servers, table, args.rounds),
     }
