@@ -84,6 +84,7 @@ message_open(struct imap_conn *c, struct fetch *f)
 
 	if (m == NULL)
 		return false;
+	f->was = *m;
 	f->seen_now = false;
 	f->root = NULL;
 	if (f->reads && (f->content = content_open(c->view.mb, uid, &e)) == NULL)
@@ -97,7 +98,6 @@ message_open(struct imap_conn *c, struct fetch *f)
 	if (mark_seen(c, f, m, &e) < 0)
 		goto failed;
 	f->open = true;
-	f->was = *mailbox_get(c->view.mb, uid);
 	f->first = true;
 	f->item = 0;
 	imap_printf(c, "* %u FETCH (", at + 1);

@@ -337,22 +337,22 @@ imap_view_put(
     struct imap_conn *c, size_t at, const struct message *m, bool with_uid, bool with_flags)
 {
 	struct imap_view *w = &c->view;
-	const char *space = "";
 
-	imap_printf(c, "* %zu FETCH (", at + 1);
 	/* RFC 7162 3.2.4 */
-	if (with_uid || c->condstore) {
-		imap_printf(c, "UID %u", m->uid);
-		space = " ";
-	}
+	if (with_uid || c->condstore)
+		imap_printf(c, "* %zu FETCH (UID %u ", at + 1, m->uid);
+	else
+		imap_printf(c, "* %zu FETCH (", at + 1);
 	if (with_flags) {
-		imap_printf(c, "%sFLAGS ", space);
+		imap_puts(c, "FLAGS ");
 		imap_put_flags(c, w->mb, m, w->v[at].recent);
 		w->v[at].flags = false;
 	}
 	if (c->condstore)
-		imap_printf(c, " MODSEQ (%llu)", (unsigned long long)mailbox_modseq(w->mb, m));
-	imap_puts(c, ")\r\n");
+		imap_printf(c, "%sMODSEQ (%llu))\r\n", with_flags ? " " : "",
+		    (unsigned long long)mailbox_modseq(w->mb, m));
+	else
+		imap_puts(c, ")\r\n");
 }
 
 static void
