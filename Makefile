@@ -38,7 +38,7 @@ DEPS_BUILD := gcc libc6-dev pkg-config libevent-dev libssl-dev libsodium-dev lib
 LOCALHOST  := $(shell getent hosts localhost >/dev/null || echo libnss-myhostname)
 DEPS_RUN   := $(DEPS_BUILD) $(LOCALHOST)
 DEPS_CHECK := $(DEPS_RUN) clang-14 clang-format-14 libclang-rt-14-dev libcmocka-dev mandoc python3 python3-pytest \
-	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux mount e2fsprogs procps \
+	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync neomutt curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux mount e2fsprogs procps \
 	nsd ldnsutils
 DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
 
