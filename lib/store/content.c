@@ -94,18 +94,6 @@ read_file(int fd, size_t size, struct held *out, struct err *e)
 	return 0;
 }
 
-/* For reading, without a note of when in the inode, which would be a write for each message that
- * is read for the first time in a day. Only the file's owner may ask for that; a file of somebody
- * else's is opened as usual. */
-static int
-open_quietly(const char *path)
-{
-	const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
-	int fd = open(path, flags | O_NOATIME);
-
-	return fd < 0 && errno == EPERM ? open(path, flags) : fd;
-}
-
 /* Opens the file where the index says, or where it has gone. */
 static int
 open_file(struct mailbox *mb, uint32_t uid, struct err *e)
@@ -117,7 +105,7 @@ open_file(struct mailbox *mb, uint32_t uid, struct err *e)
 	if (index_file_get(mb->home->index, mb->id, uid, &f, base, e) < 0 ||
 	    files_path(mb, &f, path, e) < 0)
 		return -1;
-	fd = open_quietly(path);
+	fd = files_open_quietly(path);
 	if (fd >= 0)
 		return fd;
 	if (errno != ENOENT)

@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/id.h"
@@ -49,42 +48,64 @@ files_mtime(const char *dir, const char *sub)
 	return (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 }
 
+/* Line ends without CR in s, which follows the octet `before`. */
+static uint64_t
+bare_ends(struct str s, char before)
+{
+	const char *p = s.p, *end = s.p + s.n;
+	uint64_t n = 0;
+
+	for (; p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
+		n += (p == s.p ? before : p[-1]) != '\r';
+	return n;
+}
+
 uint64_t
 files_crlf_size(struct str s)
 {
-	uint64_t n = s.n;
+	return s.n + bare_ends(s, '\0');
+}
 
-	for (size_t i = 0; i < s.n; i++)
-		n += s.p[i] == '\n' && (i == 0 || s.p[i - 1] != '\r');
-	return n;
+int
+files_open_quietly(const char *path)
+{
+	const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
+	int fd = open(path, flags | O_NOATIME);
+
+	return fd < 0 && errno == EPERM ? open(path, flags) : fd;
+}
+
+/* For the many files of a mailbox that is picked up for the first time reading is cheaper than
+ * mapping. */
+static int
+read_crlf_size(const char *path, uint64_t size, uint64_t *out)
+{
+	int fd = files_open_quietly(path);
+	char chunk[16384], before = '\0';
+	ssize_t n = -1;
+
+	*out = size;
+	while (fd >= 0 && (n = read(fd, chunk, sizeof chunk)) > 0) {
+		*out += bare_ends(str_of(chunk, (size_t)n), before);
+		before = chunk[n - 1];
+	}
+	file_close(&fd);
+	return n < 0 ? -1 : 0;
 }
 
 int
 files_measure(const char *path, const struct maildir_name *n, uint64_t *size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
-	int rc = -1;
-	void *p;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
+	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
 	    (uint64_t)st.st_size > MESSAGE_MAX)
-		goto out;
+		return -1;
 	if (n->has_size && n->size != (uint64_t)st.st_size)
-		goto out;
+		return -1;
 	*size = (uint64_t)st.st_size;
-	rc = 0;
 	/* What our own programs write has CRLF. */
-	if (n->has_size && id_valid(n->id))
-		goto out;
-	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p != MAP_FAILED) {
-		*size = files_crlf_size(str_of(p, (size_t)st.st_size));
-		(void)munmap(p, (size_t)st.st_size);
-	}
-out:
-	file_close(&fd);
-	return rc;
+	return n->has_size && id_valid(n->id) ? 0 : read_crlf_size(path, *size, size);
 }
 
 int

@@ -22,6 +22,10 @@ int files_path(
     const struct mailbox *mb, const struct index_file *f, char out[PATH_SIZE], struct err *e);
 /* mtime of dir/sub in nanoseconds; 0 when it cannot be told. */
 int64_t files_mtime(const char *dir, const char *sub);
+/* For reading, without a note of when in the inode, which would be a write for each message that is
+ * read for the first time in a day. Only the file's owner may ask for that; a file of somebody
+ * else's is opened as usual. Negative as open(2). */
+int files_open_quietly(const char *path);
 /* RFC822.SIZE of a file; -1 for what is no message (INVARIANTS 1), or not yet: it is passed over.
  */
 int files_measure(const char *path, const struct maildir_name *n, uint64_t *size);
