@@ -18,13 +18,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import crowd  # noqa: E402
 import delivery  # noqa: E402
+import hostile  # noqa: E402
 import idling  # noqa: E402
 import peers  # noqa: E402
 import reading  # noqa: E402
 from gk import GkMail  # noqa: E402
 from measure import Table  # noqa: E402
 
-PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency")
+PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile")
 
 
 def arguments():
@@ -59,6 +60,7 @@ def run(servers, args, load, work):
         "reading": lambda: reading.reading_rows(servers, table, args.rounds, args.mailbox, load),
         "memory": lambda: idling.memory_rows(servers, table, args.idle),
         "latency": lambda: idling.latency_rows(servers, table, args.rounds),
+        "hostile": lambda: hostile.hostile_rows(servers, table),
     }
     for name in args.only.split(","):
         if name in parts:

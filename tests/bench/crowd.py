@@ -3,12 +3,14 @@
 import selectors
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from gk import GkMail
 from imapclient import Imap
-from measure import percentile
+from measure import cpu_seconds, percentile
 
 RATE, SECONDS = 2000, 10
+STARTS = "gkmail_mailbox_owner_starts_total"
 
 
 class Watch(threading.Thread):
@@ -44,15 +46,19 @@ def crowd_rows(args, load, table, work):
 
 
 def measure(server, users, load, table, work):
-    addresses = server.users()
-    clients = []
-    for a in addresses:
-        c = Imap(server, a)
+    def settle(address):
+        c = Imap(server, address)
         c.command("SELECT INBOX")
         c.idle()
-        clients.append(c)
+        return c
+
+    addresses = server.users()
+    with ThreadPoolExecutor(8) as pool:
+        clients = list(pool.map(settle, addresses))
     time.sleep(6)
-    parked = server.metrics()["gkmail_imap_connections_parked"]
+    before = server.metrics()
+    parked = before["gkmail_imap_connections_parked"]
+    cpu = cpu_seconds(server)
     sample = list(range(0, users, 10))
     watch = Watch([clients[i] for i in sample])
     watch.start()
@@ -62,6 +68,8 @@ def measure(server, users, load, table, work):
     out = load("-p", server.ports["smtp"], "-s", 100, "-m", RATE * SECONDS, "-l", 4096, "-f", addresses[0], "-t",
                f"@{listed}", "-r", RATE)
     time.sleep(3)
+    cpu = cpu_seconds(server) - cpu
+    owners = server.metrics()[STARTS] - before[STARTS]
     watch.ending = True
     watch.join()
     # Message n is due at n / RATE for user n mod users: the first EXISTS at or after that is for it or a later one.
@@ -77,5 +85,7 @@ def measure(server, users, load, table, work):
     table.row("MAIL (when due) to 250, p99 ms", [out["p99_us"] / 1000], "less")
     table.row("due to EXISTS, p50 ms", [percentile(late, 50)], "less")
     table.row("due to EXISTS, p99 ms", [percentile(late, 99)], "less")
+    table.row("server CPU, ms a message", [cpu * 1000 / (RATE * SECONDS)], "less", digits=2)
+    table.row("owners started meanwhile", [owners], "less", digits=0)
     for c in clients:
         c.close()
