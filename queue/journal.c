@@ -10,7 +10,8 @@
  *
  * Errors: a batch that failed calls everyone who waits for it with the error; whoever told a result
  * that must not be lost appends it again. Where no segment can be made (disk full), all that waits
- * fails, and the next attempt is a second later.
+ * fails, and the next attempt is a second later. After a second failure within a second the next
+ * segment is begun a second later too: what comes meanwhile waits.
  */
 #include "queue/journal.h"
 
@@ -88,6 +89,7 @@ struct journal {
 
 	STAILQ_HEAD(, house) houses; /* under way and waiting, in order */
 	bool closing;                /* nothing is told any more */
+	uint64_t failed, rest_until; /* clock_ms: of the last batch that did not get to the disk */
 	struct loop_defer flush;
 	struct loop_timer *soon, *retry;
 };
@@ -269,6 +271,11 @@ batch_done(struct journal *j, struct batch *b)
 	b->segment->broken = true;
 	if (j->current == b->segment)
 		j->current = NULL;
+	/* Each failure takes a segment: a disk that fails and fails must not be filled with them.
+	 */
+	if (j->failed != 0 && clock_ms() < j->failed + SEGMENT_RETRY)
+		j->rest_until = clock_ms() + SEGMENT_RETRY;
+	j->failed = clock_ms();
 	c = mem_alloc(sizeof(*c));
 	c->number = b->segment->number;
 	c->off = b->off;
@@ -339,6 +346,11 @@ roll(struct journal *j)
 {
 	struct segment *s = TAILQ_FIRST(&j->spares);
 
+	if (clock_ms() < j->rest_until) {
+		if (!loop_timer_pending(j->retry))
+			loop_timer_set(j->retry, j->rest_until - clock_ms());
+		return false;
+	}
 	if (!s) {
 		if (!loop_timer_pending(j->retry))
 			make_spare(j);

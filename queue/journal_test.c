@@ -360,6 +360,38 @@ failed_write_is_a_failed_batch(void **state)
 	assert_int_equal(t.place.segment->number, 2);
 }
 
+static int
+no_batch(enum file_op op, const char *name)
+{
+	return op == FILE_SYNC && strcmp(name, "queue.batch") == 0 ? EIO : 0;
+}
+
+/* Each failure costs a segment of the disk, and its descriptor. */
+static void
+disk_that_fails_on_is_left_alone(void **state)
+{
+	struct told t = {0};
+	unsigned n = 0;
+
+	(void)state;
+	fixture_settle();
+	file_fault = no_batch;
+	for (; n < 100; n++) {
+		fixture_append(n, 300, &t);
+		loop_once(5);
+	}
+	assert_in_range(t.failed, 1, 99);
+	assert_in_range(journal_count(fixture.journal), 2, 4);
+	file_fault = NULL;
+	clock_advance(2000);
+	for (int i = 0; i < 500 && t.ok == 0; i++)
+		loop_once(5);
+	assert_int_equal(t.ok + t.failed, 100);
+	fixture_append(n, 300, &t);
+	fixture_settle();
+	assert_int_equal(t.ok + t.failed, 101);
+}
+
 static void
 full_disk_fails_what_waits_and_passes(void **state)
 {
@@ -463,6 +495,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		failed_sync_fails_its_batch_and_ends_its_segment, fresh, end),
 	    cmocka_unit_test_setup_teardown(failed_write_is_a_failed_batch, fresh, end),
+	    cmocka_unit_test_setup_teardown(disk_that_fails_on_is_left_alone, fresh, end),
 	    cmocka_unit_test_setup_teardown(full_disk_fails_what_waits_and_passes, fresh, end),
 	    cmocka_unit_test_setup_teardown(full_disk_does_not_keep_from_starting, fresh, end),
 	    cmocka_unit_test_setup_teardown(removed_segment_is_used_again, fresh, end),
