@@ -7,8 +7,10 @@ synced itself, which ext4 always takes along.
 
 import os
 import re
+from copy import deepcopy
 
 import imapraw
+import resync
 from suite import wait_for
 from world import Broken
 
@@ -197,8 +199,40 @@ def accounts_closed(m):
     must("dave@example.test" in m.ctl("user", "list").stdout, "the user is gone")
 
 
+def told_and_lost(m):
+    """Flags and a new message that clients had heard of when the power went, half a second before they are saved. Their
+    clients come back, one with the modseq of it all and one that had heard without."""
+    c = imapraw.connect(m)
+    for i in range(5):
+        c.append("INBOX", text(f"t{i}"))
+    clients = [resync.Client(n) for n in range(2)]
+    for client in clients:
+        client.connect(imapraw.connect(m))
+        client.sync("INBOX")
+    c.ok("SELECT INBOX")
+    m.disk.sync()
+    with m.smtp(None, port="smtp", tls=False) as s:
+        s.sendmail("s@elsewhere.test", [m.user()["address"]], text("t5"))
+    c.ok(r"STORE 2 FLAGS.SILENT (\Flagged)")
+    c.ok("STORE 4 FLAGS.SILENT ($Work)")
+    clients[0].sync("INBOX")
+    clients[1].ask("NOOP")
+    clients[1].ask("UID FETCH 1:* (FLAGS)")
+    m.power_off()
+    m.power_on()
+    wait_for(lambda: "empty" in m.ctl("queue", "list").stdout, 30, "the queue's end")
+    c = imapraw.connect(m)
+    wait_for(lambda: len(names_in(c, "INBOX")) == 6)
+    for qresync in (False, True):
+        for client in map(deepcopy, clients):
+            client.connect(imapraw.connect(m), qresync)
+            here, have = client.sync("INBOX"), resync.whole(c, "INBOX")
+            must(here == have, f"after what was lost {'QRESYNC' if qresync else 'CONDSTORE'} leads to {here}, there is {have}")
+
+
 # name -> (scene, how the machine is made, syncs that it shows to be needed)
 SCENES = {
+    "told_and_lost": (told_and_lost, {"config": QUIET}, []),
     "many_moved": (many_moved, {"config": QUIET}, ["syncall store.copies"]),
     "copied": (copied, {"config": QUIET, "bare": True}, ["syncdir store.names"]),
     "expunged": (expunged, {"config": QUIET, "bare": True}, ["syncdir store.graves"]),

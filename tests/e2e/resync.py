@@ -1,6 +1,7 @@
 """A client that keeps mailboxes across connections and resynchronises as RFC 7162 section 6 says: by QRESYNC, or with
 CONDSTORE alone. What it keeps must be what the server has, whenever a sync() is through."""
 
+import copy
 import random
 import re
 import time
@@ -58,6 +59,13 @@ class Client:
         self.random = random.Random(seed)
         self.selected = self.selecting = None
         self.exists = self.tag = 0
+        self.c = None
+
+    def __deepcopy__(self, memo):
+        """What is kept, without the connection."""
+        other = Client()
+        other.kept = copy.deepcopy(self.kept, memo)
+        return other
 
     def connect(self, raw, qresync=True):
         self.c, self.qresync, self.selected = raw, qresync, None
