@@ -19,8 +19,10 @@ wire_raw(struct wire_in *w, size_t n)
 		return STR_NONE;
 	}
 	s = str_of(w->p, n);
-	w->p += n;
-	w->n -= n;
+	if (n > 0) { /* an empty string may have no octets to point at */
+		w->p += n;
+		w->n -= n;
+	}
 	return s;
 }
 

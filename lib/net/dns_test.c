@@ -173,6 +173,11 @@ test_records(void **state)
 	dns_ask(dns, STR("x.test"), DNS_PTR, 0, on_answer, NULL);
 	wait_for(7);
 	assert_string_equal(name, "mx.x.test");
+	r.data = STR("");
+	dns_ask(dns, STR("x.test"), DNS_TXT, 0, on_answer, NULL);
+	wait_for(8);
+	assert_int_equal(n, 1);
+	assert_int_equal(data.n, 0);
 }
 
 /* What does not fit into one message is said to be too large; what fits comes whole. */
