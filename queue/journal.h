@@ -1,7 +1,7 @@
 /*
- * journal.h - the append-only log of the spool: records gather into batches, a batch is written
- *with one pwrite and made durable with one fdatasync in a thread, and then everyone who waits for
- *it is told.
+ * journal.h - the append-only log of the spool: records gather into batches, a batch is written by
+ * one synchronous write in a thread, and then everyone who waits for
+ * it is told.
  *
  *	b = journal_begin(j, RECORD_HOLD);
  *	record_put_mid(b, mid);

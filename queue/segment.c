@@ -2,9 +2,9 @@
  * segment.c - see segment.h.
  *
  * Durability: segment_create and segment_recycle return after fdatasync of the file and fsync of
- * the directory, so that a later fdatasync of the file alone makes a batch durable. A crash in
- * between leaves a file whose header does not agree with its name: recovery removes it, nothing was
- * in it.
+ * the directory, so that a later synchronous write to the file alone makes a batch durable. A crash
+ * in between leaves a file whose header does not agree with its name: recovery removes it, nothing
+ * was in it.
  */
 #include "queue/segment.h"
 

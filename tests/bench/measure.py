@@ -35,7 +35,8 @@ def memory(pids):
     return total
 
 
-SYNCS = ("fsync", "fdatasync", "sync_file_range", "syncfs")
+# gk-queue's pwritev2 is a write with RWF_DSYNC; none of the peers calls it.
+SYNCS = ("fsync", "fdatasync", "sync_file_range", "syncfs", "pwritev2")
 
 
 def system_calls(server, work, run):
