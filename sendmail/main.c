@@ -99,7 +99,7 @@ send_message(const struct options *o, struct arena *a)
 	struct letter l = {0};
 	struct account who;
 	struct talk *t = NULL;
-	const char *socket;
+	const char *socket = NULL;
 	struct buf raw;
 	int rc;
 

@@ -36,11 +36,11 @@ pem_of(EVP_PKEY *pkey)
 	BIO *bio = BIO_new(BIO_s_mem());
 	struct str out;
 	char *p;
+	long n;
 
 	assert_int_equal(PEM_write_bio_PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL), 1);
-	out = str_of(p, (size_t)BIO_get_mem_data(bio, &p));
-	out = str_of(p, out.n);
-	out = arena_dup(&arena, out);
+	n = BIO_get_mem_data(bio, &p);
+	out = arena_dup(&arena, str_of(p, (size_t)n));
 	BIO_free(bio);
 	return out;
 }
