@@ -216,6 +216,8 @@ def test_a_hostile_imap_front_opens_nobodys_mailbox(turned):
     bob.expect(b"BYE")
     for i in (alice, bob):
         i.close()
+    # The front is answered, and says so, behind the client's back.
+    wait_for(lambda: "token of a revoked user" in dict(attempts(suite)), what="the last answer")
     tried = attempts(suite)
     assert {w for w, _ in tried} == {
         "ticket of another connection", "invented ticket", "empty ticket", "half a ticket", "ticket again",
