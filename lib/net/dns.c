@@ -15,10 +15,12 @@
 void
 dns_answered(struct dns_ask *a, struct dns_answer *r)
 {
-	dns_fn fn = a->fn;
-	void *arg = a->arg;
+	dns_fn fn;
+	void *arg;
 
 	OBJ(a, ASK_MAGIC);
+	fn = a->fn;
+	arg = a->arg;
 	r->type = a->type;
 	TAILQ_REMOVE(&a->dns->asks, a, link);
 	a->magic = 0;
