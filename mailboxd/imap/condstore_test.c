@@ -107,6 +107,28 @@ enabling(void **state)
 	end(o);
 }
 
+/* A change of another session that FETCH happens to tell first is told with its UID: a client need
+ * not know which number is whose (RFC 7162 3.2.4). */
+static void
+news_in_a_fetch(void **state)
+{
+	struct session *s = login(0), *o = login(1);
+
+	(void)state;
+	append(o, "INBOX", "");
+	expect(s, "ENABLE QRESYNC", "* ENABLED ");
+	expect(s, "SELECT INBOX", "* 1 EXISTS");
+	expect(o, "SELECT INBOX", "* 1 EXISTS");
+	expect(o, "STORE 1 FLAGS ($x)", "FLAGS ($x)");
+	expect(s, "FETCH 1 FLAGS", " $x) UID 1 MODSEQ (");
+	/* Once; and asked for size it is told behind it. */
+	expect_not(s, "FETCH 1 FLAGS", "MODSEQ");
+	expect(o, "STORE 1 FLAGS ()", "FLAGS ()");
+	expect(s, "FETCH 1 RFC822.SIZE", "* 1 FETCH (UID 1 FLAGS (\\Recent) MODSEQ (");
+	end(s);
+	end(o);
+}
+
 static void
 changed_since(void **state)
 {
@@ -339,6 +361,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(enabling, setup, teardown),
+	    cmocka_unit_test_setup_teardown(news_in_a_fetch, setup, teardown),
 	    cmocka_unit_test_setup_teardown(changed_since, setup, teardown),
 	    cmocka_unit_test_setup_teardown(unchanged_since, setup, teardown),
 	    cmocka_unit_test_setup_teardown(vanished, setup, teardown),

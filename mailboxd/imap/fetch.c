@@ -31,6 +31,7 @@ struct fetch {
 	struct message was; /* another session may expunge it between two pieces */
 	bool first;         /* no item is written yet */
 	bool seen_now;
+	bool changed; /* its flags are news, which this response may tell */
 	size_t item;
 	struct content *content;
 	struct mime_part *root;
@@ -86,6 +87,7 @@ message_open(struct imap_conn *c, struct fetch *f)
 		return false;
 	f->was = *m;
 	f->seen_now = false;
+	f->changed = c->view.v[at].flags;
 	f->root = NULL;
 	if (f->reads && (f->content = content_open(c->view.mb, uid, &e)) == NULL)
 		goto failed;
@@ -267,8 +269,9 @@ put_extra(struct imap_conn *c, struct fetch *f)
 {
 	static const struct fetch_item flags = {.kind = FETCH_FLAGS}, uid = {.kind = FETCH_UID},
 				       modseq = {.kind = FETCH_MODSEQ};
-	/* RFC 7162 3.2.4: a change of flags, though it is our own. */
-	bool news = f->seen_now && c->condstore;
+	/* RFC 7162 3.2.4: a change of flags, be it our own, or one that is told here because the
+	 * client just asks for flags. */
+	bool news = (f->seen_now || (f->changed && f->has_flags)) && c->condstore;
 
 	if (f->seen_now && !f->has_flags)
 		put_item(c, f, &flags);
