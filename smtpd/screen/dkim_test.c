@@ -95,7 +95,15 @@ teardown(void **state)
 	return 0;
 }
 
-/* A message with signatures of these keys on top. */
+#ifdef GK_SANITIZED
+#include <sanitizer/lsan_interface.h>
+#else
+#define __lsan_disable() ((void)0)
+#define __lsan_enable()  ((void)0)
+#endif
+
+/* A message with signatures of these keys on top. What the library keeps of Ed25519 (dkim_sign.h)
+ * is not ours to free. */
 static struct str
 sign(const struct dkim_key *keys, size_t n, const char *message)
 {
@@ -105,10 +113,12 @@ sign(const struct dkim_key *keys, size_t n, const char *message)
 	struct buf b;
 
 	buf_init(&b, 65536);
+	__lsan_disable();
 	s = dkim_signer_new(keys, n, "t", &e);
 	assert_non_null(s);
 	assert_int_equal(dkim_signer_feed(s, str_z(message), &e), 0);
 	assert_int_equal(dkim_signer_end(s, &b, &e), 0);
+	__lsan_enable();
 	buf_puts(&b, message);
 	out = arena_dup(&arena, buf_view(&b));
 	buf_free(&b);
