@@ -136,8 +136,8 @@ def test_news_come_at_once_and_start_no_owner(fresh_suite):
     r.close()
 
 
-def until(r, wanted):
-    while (line := r.line()) != wanted:
+def until(r, *wanted):
+    while (line := r.line()) not in wanted:
         assert line.startswith(b"* "), line
 
 
@@ -157,8 +157,8 @@ def test_what_was_told_without_an_owner_holds_when_it_comes(fresh_suite):
     assert other.ok("FETCH 1:* UID")[:3] == [b"* %d FETCH (UID %d)" % (i, i) for i in (1, 2, 3)]
     other.ok("STORE 2 +FLAGS.SILENT (\\Deleted)")
     other.ok("EXPUNGE")
-    # The first knows nothing of the three but their number: the last goes.
-    until(r, b"* 3 EXPUNGE")
+    # The first knows nothing of the three but their number: the last goes. Unless STORE has woken it before EXPUNGE.
+    until(r, b"* 3 EXPUNGE", b"* 2 EXPUNGE")
     r.send(b"DONE\r\n")
     until(r, b"i OK Idle completed")
     assert r.ok("FETCH 1:* UID")[:2] == [b"* 1 FETCH (UID 1)", b"* 2 FETCH (UID 3)"]
