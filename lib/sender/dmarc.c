@@ -267,7 +267,6 @@ align(struct facts *f, const struct dmarc_query *q, struct dmarc_answer *out)
 			continue;
 		got = aligned(f, s->domain, q, out->organization, out->record.strict_dkim);
 		out->dkim_aligned = got == YES;
-		out->aligned = got == YES ? s : NULL;
 		wait = wait || got == WAIT;
 		temporary = temporary || got == FAILED;
 	}

@@ -77,8 +77,7 @@ struct dmarc_answer {
 	enum dmarc_policy policy;    /* what is asked for: one step less under t=y (4.7) */
 	const char *policy_tag;      /* "p", "sp", "np" */
 	bool spf_aligned, dkim_aligned;
-	const struct dmarc_signature *aligned; /* a passing, aligned signature; NULL without one */
-	struct str problem;                    /* words about an error */
+	struct str problem; /* words about an error */
 };
 
 /* False when text is no DMARC record: another version, or "v" is not its first tag. Syntax errors

@@ -61,7 +61,6 @@ facts_get(struct facts *f, struct str name, enum fact_type type)
 	if (f->count >= FACTS_MAX)
 		return &failed;
 	(void)add(f, name, type);
-	f->wished++;
 	return NULL;
 }
 
@@ -73,8 +72,6 @@ facts_put(struct facts *f, struct str name, enum fact_type type, enum fact_statu
 
 	if (x == NULL)
 		x = add(f, name, type);
-	else if (x->status == FACT_WISHED)
-		f->wished--;
 	x->status = status;
 	x->n = n;
 	x->records = arena_array(f->arena, n + 1, sizeof(*x->records));

@@ -47,7 +47,7 @@ struct facts {
 	struct arena *arena;
 	struct fact *first;
 	struct fact **last;
-	size_t count, wished;
+	size_t count;
 };
 
 #define FACTS_MAX 400u /* questions for one message; what goes beyond fails */

@@ -82,12 +82,6 @@ check_feed(struct check *c, struct str octets, struct err *e)
 	return dkim_verifier_feed(c->dkim, octets, e);
 }
 
-static const char *
-domain_text(struct check *c)
-{
-	return arena_dupz(&c->arena, c->r.dmarc.policy_domain);
-}
-
 /* What the author's domain asks for, as far as it is followed here (RFC 9989 5.4). */
 static enum check_verdict
 follow_policy(struct check *c)
@@ -100,7 +94,8 @@ follow_policy(struct check *c)
 	if (p == DMARC_QUARANTINE || c->q.enforce == ENFORCE_QUARANTINE)
 		return CHECK_JUNK;
 	r->text = arena_printf(&c->arena,
-	    "Refused by the DMARC policy of %s: SPF and DKIM do not pass for it", domain_text(c));
+	    "Refused by the DMARC policy of " STR_FMT ": SPF and DKIM do not pass for it",
+	    STR_ARG(r->dmarc.policy_domain));
 	return CHECK_REJECT;
 }
 
@@ -134,10 +129,7 @@ run_dmarc(struct check *c)
 		sigs[i].pass = r->signatures[i].result == DKIM_PASS;
 		sigs[i].temporary = r->signatures[i].result == DKIM_TEMPERROR;
 	}
-	if (dmarc_check(&q, &c->facts, &r->dmarc) == DMARC_WAIT)
-		return false;
-	r->dmarc.aligned = NULL; /* it lay on the stack */
-	return true;
+	return dmarc_check(&q, &c->facts, &r->dmarc) != DMARC_WAIT;
 }
 
 static void

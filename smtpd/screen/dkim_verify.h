@@ -3,8 +3,8 @@
  *
  * A signature counts as passed only when the library verified it, its body hash matches, it reports
  * no error, and it is one that we accept: not rsa-sha1, no RSA key under 1,024 bits (RFC 8301 3),
- * no l= (text could be appended), and the key is not in test mode only by its own word. The library
- * alone would say yes to some of these.
+ * no l= (text could be appended). The library alone would say yes to some of these. That a domain
+ * calls its key a test (t=y) changes nothing.
  *
  * Keys come from facts (sender/facts.h): DKIM_WAIT means that some were wished for.
  */
