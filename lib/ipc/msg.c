@@ -33,6 +33,7 @@ static const struct {
     {PEER_IMAPD, "imapd"},
     {PEER_CTL, "ctl"},
     {PEER_DNSD, "dnsd"},
+    {PEER_REMOTE, "remote"},
 };
 
 const struct ipc_row *

@@ -23,8 +23,9 @@ enum ipc_peer {
 	PEER_IMAPD = 1u << 7,
 	PEER_CTL = 1u << 8,
 	PEER_DNSD = 1u << 9,
+	PEER_REMOTE = 1u << 12,
 	PEER_DAEMON = PEER_AUTHD | PEER_SMTPD | PEER_QUEUE | PEER_LOCAL | PEER_MAILBOXD |
-		      PEER_IMAPD | PEER_DNSD,
+		      PEER_IMAPD | PEER_DNSD | PEER_REMOTE,
 	PEER_FRONT = PEER_SMTPD | PEER_IMAPD
 };
 
@@ -136,9 +137,23 @@ enum ipc_peer {
 	X(DELIVERED,      PEER_LOCAL, PEER_MAILBOXD, 0, "user:str messages:u32") \
 	/* A question to the DNS (net/dns.h). type: of records, as in the DNS. ms: within which an answer is of use; 0:
 	 * dns.timeout. status: enum dns_status. records: net/dns_answer.c. */ \
-	X(DNS_ASK,        PEER_SMTPD | PEER_CTL, PEER_DNSD, 30, "name:str type:u32 ms:u32") \
-	X(DNS_ASK_R,      PEER_DNSD, PEER_SMTPD | PEER_CTL, 0, \
+	X(DNS_ASK,        PEER_SMTPD | PEER_REMOTE | PEER_CTL, PEER_DNSD, 30, "name:str type:u32 ms:u32") \
+	X(DNS_ASK_R,      PEER_DNSD, PEER_SMTPD | PEER_REMOTE | PEER_CTL, 0, \
 	  "status:u32 secure:u32 ttl:u32 canonical:str why:str records:list") \
+	/* To other hosts: one message, some recipients of one destination. dest: the domain that their addresses have, as
+	 * A-labels in lower case (or an address literal), or the name of a route. flags: ENVELOPE_ bits; ret: enum envelope_ret; envid: xtext as given.
+	 * rcpts: address, notify (NOTIFY_ bits, decimal), orcpt, three each. The octets begin behind our Return-Path line:
+	 * REMOTE_PUT has them in the packet; of REMOTE_SEND's file (a sealed memory file, or a large message read-only),
+	 * size octets in all, the first skip are left out. Answered within the row's time in any case. outcome: enum
+	 * remote_outcome, how the destination as a whole fared, and why where it did not work. results: enum deliver_result
+	 * as a digit, a text ("5.1.1 ..."), the host that said it ("mx1.example [192.0.2.1]:25", or empty), and after
+	 * success "dsn" where that host has taken over the duties of RFC 3461 or else "relayed": four a recipient. */ \
+	X(REMOTE_PUT,     PEER_QUEUE, PEER_REMOTE, 3600, \
+	  "mid:str dest:str sender:str flags:u32 ret:u32 envid:str rcpts:list octets:str") \
+	X(REMOTE_PUT_R,   PEER_REMOTE, PEER_QUEUE, 0, "outcome:u32 why:str results:list") \
+	X(REMOTE_SEND,    PEER_QUEUE, PEER_REMOTE, 3600, \
+	  "mid:str dest:str sender:str flags:u32 ret:u32 envid:str rcpts:list skip:u32 size:u64 fd:fd") \
+	X(REMOTE_SEND_R,  PEER_REMOTE, PEER_QUEUE, 0, "outcome:u32 why:str results:list") \
 	/* Opening and parking. conn: the front's number for the connection. */ \
 	X(OWNER_OPEN,     PEER_IMAPD, PEER_MAILBOXD, 30, "ticket:str conn:u64 peer:str sid:str tag:str fd:fd") \
 	X(OWNER_OPEN_R,   PEER_MAILBOXD, PEER_IMAPD, 0, "user:str") \
@@ -277,6 +292,14 @@ enum deliver_result {
 	DELIVER_OK,
 	DELIVER_TEMP, /* try again */
 	DELIVER_PERM  /* bounce */
+};
+
+/* How a destination fared in a transaction, whatever came of its recipients. */
+enum remote_outcome {
+	REMOTE_WORKED,    /* a host took a transaction on, and answered */
+	REMOTE_UNREACHED, /* no host now: no DNS answer, none reached, each refused the session or
+			     went away: fewer at a time, later */
+	REMOTE_IMPOSSIBLE /* for good: no such domain, null MX, no host that policy allows */
 };
 
 struct ipc_row {
