@@ -72,20 +72,22 @@ code      = $(filter-out %_test.c %_fuzz.c,$(wildcard $(addsuffix /*.c,$(1))))
 LIB_DIRS := $(patsubst %/,%,$(wildcard lib/*/))
 LIB_SRC  := $(call code,$(LIB_DIRS))
 
-PROGRAMS          := gk-master gk-authd gk-dnsd gk-smtpd gk-screen gk-queue gk-local gk-mailboxd gk-imapd gkmail sendmail
+PROGRAMS          := gk-master gk-authd gk-dnsd gk-smtpd gk-screen gk-sign gk-queue gk-local gk-remote gk-mailboxd gk-imapd gkmail sendmail
 gk-master_DIRS    := master
 gk-authd_DIRS     := authd
 gk-dnsd_DIRS      := dnsd
 gk-smtpd_DIRS     := smtpd
-gk-screen_DIRS    := smtpd/screen
+gk-screen_DIRS    := smtpd/screen smtpd/dkim
+gk-sign_DIRS      := smtpd/sign smtpd/dkim
 gk-queue_DIRS     := queue
 gk-local_DIRS     := delivery/local
+gk-remote_DIRS    := delivery/remote
 gk-mailboxd_DIRS  := mailboxd mailboxd/imap
 gk-imapd_DIRS     := imapd
 gkmail_DIRS       := ctl
 sendmail_DIRS     := sendmail
 DAEMONS           := $(filter gk-%,$(PROGRAMS))
-CODE_DIRS         := $(LIB_DIRS) $(foreach p,$(PROGRAMS),$($(p)_DIRS))
+CODE_DIRS         := $(sort $(LIB_DIRS) $(foreach p,$(PROGRAMS),$($(p)_DIRS)))
 
 comma     := ,
 # A program whose main.c is not there yet is left out.
@@ -161,7 +163,7 @@ $(B)/tools/%: $(B)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $(PKG_LIBS)
-$(B)/tools/dkim_tool: $(call object,$(call code,smtpd/screen))
+$(B)/tools/dkim_tool: $(call object,$(call code,smtpd/dkim))
 $(B)/tools/owner_attack: $(call no_main,$(call object,$(call code,mailboxd mailboxd/imap)))
 $(B)/tools/%: $(B)/obj/tests/bench/%.o $(LIB)
 	@mkdir -p $(@D)

@@ -33,6 +33,8 @@ static const struct {
     {PEER_IMAPD, "imapd"},
     {PEER_CTL, "ctl"},
     {PEER_DNSD, "dnsd"},
+    {PEER_SCREEN, "screen"},
+    {PEER_SIGN, "sign"},
     {PEER_REMOTE, "remote"},
 };
 

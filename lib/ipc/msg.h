@@ -23,9 +23,11 @@ enum ipc_peer {
 	PEER_IMAPD = 1u << 7,
 	PEER_CTL = 1u << 8,
 	PEER_DNSD = 1u << 9,
+	PEER_SCREEN = 1u << 10,
+	PEER_SIGN = 1u << 11,
 	PEER_REMOTE = 1u << 12,
 	PEER_DAEMON = PEER_AUTHD | PEER_SMTPD | PEER_QUEUE | PEER_LOCAL | PEER_MAILBOXD |
-		      PEER_IMAPD | PEER_DNSD | PEER_REMOTE,
+		      PEER_IMAPD | PEER_DNSD | PEER_SCREEN | PEER_SIGN | PEER_REMOTE,
 	PEER_FRONT = PEER_SMTPD | PEER_IMAPD
 };
 
@@ -137,8 +139,8 @@ enum ipc_peer {
 	X(DELIVERED,      PEER_LOCAL, PEER_MAILBOXD, 0, "user:str messages:u32") \
 	/* A question to the DNS (net/dns.h). type: of records, as in the DNS. ms: within which an answer is of use; 0:
 	 * dns.timeout. status: enum dns_status. records: net/dns_answer.c. */ \
-	X(DNS_ASK,        PEER_SMTPD | PEER_REMOTE | PEER_CTL, PEER_DNSD, 30, "name:str type:u32 ms:u32") \
-	X(DNS_ASK_R,      PEER_DNSD, PEER_SMTPD | PEER_REMOTE | PEER_CTL, 0, \
+	X(DNS_ASK,        PEER_SMTPD | PEER_SCREEN | PEER_REMOTE | PEER_CTL, PEER_DNSD, 30, "name:str type:u32 ms:u32") \
+	X(DNS_ASK_R,      PEER_DNSD, PEER_SMTPD | PEER_SCREEN | PEER_REMOTE | PEER_CTL, 0, \
 	  "status:u32 secure:u32 ttl:u32 canonical:str why:str records:list") \
 	/* To other hosts: one message, some recipients of one destination. dest: the domain that their addresses have, as
 	 * A-labels in lower case (or an address literal), or the name of a route. flags: ENVELOPE_ bits; ret: enum envelope_ret; envid: xtext as given.

@@ -15,7 +15,7 @@
 	X(SERVER_DATA_DIR, "server", "data_dir", STR, "/var/lib/gkmail", "", "Where mail, the spool and accounts live.") \
 	X(SERVER_RUN_DIR, "server", "run_dir", STR, "/run/gkmail", "", "Where the control socket and the pid file live.") \
 	X(SERVER_USER_PREFIX, "server", "user_prefix", STR, "gkmail", "", \
-	  "System users are PREFIX-auth, PREFIX-dns, PREFIX-smtp, PREFIX-queue, PREFIX-store, PREFIX-imap.") \
+	  "System users are PREFIX-auth, PREFIX-dns, PREFIX-smtp, PREFIX-screen, PREFIX-sign, PREFIX-queue, PREFIX-store, PREFIX-out, PREFIX-imap.") \
 	X(SERVER_ADMIN_GROUP, "server", "admin_group", STR, "gkmail-admin", "", "Members of this group may use gkmail beside root.") \
 	X(SERVER_SANDBOX, "server", "sandbox", CHOICE, "auto", "auto|required", \
 	  "With \"required\" nothing starts where the kernel lacks Landlock or seccomp, or where master is not root.") \
@@ -92,8 +92,11 @@
 	X(LOG_AUTHD, "log", "authd", CHOICE, "", "|error|warn|info|debug", "Level of gk-authd.") \
 	X(LOG_DNSD, "log", "dnsd", CHOICE, "", "|error|warn|info|debug", "Level of gk-dnsd.") \
 	X(LOG_SMTPD, "log", "smtpd", CHOICE, "", "|error|warn|info|debug", "Level of gk-smtpd.") \
+	X(LOG_SCREEN, "log", "screen", CHOICE, "", "|error|warn|info|debug", "Level of gk-screen.") \
+	X(LOG_SIGN, "log", "sign", CHOICE, "", "|error|warn|info|debug", "Level of gk-sign.") \
 	X(LOG_QUEUE, "log", "queue", CHOICE, "", "|error|warn|info|debug", "Level of gk-queue.") \
 	X(LOG_LOCAL, "log", "local", CHOICE, "", "|error|warn|info|debug", "Level of gk-local.") \
+	X(LOG_REMOTE, "log", "remote", CHOICE, "", "|error|warn|info|debug", "Level of gk-remote.") \
 	X(LOG_MAILBOXD, "log", "mailboxd", CHOICE, "", "|error|warn|info|debug", "Level of gk-mailboxd.") \
 	X(LOG_IMAPD, "log", "imapd", CHOICE, "", "|error|warn|info|debug", "Level of gk-imapd.")
 /* clang-format on */

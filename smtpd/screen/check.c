@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "mail/header.h"
-#include "smtpd/screen/dkim_input.h"
+#include "smtpd/dkim/dkim_input.h"
 
 struct check {
 	struct arena arena;

@@ -9,8 +9,8 @@
 #include "sender/dmarc.h"
 #include "sender/facts.h"
 #include "sender/spf.h"
+#include "smtpd/dkim/dkim_verify.h"
 #include "smtpd/screen/author.h"
-#include "smtpd/screen/dkim_verify.h"
 
 /* How far a policy of the author's domain is followed: dmarc.enforce. */
 enum check_enforce {

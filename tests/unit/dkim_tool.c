@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "smtpd/screen/dkim_verify.h"
+#include "smtpd/dkim/dkim_verify.h"
 
 static void
 answer(struct facts *f, const struct fact *wish, const char *path)

@@ -1,5 +1,5 @@
 /* dkim_sign.c - DKIM signatures for mail that leaves, by libopendkim. See dkim_sign.h. */
-#include "smtpd/screen/dkim_sign.h"
+#include "smtpd/dkim/dkim_sign.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
-#include "smtpd/screen/dkim_input.h"
+#include "smtpd/dkim/dkim_input.h"
 
 #define FIELD "DKIM-Signature: "
 

@@ -1,5 +1,5 @@
 /* dkim_input.c - a message in pieces into libopendkim's handles. See dkim_input.h. */
-#include "smtpd/screen/dkim_input.h"
+#include "smtpd/dkim/dkim_input.h"
 
 #include <stdint.h>
 

@@ -1,11 +1,11 @@
 /* dkim_verify.c - DKIM signatures of a message, by libopendkim. See dkim_verify.h. */
-#include "smtpd/screen/dkim_verify.h"
+#include "smtpd/dkim/dkim_verify.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "smtpd/screen/dkim_input.h"
+#include "smtpd/dkim/dkim_input.h"
 
 struct dkim_verifier {
 	DKIM *dkim;

@@ -12,9 +12,9 @@
 #include <openssl/rsa.h>
 
 #include "base/mem.h"
-#include "smtpd/screen/dkim_input.h"
-#include "smtpd/screen/dkim_sign.h"
-#include "smtpd/screen/dkim_verify.h"
+#include "smtpd/dkim/dkim_input.h"
+#include "smtpd/dkim/dkim_sign.h"
+#include "smtpd/dkim/dkim_verify.h"
 
 #define HEADER                                      \
 	"From: Alice <alice@example.org>\r\n"       \

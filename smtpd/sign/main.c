@@ -1,0 +1,37 @@
+/*
+ * main.c - gk-sign: signs what our users send, and alone holds the keys for it (INVARIANTS 15).
+ *
+ * It reads no stranger's message, only submissions, each with a ticket of authd's for the domain it
+ * is to be signed for. It has no file and no socket beside the key files that master opened.
+ */
+#include "svc/svc.h"
+
+static int
+start(struct err *e)
+{
+	(void)e;
+	return 0;
+}
+
+static void
+message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	(void)arg;
+	(void)c;
+	ipc_refuse(m);
+}
+
+static const struct svc svc = {
+    .name = "sign",
+    .peer = PEER_SIGN,
+    .sections = "server",
+    .sandbox = SB_IPC,
+    .start = start,
+    .message = message,
+};
+
+int
+main(int argc, char **argv)
+{
+	return svc_main(&svc, argc, argv);
+}
