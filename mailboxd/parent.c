@@ -107,6 +107,7 @@ parent_owner_message(struct user *u, struct ipc_in *m)
 struct ensuring {
 	uint64_t call;
 	char *user;
+	bool junk;     /* its mailbox Junk is wanted too */
 	unsigned died; /* authds that died over the question */
 };
 
@@ -134,7 +135,8 @@ ensure_checked(void *arg, struct ipc_in *m, const struct err *why)
 	(void)ipc_get_u64(m);
 	if (ipc_end(m) < 0)
 		goto out;
-	if (maildir_home_make(AT_FDCWD, user, &e) < 0) {
+	if (maildir_home_make(AT_FDCWD, user, &e) < 0 ||
+	    (en->junk && maildir_junk_make(AT_FDCWD, user, &e) < 0)) {
 		/* Only authd says that a user does not exist: what the disk refuses is tried again.
 		 */
 		if (e.code != E_NOSPACE)
@@ -161,12 +163,14 @@ static void
 on_ensure(struct ipc_in *m)
 {
 	struct str user = ipc_get_str(m);
+	bool junk = ipc_get_u32(m) != 0;
 	struct ensuring *en;
 
 	if (ipc_end(m) < 0)
 		return;
 	en = mem_alloc(sizeof *en);
 	en->call = m->id;
+	en->junk = junk;
 	en->user = mem_dup(user.p, user.n);
 	ensure_check(en);
 }
@@ -175,7 +179,7 @@ static void
 on_delivered(struct ipc_in *m)
 {
 	struct str name = ipc_get_str(m);
-	uint32_t messages = ipc_get_u32(m);
+	uint32_t messages = ipc_get_u32(m), junk = ipc_get_u32(m);
 	struct ipc_out out;
 	struct user *u;
 
@@ -188,6 +192,8 @@ on_delivered(struct ipc_in *m)
 		ipc_send(u->owner, &out);
 	}
 	park_delivered(u, messages);
+	if (junk > 0)
+		park_junk(u);
 }
 
 /* ---- revocation ---- */

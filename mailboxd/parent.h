@@ -142,6 +142,8 @@ void park_kick(uint64_t conn);
 void park_changed(struct user *u);
 /* So many messages have come to the user's INBOX. */
 void park_delivered(struct user *u, uint32_t messages);
+/* Some have come to the mailbox Junk. */
+void park_junk(struct user *u);
 void
 park_hash(unsigned char out[PARK_HASH_LEN], struct str token, struct str record, struct str user);
 

@@ -133,6 +133,19 @@ park_delivered(struct user *u, uint32_t messages)
 }
 
 void
+park_junk(struct user *u)
+{
+	struct conn *c;
+
+	TAILQ_FOREACH (c, &u->conns, link) {
+		if (c->state == CONN_PARKED && c->exists == NO_COUNT) {
+			wake(u);
+			return;
+		}
+	}
+}
+
+void
 park_changed(struct user *u)
 {
 	u->changes++;

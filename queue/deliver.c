@@ -376,7 +376,8 @@ put_head(const struct delivery *d, enum ipc_type type, struct ipc_out *m)
 	ipc_put_u64(m, (uint64_t)d->m->arrived);
 	if (type != MSG_DELIVER_PUT)
 		ipc_put_u64(m, d->m->size);
-	ipc_put_u32(m, d->m->flags & MESSAGE_REPLAY ? DELIVER_REPLAY : 0);
+	ipc_put_u32(m, (d->m->flags & MESSAGE_REPLAY ? DELIVER_REPLAY : 0) |
+			   (d->env.flags & ENVELOPE_JUNK ? DELIVER_JUNK : 0));
 	ipc_put_list(m, d->addresses, d->naddresses);
 }
 

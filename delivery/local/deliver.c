@@ -31,7 +31,7 @@
 #define ENSURE_TRIES 5u /* a death is no answer, but a message that kills must end too */
 #define SMALL_MAX    (256u << 10)
 #define CHUNK        (256u << 10)
-#define PATH_SIZE    (ADDRESS_HOME_SIZE + sizeof("/Maildir/new/") + MAILDIR_NAME_SIZE)
+#define PATH_SIZE    (ADDRESS_HOME_SIZE + sizeof("/" MAILDIR_JUNK "/") + MAILDIR_NAME_SIZE)
 #define SOURCE_SIZE  (ID_SIZE + sizeof(COPY_SUFFIX))
 
 struct target {
@@ -52,7 +52,7 @@ struct job {
 	struct arena arena;
 	struct str mid;
 	uint64_t size;
-	bool replay, large;
+	bool replay, large, junk;
 	bool moved;                   /* the source has gone to a home */
 	bool linked;                  /* the file has a name in a home */
 	struct str put;               /* what the file is written from: the packet, */
@@ -77,7 +77,7 @@ is_copy(const struct job *j)
 
 struct told {
 	UT_hash_handle hh;
-	uint32_t messages;
+	uint32_t messages, junk;
 	size_t n;
 	char user[];
 };
@@ -94,6 +94,7 @@ tell_all(void *arg)
 		ipc_begin(&m, MSG_DELIVERED);
 		ipc_put_str(&m, str_of(t->user, t->n));
 		ipc_put_u32(&m, t->messages);
+		ipc_put_u32(&m, t->junk);
 		ipc_send(l->mailboxd, &m);
 		HASH_DEL(l->told, t);
 		free(t);
@@ -101,21 +102,19 @@ tell_all(void *arg)
 }
 
 static void
-tell(struct local *l, struct str user, bool fresh)
+tell(struct local *l, struct str user, bool junk, bool fresh)
 {
 	struct told *t;
 
 	HASH_FIND(hh, l->told, user.p, user.n, t);
-	if (t) {
-		t->messages += fresh;
-		return;
+	if (!t) {
+		t = mem_alloc(sizeof(*t) + user.n + 1);
+		t->n = user.n;
+		memcpy(t->user, user.p, user.n);
+		HASH_ADD(hh, l->told, user, t->n, t);
+		loop_defer(&l->tell);
 	}
-	t = mem_alloc(sizeof(*t) + user.n + 1);
-	t->messages = fresh;
-	t->n = user.n;
-	memcpy(t->user, user.p, user.n);
-	HASH_ADD(hh, l->told, user, t->n, t);
-	loop_defer(&l->tell);
+	*(junk ? &t->junk : &t->messages) += fresh;
 }
 
 /* ---- the one file ---- */
@@ -228,6 +227,12 @@ refuse(struct target *t, const struct err *e)
 		decide(t, DELIVER_TEMP, arena_printf(a, "4.3.0 %s", e->text));
 }
 
+static void
+new_path(const struct job *j, const char *home, char out[PATH_SIZE])
+{
+	snprintf(out, PATH_SIZE, "%s/%s/%s", home, j->junk ? MAILDIR_JUNK : MAILDIR_NEW, j->name);
+}
+
 /* In tmp/ and over whatever has the name. */
 static int
 put_over(struct job *j, const char *home, struct err *e)
@@ -236,7 +241,7 @@ put_over(struct job *j, const char *home, struct err *e)
 	struct local *l = j->l;
 
 	snprintf(tmp, sizeof(tmp), "%s/" MAILDIR_TMP "/%s", home, j->name);
-	snprintf(new, sizeof(new), "%s/" MAILDIR_NEW "/%s", home, j->name);
+	new_path(j, home, new);
 	if (file_unlink(l->mail, tmp, e) < 0 ||
 	    file_link(l->incoming, j->source, l->mail, tmp, e) < 0)
 		return -1;
@@ -261,7 +266,7 @@ put_new(struct job *j, const char *home, bool *fresh, struct err *e)
 		return -1;
 	if (j->replay)
 		return put_over(j, home, e);
-	snprintf(new, sizeof(new), "%s/" MAILDIR_NEW "/%s", home, j->name);
+	new_path(j, home, new);
 	if (may_move(j)) {
 		if (file_rename_new(j->l->incoming, j->source, j->l->mail, new, e) == 0) {
 			j->moved = true;
@@ -318,6 +323,7 @@ ensure_home(struct target *t)
 	t->job->asking++;
 	ipc_begin(&m, MSG_HOME_ENSURE);
 	ipc_put_str(&m, t->user);
+	ipc_put_u32(&m, t->job->junk);
 	ipc_call(t->job->l->mailboxd, &m, home_ensured, t);
 }
 
@@ -325,7 +331,7 @@ static void
 delivered(struct target *t, bool fresh)
 {
 	t->job->linked = true;
-	tell(t->job->l, t->user, fresh);
+	tell(t->job->l, t->user, t->job->junk, fresh);
 	decide(t, DELIVER_OK, STR("2.0.0 delivered"));
 }
 
@@ -397,6 +403,7 @@ job_read(struct local *l, struct ipc_chan *c, struct ipc_in *m)
 {
 	struct job *j = mem_alloc(sizeof(*j));
 	int64_t arrived;
+	uint32_t flags;
 	struct str mid;
 
 	j->magic = JOB_MAGIC;
@@ -412,7 +419,9 @@ job_read(struct local *l, struct ipc_chan *c, struct ipc_in *m)
 	j->mid = mid;
 	arrived = (int64_t)ipc_get_u64(m);
 	j->size = m->type == MSG_DELIVER_PUT ? 0 : ipc_get_u64(m);
-	j->replay = (ipc_get_u32(m) & DELIVER_REPLAY) != 0;
+	flags = ipc_get_u32(m);
+	j->replay = (flags & DELIVER_REPLAY) != 0;
+	j->junk = (flags & DELIVER_JUNK) != 0;
 	j->n = ipc_get_list(m);
 	j->targets = arena_array(&j->arena, j->n + 1, sizeof(*j->targets));
 	for (size_t i = 0; i < j->n; i++)

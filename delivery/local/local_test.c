@@ -39,7 +39,7 @@ static struct {
 	uint32_t n;
 	char results[8][2][200];
 	int fd;
-	int ensured, told, fresh;
+	int ensured, told, fresh, junk;
 	int dying;            /* mailboxds that die over the question */
 	enum err_code refuse; /* what HOME_ENSURE is answered with */
 } seen;
@@ -66,6 +66,7 @@ static void
 mailboxd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	struct str user = ipc_get_str(m);
+	bool junk;
 	char copy[100];
 	struct err e;
 
@@ -74,9 +75,11 @@ mailboxd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	if (m->type == MSG_DELIVERED) {
 		seen.told++;
 		seen.fresh += (int)ipc_get_u32(m);
+		seen.junk += (int)ipc_get_u32(m);
 		assert_int_equal(ipc_end(m), 0);
 		return;
 	}
+	junk = ipc_get_u32(m) != 0;
 	assert_int_equal(ipc_end(m), 0);
 	seen.ensured++;
 	if (seen.dying-- > 0) {
@@ -90,6 +93,8 @@ mailboxd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		return;
 	}
 	assert_int_equal(maildir_home_make(local.mail, str_z(copy), &e), 0);
+	if (junk)
+		assert_int_equal(maildir_junk_make(local.mail, str_z(copy), &e), 0);
 	ipc_reply_ok(c, m->id, MSG_HOME_ENSURE_R);
 }
 
@@ -394,6 +399,29 @@ repetition_finds_its_name(void **state)
 	assert_string_equal(seen.results[0][0], "0");
 	assert_int_equal(inode("alice", 5, NULL), before);
 	assert_int_equal(seen.fresh, 2); /* the first time */
+}
+
+/* The folder is asked for where the user has none, also in a replay. */
+static void
+junk_goes_to_its_folder(void **state)
+{
+	const char *name = "example.test/alice/Maildir/.Junk/new/" NAME "5";
+
+	(void)state;
+	deliver("hello", DELIVER_JUNK, both, 2);
+	assert_int_equal(seen.ensured, 2);
+	assert_string_equal(seen.results[0][0], "0");
+	assert_int_equal(faccessat(local.mail, name, F_OK, 0), 0);
+	assert_int_equal(inode("alice", 5, NULL), 0);
+	assert_int_equal(seen.fresh, 0);
+	assert_int_equal(seen.junk, 2);
+	deliver("hello", DELIVER_JUNK, both, 2);
+	deliver("hello", DELIVER_JUNK | DELIVER_REPLAY, both, 2);
+	assert_string_equal(seen.results[1][0], "0");
+	assert_int_equal(faccessat(local.mail, name, F_OK, 0), 0);
+	assert_int_equal(seen.ensured, 2);
+	assert_int_equal(seen.junk, 2);
+	assert_int_equal(count_incoming(), 0);
 }
 
 static void
@@ -701,6 +729,8 @@ main(void)
 	    T(only_an_unknown_user_is_for_good),
 	    T(what_is_no_home_is_refused),
 	    T(repetition_finds_its_name),
+	    T(junk_goes_to_its_folder),
+	    P(junk_goes_to_its_folder),
 	    T(torn_name_is_replaced),
 	    T(replay_trusts_no_name),
 	    T(the_only_home_takes_the_file_itself),

@@ -133,10 +133,10 @@ enum ipc_peer {
 	X(REPLAY_HOLD,    PEER_QUEUE, PEER_MAILBOXD, 0, "users:list") \
 	X(REPLAY_READY,   PEER_QUEUE, PEER_MAILBOXD, 0, "") \
 	X(REPLAY_DONE,    PEER_QUEUE, PEER_MAILBOXD, 0, "users:list") \
-	X(HOME_ENSURE,    PEER_LOCAL, PEER_MAILBOXD, 20, "user:str") \
+	X(HOME_ENSURE,    PEER_LOCAL, PEER_MAILBOXD, 20, "user:str junk:u32") \
 	X(HOME_ENSURE_R,  PEER_MAILBOXD, PEER_LOCAL, 0, "") \
-	/* messages: how many names were not there before. */ \
-	X(DELIVERED,      PEER_LOCAL, PEER_MAILBOXD, 0, "user:str messages:u32") \
+	/* How many names were not there before in INBOX (messages) and in Junk. */ \
+	X(DELIVERED,      PEER_LOCAL, PEER_MAILBOXD, 0, "user:str messages:u32 junk:u32") \
 	/* A question to the DNS (net/dns.h). type: of records, as in the DNS. ms: within which an answer is of use; 0:
 	 * dns.timeout. status: enum dns_status. records: net/dns_answer.c. */ \
 	X(DNS_ASK,        PEER_SMTPD | PEER_SCREEN | PEER_REMOTE | PEER_CTL, PEER_DNSD, 30, "name:str type:u32 ms:u32") \
@@ -283,6 +283,7 @@ enum rcpt_verdict {
 /* DELIVER: names of the message that are there already prove nothing, it is written anew
  * (INVARIANTS 1). */
 #define DELIVER_REPLAY 0x01u
+#define DELIVER_JUNK   0x02u /* into the mailbox Junk instead of INBOX */
 
 enum mailbox_task {
 	MAILBOX_CHECK,  /* says what differs */

@@ -12,7 +12,7 @@
 /* The least a recipient takes: two lengths, notify and the count of targets. */
 #define RCPT_OCTETS   16u
 #define TARGET_OCTETS 4u
-#define ALL_FLAGS     (ENVELOPE_SMTPUTF8 | ENVELOPE_8BITMIME | ENVELOPE_SUBMITTED)
+#define ALL_FLAGS     (ENVELOPE_SMTPUTF8 | ENVELOPE_8BITMIME | ENVELOPE_SUBMITTED | ENVELOPE_JUNK)
 #define ALL_NOTIFY    (NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY)
 
 /* These strings end up in header fields, logs and replies: one line, without control characters. */

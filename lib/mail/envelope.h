@@ -32,6 +32,7 @@ enum envelope_ret {
 #define ENVELOPE_SMTPUTF8  0x01u /* RFC 6531 */
 #define ENVELOPE_8BITMIME  0x02u /* BODY=8BITMIME, RFC 6152 */
 #define ENVELOPE_SUBMITTED 0x04u /* by an authenticated user */
+#define ENVELOPE_JUNK      0x08u /* goes to the mailbox Junk of its users */
 
 struct envelope_rcpt {
 	struct str address; /* as in RCPT TO, domain in lower case */

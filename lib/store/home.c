@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "io/file.h"
+#include "store/files.h"
 #include "store/model.h"
 #include "store/uidlist.h"
 
@@ -375,6 +376,19 @@ home_subscribed(struct home *h, size_t *i, struct str *name)
 	return true;
 }
 
+static int
+look_at_junk(struct home *h, struct err *e)
+{
+	static const struct change_by by = {.actor = STR_INIT("delivery")};
+	struct mailbox *junk = home_find(h, STR("Junk"));
+
+	if (junk == NULL && !files_is_dir("Maildir/.Junk/new"))
+		return 0;
+	if (junk == NULL && home_create(h, STR("Junk"), &by, &junk, e) < 0)
+		return -1;
+	return files_mtime("Maildir/.Junk", "new") == junk->priv->new_mtime ? 0 : scan_new(junk, e);
+}
+
 void
 home_delivered(struct home *h)
 {
@@ -382,6 +396,8 @@ home_delivered(struct home *h)
 	struct err e = {0};
 
 	if (inbox != NULL && !h->broken && scan_new(inbox, &e) < 0)
+		log_warn("store.scan", LE(&e));
+	if (!h->broken && look_at_junk(h, &e) < 0)
 		log_warn("store.scan", LE(&e));
 }
 

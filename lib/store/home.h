@@ -120,7 +120,8 @@ home_subscribe(struct home *h, struct str name, bool on, const struct change_by 
 
 /* ---- new mail, quota, numbers ---- */
 
-/* gk-local has put something into Maildir/new. */
+/* gk-local has put something into Maildir/new, or into the folder Junk, which it has made anew
+ * where the user had removed it. */
 void home_delivered(struct home *h);
 /* Copies flags into file names and moves files from new/ to cur/; else a timer does it. */
 int home_mirror(struct home *h, struct err *e);

@@ -89,6 +89,7 @@ add_mailbox(struct home *h, const struct level *l, const struct change_by *by, s
 	mb->uidvalidity = l->uidvalidity;
 	mb->highestmodseq = l->modseq;
 	mb->subscribed = model_is_sub(h, l->name);
+	mb->use = model_free_use(h, l->name);
 	model_insert(h, mb);
 	uidlist_note_box(mb);
 	if (model_row(mb, false, e) < 0 ||

@@ -236,21 +236,6 @@ read_rows(struct home *h, struct err *e)
 
 /* ---- folders without a row, new homes, lost indexes ---- */
 
-static enum mailbox_use
-use_by_name(struct str name)
-{
-	static const struct {
-		const char *name;
-		enum mailbox_use use;
-	} uses[] = {{"Drafts", USE_DRAFTS}, {"Sent", USE_SENT}, {"Junk", USE_JUNK},
-	    {"Trash", USE_TRASH}, {"Archive", USE_ARCHIVE}};
-
-	for (size_t i = 0; i < ARRAY_LEN(uses); i++)
-		if (str_eq_z(name, uses[i].name))
-			return uses[i].use;
-	return USE_NONE;
-}
-
 /* A row for a folder; known: what the uid list says of it, or NULL. */
 static int
 take_in(struct home *h, struct str name, const struct uidlist_box *known, enum mailbox_use use,
@@ -298,7 +283,8 @@ take_in_folders(struct home *h, const struct uidlist *u, struct err *e)
 		(void)snprintf(cur, sizeof cur, "Maildir/%s/cur", de->d_name);
 		if (!files_is_dir(cur))
 			continue;
-		rc = take_in(h, buf_view(&name), uidlist_box(u, buf_view(&name)), USE_NONE, e);
+		rc = take_in(h, buf_view(&name), uidlist_box(u, buf_view(&name)),
+		    model_free_use(h, buf_view(&name)), e);
 		log_info("store.folder", LS("name", buf_view(&name)));
 	}
 	buf_free(&name);
@@ -325,7 +311,8 @@ make_defaults(struct home *h, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		struct str name = str_z(names[i]);
 
-		if (home_find(h, name) == NULL && take_in(h, name, NULL, use_by_name(name), e) < 0)
+		if (home_find(h, name) == NULL &&
+		    take_in(h, name, NULL, model_free_use(h, name), e) < 0)
 			return -1;
 		if (subscribe(h, name, e) < 0)
 			return -1;

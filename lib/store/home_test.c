@@ -221,6 +221,49 @@ what_is_durable_is_not_synced_again(void **state)
 	copies_cost(uids + 40, 20, 0, 0);
 }
 
+/* gk-local's half: a name in the folder, which it has made if need be. */
+static void
+junk_arrives(const char *id20)
+{
+	char base[MAILDIR_NAME_SIZE], path[300];
+
+	maildir_base(base, 1700000000, str_z(id20), STR("host.test"), strlen(MSG));
+	(void)snprintf(path, sizeof path, "Maildir/.Junk/new/%s", base);
+	write_file_at(path, MSG);
+	home_delivered(home);
+}
+
+static void
+junk_is_met_in_its_mailbox(void **state)
+{
+	(void)state;
+	junk_arrives("00000000000000000001");
+	assert_int_equal(box("Junk")->exists, 1);
+	assert_int_equal(box("INBOX")->exists, 0);
+	/* Removed by its user, it comes back with the next junk, and what went with it does not. */
+	assert_int_equal(home_delete(home, STR("Junk"), &me, &err), 0);
+	home_delivered(home);
+	assert_null(home_find(home, STR("Junk")));
+	assert_int_equal(mkdir("Maildir/.Junk", 0700), 0);
+	assert_int_equal(mkdir("Maildir/.Junk/cur", 0700), 0);
+	assert_int_equal(mkdir("Maildir/.Junk/new", 0700), 0);
+	junk_arrives("00000000000000000002");
+	assert_int_equal(box("Junk")->exists, 1);
+	assert_int_equal(box("Junk")->use, USE_JUNK);
+	reopen_home();
+	assert_int_equal(box("Junk")->use, USE_JUNK);
+	/* Renamed, it keeps its use, and the new one has none. */
+	assert_int_equal(home_rename(home, STR("Junk"), STR("Spam"), &me, &err), 0);
+	assert_int_equal(mkdir("Maildir/.Junk", 0700), 0);
+	assert_int_equal(mkdir("Maildir/.Junk/cur", 0700), 0);
+	assert_int_equal(mkdir("Maildir/.Junk/new", 0700), 0);
+	reopen_home();
+	junk_arrives("00000000000000000003");
+	assert_int_equal(box("Junk")->exists, 1);
+	assert_int_equal(box("Junk")->use, USE_NONE);
+	assert_int_equal(box("Spam")->use, USE_JUNK);
+}
+
 static void
 a_failed_sync_is_told_and_final(void **state)
 {
@@ -752,6 +795,7 @@ main(void)
 	    TEST(a_new_home_has_its_folders),
 	    TEST(one_process_at_a_time),
 	    TEST(everything_is_there_after_closing),
+	    TEST(junk_is_met_in_its_mailbox),
 	    TEST(waiters_are_called_once_each),
 	    TEST(no_name_before_its_octets),
 	    TEST(what_is_durable_is_not_synced_again),

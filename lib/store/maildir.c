@@ -45,7 +45,7 @@ maildir_home(struct str user, char out[MAILDIR_HOME_SIZE], struct err *e)
 static int
 make_below(int dir, const char *home, const char *sub, struct err *e)
 {
-	char path[MAILDIR_HOME_SIZE + 32];
+	char path[MAILDIR_HOME_SIZE + 64];
 
 	(void)snprintf(path, sizeof path, "%s%s", home, sub);
 	return file_mkdir(dir, path, 0700, e);
@@ -88,6 +88,21 @@ maildir_home_make(int dir, struct str user, struct err *e)
 	if (sync_path(dir, last, e) < 0 || sync_path(dir, home, e) < 0 ||
 	    sync_path(dir, domain, e) < 0 || sync_path(dir, ".", e) < 0)
 		return -1;
+	return 0;
+}
+
+int
+maildir_junk_make(int dir, struct str user, struct err *e)
+{
+	static const char *const subs[] = {"", "/cur", "/new", "/tmp"};
+	char home[MAILDIR_HOME_SIZE], folder[MAILDIR_HOME_SIZE + 32];
+
+	if (maildir_home(user, home, e) < 0)
+		return -1;
+	(void)snprintf(folder, sizeof folder, "%s/Maildir/.Junk", home);
+	for (size_t i = 0; i < sizeof subs / sizeof subs[0]; i++)
+		if (make_below(dir, folder, subs[i], e) < 0)
+			return -1;
 	return 0;
 }
 

@@ -25,9 +25,13 @@
 int maildir_home(struct str user, char out[MAILDIR_HOME_SIZE], struct err *e);
 /* Makes home below dir (each level 0700): Maildir/{cur,new,tmp} and db. What is there stays. */
 int maildir_home_make(int dir, struct str user, struct err *e);
+/* Makes the folder Junk of a home; what is there stays. Durable with what is delivered into it: by
+ * the next checkpoint. */
+int maildir_junk_make(int dir, struct str user, struct err *e);
 
-#define MAILDIR_NEW "Maildir/new" /* where gk-local links what it delivers */
-#define MAILDIR_TMP "Maildir/tmp" /* the one tmp of a home: folders have none of their own */
+#define MAILDIR_NEW  "Maildir/new"       /* where gk-local links what it delivers, */
+#define MAILDIR_JUNK "Maildir/.Junk/new" /* or what is junk */
+#define MAILDIR_TMP  "Maildir/tmp"       /* the one tmp of a home: folders have none of their own */
 
 /* ---- message files ---- */
 

@@ -81,6 +81,26 @@ model_place(const struct home *h, struct str name)
 	return low;
 }
 
+enum mailbox_use
+model_free_use(struct home *h, struct str name)
+{
+	static const struct {
+		const char *name;
+		enum mailbox_use use;
+	} uses[] = {{"Drafts", USE_DRAFTS}, {"Sent", USE_SENT}, {"Junk", USE_JUNK},
+	    {"Trash", USE_TRASH}, {"Archive", USE_ARCHIVE}};
+
+	enum mailbox_use use = USE_NONE;
+
+	for (size_t i = 0; i < ARRAY_LEN(uses); i++)
+		if (str_eq_z(name, uses[i].name))
+			use = uses[i].use;
+	for (size_t i = 0; i < h->nboxes; i++)
+		if (h->boxes[i]->use == use)
+			return USE_NONE;
+	return use;
+}
+
 void
 model_insert(struct home *h, struct mailbox *mb)
 {

@@ -109,6 +109,8 @@ struct mailbox *model_new(struct home *h, uint32_t id, struct str name);
 void model_free(struct mailbox **mb);
 void model_insert(struct home *h, struct mailbox *mb); /* into the list, by name */
 void model_remove(struct home *h, struct mailbox *mb);
+/* The special use that goes with a name, when no mailbox has it yet. */
+enum mailbox_use model_free_use(struct home *h, struct str name);
 /* After the name has changed. */
 void model_sort(struct home *h);
 int model_row(struct mailbox *mb, bool doomed, struct err *e); /* writes the mailbox's row */
