@@ -33,7 +33,7 @@ SUITES ?= $(wildcard ../shared/data)
 # ---- packages -------------------------------------------------------------------------------------------------------
 
 DEPS_BUILD := gcc libc6-dev pkg-config libevent-dev libssl-dev libsodium-dev libsqlite3-dev libseccomp-dev libcap-dev \
-	uthash-dev libutf8proc-dev libidn2-dev libunbound-dev dns-root-data libopendkim-dev openssl
+	uthash-dev libutf8proc-dev libidn2-dev libunbound-dev dns-root-data libopendkim-dev libspf2-dev openssl
 # A machine without /etc/hosts (a bare container) has no localhost; this gives it one (RFC 6761 6.3).
 LOCALHOST  := $(shell getent hosts localhost >/dev/null || echo libnss-myhostname)
 DEPS_RUN   := $(DEPS_BUILD) $(LOCALHOST)
@@ -45,7 +45,8 @@ DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
 # ---- flags ----------------------------------------------------------------------------------------------------------
 
 PKGS     := libevent_core libssl libcrypto libsodium sqlite3 libseccomp libutf8proc libidn2 libcap libunbound opendkim
-PKG_LIBS  = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+# libspf2 has no file for pkg-config.
+PKG_LIBS  = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lspf2
 
 WARN := -Wall -Wextra -Werror -Wformat=2 -Wshadow -Wvla -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wundef -Wswitch-enum -Wnull-dereference -Wno-format-nonliteral
@@ -164,6 +165,7 @@ $(B)/tools/%: $(B)/obj/tests/unit/%.o $(LIB)
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $(PKG_LIBS)
 $(B)/tools/dkim_tool: $(call object,$(call code,smtpd/dkim))
+$(B)/tools/spf_tool: $(call object,smtpd/screen/spf2.c)
 $(B)/tools/owner_attack: $(call no_main,$(call object,$(call code,mailboxd mailboxd/imap)))
 $(B)/tools/%: $(B)/obj/tests/bench/%.o $(LIB)
 	@mkdir -p $(@D)

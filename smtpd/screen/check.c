@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "mail/header.h"
 #include "smtpd/dkim/dkim_input.h"
+#include "smtpd/screen/spf2.h"
 
 struct check {
 	struct arena arena;
@@ -152,16 +153,25 @@ find_author(struct check *c)
 		c->r.text = STR("Too many Authentication-Results fields in our name");
 }
 
-enum check_verdict
-check_run(struct check *c, const struct check_result **out)
+/* False: wait. */
+static bool
+run_spf(struct check *c)
 {
-	struct check_result *r = &c->r;
-	struct spf_query spf = {.peer = c->q.peer,
+	struct spf_query q = {.peer = c->q.peer,
 	    .helo = c->q.helo,
 	    .sender = c->q.sender,
 	    .receiver = c->q.host,
 	    .now = c->q.now};
-	bool wait = spf_check(&spf, &c->facts, &r->spf) == SPF_WAIT;
+
+	return (c->q.spf_engine == CHECK_SPF_LIBSPF2 ? spf2_check : spf_check)(
+		   &q, &c->facts, &c->r.spf) != SPF_WAIT;
+}
+
+enum check_verdict
+check_run(struct check *c, const struct check_result **out)
+{
+	struct check_result *r = &c->r;
+	bool wait = !run_spf(c);
 
 	*out = r;
 	find_author(c);

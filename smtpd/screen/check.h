@@ -19,6 +19,12 @@ enum check_enforce {
 	ENFORCE_REJECT
 };
 
+/* screen.spf_engine */
+enum check_spf {
+	CHECK_SPF_OWN,
+	CHECK_SPF_LIBSPF2
+};
+
 struct check_query {
 	struct str mid;
 	struct sockaddr_storage peer;
@@ -27,6 +33,7 @@ struct check_query {
 	struct str host;   /* ours: authserv-id, and %{r} of SPF */
 	int64_t now;
 	enum check_enforce enforce;
+	enum check_spf spf_engine;
 };
 
 enum check_verdict {

@@ -1,5 +1,6 @@
 /*
- * spf_tool.c - the SPF evaluator for tests that play DNS.
+ * spf_tool.c - an SPF evaluator for tests that play DNS: our own, or, with the argument "libspf2",
+ * that.
  *
  * Lines in: "check ADDRESS HELO SENDER RECEIVER" begins a case, "fact TYPE NAME STATUS [RECORD …]"
  * answers a question, "go" evaluates. Lines out: "ask TYPE NAME" for each wish, then "wait"; or
@@ -12,10 +13,13 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "sender/spf.h"
+#include "smtpd/screen/spf2.h"
 
 #define WORDS_MAX 256
 
 static struct arena memory;
+static enum spf_result (*check)(
+    const struct spf_query *q, struct facts *f, struct spf_answer *out) = spf_check;
 
 static unsigned
 digit(char c)
@@ -73,7 +77,7 @@ go(const struct spf_query *q, struct facts *f)
 {
 	struct spf_answer out;
 
-	if (spf_check(q, f, &out) == SPF_WAIT) {
+	if (check(q, f, &out) == SPF_WAIT) {
 		for (const struct fact *x = facts_wish(f, NULL); x != NULL; x = facts_wish(f, x)) {
 			printf("ask %d", x->type);
 			put_hex(x->name);
@@ -90,7 +94,7 @@ go(const struct spf_query *q, struct facts *f)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct spf_query q = {0};
 	struct facts f;
@@ -98,6 +102,8 @@ main(void)
 	size_t room = 0;
 	ssize_t got;
 
+	if (argc > 1 && str_eq_z(str_z(argv[1]), "libspf2"))
+		check = spf2_check;
 	arena_init(&memory);
 	facts_init(&f, &memory);
 	while ((got = getline(&line, &room, stdin)) > 0) {
