@@ -458,19 +458,54 @@ stream_finish(struct stream *s)
 
 /* ---- TLS ---- */
 
-void
-stream_tls_accept(struct stream *s, struct tls_context *c)
+static void
+shake_hands(struct stream *s, struct tls_session *t)
 {
-	OBJ(s, STREAM_MAGIC);
-	if (s->state >= STREAM_FINISHING)
-		return;
 	assume(s->state == STREAM_OPEN && !s->tls);
-	s->tls = tls_session_new(c, s->fd);
+	s->tls = t;
 	s->state = STREAM_PLAIN_TAIL;
 	s->plain_left = s->out.n;
 	s->resumed = false;
 	buf_reset(&s->in);
 	loop_defer(&s->turn);
+}
+
+void
+stream_tls_accept(struct stream *s, struct tls_context *c)
+{
+	OBJ(s, STREAM_MAGIC);
+	if (s->state < STREAM_FINISHING)
+		shake_hands(s, tls_session_new(c, s->fd));
+}
+
+int
+stream_tls_connect(
+    struct stream *s, struct tls_context *c, const struct tls_check *check, struct err *e)
+{
+	struct tls_session *t;
+
+	OBJ(s, STREAM_MAGIC);
+	if (s->state >= STREAM_FINISHING)
+		return 0;
+	if (!(t = tls_session_connect(c, s->fd, check, e)))
+		return -1;
+	s->speaks_first = true;
+	shake_hands(s, t);
+	return 0;
+}
+
+const char *
+stream_tls_verified(const struct stream *s)
+{
+	OBJ(s, STREAM_MAGIC);
+	return s->secure ? tls_session_verified(s->tls) : "";
+}
+
+const char *
+stream_tls_doubt(const struct stream *s)
+{
+	OBJ(s, STREAM_MAGIC);
+	return s->tls ? tls_session_doubt(s->tls) : "";
 }
 
 bool

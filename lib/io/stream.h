@@ -85,6 +85,15 @@ void stream_finish(struct stream *s);
  * not be followed by plaintext (RFC 3207 4.2; CVE-2011-0411). Pending output is written first;
  * output put meanwhile waits for the end of the handshake. */
 void stream_tls_accept(struct stream *s, struct tls_context *c);
+/* Begins the client's handshake, as stream_tls_accept() the server's: STARTTLS was answered, or TLS
+ * comes first. A server that is not what check demands ends the stream with E_PROTO; -1 when check
+ * itself is of no use. */
+int stream_tls_connect(
+    struct stream *s, struct tls_context *c, const struct tls_check *check, struct err *e);
+/* "dane" or "pkix" when the server has proven what was to be checked, else "". */
+const char *stream_tls_verified(const struct stream *s);
+/* Why it has not; "" where nothing was to be checked. */
+const char *stream_tls_doubt(const struct stream *s);
 bool stream_is_tls(const struct stream *s);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" on a plain stream. */
 const char *stream_tls_cipher(const struct stream *s);

@@ -201,7 +201,7 @@ all_written(struct stream *s)
 	switch (s->state) {
 	case STREAM_PLAIN_TAIL:
 		s->state = STREAM_HANDSHAKE;
-		s->handshake_needs = LOOP_READ;
+		s->handshake_needs = s->speaks_first ? LOOP_WRITE : LOOP_READ;
 		s->last = clock_ms();
 		break;
 	case STREAM_FINISHING:

@@ -42,6 +42,7 @@ struct stream {
 	bool ack;  /* stream_ack() was called in this turn */
 	bool busy; /* inside a callback of ours: stream_free() only marks */
 	bool freed;
+	bool speaks_first;        /* in the handshake: a client */
 	bool told;                /* closed() was called */
 	unsigned write_needs;     /* LOOP_…: output waits for that */
 	unsigned read_needs;      /* LOOP_WRITE: TLS must write to read on */

@@ -259,6 +259,17 @@ fail:
 }
 
 struct tls_context *
+tls_context_new(struct ssl_ctx_st *ssl)
+{
+	struct tls_context *c = mem_alloc(sizeof(*c));
+
+	c->magic = CONTEXT_MAGIC;
+	c->refs = 1;
+	c->ssl = ssl;
+	return c;
+}
+
+struct tls_context *
 tls_context_ref(struct tls_context *c)
 {
 	OBJ(c, CONTEXT_MAGIC);

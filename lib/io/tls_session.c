@@ -1,5 +1,5 @@
 /*
- * tls_session.c - one server's TLS session on a non-blocking socket, OpenSSL's answers put into
+ * tls_session.c - one TLS session on a non-blocking socket, OpenSSL's answers put into
  * five.
  *
  * Owner: the stream. Errors: told as TLS_BROKEN with the reason; a session that broke is only
@@ -22,11 +22,12 @@ struct tls_session {
 	bool broken;
 	SSL *ssl;
 	struct tls_context *context;
+	bool checks; /* the peer was to prove something */
 	char cipher[64];
 };
 
-struct tls_session *
-tls_session_new(struct tls_context *c, int fd)
+static struct tls_session *
+session_new(struct tls_context *c, int fd)
 {
 	struct tls_session *t = mem_alloc(sizeof(*t));
 
@@ -34,7 +35,28 @@ tls_session_new(struct tls_context *c, int fd)
 	t->context = tls_context_ref(c);
 	t->ssl = SSL_new(tls_context_ssl(c));
 	assume(t->ssl && SSL_set_fd(t->ssl, fd) == 1);
+	return t;
+}
+
+struct tls_session *
+tls_session_new(struct tls_context *c, int fd)
+{
+	struct tls_session *t = session_new(c, fd);
+
 	SSL_set_accept_state(t->ssl);
+	return t;
+}
+
+struct tls_session *
+tls_session_connect(struct tls_context *c, int fd, const struct tls_check *check, struct err *e)
+{
+	struct tls_session *t = session_new(c, fd);
+
+	SSL_set_connect_state(t->ssl);
+	if (tls_client_check(t->ssl, check, e) < 0)
+		tls_session_free(&t);
+	else
+		t->checks = check->ntlsa > 0 || check->nnames > 0;
 	return t;
 }
 
@@ -83,6 +105,8 @@ result(struct tls_session *t, int rc, struct tls_why *why)
 	default:
 		t->broken = true;
 		reason = ERR_reason_error_string(ERR_peek_error());
+		if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+			reason = X509_verify_cert_error_string(SSL_get_verify_result(t->ssl));
 		*why = (struct tls_why){.text = reason ? reason : "protocol error"};
 		ERR_clear_error();
 		return TLS_BROKEN;
@@ -136,6 +160,26 @@ tls_session_holds(const struct tls_session *t)
 {
 	OBJ(t, SESSION_MAGIC);
 	return SSL_has_pending(t->ssl) == 1;
+}
+
+const char *
+tls_session_verified(const struct tls_session *t)
+{
+	OBJ(t, SESSION_MAGIC);
+	if (!t->checks || !SSL_is_init_finished(t->ssl) ||
+	    SSL_get_verify_result(t->ssl) != X509_V_OK || !SSL_get0_peer_certificate(t->ssl))
+		return "";
+	return SSL_get0_dane_authority(t->ssl, NULL, NULL) >= 0 ? "dane" : "pkix";
+}
+
+const char *
+tls_session_doubt(const struct tls_session *t)
+{
+	long found;
+
+	OBJ(t, SESSION_MAGIC);
+	found = SSL_get_verify_result(t->ssl);
+	return t->checks && found != X509_V_OK ? X509_verify_cert_error_string(found) : "";
 }
 
 const char *
