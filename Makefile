@@ -40,6 +40,8 @@ DEPS_RUN   := $(DEPS_BUILD) $(LOCALHOST)
 DEPS_CHECK := $(DEPS_RUN) clang-14 clang-format-14 libclang-rt-14-dev libcmocka-dev mandoc python3 python3-pytest \
 	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync neomutt curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux mount e2fsprogs procps \
 	nsd ldnsutils
+# Peers are kept from starting (deps-check).
+DEPS_INTEROP := postfix opendkim opendkim-tools unbound iproute2
 DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
@@ -104,7 +106,7 @@ FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(FUZZ_SRC))
 ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests/unit tests/bench tests/hostile))
 ALL_H    := $(wildcard $(addsuffix /*.h,$(CODE_DIRS) tests/unit tests/bench tests/hostile))
 
-.PHONY: help all run check check-long unit e2e e2e-long conformance asan fuzz fuzz-short crash bench lint tidy format install uninstall clean \
+.PHONY: help all run check check-long unit e2e e2e-long conformance asan fuzz fuzz-short crash interop bench lint tidy format install uninstall clean \
 	deps deps-check deps-bench samples FORCE
 
 help: ## this list
@@ -229,7 +231,7 @@ deps: ## install what building and running needs
 deps-check: ## install what the tests need
 	@etc/without-starting $(MAKE) --no-print-directory deps-check-packages
 deps-check-packages:
-	$(call need,$(DEPS_CHECK))
+	$(call need,$(DEPS_CHECK) $(if $(filter 0,$(shell id -u)),$(DEPS_INTEROP)))
 deps-bench: ## install what the benchmarks need
 	@etc/without-starting $(MAKE) --no-print-directory deps-bench-packages
 deps-bench-packages:
@@ -248,6 +250,7 @@ check: deps-check ## every test
 	@$(MAKE) --no-print-directory conformance
 	@$(MAKE) --no-print-directory crash
 	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory interop
 
 check-long: check tidy ## the long forms of the tests too
 	@RACES=10000 GKMAIL_LONG=1 $(MAKE) --no-print-directory e2e-long
@@ -267,6 +270,9 @@ e2e: all $(TOOLS) ## end-to-end tests on the real suite (as root: once as root, 
 E2E_LONG := $(addprefix tests/e2e/,test_races.py test_idle.py)
 e2e-long: all
 	@GKMAIL_BIN="$(abspath $(B))/bin" PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -s $(E2E_LONG)
+
+interop: all ## mail across GK Mail twice, Postfix and a signed DNS, in a network of their own (root only)
+	@GKMAIL_BIN="$(abspath $(B))/bin" PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -rs tests/interop
 
 POINTS ?= 30
 crash: all ## cut the power of a file system under users at work, at POINTS instants (root only); fail disks
