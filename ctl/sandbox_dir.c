@@ -181,6 +181,18 @@ own_settings(const struct sandbox *s)
 	return text;
 }
 
+static void
+put_rows(struct buf *b, const struct conf *c, enum conf_table t)
+{
+	for (size_t i = 0; i < conf_count(c, t); i++) {
+		buf_printf(b, "\n[[%s]]\n", conf_tables[t].name);
+		for (size_t k = CONF_COUNT; k < CONF_ALL; k++)
+			if (strcmp(conf_rows[k].section, conf_tables[t].name) == 0)
+				buf_printf(b, "%s = " STR_FMT "\n", conf_rows[k].key,
+				    STR_ARG(conf_row_text(c, (enum conf_key)k, i, &ctl.arena)));
+	}
+}
+
 /* All that is no default, as one plain file. */
 static int
 write_conf(const struct sandbox *s, const struct conf *c, struct err *e)
@@ -201,6 +213,8 @@ write_conf(const struct sandbox *s, const struct conf *c, struct err *e)
 		buf_printf(&b, "%s = " STR_FMT "\n", conf_rows[k].key,
 		    STR_ARG(conf_text(c, (enum conf_key)k, &ctl.arena)));
 	}
+	for (size_t t = 0; t < CONF_TABLES_COUNT; t++)
+		put_rows(&b, c, (enum conf_table)t);
 	rc = b.over ? err_set(e, E_LIMIT, "the configuration is too large")
 		    : write_file(sandbox_path(s, "gkmail.toml"), buf_view(&b), 0644, e);
 	buf_free(&b);

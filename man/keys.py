@@ -22,6 +22,9 @@ SECTIONS = {
     "auth": "Accounts and passwords.",
     "limits": "What clients may use up.",
     "log": "The log.",
+    "route": "Where mail to a domain goes, in place of the hosts that the DNS names, and how it is protected on the way.\n"
+             "The most specific domain wins: a name over those below\n.Dq .example.org ,\nlonger ones over shorter, and\n"
+             ".Dq *\nlast.",
 }
 
 
@@ -53,7 +56,8 @@ def page(rows):
             if section:
                 out.append(".El\n")
             section = row["section"]
-            out.append(f".Ss [{section}]\n{SECTIONS.get(section, '')}\n.Bl -tag -width Ds\n")
+            name = f"[[{section}]]" if row["table"] else f"[{section}]"
+            out.append(f".Ss {name}\n{SECTIONS.get(section, '')}\n.Bl -tag -width Ds\n")
         out.append(f".It Ic {row['key']} Pq {row['type']}{limits(row)}\n{text(row['help'])}{value(row)}")
     out.append(".El\n")
     return "".join(out)

@@ -14,7 +14,8 @@
 
 #define ROW(id, section, key, type, value, limits, help) \
 	{section, key, CONF_TYPE_##type, value, limits, help},
-const struct conf_row conf_rows[CONF_COUNT] = {CONF_KEYS(ROW)};
+/* Nothing stands between the keys and those of tables: CONF_COUNT is where the latter begin. */
+const struct conf_row conf_rows[CONF_ALL] = {CONF_KEYS(ROW) CONF_TABLE_KEYS(ROW)};
 #undef ROW
 
 extern char **environ;
@@ -22,14 +23,14 @@ extern char **environ;
 /* ---- keys ---- */
 
 enum conf_key
-conf_find(struct str section, struct str key)
+conf_find(struct str section, struct str key, bool table)
 {
-	size_t k = 0;
+	size_t k = table ? CONF_COUNT : 0, end = table ? CONF_ALL : CONF_COUNT;
 
-	while (k < CONF_COUNT &&
+	while (k < end &&
 	       (!str_eq_z(section, conf_rows[k].section) || !str_eq_z(key, conf_rows[k].key)))
 		k++;
-	return (enum conf_key)k;
+	return k < end ? (enum conf_key)k : CONF_ALL;
 }
 
 bool
@@ -50,14 +51,19 @@ find_dotted(struct str name, struct str *section, struct str *key)
 		*key = name;
 		*section = STR("server");
 	}
-	return conf_find(*section, *key);
+	return conf_find(*section, *key, false);
 }
 
-static int
-no_such_key(struct str section, struct str key, struct err *e)
+int
+conf_no_such_key(struct str section, struct str key, struct err *e)
 {
 	char suggestion[CONF_SUGGESTION];
 
+	/* From the environment or the command line. */
+	if (conf_find(section, key, true) != CONF_ALL)
+		return err_set(e, E_INVAL,
+		    STR_FMT "." STR_FMT ": [[" STR_FMT "]] is read from the file alone",
+		    STR_ARG(section), STR_ARG(key), STR_ARG(section));
 	return err_set(e, E_INVAL, STR_FMT "." STR_FMT ": no such key; %s",
 	    STR_ARG(str_sub(section, 0, 40)), STR_ARG(str_sub(key, 0, 60)),
 	    conf_suggest_key(section, key, suggestion));
@@ -65,16 +71,17 @@ no_such_key(struct str section, struct str key, struct err *e)
 
 /* ---- the file ---- */
 
-static int
-place(const char *name, unsigned line, unsigned column, struct err *e)
+int
+conf_place(const char *name, unsigned line, unsigned column, struct err *e)
 {
 	return err_wrap(e, "%s:%u:%u", name, line, column);
 }
 
 /* Each type takes the TOML that looks like it, and nothing else: "100" is no number, 100 no string.
  */
-static int
-set_toml(struct conf *c, enum conf_key k, const struct toml *v, const char *name, struct err *e)
+int
+conf_set_toml(struct conf *c, struct conf_value *out, enum conf_key k, const struct toml *v,
+    const char *name, struct err *e)
 {
 	enum conf_type type = conf_rows[k].type;
 	struct str items[128], text = v->text;
@@ -86,19 +93,19 @@ set_toml(struct conf *c, enum conf_key k, const struct toml *v, const char *name
 		for (const struct toml *i = v->child; i != NULL && n < 128; i = i->next) {
 			if (i->type != TOML_STRING) {
 				conf_value_refuse(k, STR("an item that is no string"), e);
-				return place(name, i->line, i->column, e);
+				return conf_place(name, i->line, i->column, e);
 			}
 			items[n++] = i->text;
 		}
-		rc = conf_value_set_list(c, k, items, n, e);
+		rc = conf_value_set_list(out, k, items, n, &c->a, e);
 	} else if (v->type == TOML_STRING && type != CONF_TYPE_UINT && type != CONF_TYPE_BOOL &&
 		   type != CONF_TYPE_LIST) {
-		rc = conf_value_set(c, k, text, e);
+		rc = conf_value_set(out, k, text, &c->a, e);
 	} else if (v->type == TOML_INTEGER && (type == CONF_TYPE_UINT || type == CONF_TYPE_SIZE)) {
 		snprintf(number, sizeof(number), "%lld", (long long)v->i);
-		rc = conf_value_set(c, k, str_z(number), e);
+		rc = conf_value_set(out, k, str_z(number), &c->a, e);
 	} else if (v->type == TOML_BOOL && type == CONF_TYPE_BOOL) {
-		rc = conf_value_set(c, k, v->i ? STR("true") : STR("false"), e);
+		rc = conf_value_set(out, k, v->i ? STR("true") : STR("false"), &c->a, e);
 	} else {
 		static const char *const what[] = {"a string", "a number", "a fraction",
 		    "true or false", "a date", "a date", "a date", "a time", "a list", "a table"};
@@ -109,8 +116,8 @@ set_toml(struct conf *c, enum conf_key k, const struct toml *v, const char *name
 		    conf_rows[k].key, what[v->type], wanted);
 	}
 	if (rc < 0)
-		return place(name, v->line, v->column, e);
-	c->v[k].origin = arena_printf(&c->a, "%s:%u", name, v->key_line).p;
+		return conf_place(name, v->line, v->column, e);
+	out->origin = arena_printf(&c->a, "%s:%u", name, v->key_line).p;
 	return 0;
 }
 
@@ -118,13 +125,13 @@ static int
 set_from_file(
     struct conf *c, struct str section, const struct toml *v, const char *name, struct err *e)
 {
-	enum conf_key k = conf_find(section, v->key);
+	enum conf_key k = conf_find(section, v->key, false);
 
-	if (k == CONF_COUNT) {
-		no_such_key(section, v->key, e);
-		return place(name, v->key_line, v->key_column, e);
+	if (k == CONF_ALL) {
+		conf_no_such_key(section, v->key, e);
+		return conf_place(name, v->key_line, v->key_column, e);
 	}
-	return set_toml(c, k, v, name, e);
+	return conf_set_toml(c, &c->v[k], k, v, name, e);
 }
 
 static int
@@ -132,11 +139,17 @@ read_section(struct conf *c, const struct toml *section, const char *name, struc
 {
 	char suggestion[CONF_SUGGESTION];
 
+	if (conf_find_table(section->key) != CONF_TABLES_COUNT) {
+		err_set(e, E_INVAL,
+		    "[" STR_FMT "] may stand there several times; write [[" STR_FMT "]]",
+		    STR_ARG(section->key), STR_ARG(section->key));
+		return conf_place(name, section->key_line, section->key_column, e);
+	}
 	if (!conf_has_section(section->key)) {
 		err_set(e, E_INVAL, "[" STR_FMT "]: no such section; %s",
 		    STR_ARG(str_sub(section->key, 0, 60)),
 		    conf_suggest_section(section->key, suggestion));
-		return place(name, section->key_line, section->key_column, e);
+		return conf_place(name, section->key_line, section->key_column, e);
 	}
 	for (const struct toml *v = section->child; v != NULL; v = v->next)
 		if (set_from_file(c, section->key, v, name, e) < 0)
@@ -148,9 +161,13 @@ read_section(struct conf *c, const struct toml *section, const char *name, struc
 static int
 read_top(struct conf *c, const struct toml *v, const char *name, struct err *e)
 {
+	enum conf_table t = conf_find_table(v->key);
 	const struct toml *again;
 
-	if (v->type == TOML_TABLE)
+	if (t != CONF_TABLES_COUNT && v->type == TOML_ARRAY)
+		return conf_read_rows(c, t, v, name, e);
+	if (v->type == TOML_TABLE || (v->type == TOML_ARRAY && v->child != NULL &&
+					 v->child->type == TOML_TABLE && !conf_has_section(v->key)))
 		return read_section(c, v, name, e);
 	if (conf_has_section(v->key)) {
 		err_set(e, E_INVAL,
@@ -158,16 +175,16 @@ read_top(struct conf *c, const struct toml *v, const char *name, struct err *e)
 		    "] on a line of its own, its keys "
 		    "below",
 		    STR_ARG(v->key), STR_ARG(v->key));
-		return place(name, v->key_line, v->key_column, e);
+		return conf_place(name, v->key_line, v->key_column, e);
 	}
-	if (conf_find(STR("server"), v->key) != CONF_COUNT && (again = v->next) != NULL) {
+	if (conf_find(STR("server"), v->key, false) != CONF_ALL && (again = v->next) != NULL) {
 		while (
 		    again != NULL && (again->type != TOML_TABLE || !str_eq_z(again->key, "server")))
 			again = again->next;
 		if (again != NULL && (again = toml_get(again, v->key)) != NULL) {
 			err_set(e, E_INVAL, "server." STR_FMT ": stands there already, on line %u",
 			    STR_ARG(v->key), v->key_line);
-			return place(name, again->key_line, again->key_column, e);
+			return conf_place(name, again->key_line, again->key_column, e);
 		}
 	}
 	return set_from_file(c, STR("server"), v, name, e);
@@ -211,10 +228,11 @@ check_variable(struct str name, struct err *e)
 		return 0;
 	str_lower(name, lower);
 	rest = str_of(lower + 7, name.n - 7);
-	if (!str_cut(&rest, '_', &section) || !conf_has_section(section) ||
-	    conf_find(section, rest) != CONF_COUNT)
+	if (!str_cut(&rest, '_', &section) ||
+	    (!conf_has_section(section) && conf_find_table(section) == CONF_TABLES_COUNT) ||
+	    conf_find(section, rest, false) != CONF_ALL)
 		return 0;
-	no_such_key(section, rest, e);
+	conf_no_such_key(section, rest, e);
 	return err_wrap(e, STR_FMT " in the environment", STR_ARG(name));
 }
 
@@ -228,7 +246,7 @@ read_environment(struct conf *c, struct err *e)
 		name = conf_variable(&conf_rows[k], &c->a);
 		if ((text = getenv(name)) == NULL)
 			continue;
-		if (conf_value_set(c, (enum conf_key)k, str_z(text), e) < 0)
+		if (conf_value_set(&c->v[k], (enum conf_key)k, str_z(text), &c->a, e) < 0)
 			return err_wrap(e, "%s in the environment", name);
 		c->v[k].origin = name;
 	}
@@ -250,11 +268,11 @@ read_override(struct conf *c, const char *override, struct err *e)
 	if (!str_cut(&value, '=', &name))
 		return err_set(e, E_INVAL,
 		    "command line: \"%.80s\" is not taken; write section.key=value", override);
-	if ((k = find_dotted(name, &section, &key)) == CONF_COUNT) {
-		no_such_key(section, key, e);
+	if ((k = find_dotted(name, &section, &key)) == CONF_ALL) {
+		conf_no_such_key(section, key, e);
 		return err_wrap(e, "command line");
 	}
-	if (conf_value_set(c, k, value, e) < 0)
+	if (conf_value_set(&c->v[k], k, value, &c->a, e) < 0)
 		return err_wrap(e, "command line");
 	c->v[k].origin = "command line";
 	return 0;
@@ -270,7 +288,8 @@ conf_new(void)
 
 	arena_init(&c->a);
 	for (size_t k = 0; k < CONF_COUNT; k++) {
-		assume(conf_value_set(c, (enum conf_key)k, str_z(conf_rows[k].value), &e) == 0);
+		assume(conf_value_set(
+			   &c->v[k], (enum conf_key)k, str_z(conf_rows[k].value), &c->a, &e) == 0);
 		c->v[k].origin = "default";
 	}
 	return c;
@@ -344,16 +363,23 @@ conf_unpack(const struct str *v, size_t n, struct err *e)
 	struct conf *c = conf_new();
 	struct str section, key;
 	enum conf_key k;
+	int rc;
 
 	for (size_t i = 0; i + 1 < n; i += 2) {
 		k = find_dotted(v[i], &section, &key);
-		if (k == CONF_COUNT ? no_such_key(section, key, e) < 0
-				    : conf_value_set(c, k, v[i + 1], e) < 0) {
+		if (k != CONF_ALL) {
+			rc = conf_value_set(&c->v[k], k, v[i + 1], &c->a, e);
+			c->v[k].origin = "master";
+		} else if (conf_find_table(section) != CONF_TABLES_COUNT) {
+			rc = conf_row_unpack(c, v[i], v[i + 1], e);
+		} else {
+			rc = conf_no_such_key(section, key, e);
+		}
+		if (rc < 0) {
 			err_wrap(e, "from master");
 			conf_free(&c);
 			return NULL;
 		}
-		c->v[k].origin = "master";
 	}
 	return c;
 }

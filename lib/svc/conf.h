@@ -33,7 +33,18 @@ struct conf_row {
 	const char *help;
 };
 
-extern const struct conf_row conf_rows[CONF_COUNT];
+/* From CONF_COUNT on: the keys of tables, whose section is the table's name. */
+extern const struct conf_row conf_rows[CONF_ALL];
+
+/* A table that stands in the file as often as wanted, as [[route]]. Neither the environment nor the
+ * command line reach into it. */
+struct conf_table_row {
+	const char *name, *help;
+};
+
+extern const struct conf_table_row conf_tables[CONF_TABLES_COUNT];
+
+#define CONF_ROWS_MAX 256u /* of one table */
 
 /* GKMAIL_<SECTION>_<KEY> */
 const char *conf_variable(const struct conf_row *r, struct arena *a);
@@ -72,7 +83,18 @@ const char *conf_origin(const struct conf *c, enum conf_key k);
 /* The value as text that the file would take. */
 struct str conf_text(const struct conf *c, enum conf_key k, struct arena *a);
 
-/* The keys of the named sections ("server smtp limits") as a flat list "section.key", value, … for
- * CONFIG, and back. */
+/* How often the table stands there; the others take a key of it and which one, from 0, in the order
+ * of the file. */
+size_t conf_count(const struct conf *c, enum conf_table t);
+struct str conf_row_str(const struct conf *c, enum conf_key k, size_t i);
+const char *conf_row_z(const struct conf *c, enum conf_key k, size_t i);
+uint64_t conf_row_num(const struct conf *c, enum conf_key k, size_t i);
+bool conf_row_bool(const struct conf *c, enum conf_key k, size_t i);
+const struct str *conf_row_list(const struct conf *c, enum conf_key k, size_t i, size_t *n);
+const char *conf_row_origin(const struct conf *c, enum conf_key k, size_t i);
+struct str conf_row_text(const struct conf *c, enum conf_key k, size_t i, struct arena *a);
+
+/* The keys of the named sections and tables ("server smtp route") as a flat list "section.key",
+ * value, … for CONFIG, and back; those of tables are "route.0.domain". */
 size_t conf_pack(const struct conf *c, const char *sections, struct arena *a, struct str **out);
 struct conf *conf_unpack(const struct str *v, size_t n, struct err *e);

@@ -207,6 +207,43 @@ trust_anchor(struct str s)
 		   : "a DS or DNSKEY record such as \"corp.example. DS 12345 13 2 0123...\"";
 }
 
+/* ---- [[route]] ---- */
+
+static const char *
+route_domain(struct str s)
+{
+	if (str_eq_z(s, "*") || (is_host_name(s) && s.p[s.n - 1] != '.') ||
+	    (s.n > 1 && s.p[0] == '.' && is_host_name(str_from(s, 1))))
+		return NULL;
+	return "a domain such as \"example.org\", \".example.org\" for all below it, or \"*\" "
+	       "(other "
+	       "letters than ASCII as xn--...)";
+}
+
+static bool
+is_address(struct str s)
+{
+	unsigned char raw[sizeof(struct in6_addr)];
+	char z[INET6_ADDRSTRLEN];
+
+	return str_cz(s, z, sizeof(z)) == 0 &&
+	       (inet_pton(AF_INET, z, raw) == 1 || inet_pton(AF_INET6, z, raw) == 1);
+}
+
+static const char *
+route_host(struct str s)
+{
+	if (s.n > 2 && s.p[0] == '[' && s.p[s.n - 1] == ']' && is_address(str_sub(s, 1, s.n - 2)))
+		return NULL;
+	if (str_starts(s, STR("mx:")))
+		s = str_from(s, 3);
+	else if (s.n == 0)
+		return NULL;
+	if (is_host_name(s) && !is_address(s))
+		return NULL;
+	return "a host such as \"mx.example.net\", \"[192.0.2.1]\" or \"mx:example.net\"";
+}
+
 static const struct {
 	enum conf_key key;
 	const char *(*check)(struct str value);
@@ -232,6 +269,10 @@ static const struct {
     {CONF_DNS_ZONES, zone},
     {CONF_DNS_INSECURE, domain},
     {CONF_LOG_TO, log_to},
+    {CONF_ROUTE_DOMAIN, route_domain},
+    {CONF_ROUTE_HOST, route_host},
+    {CONF_ROUTE_PASSWORD_FILE, file},
+    {CONF_ROUTE_CA_FILE, file},
 };
 
 const char *
@@ -244,6 +285,68 @@ conf_check_value(enum conf_key k, struct str value)
 		if (rules[i].key == k)
 			return rules[i].check(value);
 	return NULL;
+}
+
+static int
+check_route(const struct conf *c, size_t i, struct err *e)
+{
+	struct str domain = conf_row_str(c, CONF_ROUTE_DOMAIN, i), tls;
+	bool user = conf_row_str(c, CONF_ROUTE_USER, i).n != 0;
+	bool password = conf_row_str(c, CONF_ROUTE_PASSWORD_FILE, i).n != 0;
+
+	if (user != password)
+		return err_set(e, E_INVAL, "[[route]]: %s is set but %s is not; write both or none",
+		    user ? "user" : "password_file", user ? "password_file" : "user");
+	if (user && conf_row_str(c, CONF_ROUTE_HOST, i).n == 0)
+		return err_set(e, E_INVAL,
+		    "[[route]]: user is set but host is not; write the host to "
+		    "log in at");
+	/* A password goes to nobody but the host that it is for. */
+	tls = conf_row_str(c, CONF_ROUTE_TLS, i);
+	if (user && !str_eq_z(tls, "required") && !str_eq_z(tls, "dane"))
+		return err_set(e, E_INVAL,
+		    "[[route]]: user is set; write tls = \"required\" (or \"dane\"), so "
+		    "that the password is safe");
+	for (size_t other = 0; other < i; other++)
+		if (str_ieq(domain, conf_row_str(c, CONF_ROUTE_DOMAIN, other)))
+			return err_set(e, E_INVAL,
+			    "[[route]]: there is one for \"" STR_FMT "\" already, at %s",
+			    STR_ARG(domain), conf_row_origin(c, CONF_ROUTE_DOMAIN, other));
+	return 0;
+}
+
+int
+conf_check_row(const struct conf *c, enum conf_table t, size_t i, struct err *e)
+{
+	switch (t) {
+	case CONF_TABLE_ROUTE:
+		return check_route(c, i, e);
+	case CONF_TABLES_COUNT:
+		break;
+	}
+	return 0;
+}
+
+/* A CONFIG message has to hold the rows of all tables (IPC_PAYLOAD_MAX), beside the keys. */
+#define TABLES_TEXT_MAX 40000u
+
+static int
+check_tables(const struct conf *c, const char *name, struct err *e)
+{
+	size_t octets = 0, n;
+	struct arena a;
+	struct str *v;
+
+	arena_init(&a);
+	for (size_t t = 0; t < CONF_TABLES_COUNT; t++)
+		for (n = conf_pack(c, conf_tables[t].name, &a, &v); n > 0; n--)
+			octets += v[n - 1].n + sizeof(uint32_t);
+	arena_free(&a);
+	if (octets > TABLES_TEXT_MAX)
+		return err_set(e, E_INVAL,
+		    "%s: the tables ([[%s]] ...) are too long: %zu octets, where %u fit", name,
+		    conf_tables[0].name, octets, TABLES_TEXT_MAX);
+	return 0;
 }
 
 int
@@ -271,5 +374,5 @@ conf_check_whole(const struct conf *c, const char *name, struct err *e)
 		    "%s: queue.retry_first (%s) is longer than queue.retry_max (%s); write a "
 		    "shorter first wait",
 		    name, c->v[CONF_QUEUE_RETRY_FIRST].text.p, c->v[CONF_QUEUE_RETRY_MAX].text.p);
-	return 0;
+	return check_tables(c, name, e);
 }

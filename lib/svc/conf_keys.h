@@ -5,6 +5,10 @@
  * X(ID, section, key, type, default, limits, help). Types: STR, UINT, SIZE (octets), DURATION
  * (milliseconds), BOOL, LIST (of strings), CHOICE. limits: "min..max" for numbers (either may be
  * empty), "a|b|c" for CHOICE, else "".
+ *
+ * CONF_TABLES are tables that may stand in the file several times, as [[route]]: X(ID, name, help).
+ * Their keys are rows of CONF_TABLE_KEYS, of the same shape with the table's name as section. A key
+ * whose default its own rule (conf_check.c) refuses must be written in every row.
  */
 #pragma once
 
@@ -99,9 +103,33 @@
 	X(LOG_REMOTE, "log", "remote", CHOICE, "", "|error|warn|info|debug", "Level of gk-remote.") \
 	X(LOG_MAILBOXD, "log", "mailboxd", CHOICE, "", "|error|warn|info|debug", "Level of gk-mailboxd.") \
 	X(LOG_IMAPD, "log", "imapd", CHOICE, "", "|error|warn|info|debug", "Level of gk-imapd.")
+
+#define CONF_TABLES(X) \
+	X(ROUTE, "route", "Where mail to a domain goes in place of the hosts in the DNS, and how it is protected. The most specific domain wins.")
+
+#define CONF_TABLE_KEYS(X) \
+	X(ROUTE_DOMAIN, "route", "domain", STR, "", "", \
+	  "The recipients' domain: \"example.org\", \".example.org\" for all below it, or \"*\" for all. Must be written.") \
+	X(ROUTE_HOST, "route", "host", STR, "", "", \
+	  "The next host: a name, an address as \"[192.0.2.1]\", or \"mx:example.net\" for the MX hosts of another domain. Empty: the domain's own.") \
+	X(ROUTE_PORT, "route", "port", UINT, "25", "1..65535", "The port of the next host.") \
+	X(ROUTE_TLS, "route", "tls", CHOICE, "opportunistic", "opportunistic|required|dane|none", \
+	  "\"opportunistic\": DANE or MTA-STS where the domain has it, else TLS where offered. \"required\": verified. \"dane\": only with DANE.") \
+	X(ROUTE_USER, "route", "user", STR, "", "", "Log in as this user at the next host (AUTH), which is done over verified TLS only.") \
+	X(ROUTE_PASSWORD_FILE, "route", "password_file", STR, "", "", \
+	  "File with the password of route.user on its first line; master alone reads it.") \
+	X(ROUTE_CA_FILE, "route", "ca_file", STR, "", "", \
+	  "PEM file with the authorities whose certificates count for this route, in place of the system's.")
 /* clang-format on */
+
+#define CONF_TABLE_ENUM(id, ...) CONF_TABLE_##id,
+enum conf_table {
+	CONF_TABLES(CONF_TABLE_ENUM) CONF_TABLES_COUNT
+};
 
 #define CONF_KEY_ENUM(id, ...) CONF_##id,
 enum conf_key {
-	CONF_KEYS(CONF_KEY_ENUM) CONF_COUNT
+	CONF_KEYS(CONF_KEY_ENUM) CONF_COUNT, /* here the keys of tables begin */
+	CONF_BEFORE_TABLES = CONF_COUNT - 1,
+	CONF_TABLE_KEYS(CONF_KEY_ENUM) CONF_ALL
 };

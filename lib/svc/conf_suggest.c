@@ -61,10 +61,12 @@ conf_suggest_section(struct str section, char out[CONF_SUGGESTION])
 	unsigned best = near(section) + 1, d;
 
 	snprintf(out, CONF_SUGGESTION, "gkmail config explain lists all");
-	for (size_t k = 0; k < CONF_COUNT; k++) {
+	for (size_t k = 0; k < CONF_ALL; k++) {
 		if ((d = distance(section, str_z(conf_rows[k].section))) < best) {
 			best = d;
-			snprintf(out, CONF_SUGGESTION, "did you mean [%s]?", conf_rows[k].section);
+			snprintf(out, CONF_SUGGESTION,
+			    k < CONF_COUNT ? "did you mean [%s]?" : "did you mean [[%s]]?",
+			    conf_rows[k].section);
 		}
 	}
 	return out;
@@ -78,7 +80,7 @@ conf_suggest_key(struct str section, struct str key, char out[CONF_SUGGESTION])
 
 	snprintf(out, CONF_SUGGESTION, "gkmail config explain " STR_FMT " lists all",
 	    STR_ARG(str_sub(section, 0, 20)));
-	for (r = conf_rows; r < conf_rows + CONF_COUNT; r++) {
+	for (r = conf_rows; r < conf_rows + CONF_ALL; r++) {
 		if (str_eq_z(section, r->section) && (d = distance(key, str_z(r->key))) < best) {
 			best = d;
 			snprintf(out, CONF_SUGGESTION, "did you mean %s?", r->key);

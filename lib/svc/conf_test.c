@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "svc/conf_in.h"
 
@@ -79,13 +80,16 @@ every_default_is_within_its_limits(void **state)
 			max = str_from(max, 1);
 			if (r->type == CONF_TYPE_UINT)
 				continue;
-			assert_int_equal(conf_value_set(c, (enum conf_key)k, min, &err), 0);
-			assert_int_equal(conf_value_set(c, (enum conf_key)k, max, &err), 0);
+			assert_int_equal(
+			    conf_value_set(&c->v[k], (enum conf_key)k, min, &c->a, &err), 0);
+			assert_int_equal(
+			    conf_value_set(&c->v[k], (enum conf_key)k, max, &c->a, &err), 0);
 			v = conf_num(c, (enum conf_key)k) + 1;
 			snprintf(number, sizeof(number),
 			    r->type == CONF_TYPE_SIZE ? "%llu" : "%llums", (unsigned long long)v);
 			assert_int_equal(
-			    conf_value_set(c, (enum conf_key)k, str_z(number), &err), -1);
+			    conf_value_set(&c->v[k], (enum conf_key)k, str_z(number), &c->a, &err),
+			    -1);
 		}
 	}
 	arena_free(&a);
@@ -280,6 +284,146 @@ a_section_crosses_a_channel(void **state)
 	conf_free(&c);
 }
 
+#define ROUTE "[[route]]\ndomain = \"a.example\"\n"
+
+static void
+tables_stand_several_times(void **state)
+{
+	struct conf *c =
+	    parse(HOST "[[route]]\ndomain = \"a.example\"\nhost = \"[2001:db8::1]\"\nport = 26\n"
+		       "[smtp]\nmax_errors = 3\n"
+		       "[[route]]\ndomain = \"*\"\ntls = \"none\"\n");
+	struct arena a;
+
+	(void)state;
+	assert_non_null(c);
+	arena_init(&a);
+	assert_int_equal(conf_count(c, CONF_TABLE_ROUTE), 2);
+	assert_string_equal(conf_row_z(c, CONF_ROUTE_DOMAIN, 0), "a.example");
+	assert_int_equal(conf_row_num(c, CONF_ROUTE_PORT, 0), 26);
+	assert_string_equal(conf_row_origin(c, CONF_ROUTE_PORT, 0), "f:6");
+	assert_string_equal(conf_row_z(c, CONF_ROUTE_DOMAIN, 1), "*");
+	assert_int_equal(conf_row_num(c, CONF_ROUTE_PORT, 1), 25);
+	assert_string_equal(conf_row_origin(c, CONF_ROUTE_PORT, 1), "default");
+	assert_true(str_eq_z(conf_row_text(c, CONF_ROUTE_TLS, 1, &a), "\"none\""));
+	arena_free(&a);
+	conf_free(&c);
+}
+
+static void
+a_row_is_checked_as_a_whole(void **state)
+{
+	(void)state;
+	refused(HOST "[route]\ndomain = \"a.example\"\n",
+	    "f:3:2: [route] may stand there several times; write [[route]]");
+	refused(HOST "[[route]]\nhost = \"b.example\"\n",
+	    "f:3:3: [[route]]: domain is missing; write a domain such as \"example.org\", "
+	    "\".example.org\" for all below it, or \"*\" (other letters than ASCII as xn--...)");
+	refused(HOST ROUTE "hots = \"b.example\"\n",
+	    "f:5:1: route.hots: no such key; did you mean host?");
+	refused(HOST ROUTE "port = 0\n",
+	    "f:5:8: route.port: \"0\" is not taken; write a number, from 1 to 65535");
+	refused(HOST ROUTE "host = \"[b.example]\"\n",
+	    "f:5:8: route.host: \"[b.example]\" is not taken; write a host such as "
+	    "\"mx.example.net\", \"[192.0.2.1]\" or \"mx:example.net\"");
+	refused(HOST ROUTE "host = \"h.example\"\nuser = \"me\"\n",
+	    "f:3:3: [[route]]: user is set but password_file is not; write both or none");
+	refused(HOST ROUTE "user = \"me\"\npassword_file = \"/p\"\n",
+	    "f:3:3: [[route]]: user is set but host is not; write the host to log in at");
+	refused(HOST ROUTE "host = \"h.example\"\nuser = \"me\"\npassword_file = \"/p\"\n",
+	    "f:3:3: [[route]]: user is set; write tls = \"required\" (or \"dane\"), so that the "
+	    "password is safe");
+	refused(HOST ROUTE "[[route]]\ndomain = \"A.example\"\n",
+	    "f:5:3: [[route]]: there is one for \"A.example\" already, at f:4");
+	refused("route = [1]\n" HOST,
+	    "f:1:10: route: not a table; write [[route]] on a line of its own, its keys below");
+	refused(HOST "[[rout]]\ndomain = \"a.example\"\n",
+	    "f:3:3: [rout]: no such section; did you mean [[route]]?");
+}
+
+static void
+tables_have_an_end(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1u << 20);
+	buf_puts(&b, HOST);
+	for (unsigned i = 0; i < 256; i++)
+		buf_printf(&b, "[[route]]\ndomain = \"a%u.example\"\n", i);
+	struct conf *c = conf_parse(buf_view(&b), "f", &err);
+
+	assert_non_null(c);
+	conf_free(&c);
+	buf_puts(&b, ROUTE);
+	assert_null(conf_parse(buf_view(&b), "f", &err));
+	assert_string_equal(err.text, "f:515:3: [[route]]: more than 256");
+	buf_reset(&b);
+	buf_puts(&b, HOST);
+	for (unsigned i = 0; i < 200; i++)
+		buf_printf(
+		    &b, "[[route]]\ndomain = \"a%u.example\"\nca_file = \"/%0200u\"\n", i, 0u);
+	assert_null(conf_parse(buf_view(&b), "f", &err));
+	assert_non_null(strstr(err.text, "f: the tables ([[route]] ...) are too long"));
+	buf_free(&b);
+}
+
+static void
+neither_environment_nor_command_line_reaches_into_tables(void **state)
+{
+	static const char *const override[] = {"route.domain=*"};
+
+	(void)state;
+	setenv("GKMAIL_ROUTE_DOMAIN", "a.example", 1);
+	assert_null(load(HOST, NULL, 0));
+	assert_string_equal(err.text, "GKMAIL_ROUTE_DOMAIN in the environment: route.domain: "
+				      "[[route]] is read from the file alone");
+	unsetenv("GKMAIL_ROUTE_DOMAIN");
+	assert_null(load(HOST, override, 1));
+	assert_string_equal(
+	    err.text, "command line: route.domain: [[route]] is read from the file alone");
+}
+
+static void
+tables_cross_a_channel(void **state)
+{
+	struct conf *c = parse(
+			HOST "[[route]]\ndomain = \"a.example\"\nport = 26\n[[route]]\ndomain = "
+			     "\".b.example\"\nhost = \"mx:c.example\"\n"),
+		    *d;
+	struct arena a;
+	struct str *v;
+	size_t n;
+
+	(void)state;
+	assert_non_null(c);
+	arena_init(&a);
+	n = conf_pack(c, "server route", &a, &v);
+	d = conf_unpack(v, n, &err);
+	assert_non_null(d);
+	assert_int_equal(conf_count(d, CONF_TABLE_ROUTE), 2);
+	assert_string_equal(conf_row_z(d, CONF_ROUTE_DOMAIN, 0), "a.example");
+	assert_int_equal(conf_row_num(d, CONF_ROUTE_PORT, 0), 26);
+	assert_string_equal(conf_row_z(d, CONF_ROUTE_HOST, 1), "mx:c.example");
+	assert_int_equal(conf_row_num(d, CONF_ROUTE_PORT, 1), 25);
+	conf_free(&d);
+	/* Not for those who did not ask. */
+	n = conf_pack(c, "server", &a, &v);
+	d = conf_unpack(v, n, &err);
+	assert_int_equal(conf_count(d, CONF_TABLE_ROUTE), 0);
+	conf_free(&d);
+	conf_free(&c);
+	/* Rows come in their order. */
+	struct str wrong[] = {STR("route.1.domain"), STR("a.example")};
+
+	assert_null(conf_unpack(wrong, 2, &err));
+	wrong[0] = STR("route.0.nothing");
+	assert_null(conf_unpack(wrong, 2, &err));
+	wrong[0] = STR("route.256.domain");
+	assert_null(conf_unpack(wrong, 2, &err));
+	arena_free(&a);
+}
+
 int
 main(void)
 {
@@ -292,6 +436,11 @@ main(void)
 	    cmocka_unit_test(environment_beats_file_and_command_line_both),
 	    cmocka_unit_test(wrong_overrides_are_refused),
 	    cmocka_unit_test(a_section_crosses_a_channel),
+	    cmocka_unit_test(tables_stand_several_times),
+	    cmocka_unit_test(a_row_is_checked_as_a_whole),
+	    cmocka_unit_test(tables_have_an_end),
+	    cmocka_unit_test(neither_environment_nor_command_line_reaches_into_tables),
+	    cmocka_unit_test(tables_cross_a_channel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,10 +132,10 @@ is_choice(const struct conf_row *r, struct str text)
 }
 
 int
-conf_value_set_list(
-    struct conf *c, enum conf_key k, const struct str *items, size_t n, struct err *e)
+conf_value_set_list(struct conf_value *out, enum conf_key k, const struct str *items, size_t n,
+    struct arena *a, struct err *e)
 {
-	struct conf_value v = {.origin = c->v[k].origin};
+	struct conf_value v = {.origin = out->origin};
 	const char *wanted = NULL;
 	struct buf b;
 	int rc = -1;
@@ -146,7 +146,7 @@ conf_value_set_list(
 		    conf_rows[k].key, ITEMS_MAX);
 		goto out;
 	}
-	v.list = arena_array(&c->a, n + 1, sizeof(*v.list));
+	v.list = arena_array(a, n + 1, sizeof(*v.list));
 	for (v.n = 0; v.n < n; v.n++) {
 		if (items[v.n].n == 0 || str_chr(items[v.n], ',') < items[v.n].n)
 			wanted = "items that are not empty and have no comma";
@@ -156,7 +156,7 @@ conf_value_set_list(
 			refuse_rule(k, items[v.n], wanted, e);
 			goto out;
 		}
-		v.list[v.n] = arena_dup(&c->a, items[v.n]);
+		v.list[v.n] = arena_dup(a, items[v.n]);
 		if (v.n > 0)
 			buf_putc(&b, ',');
 		buf_str(&b, items[v.n]);
@@ -165,8 +165,8 @@ conf_value_set_list(
 		err_set(e, E_INVAL, "%s.%s: too long", conf_rows[k].section, conf_rows[k].key);
 		goto out;
 	}
-	v.text = arena_dup(&c->a, buf_view(&b));
-	c->v[k] = v;
+	v.text = arena_dup(a, buf_view(&b));
+	*out = v;
 	rc = 0;
 out:
 	buf_free(&b);
@@ -175,7 +175,7 @@ out:
 
 /* "a, b" as the environment and the command line have it. */
 static int
-set_joined(struct conf *c, enum conf_key k, struct str text, struct err *e)
+set_joined(struct conf_value *v, enum conf_key k, struct str text, struct arena *a, struct err *e)
 {
 	struct str items[ITEMS_MAX + 1], one;
 	size_t n = 0;
@@ -185,21 +185,21 @@ set_joined(struct conf *c, enum conf_key k, struct str text, struct err *e)
 		more = str_cut(&text, ',', &one);
 		items[n++] = str_trim(one);
 	}
-	return conf_value_set_list(c, k, items, n, e);
+	return conf_value_set_list(v, k, items, n, a, e);
 }
 
 int
-conf_value_set(struct conf *c, enum conf_key k, struct str text, struct err *e)
+conf_value_set(
+    struct conf_value *v, enum conf_key k, struct str text, struct arena *a, struct err *e)
 {
 	const struct conf_row *r = &conf_rows[k];
-	struct conf_value *v = &c->v[k];
 	const char *wanted = NULL;
 	uint64_t num = 0;
 	bool good = true;
 
 	switch (r->type) {
 	case CONF_TYPE_LIST:
-		return set_joined(c, k, text, e);
+		return set_joined(v, k, text, a, e);
 	case CONF_TYPE_STR:
 		wanted = conf_check_value(k, text);
 		break;
@@ -220,7 +220,7 @@ conf_value_set(struct conf *c, enum conf_key k, struct str text, struct err *e)
 		return refuse_rule(k, text, wanted, e);
 	if (!good)
 		return conf_value_refuse(k, text, e);
-	v->text = arena_dup(&c->a, text);
+	v->text = arena_dup(a, text);
 	v->num = num;
 	return 0;
 }
@@ -239,9 +239,8 @@ put_quoted(struct buf *b, struct str s)
 }
 
 struct str
-conf_text(const struct conf *c, enum conf_key k, struct arena *a)
+conf_value_text(const struct conf_value *v, enum conf_key k, struct arena *a)
 {
-	const struct conf_value *v = &c->v[k];
 	struct str text;
 	struct buf b;
 

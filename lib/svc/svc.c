@@ -25,7 +25,6 @@
 #define EXIT_RESTART 75
 #define EXIT_CONFIG  78
 
-#define FILES_MAX    16u
 #define CHANNELS_MAX 16u
 
 static struct {
@@ -38,7 +37,8 @@ static struct {
 	struct {
 		char *name;
 		int fd;
-	} files[FILES_MAX];
+	} * files;
+	size_t nfiles;
 	struct loop_timer *deadline;
 	char boot_id[40];
 	bool started, ready, draining;
@@ -152,8 +152,8 @@ add_channel(struct ipc_in *m)
 int
 svc_file(const char *name)
 {
-	for (size_t i = 0; i < FILES_MAX; i++)
-		if (self.files[i].name != NULL && strcmp(self.files[i].name, name) == 0)
+	for (size_t i = 0; i < self.nfiles; i++)
+		if (strcmp(self.files[i].name, name) == 0)
 			return self.files[i].fd;
 	return -1;
 }
@@ -167,13 +167,14 @@ add_file(struct ipc_in *m)
 
 	if (ipc_end(m) < 0)
 		return;
-	while (i < FILES_MAX && self.files[i].name != NULL && !str_eq_z(name, self.files[i].name))
+	while (i < self.nfiles && !str_eq_z(name, self.files[i].name))
 		i++;
-	assume(i < FILES_MAX);
-	if (self.files[i].name == NULL)
+	if (i == self.nfiles) {
+		self.files = mem_grow(self.files, ++self.nfiles, sizeof(*self.files));
 		self.files[i].name = mem_dup(name.p, name.n);
-	else
+	} else {
 		close(self.files[i].fd);
+	}
 	self.files[i].fd = fd;
 }
 
