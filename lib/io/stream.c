@@ -529,6 +529,20 @@ stream_tls_binding(const struct stream *s, enum tls_binding kind, unsigned char 
 	return s->secure ? tls_session_binding(s->tls, kind, out) : 0;
 }
 
+const char *
+stream_tls_client(const struct stream *s)
+{
+	OBJ(s, STREAM_MAGIC);
+	return s->secure ? tls_session_client(s->tls) : "";
+}
+
+bool
+stream_tls_client_is(const struct stream *s, struct str address)
+{
+	OBJ(s, STREAM_MAGIC);
+	return !s->secure || tls_session_client_is(s->tls, address);
+}
+
 /* ---- the socket ---- */
 
 const char *

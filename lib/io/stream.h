@@ -101,6 +101,13 @@ const char *stream_tls_cipher(const struct stream *s);
  * is none. */
 size_t stream_tls_binding(const struct stream *s, enum tls_binding kind, unsigned char out[64]);
 
+/* The subject of the certificate that the client showed, where the context asks for one and it is
+ * to be trusted ("CN=alice,O=Example", RFC 2253; at most 255 octets); else "". */
+const char *stream_tls_client(const struct stream *s);
+/* Is the client's certificate good for that mail address? One that names addresses (rfc822Name) is
+ * good for these only; one that names none, or none at all, for any. */
+bool stream_tls_client_is(const struct stream *s, struct str address);
+
 /* The peer's address as text without port ("192.0.2.1", "2001:db8::1", "local"; "gone" when it
  * had left before we looked). */
 const char *stream_peer(const struct stream *s);

@@ -1,5 +1,5 @@
 /*
- * tls.c - server contexts: certificate, key, and the policy of tls.h.
+ * tls.c - server contexts: certificates by name, and the policy of tls.h.
  *
  * Everything OpenSSL needs is read here, from descriptors, so that a closed-in process can do it
  * again at a reload: openssl.cnf is not read (the policy is ours and must not change with the
@@ -8,161 +8,36 @@
  */
 #include "io/tls.h"
 
-#include <limits.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-#include <stdlib.h>
-
 #include <sodium.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
 #include "io/file.h"
 #include "io/tls_private.h"
 
 #define CONTEXT_MAGIC 0x544c5343u
-#define PEM_MAX       (256u * 1024u)
 #define TICKET_LIFE_S 7200
+#define CA_MAX        (256u * 1024u)
 
 /* TLS 1.2: forward secrecy and AEAD (RFC 9325 4.2). TLS 1.3 has nothing else. */
 #define CIPHERS_12 "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK:!SRP"
-#define GROUPS     "X25519:P-256"
+#define GROUPS     "X25519:P-256:P-384"
+/* No SHA-1 and SHA-224, no DSA. */
+#define SIGNATURES                                                                      \
+	"ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:RSA-PSS+SHA256:RSA-PSS+SHA384:" \
+	"RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512"
 
 struct tls_context {
 	unsigned magic;
 	unsigned refs;
 	SSL_CTX *ssl;
-	struct str alpn; /* owned */
-	unsigned char end_point[64];
-	size_t end_point_n;
+	struct str alpn;         /* owned */
+	struct tls_cert **certs; /* the first is for those who ask for no name, or for another */
+	size_t ncerts;
 };
-
-/* Sets *e from the newest of OpenSSL's errors and clears them. */
-static int
-err_ssl(struct err *e, const char *what)
-{
-	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-
-	if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
-		reason = "no PEM in it (a line of -----BEGIN ... is missing)";
-	err_set(e, E_INVAL, "%s: %s", what, reason ? reason : "not usable");
-	ERR_clear_error();
-	return -1;
-}
-
-/* ---- files ---- */
-
-struct pem {
-	char *p;
-	size_t n;
-};
-
-static void
-pem_free(struct pem *f)
-{
-	if (f->p)
-		sodium_memzero(f->p, PEM_MAX);
-	free(f->p);
-	*f = (struct pem){0};
-}
-
-/* By pread from the start: the descriptor is shared with other processes and read again at each
- * reload. Its size is not asked for, which a closed-in process may not. */
-static int
-pem_read(int fd, struct pem *f, struct err *e)
-{
-	*f = (struct pem){.p = mem_alloc(PEM_MAX)};
-	if (file_pread_some(fd, f->p, PEM_MAX, 0, &f->n, e) < 0)
-		return -1;
-	if (f->n == 0 || f->n == PEM_MAX)
-		return err_set(e, E_INVAL, "%s", f->n == 0 ? "empty file" : "file too large");
-	return 0;
-}
-
-/* A key is stored unencrypted or not at all: there is nobody to ask. */
-static int
-no_password(char *buf, int size, int writing, void *arg)
-{
-	(void)buf, (void)size, (void)writing, (void)arg;
-	return 0;
-}
-
-/* The first certificate is the server's, the others its chain. */
-static int
-use_chain(SSL_CTX *ssl, const struct pem *f, struct err *e)
-{
-	BIO *bio = BIO_new_mem_buf(f->p, (int)f->n);
-	X509 *x;
-	int rc = -1, count = 0;
-
-	assume(bio);
-	for (; (x = PEM_read_bio_X509(bio, NULL, no_password, NULL)); count++) {
-		long ok =
-		    count == 0 ? SSL_CTX_use_certificate(ssl, x) : SSL_CTX_add1_chain_cert(ssl, x);
-
-		X509_free(x);
-		if (ok != 1) {
-			err_ssl(e, "certificate");
-			goto out;
-		}
-	}
-	/* The end of the file is the one reason to stop. */
-	if (count == 0 || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
-		err_ssl(e, "certificate");
-		goto out;
-	}
-	ERR_clear_error();
-	rc = 0;
-out:
-	BIO_free(bio);
-	return rc;
-}
-
-static int
-use_key(SSL_CTX *ssl, const struct pem *f, struct err *e)
-{
-	BIO *bio = BIO_new_mem_buf(f->p, (int)f->n);
-	EVP_PKEY *key = NULL;
-	int rc = -1;
-
-	assume(bio);
-	if (!(key = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL))) {
-		err_ssl(e, "private key");
-		goto out;
-	}
-	if (SSL_CTX_use_PrivateKey(ssl, key) != 1 || SSL_CTX_check_private_key(ssl) != 1) {
-		err_ssl(e, "private key and certificate");
-		goto out;
-	}
-	rc = 0;
-out:
-	EVP_PKEY_free(key);
-	BIO_free(bio);
-	return rc;
-}
-
-static int
-load(SSL_CTX *ssl, int cert_fd, int key_fd, struct err *e)
-{
-	struct pem cert = {0}, key = {0};
-	int rc = -1;
-
-	if (pem_read(cert_fd, &cert, e) < 0) {
-		err_wrap(e, "certificate");
-		goto out;
-	}
-	if (pem_read(key_fd, &key, e) < 0) {
-		err_wrap(e, "private key");
-		goto out;
-	}
-	if (use_chain(ssl, &cert, e) == 0 && use_key(ssl, &key, e) == 0)
-		rc = 0;
-out:
-	pem_free(&cert);
-	pem_free(&key);
-	return rc;
-}
 
 /* ---- policy ---- */
 
@@ -185,6 +60,43 @@ choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const un
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/* RFC 6066 3: the certificates of the name that the client asks for. A resumed session has its own
+ * and does not come here. */
+static int
+choose_certificate(SSL *ssl, void *arg)
+{
+	struct tls_context *c = arg;
+	struct str host = str_z(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+	enum tls_match best = TLS_MATCH_NONE, m;
+
+	OBJ(c, CONTEXT_MAGIC);
+	for (size_t i = 0; i < c->ncerts; i++)
+		if ((m = tls_cert_match(c->certs[i], host)) > best)
+			best = m;
+	if (best == TLS_MATCH_NONE)
+		return 1;
+	SSL_certs_clear(ssl);
+	for (size_t i = 0; i < c->ncerts; i++)
+		if (tls_cert_match(c->certs[i], host) == best && !tls_cert_use(c->certs[i], ssl))
+			return 0;
+	return 1;
+}
+
+/* tls-server-end-point belongs to the certificate that the client has seen, and a resumed session
+ * shows none: its ticket remembers. */
+static int
+note_end_point(SSL *ssl, void *arg)
+{
+	unsigned char hash[64];
+	size_t n;
+
+	(void)arg;
+	if (SSL_session_reused(ssl))
+		return 1;
+	n = tls_cert_end_point(SSL_get_certificate(ssl), hash);
+	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), hash, n);
+}
+
 static int
 set_policy(struct tls_context *c, const struct tls_options *o)
 {
@@ -196,7 +108,7 @@ set_policy(struct tls_context *c, const struct tls_options *o)
 					above know where a message ends. */
 				     SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-				  SSL_MODE_RELEASE_BUFFERS);
+				  SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
 	/* One system call for what is there, instead of two for each record. */
 	SSL_CTX_set_read_ahead(ssl, 1);
@@ -205,57 +117,81 @@ set_policy(struct tls_context *c, const struct tls_options *o)
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ssl, 1);
 	SSL_CTX_set_timeout(ssl, TICKET_LIFE_S);
+	SSL_CTX_set_session_ticket_cb(ssl, note_end_point, NULL, NULL);
+	if (o->tickets)
+		tls_tickets_use(o->tickets, ssl);
 	SSL_CTX_set_security_level(ssl, 2);
 	if (o->alpn.n > 0) {
 		c->alpn = str_of(mem_dup(o->alpn.p, o->alpn.n), o->alpn.n);
 		SSL_CTX_set_alpn_select_cb(ssl, choose_alpn, c);
 	}
+	SSL_CTX_set_cert_cb(ssl, choose_certificate, c);
 	return SSL_CTX_set_min_proto_version(ssl, o->only_13 ? TLS1_3_VERSION : TLS1_2_VERSION) &&
-	       SSL_CTX_set_cipher_list(ssl, CIPHERS_12) && SSL_CTX_set1_groups_list(ssl, GROUPS);
+	       SSL_CTX_set_cipher_list(ssl, CIPHERS_12) && SSL_CTX_set1_groups_list(ssl, GROUPS) &&
+	       SSL_CTX_set1_sigalgs_list(ssl, SIGNATURES);
 }
 
-/* RFC 5929 4.1: the hash of the certificate's signature, SHA-256 where that is MD5 or SHA-1, and
- * nothing where it uses none (Ed25519). */
-static size_t
-hash_end_point(X509 *cert, unsigned char out[64])
-{
-	const EVP_MD *md;
-	unsigned n = 0;
-	int nid = NID_undef;
+/* ---- clients' certificates ---- */
 
-	if (!X509_get_signature_info(cert, &nid, NULL, NULL, NULL) || nid == NID_undef)
-		return 0;
-	if (nid == NID_md5 || nid == NID_sha1)
-		nid = NID_sha256;
-	if (!(md = EVP_get_digestbynid(nid)) || EVP_MD_get_size(md) > 64 ||
-	    !X509_digest(cert, md, out, &n))
-		return 0;
-	return n;
+/* A bad one counts as none: what OpenSSL found is kept and asked for later. */
+static int
+take_any(int ok, X509_STORE_CTX *chain)
+{
+	(void)ok, (void)chain;
+	return 1;
+}
+
+/* A session is resumed only where its client would be asked the same: a ticket of port 25 is no way
+ * around a certificate (RFC 5246 7.4.1.3 leaves that to us; OpenSSL wants a context of it). */
+static int
+set_clients(struct tls_context *c, const struct tls_options *o, struct err *e)
+{
+	struct {
+		uint32_t mode;
+		unsigned char ca[28];
+	} where = {.mode = o->clients};
+	char *room = NULL;
+	size_t n = 0;
+	int rc = -1;
+
+	if (o->clients != TLS_CLIENTS_OFF) {
+		SSL_CTX_set_verify(c->ssl,
+		    SSL_VERIFY_PEER |
+			(o->clients == TLS_CLIENTS_REQUIRE ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+		    o->clients == TLS_CLIENTS_REQUIRE ? NULL : take_any);
+		if (tls_client_ca(c->ssl, o->client_ca_fd, e) < 0)
+			goto out;
+		room = mem_alloc(CA_MAX);
+		if (file_pread_some(o->client_ca_fd, room, CA_MAX, 0, &n, e) < 0)
+			goto out;
+		crypto_generichash(where.ca, sizeof(where.ca), (void *)room, n, NULL, 0);
+	}
+	assume(SSL_CTX_set_session_id_context(c->ssl, (void *)&where, sizeof(where)) == 1);
+	rc = 0;
+out:
+	free(room);
+	return rc;
 }
 
 /* ---- contexts ---- */
 
-struct tls_context *
-tls_server_new(int cert_fd, int key_fd, const struct tls_options *o, struct err *e)
+static void
+keep(struct tls_context *c, struct tls_cert *cert)
 {
-	struct tls_context *c = mem_alloc(sizeof(*c));
+	c->certs = mem_grow(c->certs, c->ncerts + 1, sizeof(struct tls_cert *));
+	c->certs[c->ncerts++] = cert;
+}
 
-	c->magic = CONTEXT_MAGIC;
-	c->refs = 1;
-	OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-	ERR_clear_error();
-	if (!(c->ssl = SSL_CTX_new(TLS_server_method())) || !set_policy(c, o)) {
-		err_ssl(e, "tls");
-		goto fail;
-	}
-	if (load(c->ssl, cert_fd, key_fd, e) < 0)
-		goto fail;
-	c->end_point_n = hash_end_point(SSL_CTX_get0_certificate(c->ssl), c->end_point);
-	ERR_clear_error();
-	return c;
-fail:
-	tls_context_free(&c);
-	return NULL;
+/* The first one. OpenSSL sees here whether key and algorithms are strong enough. */
+static int
+load(struct tls_context *c, int cert_fd, int key_fd, struct err *e)
+{
+	struct tls_cert *cert = tls_cert_load(cert_fd, key_fd, e);
+
+	if (!cert)
+		return -1;
+	keep(c, cert);
+	return tls_cert_use_ctx(cert, c->ssl) ? 0 : tls_err(e, "certificate");
 }
 
 struct tls_context *
@@ -267,6 +203,76 @@ tls_context_new(struct ssl_ctx_st *ssl)
 	c->refs = 1;
 	c->ssl = ssl;
 	return c;
+}
+
+struct tls_context *
+tls_server_new(int cert_fd, int key_fd, const struct tls_options *o, struct err *e)
+{
+	struct tls_context *c;
+
+	OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	ERR_clear_error();
+	c = tls_context_new(SSL_CTX_new(TLS_server_method()));
+	if (!c->ssl || !set_policy(c, o)) {
+		tls_err(e, "tls");
+		goto fail;
+	}
+	if (set_clients(c, o, e) < 0 || load(c, cert_fd, key_fd, e) < 0)
+		goto fail;
+	return c;
+fail:
+	tls_context_free(&c);
+	return NULL;
+}
+
+int
+tls_server_add(struct tls_context *c, int cert_fd, int key_fd, const struct str *names, size_t n,
+    struct err *e)
+{
+	struct tls_cert *cert;
+	SSL *trial = NULL;
+	int rc = -1;
+
+	OBJ(c, CONTEXT_MAGIC);
+	if (!(cert = tls_cert_load(cert_fd, key_fd, e)))
+		goto out;
+	if (n > 0)
+		tls_cert_set_names(cert, names, n);
+	if (tls_cert_names(cert) == 0) {
+		err_set(e, E_INVAL,
+		    "certificate: there is no host name in it (subjectAltName); write names = "
+		    "[\"mail.example.org\"] with those that it is for");
+		goto out;
+	}
+	trial = SSL_new(c->ssl);
+	assume(trial);
+	if (!tls_cert_use(cert, trial)) {
+		tls_err(e, "certificate");
+		goto out;
+	}
+	keep(c, cert);
+	cert = NULL;
+	rc = 0;
+out:
+	SSL_free(trial);
+	tls_cert_free(&cert);
+	return rc;
+}
+
+bool
+tls_context_serves(const struct tls_context *c, struct str host)
+{
+	OBJ(c, CONTEXT_MAGIC);
+	assume(c->ncerts > 0);
+	return tls_cert_match(c->certs[c->ncerts - 1], host) != TLS_MATCH_NONE;
+}
+
+int64_t
+tls_context_expires(const struct tls_context *c)
+{
+	OBJ(c, CONTEXT_MAGIC);
+	assume(c->ncerts > 0);
+	return tls_cert_expires(c->certs[c->ncerts - 1]);
 }
 
 struct tls_context *
@@ -289,6 +295,9 @@ tls_context_free(struct tls_context **c)
 	if (--old->refs > 0)
 		return;
 	SSL_CTX_free(old->ssl);
+	for (size_t i = 0; i < old->ncerts; i++)
+		tls_cert_free(&old->certs[i]);
+	free(old->certs);
 	free((char *)old->alpn.p);
 	old->magic = 0;
 	free(old);
@@ -299,12 +308,4 @@ tls_context_ssl(const struct tls_context *c)
 {
 	OBJ(c, CONTEXT_MAGIC);
 	return c->ssl;
-}
-
-size_t
-tls_context_end_point(const struct tls_context *c, unsigned char out[64])
-{
-	OBJ(c, CONTEXT_MAGIC);
-	memcpy(out, c->end_point, c->end_point_n);
-	return c->end_point_n;
 }

@@ -1,9 +1,10 @@
 /*
- * tls.h - TLS by OpenSSL 3: contexts, and what a stream needs of a session.
+ * tls.h - TLS by OpenSSL 3: server contexts, and what a stream needs of a session.
  *
  * Certificates and keys come as descriptors that master opened (INVARIANTS 15). Policy: TLS 1.2 or
- * newer (1.3 only, when asked), no renegotiation, no compression, ECDHE with AEAD only, P-256 and
- * X25519, tickets on, SSL_MODE_RELEASE_BUFFERS so that an idle connection is small.
+ * newer (1.3 only, when asked), no renegotiation, no compression, no early data, ECDHE with AEAD
+ * only, X25519, P-256 and P-384, tickets on, SSL_MODE_RELEASE_BUFFERS so that an idle connection
+ * is small.
  */
 #pragma once
 
@@ -15,19 +16,60 @@
 #include "base/str.h"
 
 struct tls_context;
+struct tls_tickets;
+
+/* What is asked of clients. */
+enum tls_clients {
+	TLS_CLIENTS_OFF,
+	TLS_CLIENTS_REQUEST, /* a certificate that is absent or not to be trusted is no certificate
+			      */
+	TLS_CLIENTS_REQUIRE  /* no handshake without a good one */
+};
 
 struct tls_options {
 	bool only_13; /* tls.min_version = "1.3" */
 	struct str
 	    alpn; /* one protocol name ("imap"), or empty: what the client offers is ignored then */
+	enum tls_clients clients;
+	int client_ca_fd; /* PEM: who signs clients' certificates, and CRLs; only where clients are
+			     asked */
+	struct tls_tickets *tickets; /* NULL: keys of its own, gone with the context; else it
+					outlives the context */
 };
 
 /* A server context from PEM descriptors: a chain and its key. Descriptors are read, not kept.
  * Refuses a key that does not belong to the certificate. */
 struct tls_context *
 tls_server_new(int cert_fd, int key_fd, const struct tls_options *o, struct err *e);
+/* One more certificate, for clients that ask for one of names (RFC 6066 3; "*.example.org" stands
+ * for one label). None given: the names in it. The first one is for all other clients. Several of
+ * one name with keys of different kinds: the client's algorithms decide. */
+int tls_server_add(struct tls_context *c, int cert_fd, int key_fd, const struct str *names,
+    size_t n, struct err *e);
 /* Sessions that use it keep it alive. */
 void tls_context_free(struct tls_context **c);
+
+/* Of the certificate that was put in last: is it for that host, and until when (seconds since the
+ * epoch) is it good? */
+bool tls_context_serves(const struct tls_context *c, struct str host);
+int64_t tls_context_expires(const struct tls_context *c);
+
+/* ---- ticket keys (RFC 5077, RFC 8446 4.6.1) ---- */
+
+/* Keys change every two hours, each made from the one before, so that all who once had the same
+ * seed go on alike and nobody can go back: what was recorded stays sealed when a key becomes known
+ * later. Time is the machine's monotonic clock. */
+struct tls_seed {
+	unsigned char secret[32];
+	uint64_t period;
+};
+
+/* A new one. */
+void tls_seed_make(struct tls_seed *s);
+/* Moves on to what is needed now and writes it into a sealed memory file; the descriptor, or -1. */
+int tls_seed_file(struct tls_seed *s, struct err *e);
+struct tls_tickets *tls_tickets_new(int seed_fd, struct err *e);
+void tls_tickets_free(struct tls_tickets **t);
 
 enum tls_binding {
 	TLS_BINDING_EXPORTER, /* "tls-exporter", RFC 9266 */

@@ -11,6 +11,7 @@
 struct tls_session;
 struct ssl_ctx_st;
 struct ssl_st;
+struct x509_st;
 
 /* What an operation came to. */
 enum tls_result {
@@ -32,8 +33,36 @@ struct tls_why {
 struct tls_context *tls_context_new(struct ssl_ctx_st *ssl);
 struct tls_context *tls_context_ref(struct tls_context *c);
 struct ssl_ctx_st *tls_context_ssl(const struct tls_context *c);
-/* The hash of the server's certificate (RFC 5929 4.1); its length, or 0 where it is undefined. */
-size_t tls_context_end_point(const struct tls_context *c, unsigned char out[64]);
+
+/* ---- tls_cert.c: a certificate with its chain, key and names ---- */
+
+struct tls_cert;
+
+struct tls_cert *tls_cert_load(int cert_fd, int key_fd, struct err *e);
+void tls_cert_free(struct tls_cert **c);
+/* Takes the place of the names in it. */
+void tls_cert_set_names(struct tls_cert *c, const struct str *names, size_t n);
+size_t tls_cert_names(const struct tls_cert *c);
+enum tls_match {
+	TLS_MATCH_NONE,
+	TLS_MATCH_WILDCARD,
+	TLS_MATCH_EXACT
+};
+enum tls_match tls_cert_match(const struct tls_cert *c, struct str host);
+int64_t tls_cert_expires(const struct tls_cert *c);
+/* False: it is not fit to be used (too small a key); the reason stands in OpenSSL's queue. */
+bool tls_cert_use_ctx(const struct tls_cert *c, struct ssl_ctx_st *ctx);
+bool tls_cert_use(const struct tls_cert *c, struct ssl_st *ssl);
+/* Certificates and CRLs in fd become what clients' certificates are verified by. */
+int tls_client_ca(struct ssl_ctx_st *ctx, int fd, struct err *e);
+/* The hash of a certificate (RFC 5929 4.1); its length, or 0 where it is undefined. */
+size_t tls_cert_end_point(struct x509_st *x, unsigned char out[64]);
+/* Sets *e from the newest of OpenSSL's errors and clears them. -1. */
+int tls_err(struct err *e, const char *what);
+
+/* ---- tls_tickets.c ---- */
+
+void tls_tickets_use(struct tls_tickets *t, struct ssl_ctx_st *ctx);
 
 /* ---- tls_client.c ---- */
 
@@ -65,5 +94,7 @@ const char *tls_session_verified(const struct tls_session *t);
 /* Why not; "" where nothing is wrong. Lives as long as the process. */
 const char *tls_session_doubt(const struct tls_session *t);
 const char *tls_session_cipher(struct tls_session *t);
+const char *tls_session_client(struct tls_session *t);
+bool tls_session_client_is(const struct tls_session *t, struct str address);
 size_t
 tls_session_binding(const struct tls_session *t, enum tls_binding kind, unsigned char out[64]);

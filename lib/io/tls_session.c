@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,6 +25,7 @@ struct tls_session {
 	struct tls_context *context;
 	bool checks; /* the peer was to prove something */
 	char cipher[64];
+	char client[256];
 };
 
 static struct tls_session *
@@ -208,6 +210,22 @@ export_binding(SSL *ssl, unsigned char out[64])
 	return EXPORTER_SIZE;
 }
 
+/* RFC 5929 4. */
+static size_t
+end_point(SSL *ssl, unsigned char out[64])
+{
+	void *kept;
+	size_t n;
+
+	if (!SSL_session_reused(ssl))
+		return tls_cert_end_point(SSL_get_certificate(ssl), out);
+	if (SSL_SESSION_get0_ticket_appdata(SSL_get_session(ssl), &kept, &n) != 1 || n > 64)
+		return 0;
+	if (n > 0)
+		memcpy(out, kept, n);
+	return n;
+}
+
 size_t
 tls_session_binding(const struct tls_session *t, enum tls_binding kind, unsigned char out[64])
 {
@@ -218,7 +236,61 @@ tls_session_binding(const struct tls_session *t, enum tls_binding kind, unsigned
 	case TLS_BINDING_EXPORTER:
 		return export_binding(t->ssl, out);
 	case TLS_BINDING_END_POINT:
-		return tls_context_end_point(t->context, out);
+		return end_point(t->ssl, out);
 	}
 	return 0;
+}
+
+/* ---- the client's certificate ---- */
+
+static X509 *
+client_certificate(const struct tls_session *t)
+{
+	OBJ(t, SESSION_MAGIC);
+	if (!SSL_is_init_finished(t->ssl) || SSL_get_verify_mode(t->ssl) == SSL_VERIFY_NONE ||
+	    SSL_get_verify_result(t->ssl) != X509_V_OK)
+		return NULL;
+	return SSL_get0_peer_certificate(t->ssl);
+}
+
+const char *
+tls_session_client(struct tls_session *t)
+{
+	X509 *x = client_certificate(t);
+	BIO *bio;
+	int n;
+
+	t->client[0] = '\0';
+	if (!x)
+		return t->client;
+	bio = BIO_new(BIO_s_mem());
+	assume(bio);
+	X509_NAME_print_ex(bio, X509_get_subject_name(x), 0, XN_FLAG_RFC2253);
+	n = BIO_read(bio, t->client, sizeof(t->client) - 1);
+	t->client[n > 0 ? n : 0] = '\0';
+	BIO_free(bio);
+	/* Who signed it is who counts; an empty subject is still somebody. */
+	return n > 0 ? t->client : "-";
+}
+
+bool
+tls_session_client_is(const struct tls_session *t, struct str address)
+{
+	X509 *x = client_certificate(t);
+	GENERAL_NAMES *all = x ? X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL) : NULL;
+	bool any = false, found = false;
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
+		const GENERAL_NAME *g = sk_GENERAL_NAME_value(all, i);
+
+		if (g->type != GEN_EMAIL)
+			continue;
+		any = true;
+		found = found || str_ieq(str_of(ASN1_STRING_get0_data(g->d.rfc822Name),
+					     (size_t)ASN1_STRING_length(g->d.rfc822Name)),
+				     address);
+	}
+	GENERAL_NAMES_free(all);
+	ERR_clear_error();
+	return found || !any;
 }

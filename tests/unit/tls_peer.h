@@ -34,16 +34,38 @@ test_key_fd(BIO *bio)
 	return fd;
 }
 
-/* A self-signed certificate for "localhost": P-256 with SHA-512, or Ed25519. */
+enum test_kind {
+	TEST_P256,
+	TEST_ED25519,
+	TEST_RSA
+};
+
+static inline EVP_PKEY *
+test_key_kind(enum test_kind kind)
+{
+	if (kind == TEST_RSA)
+		return EVP_RSA_gen(2048);
+	return kind == TEST_ED25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")
+				    : EVP_EC_gen("P-256");
+}
+
+/* A self-signed certificate for "localhost" (with SHA-512 where the key leaves a choice). alt:
+ * subjectAltName as in openssl.cnf ("DNS:a.test,email:u@a.test"), or NULL. */
 static inline void
-test_key_make(struct test_key *k, bool ed25519)
+test_key_make_named(struct test_key *k, enum test_kind kind, const char *alt)
 {
 	BIO *cert = BIO_new(BIO_s_mem()), *key = BIO_new(BIO_s_mem());
 	X509_NAME *name;
+	X509_EXTENSION *ext = NULL;
 
-	k->key = ed25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") : EVP_EC_gen("P-256");
+	k->key = test_key_kind(kind);
 	k->cert = X509_new();
 	assert(k->key && k->cert && cert && key);
+	if (alt) {
+		ext = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, alt);
+		assert(ext && X509_add_ext(k->cert, ext, -1) == 1);
+		X509_EXTENSION_free(ext);
+	}
 	X509_set_version(k->cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(k->cert), 1);
 	X509_gmtime_adj(X509_getm_notBefore(k->cert), -60);
@@ -53,11 +75,17 @@ test_key_make(struct test_key *k, bool ed25519)
 	X509_NAME_add_entry_by_txt(
 	    name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0);
 	X509_set_issuer_name(k->cert, name);
-	assert(X509_sign(k->cert, k->key, ed25519 ? NULL : EVP_sha512()) > 0);
+	assert(X509_sign(k->cert, k->key, kind == TEST_ED25519 ? NULL : EVP_sha512()) > 0);
 	assert(PEM_write_bio_X509(cert, k->cert) == 1);
 	assert(PEM_write_bio_PrivateKey(key, k->key, NULL, NULL, 0, NULL, NULL) == 1);
 	k->cert_fd = test_key_fd(cert);
 	k->key_fd = test_key_fd(key);
+}
+
+static inline void
+test_key_make(struct test_key *k, bool ed25519)
+{
+	test_key_make_named(k, ed25519 ? TEST_ED25519 : TEST_P256, NULL);
 }
 
 static inline void
