@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "imapd/peers.h"
 #include "svc/metrics.h"
 
 #define IN_MAX  (64u * 1024)
@@ -63,7 +62,7 @@ front_free(struct front_conn *c, const char *why)
 	loop_timer_free(&c->timer);
 	HASH_DEL(conns, c);
 	nconns--;
-	peers_leave(&c->peer);
+	limits_leave(&c->source);
 	metric_add(METRIC_IMAP_CONNECTIONS, -1);
 	svc_accept_pause(false);
 	free(c->user);
@@ -177,13 +176,17 @@ on_closed(void *arg, const struct err *e)
 /* ---- accepting ---- */
 
 static bool
-admit(const struct svc_conn *sc)
+admit(const struct svc_conn *sc, struct limits_source *source)
 {
-	size_t per_ip = (size_t)conf_num(svc_conf(), CONF_LIMITS_CONNECTIONS_PER_IP);
+	enum limits_verdict v = limits_enter(&sc->peer, source);
 
-	if (peers_enter(&sc->peer, per_ip))
+	if (v == LIMITS_OK)
 		return true;
-	log_info("imap.refuse", LZ("peer", sc->peer_text), LZ("reason", "connections_per_ip"));
+	metric_add(METRIC_LIMIT_CONNECTIONS, 1);
+	if (limits_tell(&sc->peer, v))
+		log_info("limit.connections", LZ("peer", sc->peer_text),
+		    LZ("reason", limits_verdict_name(v)), LZ("listener", sc->name),
+		    LU("connections", nconns));
 	return false;
 }
 
@@ -194,16 +197,17 @@ front_accept(const struct svc_conn *sc)
 	    .input = on_input, .drained = on_drained, .secured = on_secured, .closed = on_closed};
 	static const struct stream_limits limits = {IN_MAX, OUT_MAX, 0};
 	bool implicit = strcmp(sc->name, "imaps") == 0;
+	struct limits_source source;
 	struct front_conn *c;
 
-	if ((implicit && tls == NULL) || !admit(sc)) {
+	if ((implicit && tls == NULL) || !admit(sc, &source)) {
 		close(sc->fd);
 		return;
 	}
 	c = mem_alloc(sizeof(*c));
 	c->magic = FRONT_MAGIC;
 	c->id = ++next_id;
-	c->peer = sc->peer;
+	c->source = source;
 	id_new(c->sid);
 	HASH_ADD(hh, conns, id, sizeof(c->id), c);
 	metric_add(METRIC_IMAP_CONNECTIONS, 1);
@@ -242,18 +246,33 @@ load_tls(struct err *e)
 	return 0;
 }
 
+static int
+configure(struct err *e)
+{
+	const struct conf *c = svc_conf();
+	struct limits_rules r = {
+	    .total = UINT64_MAX, /* at limits.connections no more are accepted */
+	    .at_once = conf_num(c, CONF_LIMITS_CONNECTIONS_PER_IP),
+	    .factor = conf_num(c, CONF_LIMITS_NETWORK_FACTOR),
+	    .n = {[LIMITS_CONNECTIONS] = conf_num(c, CONF_LIMITS_CONNECTIONS_PER_MINUTE)}};
+	size_t n;
+	const struct str *trusted = conf_list(c, CONF_LIMITS_TRUSTED_NETWORKS, &n);
+
+	return limits_configure(&r, trusted, n, e) < 0 ? -1 : load_tls(e);
+}
+
 int
 front_start(struct err *e)
 {
 	/* Numbers of an earlier life of this process may still be known to mailboxd. */
 	next_id = (uint64_t)randombytes_random() << 24;
-	return load_tls(e);
+	return configure(e);
 }
 
 int
 front_reload(struct err *e)
 {
-	return load_tls(e);
+	return configure(e);
 }
 
 static void

@@ -16,6 +16,7 @@
 #include "io/stream.h"
 #include "ipc/ipc.h"
 #include "net/imap_frame.h"
+#include "net/limits.h"
 #include "svc/login.h"
 #include "svc/svc.h"
 
@@ -47,7 +48,7 @@ struct front_conn {
 	UT_hash_handle hh;
 	enum front_state state;
 	char sid[ID_SIZE];
-	struct sockaddr_storage peer;
+	struct limits_source source;
 	struct stream *client;
 	struct stream *owner;
 	struct loop_timer *timer; /* what it is for depends on the state */

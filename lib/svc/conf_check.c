@@ -3,6 +3,7 @@
  */
 #include <arpa/inet.h>
 
+#include "base/network.h"
 #include "base/num.h"
 #include "svc/conf_in.h"
 
@@ -200,6 +201,16 @@ domain(struct str s)
 }
 
 static const char *
+network(struct str s)
+{
+	struct network n;
+
+	return network_parse(s, &n, NULL) == 0
+		   ? NULL
+		   : "an address or a network such as \"192.0.2.0/24\" or \"2001:db8::/32\"";
+}
+
+static const char *
 trust_anchor(struct str s)
 {
 	return str_find(s, STR(" DS ")) < s.n || str_find(s, STR(" DNSKEY ")) < s.n
@@ -268,6 +279,7 @@ static const struct {
     {CONF_DNS_TRUST_ANCHORS, trust_anchor},
     {CONF_DNS_ZONES, zone},
     {CONF_DNS_INSECURE, domain},
+    {CONF_LIMITS_TRUSTED_NETWORKS, network},
     {CONF_LOG_TO, log_to},
     {CONF_ROUTE_DOMAIN, route_domain},
     {CONF_ROUTE_HOST, route_host},

@@ -36,6 +36,8 @@
 	X(SMTP_MAX_RECEIVED, "smtp", "max_received", UINT, "100", "5..1000", "Received fields in a message before it is refused as looping (RFC 5321 6.3).") \
 	X(SMTP_COMMAND_TIMEOUT, "smtp", "command_timeout", DURATION, "5m", "1s..1h", "How long a client may be silent (RFC 5321 4.5.3.2.7).") \
 	X(SMTP_SESSION_TIMEOUT, "smtp", "session_timeout", DURATION, "2h", "1m..1d", "How long one session may last in all.") \
+	X(SMTP_GREET_DELAY, "smtp", "greet_delay", DURATION, "1s", "0s..30s", \
+	  "How long the greeting on port 25 waits for clients that are not known; who speaks before it is refused with 554. 0s: no wait.") \
 	X(SUBMISSION_LISTEN, "submission", "listen", LIST, "*:587", "", "Addresses and ports for users' mail with STARTTLS.") \
 	X(SUBMISSION_LISTEN_TLS, "submission", "listen_tls", LIST, "*:465", "", "Addresses and ports for users' mail with TLS from the start.") \
 	X(SUBMISSION_AUTH_WITHOUT_TLS, "submission", "auth_without_tls", BOOL, "false", "", "Lets passwords cross the network unencrypted. Leave it off.") \
@@ -89,6 +91,19 @@
 	X(AUTH_DEFAULT_QUOTA, "auth", "default_quota", SIZE, "0", "", "Quota of a user created without one. 0: none.") \
 	X(LIMITS_CONNECTIONS, "limits", "connections", UINT, "10000", "1..1000000", "Connections one front holds at one time.") \
 	X(LIMITS_CONNECTIONS_PER_IP, "limits", "connections_per_ip", UINT, "100", "1..1000000", "Connections one front takes from one address (IPv6: one /64).") \
+	X(LIMITS_TRUSTED_NETWORKS, "limits", "trusted_networks", LIST, "127.0.0.0/8,::1", "", \
+	  "Addresses and networks, such as \"192.0.2.0/24\", whose clients are not limited, delayed, greylisted or banned for failed logins.") \
+	X(LIMITS_NETWORK_FACTOR, "limits", "network_factor", UINT, "5", "1..1000", \
+	  "How many times as much as one address its whole network (IPv4 /24, IPv6 /48) may.") \
+	X(LIMITS_CONNECTIONS_PER_MINUTE, "limits", "connections_per_minute", UINT, "300", "0..1000000", \
+	  "Connections one front takes from one address in a minute. 0: any number.") \
+	X(LIMITS_MESSAGES_PER_MINUTE, "limits", "messages_per_minute", UINT, "600", "0..1000000", \
+	  "Messages from one address in a minute, on port 25; more get 450 4.7.1. 0: any number.") \
+	X(LIMITS_MESSAGES_PER_HOUR, "limits", "messages_per_hour", UINT, "10000", "0..1000000", "The same in an hour.") \
+	X(LIMITS_ERRORS_PER_HOUR, "limits", "errors_per_hour", UINT, "200", "0..1000000", \
+	  "Refused commands (5xx) of one address in an hour, users' left out, after which it gets 421 4.7.0. 0: any number.") \
+	X(LIMITS_UNKNOWN_PER_HOUR, "limits", "unknown_per_hour", UINT, "100", "0..1000000", \
+	  "Recipients that do not exist, of one address in an hour, after which all get 450 4.7.1. 0: any number.") \
 	X(LOG_TO, "log", "to", STR, "stdout", "", "\"stdout\", \"syslog\", or a file name.") \
 	X(LOG_FORMAT, "log", "format", CHOICE, "text", "text|json", "How log lines look.") \
 	X(LOG_LEVEL, "log", "level", CHOICE, "info", "error|warn|info|debug", "What is logged by daemons that have no level of their own.") \

@@ -18,6 +18,11 @@
 	X(SMTP_MESSAGES, "gkmail_smtp_messages_total", "", COUNTER, "Messages answered 250") \
 	X(SMTP_OCTETS, "gkmail_smtp_octets_total", "", COUNTER, "Octets of messages answered 250") \
 	X(SMTP_REJECTED, "gkmail_smtp_rejected_total", "", COUNTER, "Commands and messages refused") \
+	X(SMTP_EARLY_TALKERS, "gkmail_smtp_early_talkers_total", "", COUNTER, "Clients that spoke before the greeting or the answer to EHLO") \
+	X(LIMIT_CONNECTIONS, "gkmail_limits_total", "what=\"connections\"", COUNTER, "What was refused because an address had used up what it may") \
+	X(LIMIT_MESSAGES, "gkmail_limits_total", "what=\"messages\"", COUNTER, "What was refused because an address had used up what it may") \
+	X(LIMIT_UNKNOWN, "gkmail_limits_total", "what=\"unknown\"", COUNTER, "What was refused because an address had used up what it may") \
+	X(LIMIT_ERRORS, "gkmail_limits_total", "what=\"errors\"", COUNTER, "What was refused because an address had used up what it may") \
 	X(IMAP_CONNECTIONS, "imap_connections_active", "", GAUGE, "IMAP connections open") \
 	X(IMAP_PARKED, "gkmail_imap_connections_parked", "", GAUGE, "IMAP connections in IDLE without a process") \
 	X(IMAP_COMMANDS, "gkmail_imap_commands_total", "", COUNTER, "IMAP commands answered") \
