@@ -93,7 +93,7 @@ syntax_reply(const struct command *c, enum command_result r)
 
 /* One whole line. False: it stays. */
 static bool
-command(struct session *s, struct str line)
+command(struct session *s, struct str line, size_t used)
 {
 	struct command c;
 	enum command_result r = command_parse(line, &c);
@@ -103,6 +103,8 @@ command(struct session *s, struct str line)
 	/* Everything but RCPT waits until those before it are answered. */
 	if (!TAILQ_EMPTY(&s->slots) && c.verb != VERB_RCPT)
 		return false;
+	if ((!s->esmtp || c.verb == VERB_EHLO || c.verb == VERB_HELO) && door_hasty(s, used))
+		return true;
 	if (!leads_on && ++s->chatter > CHATTER_MAX)
 		s->errors++;
 	if (r != COMMAND_OK)
@@ -160,7 +162,7 @@ commands_input(struct session *s)
 	if (r == LINE_MORE || too_many_slots(s))
 		return false;
 	if (r == LINE_DONE) {
-		if (!command(s, line))
+		if (!command(s, line, used))
 			return false;
 	} else {
 		s->skip = r == LINE_TOO_LONG;

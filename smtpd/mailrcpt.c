@@ -142,9 +142,7 @@ mail_forbidden(const struct session *s)
 
 		return stream_is_tls(s->stream) || plain ? REPLY_AUTH_REQUIRED : REPLY_TLS_FIRST;
 	}
-	if (message_no_room())
-		return REPLY_NO_SPACE;
-	return REPLY_OK;
+	return message_no_room() ? REPLY_NO_SPACE : REPLY_OK;
 }
 
 /* All of them: an earlier MAIL that was refused may have left some. */
@@ -184,6 +182,8 @@ mail_command(struct session *s, const struct command *c)
 		r = REPLY_TOO_BIG;
 	if (r == REPLY_OK && c->path.n > 0)
 		r = parse_address(s, c->path, c->params & PARAM_SMTPUTF8, 0, &address);
+	if (r == REPLY_OK)
+		r = door_message(s);
 	if (r != REPLY_OK) {
 		session_refuse(s, r == REPLY_BAD_RCPT ? REPLY_BAD_SENDER : r, c->path);
 		return;
@@ -359,7 +359,9 @@ rcpt_command(struct session *s, const struct command *c)
 		return true;
 	}
 	tx->seen++;
-	r = parse_address(s, c->path, tx->flags & ENVELOPE_SMTPUTF8, ADDRESS_POSTMASTER, &address);
+	if ((r = door_rcpt(s)) == REPLY_OK)
+		r = parse_address(
+		    s, c->path, tx->flags & ENVELOPE_SMTPUTF8, ADDRESS_POSTMASTER, &address);
 	if (r != REPLY_OK) {
 		session_refuse(s, r, c->path);
 		return true;

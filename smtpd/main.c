@@ -54,10 +54,16 @@ smtpd_channel(struct ipc_chan *c, bool open)
 }
 
 static int
+smtpd_reload(struct err *e)
+{
+	return door_configure(e) < 0 ? -1 : tls_load(e);
+}
+
+static int
 smtpd_start(struct err *e)
 {
 	session_init(dns_new(svc_channel(PEER_DNSD)));
-	return tls_load(e);
+	return smtpd_reload(e);
 }
 
 static const struct svc svc = {
@@ -66,7 +72,7 @@ static const struct svc svc = {
     .sections = "server tls smtp submission auth limits",
     .sandbox = SB_IPC | SB_STREAM,
     .start = smtpd_start,
-    .reload = tls_load,
+    .reload = smtpd_reload,
     .accept = session_accept,
     .message = smtpd_message,
     .channel = smtpd_channel,

@@ -32,9 +32,9 @@ write_reply(struct session *s, enum reply r, struct str arg, struct str about)
 	s->active = clock_ms();
 	if (reply_is_refusal(r))
 		log_refusal(s, r, about);
-	/* 4xx is the server's trouble or limit, not the client's mistake. */
-	if (reply_code(r) >= 500 && ++s->errors >= conf_num(svc_conf(), CONF_SMTP_MAX_ERRORS))
-		session_finish(s, REPLY_TOO_MANY_ERRORS, METRIC_SMTP_SESSIONS_ERRORS);
+	/* 4xx is the server's trouble, not the client's mistake, unless it goes on. */
+	if (reply_code(r) >= 500 || r == REPLY_RATE_MESSAGES || r == REPLY_RATE_UNKNOWN)
+		door_fault(s, r);
 }
 
 static enum reply

@@ -35,8 +35,12 @@
 	X(TIMEOUT,         421, "4.4.2", "%s timed out waiting for you") \
 	X(TOO_MANY_CONNS,  421, "4.7.0", "%s too many connections, try again later") \
 	X(TOO_MANY_ERRORS, 421, "4.7.0", "%s too many errors, closing connection") \
+	X(TOO_OFTEN,       421, "4.7.0", "%s too many connections from your address, try again later") \
+	X(TROUBLE,         421, "4.7.0", "%s too many errors from your address, try again later") \
 	X(SESSION_OVER,    421, "4.7.0", "%s session lasted too long, closing connection") \
 	X(REVOKED,         421, "4.7.0", "%s ends this session, log in again") \
+	X(RATE_MESSAGES,   450, "4.7.1", "Too many messages from your address, try again later") \
+	X(RATE_UNKNOWN,    450, "4.7.1", "Too many unknown recipients from your address, try again later") \
 	X(UNAVAILABLE,     451, "4.3.2", "Part of the server is restarting, try again later") \
 	X(LOCAL_ERROR,     451, "4.3.0", "Local error, try again later") \
 	X(NO_SPACE,        452, "4.3.1", "No room for more mail at present, try again later") \
@@ -83,6 +87,8 @@
 	X(TOO_MANY_HOPS,   554, "5.4.6", "Too many Received fields: this message loops") \
 	X(TEXT_TOO_LONG,   554, "5.6.0", "Text line too long") \
 	X(REFUSED,         554, "5.3.0", "Message refused") \
+	X(EARLY_TALKER,    554, "5.5.0", "%s speaks first: wait for the greeting") \
+	X(HASTY,           554, "5.5.0", "%s: commands before the answer to EHLO or HELO are not taken") \
 	X(NOT_HTTP,        554, "5.5.1", "%s speaks SMTP, not HTTP") \
 	X(UNKNOWN_PARAM,   555, "5.5.4", "Parameter not recognized")
 /* clang-format on */

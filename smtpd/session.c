@@ -6,8 +6,6 @@
  */
 #include "smtpd/session.h"
 
-#include <errno.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -105,6 +103,10 @@ on_timer(void *arg)
 		session_free(s);
 		return;
 	}
+	if (s->state == SESSION_GREETING) {
+		door_waited(s);
+		return;
+	}
 	over = s->started + conf_num(svc_conf(), CONF_SMTP_SESSION_TIMEOUT);
 	idle = s->active + conf_num(svc_conf(), CONF_SMTP_COMMAND_TIMEOUT);
 	if (s->state == SESSION_WAIT || !TAILQ_EMPTY(&s->slots)) {
@@ -134,6 +136,7 @@ input(struct session *s)
 		return data_input(s);
 	case SESSION_BDAT:
 		return bdat_input(s);
+	case SESSION_GREETING:
 	case SESSION_WAIT:
 	case SESSION_HANDSHAKE:
 	case SESSION_CLOSING:
@@ -177,6 +180,8 @@ on_input(void *arg)
 
 	OBJ(s, SESSION_MAGIC);
 	s->active = clock_ms();
+	if (s->state == SESSION_GREETING && stream_input(s->stream).n > 0)
+		door_early(s);
 	session_run(s);
 }
 
@@ -189,8 +194,8 @@ on_drained(void *arg)
 	session_run(s);
 }
 
-static void
-greet(struct session *s)
+void
+session_greet(struct session *s)
 {
 	s->state = SESSION_COMMAND;
 	session_reply_arg(s, REPLY_GREETING, helo_host());
@@ -208,7 +213,7 @@ on_secured(void *arg)
 		return;
 	s->state = SESSION_COMMAND;
 	if (s->kind == SESSION_SUBMISSIONS)
-		greet(s);
+		session_greet(s);
 	session_run(s);
 }
 
@@ -241,35 +246,16 @@ kind_of(const char *listener)
 	return strcmp(listener, "submission") == 0 ? SESSION_SUBMISSION : SESSION_SMTP;
 }
 
-/* Too many: a word where one can be said, and no more work than that. */
-static void
-turn_away(const struct svc_conn *c)
-{
-	char line[REPLY_MAX];
-	size_t n = reply_format(REPLY_TOO_MANY_CONNS, helo_host(), line);
-
-	metric_add(METRIC_SMTP_SESSIONS_REFUSED, 1);
-	log_info("smtp.reject", LZ("peer", c->peer_text), LZ("reason", "too_many_conns"),
-	    LU("code", 421), LU("connections", limits_total()));
-	if (kind_of(c->name) != SESSION_SUBMISSIONS && write(c->fd, line, n) < 0 && errno != EAGAIN)
-		log_debug("smtp.lost", LZ("peer", c->peer_text));
-	close(c->fd);
-}
-
 void
 session_accept(const struct svc_conn *c)
 {
 	static const struct stream_limits limits = {
 	    .in_max = SESSION_INPUT_MAX, .out_max = OUTPUT_MAX};
-	struct limits_key source;
+	struct limits_source source;
 	struct session *s;
 
-	limits_key(&c->peer, &source);
-	if (!limits_enter(&source, conf_num(svc_conf(), CONF_LIMITS_CONNECTIONS),
-		conf_num(svc_conf(), CONF_LIMITS_CONNECTIONS_PER_IP))) {
-		turn_away(c);
+	if (!door_enter(c, &source))
 		return;
-	}
 	s = mem_alloc(sizeof(*s));
 	s->magic = SESSION_MAGIC;
 	s->kind = kind_of(c->name);
@@ -299,8 +285,17 @@ session_accept(const struct svc_conn *c)
 		s->state = SESSION_HANDSHAKE;
 		stream_tls_accept(s->stream, tls_server());
 	} else {
-		greet(s);
+		door_greet(s);
 	}
+}
+
+void
+session_each(void (*fn)(struct session *s))
+{
+	struct session *s;
+
+	TAILQ_FOREACH (s, &sessions, link)
+		fn(s);
 }
 
 bool
@@ -329,6 +324,8 @@ session_drain_all(void)
 	TAILQ_FOREACH (s, &sessions, link) {
 		if (s->state == SESSION_HANDSHAKE)
 			hang_up(s, METRIC_SMTP_SESSIONS_OK);
+		else if (s->state == SESSION_GREETING)
+			session_finish(s, REPLY_SHUTDOWN, METRIC_SMTP_SESSIONS_OK);
 		else
 			session_run(s);
 	}

@@ -20,8 +20,8 @@
 #include "io/stream.h"
 #include "mail/envelope.h"
 #include "net/dns_client.h"
+#include "net/limits.h"
 #include "smtpd/command.h"
-#include "smtpd/limits.h"
 #include "smtpd/reply.h"
 #include "svc/login.h"
 #include "svc/metrics.h"
@@ -40,11 +40,12 @@ enum session_kind {
 };
 
 enum session_state {
-	SESSION_COMMAND, /* reading command lines */
-	SESSION_AUTH,    /* the next line belongs to a SASL exchange */
-	SESSION_DATA,    /* octets of DATA */
-	SESSION_BDAT,    /* octets of a chunk */
-	SESSION_WAIT,    /* for another process: input stays where it is */
+	SESSION_GREETING, /* the greeting waits: who speaks before it has no manners */
+	SESSION_COMMAND,  /* reading command lines */
+	SESSION_AUTH,     /* the next line belongs to a SASL exchange */
+	SESSION_DATA,     /* octets of DATA */
+	SESSION_BDAT,     /* octets of a chunk */
+	SESSION_WAIT,     /* for another process: input stays where it is */
 	SESSION_HANDSHAKE,
 	SESSION_CLOSING /* the last reply is on its way */
 };
@@ -94,7 +95,7 @@ struct session {
 	TAILQ_ENTRY(session) link;
 	struct stream *stream;
 	struct loop_timer *timer;
-	struct limits_key source;
+	struct limits_source source;
 	uint64_t conn; /* our number for it: tickets are bound to it */
 	char sid[ID_SIZE];
 	char peer[INET6_ADDRSTRLEN];
@@ -139,6 +140,30 @@ bool session_none(void);
 void session_run(struct session *s);
 /* Says goodbye; the session ends when that is written. */
 void session_finish(struct session *s, enum reply last, enum metric result);
+
+/* Greets: the client may speak. */
+void session_greet(struct session *s);
+void session_each(void (*fn)(struct session *s));
+
+/* ---- door.c: who may come in, and how to behave there ---- */
+
+/* At the start, and when the configuration is another one. */
+int door_configure(struct err *e);
+/* False: turned away, the connection is closed. */
+bool door_enter(const struct svc_conn *c, struct limits_source *source);
+/* Greets, at once or when it is known that the client waits for that. */
+void door_greet(struct session *s);
+/* The time of the greeting has come. */
+void door_waited(struct session *s);
+/* It has spoken before the greeting. */
+void door_early(struct session *s);
+/* Has it sent more behind a command whose answer it must wait for? Then the session is ended. */
+bool door_hasty(struct session *s, size_t used);
+/* A reply that is the client's fault; ends the session of one who has made too many. */
+void door_fault(struct session *s, enum reply r);
+/* REPLY_OK, or why no message, or no recipient, is taken from where the client is. */
+enum reply door_message(struct session *s);
+enum reply door_rcpt(struct session *s);
 
 /* ---- commands.c ---- */
 

@@ -271,6 +271,7 @@ fakes_open(const char *toml)
 	to_queue = ipc_new(q[0], PEER_SMTPD, PEER_QUEUE, NULL, NULL, NULL);
 	queue = ipc_new(q[1], PEER_QUEUE, PEER_SMTPD, queue_message, NULL, NULL);
 	session_init(names = dns_script_new());
+	assume(door_configure(&e) == 0);
 	buf_init(&stored, 16u << 20);
 	arena_init(&env_arena);
 	authd_waits = queue_waits = draining = drained = false;
@@ -292,4 +293,5 @@ fakes_close(void)
 	arena_free(&env_arena);
 	file_close(&lent);
 	answers_forget();
+	limits_done();
 }

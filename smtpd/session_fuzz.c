@@ -29,7 +29,7 @@ turn(void)
 }
 
 static void
-connect_to(const char *listener)
+connect_to(const char *listener, bool trusted)
 {
 	struct svc_conn c = {.name = listener, .peer_text = "192.0.2.9"};
 	int v[2];
@@ -38,6 +38,7 @@ connect_to(const char *listener)
 	c.fd = v[0];
 	client = v[1];
 	((struct sockaddr_in *)&c.peer)->sin_family = AF_INET;
+	((struct sockaddr_in *)&c.peer)->sin_addr.s_addr = trusted ? 0 : 7;
 	session_accept(&c);
 }
 
@@ -74,7 +75,7 @@ come_again(const char *listener)
 {
 	hang_up();
 	turn();
-	connect_to(listener);
+	connect_to(listener, false);
 }
 
 /* What authd and the queue do. */
@@ -136,12 +137,14 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	static const char toml[] =
 	    "[server]\nhost_name = \"mail.here.test\"\n[smtp]\nmax_recipients = 5\n"
 	    "max_errors = 50\nmax_size = \"1MiB\"\nmax_header = \"8KiB\"\n"
-	    "[submission]\nauth_without_tls = true\n";
+	    "[submission]\nauth_without_tls = true\n"
+	    "[limits]\ntrusted_networks = [\"0.0.0.0\"]\nerrors_per_hour = 60\n"
+	    "messages_per_minute = 5\nunknown_per_hour = 3\n";
 
 	log_set_level(LOG_LEVEL_ERROR);
 	fakes_open(toml);
 	answered = 0;
-	connect_to("smtp");
+	connect_to("smtp", true);
 	for (size_t i = 0, j; i < n; i = j) {
 		for (j = i; j < n && p[j] < 0x80; j++)
 			continue;

@@ -119,7 +119,8 @@ set_up(void **state)
 	static const char toml[] =
 	    "[server]\nhost_name = \"mail.here.test\"\n[smtp]\nmax_recipients = 5\n"
 	    "max_errors = 8\nmax_size = \"1MiB\"\nmax_header = \"8KiB\"\n"
-	    "max_received = 6\n[submission]\nauth_without_tls = true\n";
+	    "max_received = 6\n[submission]\nauth_without_tls = true\n"
+	    "[limits]\ntrusted_networks = [\"0.0.0.0\"]\n";
 
 	(void)state;
 	fakes_open(toml);

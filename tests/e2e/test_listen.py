@@ -7,8 +7,8 @@ import smtplib
 import pytest
 from conftest import make, wait_for
 
-EVERYWHERE = ('[smtp]\nlisten = ["*:0"]\n[imap]\nlisten_tls = ["*:0"]\n[submission]\nlisten_tls = ["*:0"]\n'
-              '[limits]\nconnections_per_ip = 2\n')
+EVERYWHERE = ('[smtp]\nlisten = ["*:0"]\ngreet_delay = "0s"\n[imap]\nlisten_tls = ["*:0"]\n[submission]\nlisten_tls = ["*:0"]\n'
+              '[limits]\nconnections_per_ip = 2\ntrusted_networks = []\n')
 
 
 @pytest.fixture(scope="module")
