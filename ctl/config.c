@@ -1,12 +1,9 @@
 /* config.c - gkmail check, config show, config explain, config sample: all from the one table of
  * keys. */
-#include <fcntl.h>
 #include <stdio.h>
 
 #include "ctl/client.h"
 #include "ctl/output.h"
-#include "io/file.h"
-#include "io/tls.h"
 #include "svc/conf.h"
 
 static const char *const type_names[] = {
@@ -59,66 +56,6 @@ check_wanted(const char *what, struct err *e)
 		    conf_suggest_key(section, key, suggestion));
 	return err_set(e, E_NOTFOUND, "there is no section %.60s; %s", what,
 	    conf_suggest_section(section, suggestion));
-}
-
-/* Opened as the key says. -1 also when that is not for us to see: then *e has E_DENIED. */
-static int
-open_file(const struct conf *c, enum conf_key k, struct err *e)
-{
-	int fd = file_open(AT_FDCWD, conf_z(c, k), O_RDONLY, 0, e);
-
-	return fd < 0 ? err_wrap(e, "%s: %s.%s", conf_origin(c, k), conf_rows[k].section,
-			    conf_rows[k].key)
-		      : fd;
-}
-
-/* A certificate that is there, with the key that belongs to it; as far as an ordinary user may
- * look. */
-static int
-check_tls(const struct conf *c, struct err *e)
-{
-	const struct tls_options o = {.alpn = STR_NONE};
-	struct tls_context *t = NULL;
-	int cert = -1, key = -1, rc = -1;
-
-	if (conf_str(c, CONF_TLS_CERTIFICATE).n == 0)
-		return 0;
-	if ((cert = open_file(c, CONF_TLS_CERTIFICATE, e)) < 0 ||
-	    (key = open_file(c, CONF_TLS_KEY, e)) < 0)
-		rc = e->code == E_DENIED && geteuid() != 0 ? 0 : -1;
-	else if ((t = tls_server_new(cert, key, &o, e)) == NULL)
-		err_wrap(e, "%s: [tls]", conf_origin(c, CONF_TLS_CERTIFICATE));
-	else
-		rc = 0;
-	tls_context_free(&t);
-	file_close(&cert);
-	file_close(&key);
-	return rc;
-}
-
-int
-verb_check(struct err *e)
-{
-	const struct conf *c;
-	struct json j;
-
-	if (args_end(0, 1, e) < 0)
-		return -1;
-	if (ctl.nargs == 1)
-		ctl.config = ctl.args[0];
-	if ((c = client_conf(e)) == NULL || check_tls(c, e) < 0)
-		return -1;
-	if (!ctl.json) {
-		printf("%s is right.\n", client_conf_path());
-		return 0;
-	}
-	json_init(&j);
-	json_open(&j, NULL, '{');
-	json_bool(&j, "ok", true);
-	json_z(&j, "file", client_conf_path());
-	json_close(&j, '}');
-	json_print(&j);
-	return 0;
 }
 
 /* ---- show ---- */

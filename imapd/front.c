@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "svc/certificates.h"
 #include "svc/metrics.h"
 
 #define IN_MAX  (64u * 1024)
@@ -231,19 +232,9 @@ front_accept(const struct svc_conn *sc)
 static int
 load_tls(struct err *e)
 {
-	struct tls_options o = {
-	    .only_13 = str_eq_z(conf_str(svc_conf(), CONF_TLS_MIN_VERSION), "1.3"),
-	    .alpn = STR_INIT("imap")};
-	struct tls_context *fresh;
+	const struct certificates_use v = {.context = &tls, .alpn = STR("imap")};
 
-	if (svc_file("tls.certificate") < 0 || svc_file("tls.key") < 0)
-		return 0;
-	if ((fresh = tls_server_new(svc_file("tls.certificate"), svc_file("tls.key"), &o, e)) ==
-	    NULL)
-		return -1;
-	tls_context_free(&tls);
-	tls = fresh;
-	return 0;
+	return certificates_load(&v, 1, e);
 }
 
 static int

@@ -20,7 +20,7 @@ on_channel(struct ipc_chan *ch, bool open)
 static const struct svc svc = {
     .name = "imapd",
     .peer = PEER_IMAPD,
-    .sections = "server tls imap auth limits log",
+    .sections = "server tls certificate imap auth limits log",
     .sandbox = SB_IPC | SB_STREAM,
     .start = front_start,
     .reload = front_reload,

@@ -49,8 +49,15 @@ on_ok(void *arg, struct str user, struct str ticket)
 
 	OBJ(s, SESSION_MAGIC);
 	(void)ticket; /* opens mailboxes, which this front does not */
+	if (!stream_tls_client_is(s->stream, user)) {
+		log_warn("smtp.auth_certificate", LZ("sid", s->sid), LZ("peer", s->peer),
+		    LS("user", user), LZ("client", stream_tls_client(s->stream)));
+		over(s, REPLY_AUTH_FAIL);
+		return;
+	}
 	s->user = arena_dup(&s->arena, user);
-	log_info("smtp.auth", LZ("sid", s->sid), LZ("peer", s->peer), LS("user", s->user));
+	log_info("smtp.auth", LZ("sid", s->sid), LZ("peer", s->peer), LS("user", s->user),
+	    LZ("client", stream_tls_client(s->stream)));
 	over(s, REPLY_AUTH_OK);
 }
 

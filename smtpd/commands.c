@@ -172,7 +172,7 @@ commands_input(struct session *s)
 		stream_consume(s->stream, used);
 	if (s->tls_next) {
 		s->tls_next = false;
-		stream_tls_accept(s->stream, tls_server());
+		stream_tls_accept(s->stream, tls_server(s->kind));
 	}
 	return true;
 }

@@ -52,7 +52,7 @@ helo_helo(struct session *s, const struct command *c)
 static bool
 offers_starttls(const struct session *s)
 {
-	return s->kind != SESSION_LOCAL && tls_server() != NULL && !stream_is_tls(s->stream);
+	return s->kind != SESSION_LOCAL && tls_server(s->kind) != NULL && !stream_is_tls(s->stream);
 }
 
 void
@@ -97,7 +97,7 @@ helo_starttls(struct session *s)
 		session_reply(s, REPLY_NO_STARTTLS);
 		return;
 	}
-	if (!tls_server()) {
+	if (!tls_server(s->kind)) {
 		session_reply(s, REPLY_TLS_UNAVAILABLE);
 		return;
 	}

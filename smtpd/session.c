@@ -208,7 +208,8 @@ on_secured(void *arg)
 
 	OBJ(s, SESSION_MAGIC);
 	s->active = clock_ms();
-	log_debug("smtp.tls", LZ("sid", s->sid), LZ("cipher", stream_tls_cipher(s->stream)));
+	log_debug("smtp.tls", LZ("sid", s->sid), LZ("cipher", stream_tls_cipher(s->stream)),
+	    LZ("client", stream_tls_client(s->stream)));
 	if (s->state != SESSION_HANDSHAKE)
 		return;
 	s->state = SESSION_COMMAND;
@@ -283,7 +284,7 @@ session_accept(const struct svc_conn *c)
 	stream_start(s->stream);
 	if (s->kind == SESSION_SUBMISSIONS) {
 		s->state = SESSION_HANDSHAKE;
-		stream_tls_accept(s->stream, tls_server());
+		stream_tls_accept(s->stream, tls_server(s->kind));
 	} else {
 		door_greet(s);
 	}

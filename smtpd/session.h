@@ -229,4 +229,4 @@ struct login_where auth_where(struct session *s);
 /* At the start, and when the certificate may be a new one. */
 int tls_load(struct err *e);
 /* NULL: no certificate, no TLS. */
-struct tls_context *tls_server(void);
+struct tls_context *tls_server(enum session_kind kind);

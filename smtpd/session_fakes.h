@@ -50,7 +50,7 @@ svc_drained(void)
 }
 
 int
-svc_file(const char *name)
+svc_take_file(const char *name)
 {
 	(void)name;
 	return -1;

@@ -1,33 +1,35 @@
 /*
- * tls.c - the server's TLS context, from the descriptors that master opened.
+ * tls.c - the server's TLS contexts: users may be asked for certificates, other hosts are not.
  */
-#include "io/tls.h"
-
+#include "base/mem.h"
 #include "smtpd/session.h"
+#include "svc/certificates.h"
 
-static struct tls_context *context;
+static struct tls_context *hosts, *users;
 
 struct tls_context *
-tls_server(void)
+tls_server(enum session_kind kind)
 {
-	return context;
+	return kind == SESSION_SMTP ? hosts : users;
+}
+
+static enum tls_clients
+clients_of_users(void)
+{
+	struct str s = conf_str(svc_conf(), CONF_SUBMISSION_CLIENT_CERTIFICATES);
+
+	if (str_eq_z(s, "require"))
+		return TLS_CLIENTS_REQUIRE;
+	return str_eq_z(s, "request") ? TLS_CLIENTS_REQUEST : TLS_CLIENTS_OFF;
 }
 
 int
 tls_load(struct err *e)
 {
-	struct tls_options o = {
-	    .only_13 = str_eq(conf_str(svc_conf(), CONF_TLS_MIN_VERSION), STR("1.3"))};
-	int cert = svc_file("tls.certificate"), key = svc_file("tls.key");
-	struct tls_context *next;
+	const struct certificates_use v[] = {
+	    {.context = &hosts, .alpn = STR("smtp")},
+	    {.context = &users, .alpn = STR("smtp"), .clients = clients_of_users()},
+	};
 
-	if (cert < 0 || key < 0)
-		return err_set(e, E_INVAL, "no TLS certificate and key");
-	next = tls_server_new(cert, key, &o, e);
-	if (!next)
-		return -1;
-	if (context)
-		tls_context_free(&context);
-	context = next;
-	return 0;
+	return certificates_load(v, ARRAY_LEN(v), e);
 }

@@ -53,6 +53,8 @@ void tls_context_free(struct tls_context **c);
  * epoch) is it good? */
 bool tls_context_serves(const struct tls_context *c, struct str host);
 int64_t tls_context_expires(const struct tls_context *c);
+/* Is that a file for client_ca_fd? */
+int tls_client_ca_try(int fd, struct err *e);
 
 /* ---- ticket keys (RFC 5077, RFC 8446 4.6.1) ---- */
 

@@ -356,3 +356,17 @@ out:
 	pem_close(bio, &room);
 	return rc;
 }
+
+int
+tls_client_ca_try(int fd, struct err *e)
+{
+	SSL_CTX *ctx;
+	int rc;
+
+	OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	ctx = SSL_CTX_new(TLS_server_method());
+	assume(ctx);
+	rc = tls_client_ca(ctx, fd, e);
+	SSL_CTX_free(ctx);
+	return rc;
+}

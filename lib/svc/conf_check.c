@@ -102,6 +102,21 @@ file(struct str s)
 }
 
 static const char *
+certificate_file(struct str s)
+{
+	return directory(s) == NULL ? NULL : "an absolute file name such as \"/etc/gkmail/b.pem\"";
+}
+
+static const char *
+certificate_name(struct str s)
+{
+	if (str_starts(s, STR("*.")))
+		s = str_from(s, 2);
+	return is_host_name(s) ? NULL
+			       : "host names such as \"mail.example.org\" or \"*.example.org\"";
+}
+
+static const char *
 log_to(struct str s)
 {
 	if (str_eq_z(s, "stdout") || str_eq_z(s, "syslog") || directory(s) == NULL)
@@ -266,6 +281,7 @@ static const struct {
     {CONF_SERVER_ADMIN_GROUP, system_name},
     {CONF_TLS_CERTIFICATE, file},
     {CONF_TLS_KEY, file},
+    {CONF_TLS_CLIENT_CA, file},
     {CONF_SMTP_LISTEN, address},
     {CONF_SUBMISSION_LISTEN, address},
     {CONF_SUBMISSION_LISTEN_TLS, address},
@@ -281,6 +297,9 @@ static const struct {
     {CONF_DNS_INSECURE, domain},
     {CONF_LIMITS_TRUSTED_NETWORKS, network},
     {CONF_LOG_TO, log_to},
+    {CONF_CERTIFICATE_CERTIFICATE, certificate_file},
+    {CONF_CERTIFICATE_KEY, certificate_file},
+    {CONF_CERTIFICATE_NAMES, certificate_name},
     {CONF_ROUTE_DOMAIN, route_domain},
     {CONF_ROUTE_HOST, route_host},
     {CONF_ROUTE_PASSWORD_FILE, file},
@@ -333,6 +352,7 @@ conf_check_row(const struct conf *c, enum conf_table t, size_t i, struct err *e)
 	switch (t) {
 	case CONF_TABLE_ROUTE:
 		return check_route(c, i, e);
+	case CONF_TABLE_CERTIFICATE:
 	case CONF_TABLES_COUNT:
 		break;
 	}
@@ -381,6 +401,12 @@ conf_check_whole(const struct conf *c, const char *name, struct err *e)
 		return err_set(e, E_INVAL,
 		    "%s: tls.%s is set but tls.%s is not; write both or none", name, present,
 		    absent);
+	if (!str_eq_z(conf_str(c, CONF_SUBMISSION_CLIENT_CERTIFICATES), "off") &&
+	    conf_str(c, CONF_TLS_CLIENT_CA).n == 0)
+		return err_set(e, E_INVAL,
+		    "%s: submission.client_certificates is set but tls.client_ca is not; write the "
+		    "file with the authority that signs them",
+		    name);
 	if (conf_num(c, CONF_QUEUE_RETRY_FIRST) > conf_num(c, CONF_QUEUE_RETRY_MAX))
 		return err_set(e, E_INVAL,
 		    "%s: queue.retry_first (%s) is longer than queue.retry_max (%s); write a "

@@ -28,6 +28,8 @@
 	  "PEM file with the certificate and its chain. Without one, a self-signed certificate is made in data_dir/tls.") \
 	X(TLS_KEY, "tls", "key", STR, "", "", "PEM file with the private key of tls.certificate.") \
 	X(TLS_MIN_VERSION, "tls", "min_version", CHOICE, "1.2", "1.2|1.3", "The oldest TLS version taken.") \
+	X(TLS_CLIENT_CA, "tls", "client_ca", STR, "", "", \
+	  "PEM file with the authorities that sign clients' certificates, and their lists of revoked ones (CRL), if any.") \
 	X(SMTP_LISTEN, "smtp", "listen", LIST, "*:25", "", "Addresses and ports on which mail from other hosts is taken.") \
 	X(SMTP_MAX_SIZE, "smtp", "max_size", SIZE, "50MiB", "1KiB..1GiB", "The largest message taken, as announced by SIZE.") \
 	X(SMTP_MAX_RECIPIENTS, "smtp", "max_recipients", UINT, "100", "1..1000", "Recipients in one transaction; more get 452 4.5.3.") \
@@ -44,6 +46,8 @@
 	X(SUBMISSION_SENDER_OWNERSHIP, "submission", "sender_ownership", BOOL, "true", "", "Users send only as their own addresses (MAIL FROM, From and Sender).") \
 	X(SUBMISSION_FREE_SENDERS, "submission", "free_senders", LIST, "", "", \
 	  "Domains whose users may send as any address, though sender_ownership is on.") \
+	X(SUBMISSION_CLIENT_CERTIFICATES, "submission", "client_certificates", CHOICE, "off", "off|request|require", \
+	  "Whether users' programs show a certificate by tls.client_ca, beside the password; with \"require\" none comes in without.") \
 	X(SUBMISSION_LOCAL, "submission", "local", BOOL, "true", "", \
 	  "Programs on this machine may hand over mail by sendmail, with no password, as the account that they run as.") \
 	X(IMAP_LISTEN, "imap", "listen", LIST, "*:143", "", "Addresses and ports for IMAP with STARTTLS.") \
@@ -120,9 +124,15 @@
 	X(LOG_IMAPD, "log", "imapd", CHOICE, "", "|error|warn|info|debug", "Level of gk-imapd.")
 
 #define CONF_TABLES(X) \
-	X(ROUTE, "route", "Where mail to a domain goes in place of the hosts in the DNS, and how it is protected. The most specific domain wins.")
+	X(ROUTE, "route", "Where mail to a domain goes in place of the hosts in the DNS, and how it is protected. The most specific domain wins.") \
+	X(CERTIFICATE, "certificate", "One more certificate, for clients that ask for its names (SNI); tls.certificate is for all others.")
 
 #define CONF_TABLE_KEYS(X) \
+	X(CERTIFICATE_CERTIFICATE, "certificate", "certificate", STR, "", "", \
+	  "PEM file with the certificate and its chain. Must be written.") \
+	X(CERTIFICATE_KEY, "certificate", "key", STR, "", "", "PEM file with its private key. Must be written.") \
+	X(CERTIFICATE_NAMES, "certificate", "names", LIST, "", "", \
+	  "Host names that it is shown for; \"*.example.org\" stands for one label. Empty: those in the certificate.") \
 	X(ROUTE_DOMAIN, "route", "domain", STR, "", "", \
 	  "The recipients' domain: \"example.org\", \".example.org\" for all below it, or \"*\" for all. Must be written.") \
 	X(ROUTE_HOST, "route", "host", STR, "", "", \

@@ -158,6 +158,19 @@ svc_file(const char *name)
 	return -1;
 }
 
+int
+svc_take_file(const char *name)
+{
+	int fd = -1;
+
+	for (size_t i = 0; i < self.nfiles; i++)
+		if (strcmp(self.files[i].name, name) == 0) {
+			fd = self.files[i].fd;
+			self.files[i].fd = -1;
+		}
+	return fd;
+}
+
 static void
 add_file(struct ipc_in *m)
 {
@@ -172,7 +185,7 @@ add_file(struct ipc_in *m)
 	if (i == self.nfiles) {
 		self.files = mem_grow(self.files, ++self.nfiles, sizeof(*self.files));
 		self.files[i].name = mem_dup(name.p, name.n);
-	} else {
+	} else if (self.files[i].fd >= 0) {
 		close(self.files[i].fd);
 	}
 	self.files[i].fd = fd;

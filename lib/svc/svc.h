@@ -69,9 +69,12 @@ const struct conf *svc_conf(void);
 /* The channel to the one peer of that kind; open or waiting to be attached. Never NULL for a peer
  * that master's table joins with this daemon. */
 struct ipc_chan *svc_channel(enum ipc_peer peer);
-/* A descriptor that master opened ("tls.certificate", "tls.key"); -1 when there is none. Borrowed;
- * changes at reload. */
+/* A descriptor that master opened ("dns.trust_anchor"); -1 when there is none. Borrowed; changes at
+ * reload. */
 int svc_file(const char *name);
+/* The same, the caller's from now on: what is read once need not stay open. Master gives another
+ * one at a reload. */
+int svc_take_file(const char *name);
 /* The kernel's id of this boot, or "" where it cannot be read: tells a crashed process from lost
  * power. */
 const char *svc_boot_id(void);
