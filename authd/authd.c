@@ -6,6 +6,7 @@
 #include "authd/accounts.h"
 #include "authd/cache.h"
 #include "authd/ticket.h"
+#include "authd/token.h"
 #include "mail/address.h"
 #include "svc/svc.h"
 
@@ -41,6 +42,7 @@ authd_revoke(struct str user, bool deleted)
 
 	cache_forget(user);
 	ticket_revoke(user);
+	token_revoke(user);
 	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
 		ipc_begin(&m, MSG_USER_REVOKED);
 		ipc_put_str(&m, user);

@@ -8,8 +8,12 @@
 #include "authd/quota.h"
 #include "authd/resolve.h"
 #include "authd/ticket.h"
+#include "authd/token.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "mail/address.h"
+#include "svc/conf.h"
+#include "svc/svc.h"
 
 /* ---- recipients ---- */
 
@@ -113,6 +117,105 @@ checks_sender(struct ipc_chan *c, struct ipc_in *m)
 		ipc_reply(c, m->id, &out);
 	}
 	arena_free(&a);
+}
+
+/* ---- what is to be signed ---- */
+
+static struct str
+domain_of(struct str address)
+{
+	return str_from(address, num_min(str_rchr(address, '@') + 1, address.n));
+}
+
+/* Where the operator lets users send as any address, it is signed for them in their own domain. */
+static bool
+is_free(struct str user, struct str address)
+{
+	const struct str *free_ones;
+	size_t n;
+
+	if (!str_ieq(domain_of(user), domain_of(address)))
+		return false;
+	if (!conf_bool(svc_conf(), CONF_SUBMISSION_SENDER_OWNERSHIP))
+		return true;
+	free_ones = conf_list(svc_conf(), CONF_SUBMISSION_FREE_SENDERS, &n);
+	for (size_t i = 0; i < n; i++)
+		if (str_ieq(free_ones[i], domain_of(user)))
+			return true;
+	return false;
+}
+
+/* 1, 0, -1. */
+static int
+may_sign(struct str user, const struct str *addresses, size_t n, struct arena *a, struct err *e)
+{
+	int owns = n > 0;
+
+	for (size_t i = 0; i < n && owns == 1; i++)
+		if (!is_free(user, addresses[i]))
+			owns = checks_owns(user, addresses[i], a, e);
+	return owns;
+}
+
+void
+checks_sign(struct ipc_chan *c, struct ipc_in *m)
+{
+	struct str token = ipc_get_str(m), user = STR("");
+	uint32_t n = ipc_get_list(m);
+	struct str *addresses;
+	bool trusted = false;
+	struct ipc_out out;
+	struct arena a;
+	struct err e = {0};
+	int owns = -1;
+
+	arena_init(&a);
+	addresses = arena_array(&a, (size_t)n + 1, sizeof(*addresses));
+	for (uint32_t i = 0; i < n; i++)
+		addresses[i] = ipc_get_item(m);
+	if (ipc_end(m) < 0)
+		goto out;
+	if (!token_find(token, &user, &trusted)) {
+		log_warn("auth.token", LZ("reason", "unknown, or its session is over"));
+		err_set(&e, E_DENIED, "bad token");
+	} else {
+		owns = trusted ? 1 : may_sign(user, addresses, n, &a, &e);
+	}
+	if (owns < 0) {
+		ipc_reply_error(c, m->id, &e);
+	} else {
+		ipc_begin(&out, MSG_SIGN_CHECK_R);
+		ipc_put_str(&out, user);
+		ipc_put_u32(&out, (uint32_t)owns);
+		ipc_reply(c, m->id, &out);
+	}
+out:
+	arena_free(&a);
+}
+
+void
+checks_sender_token(struct ipc_chan *c, struct ipc_in *m)
+{
+	struct str user = ipc_get_str(m);
+	bool trusted = ipc_get_u32(m) != 0;
+	unsigned char token[TOKEN_SIZE];
+	struct ipc_out out;
+
+	if (ipc_end(m) < 0)
+		return;
+	token_issue(user, trusted, token);
+	ipc_begin(&out, MSG_SENDER_TOKEN_R);
+	ipc_put_str(&out, str_of(token, sizeof(token)));
+	ipc_reply(c, m->id, &out);
+}
+
+void
+checks_sender_end(struct ipc_in *m)
+{
+	struct str token = ipc_get_str(m);
+
+	if (ipc_end(m) == 0)
+		token_end(token);
 }
 
 /* ---- users ---- */

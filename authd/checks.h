@@ -9,6 +9,11 @@
 
 void checks_rcpt(struct ipc_chan *c, struct ipc_in *m);
 void checks_sender(struct ipc_chan *c, struct ipc_in *m);
+/* For gk-sign: may who has this token send from these addresses? */
+void checks_sign(struct ipc_chan *c, struct ipc_in *m);
+/* Tokens: master vouches for a program of this machine, gk-smtpd tells that a session is over. */
+void checks_sender_token(struct ipc_chan *c, struct ipc_in *m);
+void checks_sender_end(struct ipc_in *m);
 void checks_ticket(struct ipc_chan *c, struct ipc_in *m);
 void checks_user(struct ipc_chan *c, struct ipc_in *m);
 void checks_usage_set(struct ipc_in *m);

@@ -17,6 +17,7 @@
 #include "authd/sasl.h"
 #include "authd/session.h"
 #include "authd/ticket.h"
+#include "authd/token.h"
 #include "authd/usage.h"
 #include "authd/writer.h"
 #include "base/log.h"
@@ -150,6 +151,15 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	case MSG_SENDER_CHECK:
 		checks_sender(c, m);
 		return;
+	case MSG_SIGN_CHECK:
+		checks_sign(c, m);
+		return;
+	case MSG_SENDER_TOKEN:
+		checks_sender_token(c, m);
+		return;
+	case MSG_SENDER_END:
+		checks_sender_end(m);
+		return;
 	case MSG_TICKET_REDEEM:
 		checks_ticket(c, m);
 		return;
@@ -174,6 +184,9 @@ channel(struct ipc_chan *c, bool open)
 		change_gone(c);
 	else if (ipc_peer_of(c) == PEER_MAILBOXD)
 		gone_resend();
+	/* Sessions of a gk-smtpd that ended are over. */
+	if (!open && ipc_peer_of(c) == PEER_SMTPD)
+		token_done();
 }
 
 /* Changes under way are finished, usage is written, then the process may end. */
@@ -203,7 +216,7 @@ static const struct sandbox_path paths[] = {
 static const struct svc svc = {
     .name = "authd",
     .peer = PEER_AUTHD,
-    .sections = "server auth",
+    .sections = "server auth submission",
     .root = "auth",
     .sandbox = SB_IPC | SB_FILES | SB_WRITE | SB_SQLITE | SB_THREADS,
     .paths = paths,

@@ -19,6 +19,7 @@
 #include "authd/renew.h"
 #include "authd/sasl.h"
 #include "authd/ticket.h"
+#include "authd/token.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/id.h"
@@ -122,7 +123,10 @@ admit(struct session *s)
 	log_info("auth.ok", LS("sid", s->sid), LS("user", s->sasl.user), LS("peer", s->peer),
 	    LZ("mech", sasl_mech_name(s->sasl.mech)), LS("service", s->service),
 	    LS("secret", s->app.n ? s->app : STR("password")), LU("ms", clock_ms() - s->started));
-	ticket_issue(s->sasl.user, s->service, s->front, s->conn, ticket);
+	if (str_eq(s->service, STR("smtp")))
+		token_issue(s->sasl.user, false, ticket);
+	else
+		ticket_issue(s->sasl.user, s->service, s->front, s->conn, ticket);
 	answer(s, AUTH_OK, STR(""), s->sasl.user, str_of(ticket, sizeof(ticket)), "");
 	sodium_memzero(ticket, sizeof(ticket));
 	session_free(s);

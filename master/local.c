@@ -114,27 +114,66 @@ taken(void *arg, struct ipc_in *m, const struct err *e)
 	watch(true);
 }
 
+struct visitor {
+	char user[NAME_SIZE + 260];
+	bool trusted;
+	int fd;
+};
+
+/* An authd that does not answer now makes its mail wait only where it has to be signed. */
 static void
-pass_on(struct process *p, int fd)
+vouched(void *arg, struct ipc_in *in, const struct err *e)
 {
-	char name[NAME_SIZE], user[NAME_SIZE + 260];
+	struct visitor *v = arg;
+	struct process *p = process_of(PEER_SMTPD);
+	struct str token = in != NULL ? ipc_get_str(in) : STR("");
+	struct ipc_out m;
+
+	(void)e;
+	if (p == NULL || p->control == NULL || (in != NULL && ipc_end(in) < 0)) {
+		close(v->fd);
+		taken(NULL, NULL, NULL);
+	} else {
+		ipc_begin(&m, MSG_LOCAL_CONN);
+		ipc_put_z(&m, v->user);
+		ipc_put_u32(&m, v->trusted);
+		ipc_put_str(&m, token);
+		ipc_put_fd(&m, v->fd);
+		ipc_call(p->control, &m, taken, NULL);
+	}
+	free(v);
+}
+
+static void
+pass_on(int fd)
+{
+	struct process *authd = process_of(PEER_AUTHD);
+	struct visitor *v = mem_alloc(sizeof(*v));
+	socklen_t size = sizeof(struct ucred);
+	char name[NAME_SIZE];
 	struct ucred who;
-	socklen_t size = sizeof(who);
 	struct ipc_out m;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0) {
 		close(fd);
+		free(v);
 		return;
 	}
 	account_name(who.uid, name);
-	snprintf(user, sizeof(user), "%s@%.255s", name, conf_z(master.conf, CONF_SERVER_HOST_NAME));
-	ipc_begin(&m, MSG_LOCAL_CONN);
-	ipc_put_z(&m, user);
-	ipc_put_u32(&m, is_trusted(fd, &who));
-	ipc_put_fd(&m, fd);
-	ipc_call(p->control, &m, taken, NULL);
+	snprintf(v->user, sizeof(v->user), "%s@%.255s", name,
+	    conf_z(master.conf, CONF_SERVER_HOST_NAME));
+	v->trusted = is_trusted(fd, &who);
+	v->fd = fd;
 	if (++under_way == UNDER_WAY_MAX)
 		watch(false);
+	if (authd == NULL || authd->state != PROCESS_READY) {
+		vouched(v, NULL, NULL);
+		return;
+	}
+	ipc_begin(&m, MSG_SENDER_TOKEN);
+	ipc_put_z(&m, v->user);
+	ipc_put_u32(&m, v->trusted);
+	ipc_call(authd->control, &m, vouched, v);
 }
 
 /* While gk-smtpd does not run, who comes waits in the backlog. */
@@ -149,7 +188,7 @@ on_client(void *arg, unsigned events)
 	if (p != NULL && p->state == PROCESS_READY)
 		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0) {
-		pass_on(p, fd);
+		pass_on(fd);
 	} else {
 		watch(false);
 		loop_timer_set(retry, RETRY_MS);

@@ -46,6 +46,7 @@ struct commit {
 	struct record_message rm;
 	char mid[ID_SIZE];
 	unsigned char digest[RECORD_DIGEST];
+	uint32_t head; /* of the octets so many are last in the digest */
 	int fd;
 	uint64_t began, deadline; /* us, ms */
 	struct message *m;
@@ -202,6 +203,7 @@ commit_seal(struct commit *c)
 	ipc_put_z(&m, c->mid);
 	ipc_put_u64(&m, c->rm.size);
 	ipc_put_str(&m, c->rm.digest);
+	ipc_put_u32(&m, c->head);
 	ipc_call(svc_channel(PEER_LOCAL), &m, sealed, c);
 }
 
@@ -399,6 +401,7 @@ commit_read(struct commit *c, struct ipc_in *in)
 		c->fd = ipc_take_fd(in);
 	} else if (in->type == MSG_SPOOL_COMMIT_LARGE) {
 		digest = ipc_get_str(in);
+		c->head = ipc_get_u32(in);
 		c->rm.large = true;
 		c->answer = MSG_SPOOL_COMMIT_LARGE_R;
 	}

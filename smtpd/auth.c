@@ -48,7 +48,7 @@ on_ok(void *arg, struct str user, struct str ticket)
 	struct session *s = arg;
 
 	OBJ(s, SESSION_MAGIC);
-	(void)ticket; /* opens mailboxes, which this front does not */
+	s->token = arena_dup(&s->arena, ticket);
 	if (!stream_tls_client_is(s->stream, user)) {
 		log_warn("smtp.auth_certificate", LZ("sid", s->sid), LZ("peer", s->peer),
 		    LS("user", user), LZ("client", stream_tls_client(s->stream)));

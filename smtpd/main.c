@@ -8,6 +8,7 @@
 #include "smtpd/answers.h"
 #include "smtpd/message.h"
 #include "smtpd/session.h"
+#include "smtpd/signing.h"
 
 static void
 revoked(struct ipc_in *m)
@@ -39,6 +40,8 @@ smtpd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		revoked(m);
 	else if (m->type == MSG_SPOOL_SPACE)
 		space(m);
+	else if (m->type == MSG_SIGN_DOMAINS)
+		signing_domains(m);
 	else if (m->type != MSG_AUTH_CHANGED)
 		ipc_refuse(m);
 	else if (ipc_end(m) == 0)

@@ -11,6 +11,7 @@
 #include "smtpd/datascan.h"
 #include "smtpd/headscan.h"
 #include "smtpd/session.h"
+#include "smtpd/signing.h"
 #include "smtpd/spool.h"
 #include "smtpd/trace.h"
 #include "svc/conf.h"
@@ -45,6 +46,10 @@ struct message {
 	uint32_t return_path;
 	struct author authors[AUTHORS_MAX];
 	unsigned nauthors, asking;
+	struct signing *signing; /* asks gk-sign, or did */
+	bool checking;           /* it has not answered yet */
+	bool prefixed;
+	struct str fields; /* its answer, to stand on top */
 };
 
 static uint64_t full_until; /* clock_ms */
@@ -86,6 +91,8 @@ refuse(struct message *m, enum reply r, const char *arg)
 		return;
 	m->refusal = r;
 	m->refusal_arg = arg;
+	m->checking = false;
+	signing_free(&m->signing);
 	spool_free(&m->spool);
 }
 
@@ -166,12 +173,13 @@ check_field(struct message *m, unsigned times, const struct buf *value, const ch
 
 /* ---- the header is known ---- */
 
-static struct str
-make_prefix(struct message *m)
+static struct trace
+trace_of(const struct message *m)
 {
-	struct session *s = m->s;
+	const struct session *s = m->s;
 	bool submitted = s->user.n > 0;
-	struct trace t = {
+
+	return (struct trace){
 	    .sender = s->tx.sender,
 	    .helo = str_of(s->helo, s->helo_n),
 	    .peer = str_z(s->peer),
@@ -188,9 +196,65 @@ make_prefix(struct message *m)
 	    .add_message_id = submitted && !m->head.message_id,
 	    .no_header = m->head.absent,
 	    .now = m->arrived / 1000000,
+	    .fields = m->fields,
+	    .fill = spool_prefix_size(m->spool),
 	};
+}
 
-	return trace_make(&t, &s->tx.arena, &m->return_path);
+static void
+set_prefix(struct message *m)
+{
+	struct trace t = trace_of(m);
+
+	m->prefixed = true;
+	spool_prefix(m->spool, trace_make(&t, &m->s->tx.arena, &m->return_path));
+}
+
+/* ---- those who look at all of it ---- */
+
+static void
+on_signed(void *arg, enum reply r, struct str fields)
+{
+	struct message *m = arg;
+
+	OBJ(m, MESSAGE_MAGIC);
+	m->checking = false;
+	if (r == REPLY_OK) {
+		m->fields = arena_dup(&m->s->tx.arena, fields);
+	} else if (r == REPLY_REVOKED) {
+		/* authd knows this login no more: it takes a new one. */
+		m->s->revoked = true;
+		refuse(m, REPLY_NOT_SIGNED, NULL);
+	} else {
+		refuse(m, r, NULL);
+	}
+	go_on(m);
+}
+
+static void
+on_ready(void *arg)
+{
+	struct message *m = arg;
+
+	OBJ(m, MESSAGE_MAGIC);
+	session_run(m->s);
+}
+
+/* Only submissions are signed. What of the message has come already goes first. */
+static void
+begin_checks(struct message *m)
+{
+	static const struct signing_events signing_events = {.ready = on_ready, .done = on_signed};
+	struct session *s = m->s;
+	struct trace t = trace_of(m);
+
+	if (s->user.n == 0 || m->head.from == 0 ||
+	    !signing_wanted(buf_view(&m->head.from_value), &s->tx.arena))
+		return;
+	m->signing = signing_new(m->mid, s->token, &signing_events, m);
+	m->checking = true;
+	signing_put(m->signing, trace_added(&t, &s->tx.arena));
+	signing_put(m->signing, spool_held(m->spool));
 }
 
 static void
@@ -206,8 +270,12 @@ header_known(struct message *m)
 			check_field(m, m->head.from, &m->head.from_value, "From");
 		check_field(m, m->head.sender, &m->head.sender_value, "Sender");
 	}
-	if (m->refusal == REPLY_COUNT)
-		spool_prefix(m->spool, make_prefix(m));
+	if (m->refusal != REPLY_COUNT)
+		return;
+	begin_checks(m);
+	if (!m->checking)
+		set_prefix(m);
+	spool_go(m->spool);
 }
 
 /* ---- octets ---- */
@@ -229,8 +297,11 @@ on_octets(void *arg, const char *p, size_t n)
 	}
 	if (m->scan.octets > conf_num(svc_conf(), CONF_SMTP_MAX_SIZE))
 		refuse(m, REPLY_TOO_BIG, NULL);
-	if (m->refusal == REPLY_COUNT)
-		spool_put(m->spool, p, n);
+	if (m->refusal != REPLY_COUNT)
+		return;
+	if (m->signing)
+		signing_put(m->signing, str_of(p, n));
+	spool_put(m->spool, p, n);
 }
 
 size_t
@@ -250,7 +321,8 @@ message_feed(struct message *m, const char *p, size_t n)
 bool
 message_blocked(const struct message *m)
 {
-	return m->spool && spool_blocked(m->spool);
+	return (m->spool && spool_blocked(m->spool)) ||
+	       (m->refusal == REPLY_COUNT && m->signing && signing_blocked(m->signing));
 }
 
 bool
@@ -339,15 +411,6 @@ on_committed(void *arg, const struct err *e)
 }
 
 static void
-on_ready(void *arg)
-{
-	struct message *m = arg;
-
-	OBJ(m, MESSAGE_MAGIC);
-	session_run(m->s);
-}
-
-static void
 on_failed(void *arg, const struct err *e)
 {
 	struct message *m = arg;
@@ -366,8 +429,11 @@ go_on(struct message *m)
 		session_run(m->s);
 	else if (m->refusal != REPLY_COUNT)
 		answer(m, m->refusal, message_refusal_arg(m));
-	else if (m->asking == 0)
+	else if (m->asking == 0 && !m->checking) {
+		if (!m->prefixed)
+			set_prefix(m);
 		commit(m);
+	}
 }
 
 void
@@ -383,6 +449,8 @@ message_finish(struct message *m)
 		headscan_finish(&m->head);
 		header_known(m);
 	}
+	if (m->signing && m->refusal == REPLY_COUNT)
+		signing_end(m->signing);
 	go_on(m);
 }
 
@@ -419,6 +487,7 @@ message_free(struct message **mp)
 	for (unsigned i = 0; i < m->nauthors; i++)
 		if (m->authors[i].call)
 			ipc_cancel(svc_channel(PEER_AUTHD), m->authors[i].call);
+	signing_free(&m->signing);
 	spool_free(&m->spool);
 	headscan_free(&m->head);
 	m->magic = 0;

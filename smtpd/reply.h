@@ -43,6 +43,7 @@
 	X(RATE_UNKNOWN,    450, "4.7.1", "Too many unknown recipients from your address, try again later") \
 	X(UNAVAILABLE,     451, "4.3.2", "Part of the server is restarting, try again later") \
 	X(LOCAL_ERROR,     451, "4.3.0", "Local error, try again later") \
+	X(NOT_SIGNED,      451, "4.7.5", "The message cannot be signed now, try again later") \
 	X(NO_SPACE,        452, "4.3.1", "No room for more mail at present, try again later") \
 	X(TOO_MANY_RCPTS,  452, "4.5.3", "Too many recipients, send the rest in another transaction") \
 	X(QUOTA,           452, "4.2.2", "Mailbox full") \

@@ -32,6 +32,18 @@ session_init(struct dns *d)
 /* ---- the end ---- */
 
 static void
+end_token(struct str token)
+{
+	struct ipc_out m;
+
+	if (token.n == 0)
+		return;
+	ipc_begin(&m, MSG_SENDER_END);
+	ipc_put_str(&m, token);
+	ipc_send(svc_channel(PEER_AUTHD), &m);
+}
+
+static void
 session_free(struct session *s)
 {
 	OBJ(s, SESSION_MAGIC);
@@ -43,6 +55,7 @@ session_free(struct session *s)
 	login_free(&s->login);
 	slots_drop(s);
 	transaction_reset(s);
+	end_token(s->token);
 	arena_free(&s->tx.arena);
 	arena_free(&s->arena);
 	loop_timer_free(&s->timer);
@@ -271,6 +284,7 @@ session_accept(const struct svc_conn *c)
 	if (s->kind == SESSION_LOCAL) {
 		s->user = arena_dup(&s->arena, c->user);
 		s->trusted = c->trusted;
+		s->token = arena_dup(&s->arena, c->token);
 	}
 	TAILQ_INIT(&s->slots);
 	TAILQ_INSERT_TAIL(&sessions, s, link);

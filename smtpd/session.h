@@ -114,8 +114,9 @@ struct session {
 	size_t helo_n;
 	char helo[SESSION_HELO_MAX + 1];
 	struct arena arena;
-	struct str user; /* who authenticated, or whose program it is; empty: nobody */
-	bool trusted;    /* SESSION_LOCAL: may write as anybody */
+	struct str user;  /* who authenticated, or whose program it is; empty: nobody */
+	bool trusted;     /* SESSION_LOCAL: may write as anybody */
+	struct str token; /* proves to gk-sign, by authd, who the user is */
 	struct login *login;
 	TAILQ_HEAD(, slot) slots;
 	struct transaction tx;

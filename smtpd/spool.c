@@ -43,11 +43,15 @@ struct spool {
 	struct buf mem; /* room for the prefix until it is there, then octets not yet written */
 	bool common;    /* mem has the usual ceiling and may serve again */
 	size_t counted; /* what of mem stands in `crowd` */
+	bool going;     /* spool_go() was called */
 	bool prefixed;
+	size_t head;   /* octets left free in front of the file's for the prefix */
+	char *prefix;  /* where there are */
 	bool ending;   /* spool_commit() was called */
 	bool lent;     /* the queue may have a file open for us */
 	uint64_t size; /* of the message so far, with its prefix */
 	int fd;
+	uint64_t written; /* octets of the file, those left free included */
 	crypto_generichash_state *digest;
 	struct buf envelope;
 	uint64_t call; /* under way, or 0 */
@@ -156,6 +160,7 @@ spool_free(struct spool **sp)
 	buf_free(&s->mem);
 	buf_free(&s->envelope);
 	free(s->digest);
+	free(s->prefix);
 	s->magic = 0;
 	free(s);
 }
@@ -249,11 +254,24 @@ commit_small(struct spool *s, struct err *e)
 static int
 write_out(struct spool *s, struct err *e)
 {
-	if (file_write(s->fd, s->mem.p, s->mem.n, e) < 0)
+	if (file_pwrite(s->fd, s->mem.p, s->mem.n, (off_t)s->written, e) < 0)
 		return -1;
 	(void)crypto_generichash_update(s->digest, (const unsigned char *)s->mem.p, s->mem.n);
+	s->written += s->mem.n;
 	buf_reset(&s->mem);
 	count(s);
+	return 0;
+}
+
+/* The prefix into the room in front; the last part of the digest. */
+static int
+write_head(struct spool *s, struct err *e)
+{
+	if (s->head == 0)
+		return 0;
+	if (file_pwrite(s->fd, s->prefix, s->head, 0, e) < 0)
+		return -1;
+	(void)crypto_generichash_update(s->digest, (const unsigned char *)s->prefix, s->head);
 	return 0;
 }
 
@@ -263,7 +281,7 @@ commit_large(struct spool *s, struct err *e)
 	unsigned char digest[DIGEST_SIZE];
 	struct ipc_out m;
 
-	if (write_out(s, e) < 0)
+	if (write_out(s, e) < 0 || write_head(s, e) < 0)
 		return -1;
 	(void)crypto_generichash_final(s->digest, digest, sizeof(digest));
 	/* Closed first: the file is taken only while nobody can write to it (INVARIANTS 13). */
@@ -272,6 +290,7 @@ commit_large(struct spool *s, struct err *e)
 	ipc_put_str(&m, buf_view(&s->envelope));
 	ipc_put_u64(&m, s->size);
 	ipc_put_str(&m, str_of(digest, sizeof(digest)));
+	ipc_put_u32(&m, (uint32_t)s->head);
 	s->state = COMMITTING;
 	s->call = ipc_call(s->queue, &m, on_committed, s);
 	give_buffer(s);
@@ -324,6 +343,12 @@ open_file(struct spool *s)
 	s->digest = aligned_alloc(64, (sizeof(*s->digest) + 63) / 64 * 64);
 	assume(s->digest != NULL);
 	(void)crypto_generichash_init(s->digest, NULL, 0, DIGEST_SIZE);
+	if (!s->prefixed) {
+		s->head = TRACE_MAX;
+		s->size += s->head;
+		s->written = s->head;
+		buf_consume(&s->mem, TRACE_MAX);
+	}
 	ipc_begin(&m, MSG_SPOOL_OPEN);
 	ipc_put_z(&m, s->mid);
 	s->lent = true;
@@ -338,27 +363,52 @@ spill(struct spool *s)
 {
 	struct err e;
 
-	if (s->state == GATHERING && s->prefixed && s->size > small_max())
+	if (s->state == GATHERING && s->going && s->size > small_max())
 		open_file(s);
 	else if (s->state == WRITING && s->mem.n >= WRITE_CHUNK && write_out(s, &e) < 0)
 		fail(s, &e);
+}
+
+struct str
+spool_held(const struct spool *s)
+{
+	OBJ(s, SPOOL_MAGIC);
+	return s->state == GATHERING ? str_from(buf_view(&s->mem), TRACE_MAX) : STR_NONE;
+}
+
+void
+spool_go(struct spool *s)
+{
+	OBJ(s, SPOOL_MAGIC);
+	s->going = true;
+	spill(s);
+}
+
+size_t
+spool_prefix_size(const struct spool *s)
+{
+	OBJ(s, SPOOL_MAGIC);
+	return s->head;
 }
 
 void
 spool_prefix(struct spool *s, struct str prefix)
 {
 	OBJ(s, SPOOL_MAGIC);
-	assume(!s->prefixed && prefix.n <= TRACE_MAX);
+	assume(!s->prefixed && prefix.n <= TRACE_MAX && (s->head == 0 || s->head == prefix.n));
 	s->prefixed = true;
 	if (s->state == DEAD)
 		return;
+	if (s->head > 0) {
+		s->prefix = mem_dup(prefix.p, prefix.n);
+		return;
+	}
 	/* The room in front shrinks to what the prefix needs, which then stands right before the
 	 * octets. */
 	buf_consume(&s->mem, TRACE_MAX - prefix.n);
 	memcpy(s->mem.p, prefix.p, prefix.n);
 	s->size += prefix.n;
 	count(s);
-	spill(s);
 }
 
 void

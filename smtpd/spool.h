@@ -7,6 +7,10 @@
  * While the file is asked for, spool_blocked() is true and the caller takes no more from its
  * client.
  *
+ * What stands on top of the octets (spool_prefix) may be known before them, or, when others look at
+ * all of the message first, only at its end: then TRACE_MAX octets are left free in front of a
+ * large one, which the prefix has to fill.
+ *
  * Only after committed() with no error may a client be told 250. Callbacks come from the loop,
  * never from inside a call of this page, and may free the spool.
  */
@@ -35,14 +39,21 @@ struct spool_events {
 	void (*committed)(void *arg, const struct err *e);
 };
 
-/* hold: octets that may come before spool_prefix(), which are held in memory. */
+/* hold: octets that may come before spool_go(), which are held in memory. */
 struct spool *spool_new(struct ipc_chan *queue, const char mid[ID_SIZE], size_t hold,
     const struct spool_events *events, void *arg);
 /* The client went away, or its message was refused: the queue forgets it. NULL inside is fine. */
 void spool_free(struct spool **s);
 
-/* What stands on top of the octets, at most TRACE_MAX of it; once, before the commit. */
+/* The octets so far, all in memory: before spool_go(). */
+struct str spool_held(const struct spool *s);
+/* From here on a large message may leave memory. Call spool_prefix() before it when the prefix is
+ * known. */
+void spool_go(struct spool *s);
+/* What stands on top of the octets; once, before the commit. Of any size up to TRACE_MAX, or of
+ * exactly spool_prefix_size() when that is not 0. */
 void spool_prefix(struct spool *s, struct str prefix);
+size_t spool_prefix_size(const struct spool *s);
 void spool_put(struct spool *s, const char *p, size_t n);
 bool spool_blocked(const struct spool *s);
 /* Octets with the prefix. */

@@ -65,7 +65,7 @@ put_tls(struct buf *b, struct str tls)
 }
 
 static void
-put_received(struct buf *b, const struct trace *t, const char *date)
+put_received(struct buf *b, const struct trace *t)
 {
 	(void)buf_puts(b, "Received: ");
 	if (t->account.n > 0) {
@@ -89,11 +89,34 @@ put_received(struct buf *b, const struct trace *t, const char *date)
 	if (t->rcpt.n > 0)
 		(void)buf_printf(b, "\r\n\tfor <" STR_FMT ">", STR_ARG(str_sub(t->rcpt, 0, 400)));
 	put_tls(b, t->tls);
-	(void)buf_printf(b, ";\r\n\t%s\r\n", date);
+}
+
+/* Lines of comment (RFC 5322 3.2.2), each of at most 900 octets and none of fewer than 5. */
+static void
+put_filling(struct buf *b, size_t n)
+{
+	while (n > 0) {
+		size_t line = n <= 900 ? n : num_min(n - 5, (size_t)900);
+
+		(void)buf_printf(b, "\r\n\t(%*s)", (int)(line - 5), "");
+		n -= line;
+	}
+}
+
+static void
+put_added(struct buf *b, const struct trace *t, const char *date)
+{
+	if (t->add_date)
+		(void)buf_printf(b, "Date: %s\r\n", date);
+	if (t->add_message_id)
+		(void)buf_printf(b, "Message-ID: <" STR_FMT "@" STR_FMT ">\r\n", STR_ARG(t->mid),
+		    STR_ARG(str_sub(t->host, 0, 255)));
+	if (t->no_header)
+		(void)buf_puts(b, "\r\n");
 }
 
 struct str
-trace_make(const struct trace *t, struct arena *a, uint32_t *return_path)
+trace_added(const struct trace *t, struct arena *a)
 {
 	char date[CLOCK_RFC5322_SIZE];
 	struct buf b;
@@ -101,18 +124,74 @@ trace_make(const struct trace *t, struct arena *a, uint32_t *return_path)
 
 	buf_init(&b, TRACE_MAX);
 	clock_rfc5322(t->now, date);
-	(void)buf_printf(&b, "Return-Path: <" STR_FMT ">\r\n", STR_ARG(str_sub(t->sender, 0, 400)));
-	*return_path = (uint32_t)b.n;
-	put_received(&b, t, date);
-	if (t->add_date)
-		(void)buf_printf(&b, "Date: %s\r\n", date);
-	if (t->add_message_id)
-		(void)buf_printf(&b, "Message-ID: <" STR_FMT "@" STR_FMT ">\r\n", STR_ARG(t->mid),
-		    STR_ARG(str_sub(t->host, 0, 255)));
-	if (t->no_header)
-		(void)buf_puts(&b, "\r\n");
-	assume(!b.over);
+	put_added(&b, t, date);
 	out = arena_dup(a, buf_view(&b));
 	buf_free(&b);
 	return out;
+}
+
+struct str
+trace_make(const struct trace *t, struct arena *a, uint32_t *return_path)
+{
+	char date[CLOCK_RFC5322_SIZE];
+	struct buf b, tail;
+	struct str out;
+
+	assume(t->fields.n <= TRACE_FIELDS_MAX);
+	buf_init(&b, TRACE_MAX);
+	buf_init(&tail, TRACE_MAX);
+	clock_rfc5322(t->now, date);
+	(void)buf_printf(&b, "Return-Path: <" STR_FMT ">\r\n", STR_ARG(str_sub(t->sender, 0, 400)));
+	*return_path = (uint32_t)b.n;
+	(void)buf_str(&b, t->fields);
+	put_received(&b, t);
+	(void)buf_printf(&tail, ";\r\n\t%s\r\n", date);
+	put_added(&tail, t, date);
+	if (t->fill > 0) {
+		assume(b.n + tail.n + 5 <= t->fill);
+		put_filling(&b, t->fill - b.n - tail.n);
+	}
+	(void)buf_str(&b, buf_view(&tail));
+	assume(!b.over && !tail.over);
+	out = arena_dup(a, buf_view(&b));
+	buf_free(&b);
+	buf_free(&tail);
+	return out;
+}
+
+/* A line of a field, without its CRLF: a name and a colon, or a blank and something behind it. */
+static bool
+is_line(struct str line, bool first)
+{
+	size_t colon = str_chr(line, ':');
+
+	for (size_t i = 0; i < line.n; i++)
+		if (is_cntl(line.p[i]) && line.p[i] != '\t')
+			return false;
+	if (line.n > 998 || str_trim(line).n == 0)
+		return false;
+	if (is_space(line.p[0]))
+		return !first;
+	for (size_t i = 0; i < colon; i++)
+		if (line.p[i] == ' ' || line.p[i] == '\t')
+			return false;
+	return colon > 0 && colon < line.n;
+}
+
+bool
+trace_are_fields(struct str s)
+{
+	bool first = true;
+
+	if (s.n > TRACE_FIELDS_MAX)
+		return false;
+	while (s.n > 0) {
+		size_t n = str_find(s, STR("\r\n"));
+
+		if (n == s.n || !is_line(str_sub(s, 0, n), first))
+			return false;
+		first = false;
+		s = str_from(s, n + 2);
+	}
+	return true;
 }

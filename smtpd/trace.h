@@ -13,7 +13,8 @@
 #include "base/str.h"
 
 /* No prefix is longer: every part of it is cut before it comes in. */
-#define TRACE_MAX 4096u
+#define TRACE_MAX        8192u
+#define TRACE_FIELDS_MAX 4096u
 
 struct trace {
 	struct str sender; /* MAIL FROM, empty for the null path */
@@ -29,9 +30,19 @@ struct trace {
 	bool add_date, add_message_id; /* RFC 6409 8.2, 8.3 */
 	bool no_header; /* the message has none: an empty line keeps its text from becoming one */
 	int64_t now;    /* wall clock, seconds */
+	/* Header fields of gk-screen and gk-sign, at most TRACE_FIELDS_MAX: above Received, as they
+	 * were made after it was (RFC 6376 5.6, RFC 8601 5). */
+	struct str fields;
+	/* Octets that the prefix has to fill, TRACE_MAX or 0 for as many as it needs: what is
+	 * missing becomes comments of Received. */
+	size_t fill;
 };
 
 /* The prefix, in a; *return_path gets the octets of its first line. */
 struct str trace_make(const struct trace *t, struct arena *a, uint32_t *return_path);
+/* What of it stands below Received and belongs to the message: it is signed with it. */
+struct str trace_added(const struct trace *t, struct arena *a);
 /* "ESMTPSA": RFC 3848, RFC 6531 4.3. */
 const char *trace_protocol(const struct trace *t);
+/* Are these whole header fields (RFC 5322 2.2), and not too many, that may stand on top? */
+bool trace_are_fields(struct str s);

@@ -116,7 +116,84 @@ the_longest_fits(void **state)
 	assert_in_range(trace_make(&t, &a, &rp).n, 1, TRACE_MAX);
 	t.account = s;
 	assert_in_range(trace_make(&t, &a, &rp).n, 1, TRACE_MAX);
+	t.account = STR_NONE;
+	t.fields = str_sub(s, 0, TRACE_FIELDS_MAX);
+	t.fill = TRACE_MAX;
+	assert_int_equal(trace_make(&t, &a, &rp).n, TRACE_MAX);
 	arena_free(&a);
+}
+
+/* Whatever there is to fill, it is filled, by lines that any reader takes. */
+static void
+filled(void **state)
+{
+	struct trace t = usual;
+	struct arena a;
+	uint32_t rp;
+	size_t least;
+
+	(void)state;
+	arena_init(&a);
+	t.fields = STR("DKIM-Signature: a=b;\r\n\tb=c\r\n");
+	least = trace_make(&t, &a, &rp).n;
+	for (size_t fill = least + 5; fill < least + 2000; fill++) {
+		struct str got, line;
+
+		t.fill = fill;
+		got = trace_make(&t, &a, &rp);
+		assert_int_equal(got.n, fill);
+		assert_true(trace_are_fields(str_sub(got, 0, 3000)));
+		assert_true(str_starts(str_from(got, rp), t.fields));
+		while (str_cut(&got, '\n', &line))
+			assert_in_range(line.n, 5, 999);
+	}
+	arena_free(&a);
+}
+
+static void
+what_is_added_stands_below(void **state)
+{
+	struct trace t = usual;
+	struct arena a;
+	uint32_t rp;
+
+	(void)state;
+	arena_init(&a);
+	assert_int_equal(trace_added(&t, &a).n, 0);
+	t.add_date = t.add_message_id = t.no_header = true;
+	assert_true(str_ends(trace_make(&t, &a, &rp), trace_added(&t, &a)));
+	assert_true(str_eq_z(trace_added(&t, &a),
+	    "Date: Tue, 14 Nov 2023 22:13:20 +0000\r\n"
+	    "Message-ID: <01hzzzzzzzzzzzzzzzzz@mail.example.test>\r\n\r\n"));
+	arena_free(&a);
+}
+
+static void
+fields_and_what_are_none(void **state)
+{
+	static const char *const good[] = {
+	    "", "A: b\r\n", "A: b\r\nC:\r\n", "A: b\r\n\tc: d\r\n c\r\nD: e\r\n"};
+	static const char *const bad[] = {"A: b", "A: b\n", "A: b\r\n\r\n", " a: b\r\n", "a\r\n",
+	    "A b: c\r\n", "A: b\r\n  \r\n", ": b\r\n", "A: b\rc\r\n", "A: b\nc\r\n", "A: \1\r\n",
+	    "A: b\r\nc\r\n", "\r\n"};
+	static char big[TRACE_FIELDS_MAX + 10];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		assert_true(trace_are_fields(str_z(good[i])));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(trace_are_fields(str_z(bad[i])));
+	assert_false(trace_are_fields(str_of("A: b\0c\r\n", 8)));
+	memset(big, 'x', sizeof(big));
+	memcpy(big, "A: ", 3);
+	memcpy(big + 998, "\r\n", 2);
+	assert_true(trace_are_fields(str_of(big, 1000)));
+	memcpy(big + 998, "xx\r\n", 4);
+	assert_false(trace_are_fields(str_of(big, 1002)));
+	for (size_t i = 0; i + 5 <= sizeof(big); i += 5)
+		memcpy(big + i, "A:x\r\n", 5);
+	assert_true(trace_are_fields(str_of(big, TRACE_FIELDS_MAX / 5 * 5)));
+	assert_false(trace_are_fields(str_of(big, TRACE_FIELDS_MAX / 5 * 5 + 5)));
 }
 
 int
@@ -128,6 +205,9 @@ main(void)
 	    cmocka_unit_test(protocols),
 	    cmocka_unit_test(a_hostile_name_stays_a_word),
 	    cmocka_unit_test(the_longest_fits),
+	    cmocka_unit_test(filled),
+	    cmocka_unit_test(what_is_added_stands_below),
+	    cmocka_unit_test(fields_and_what_are_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

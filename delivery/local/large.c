@@ -31,6 +31,7 @@ struct seal {
 	int fd;
 	uint64_t size;
 	unsigned char digest[DIGEST];
+	uint32_t head; /* octets that the digest has last */
 	unsigned tries;
 	struct loop_timer *again;
 	int rc;
@@ -123,26 +124,37 @@ seal_end(struct seal *s)
 }
 
 static int
+digest_range(struct seal *s, crypto_generichash_state *state, uint64_t from, uint64_t to)
+{
+	unsigned char *chunk = mem_alloc(CHUNK);
+	int rc = 0;
+
+	for (uint64_t off = from; rc == 0 && off < to; off += CHUNK) {
+		size_t n = (size_t)num_min((uint64_t)CHUNK, to - off);
+
+		rc = file_pread(s->fd, chunk, n, (off_t)off, &s->e);
+		if (rc == 0)
+			crypto_generichash_update(state, chunk, n);
+	}
+	free(chunk);
+	return rc;
+}
+
+/* Whoever wrote it knew its head last. */
+static int
 check_digest(struct seal *s)
 {
 	crypto_generichash_state state;
 	unsigned char digest[DIGEST];
-	unsigned char *chunk = mem_alloc(CHUNK);
-	int rc = 0;
 
 	crypto_generichash_init(&state, NULL, 0, sizeof(digest));
-	for (uint64_t off = 0; rc == 0 && off < s->size; off += CHUNK) {
-		size_t n = (size_t)num_min((uint64_t)CHUNK, s->size - off);
-
-		rc = file_pread(s->fd, chunk, n, (off_t)off, &s->e);
-		if (rc == 0)
-			crypto_generichash_update(&state, chunk, n);
-	}
+	if (digest_range(s, &state, s->head, s->size) < 0 ||
+	    digest_range(s, &state, 0, num_min((uint64_t)s->head, s->size)) < 0)
+		return -1;
 	crypto_generichash_final(&state, digest, sizeof(digest));
-	free(chunk);
-	if (rc == 0 && sodium_memcmp(digest, s->digest, sizeof(digest)) != 0)
-		rc = err_set(&s->e, E_INVAL, "not of the digest that was said");
-	return rc;
+	if (sodium_memcmp(digest, s->digest, sizeof(digest)) != 0)
+		return err_set(&s->e, E_INVAL, "not of the digest that was said");
+	return 0;
 }
 
 /* In a thread. Durable on return: the file and its name. */
@@ -217,6 +229,7 @@ large_seal(struct local *l, struct ipc_chan *c, struct ipc_in *m)
 	read_mid(m, s->mid);
 	s->size = ipc_get_u64(m);
 	digest = ipc_get_str(m);
+	s->head = ipc_get_u32(m);
 	if (ipc_end(m) < 0) {
 		free(s);
 		return;

@@ -564,17 +564,22 @@ lend(void)
 }
 
 static void
-seal(const char *octets, uint64_t size)
+seal(const char *octets, uint64_t size, uint32_t head)
 {
+	const unsigned char *p = (const unsigned char *)octets;
+	crypto_generichash_state state;
 	unsigned char digest[32];
 	struct ipc_out m;
 
-	crypto_generichash(
-	    digest, sizeof(digest), (const unsigned char *)octets, strlen(octets), NULL, 0);
+	crypto_generichash_init(&state, NULL, 0, sizeof(digest));
+	crypto_generichash_update(&state, p + head, strlen(octets) - head);
+	crypto_generichash_update(&state, p, head);
+	crypto_generichash_final(&state, digest, sizeof(digest));
 	ipc_begin(&m, MSG_LARGE_SEAL);
 	ipc_put_z(&m, MID);
 	ipc_put_u64(&m, size);
 	ipc_put_str(&m, str_of(digest, sizeof(digest)));
+	ipc_put_u32(&m, head);
 	call(&m, MSG_LARGE_SEAL_R);
 }
 
@@ -588,7 +593,7 @@ large_is_sealed_linked_and_dropped(void **state)
 	(void)state;
 	assert_int_equal(write(fd, "a large one", 11), 11);
 	close(fd);
-	seal("a large one", 11);
+	seal("a large one", 11, 3);
 	assert_int_equal(seen.e.code, E_OK);
 	deliver_fd(-1, 11, 0, both, 2);
 	assert_string_equal(seen.results[1][0], "0");
@@ -617,10 +622,10 @@ large_with_a_writer_is_not_sealed(void **state)
 
 	(void)state;
 	assert_int_equal(write(fd, "a large one", 11), 11);
-	seal("a large one", 11);
+	seal("a large one", 11, 0);
 	assert_int_not_equal(seen.e.code, E_OK);
 	close(fd);
-	seal("a large one", 11);
+	seal("a large one", 11, 0);
 	assert_int_equal(seen.e.code, E_OK);
 }
 
@@ -632,9 +637,9 @@ large_that_is_not_what_was_said_is_not_sealed(void **state)
 	(void)state;
 	assert_int_equal(write(fd, "a large one", 11), 11);
 	close(fd);
-	seal("a large two", 11);
+	seal("a large two", 11, 4);
 	assert_int_equal(seen.e.code, E_INVAL);
-	seal("a large one", 12);
+	seal("a large one", 12, 0);
 	assert_int_equal(seen.e.code, E_INVAL);
 }
 
@@ -662,7 +667,7 @@ large_homes_share_nothing_without_landlock(void **state)
 	local.share = false;
 	assert_int_equal(write(fd, "a large one", 11), 11);
 	close(fd);
-	seal("a large one", 11);
+	seal("a large one", 11, 0);
 	/* Not even over two attempts. */
 	deliver_fd(-1, 11, 0, both, 1);
 	deliver_fd(-1, 11, 0, both + 1, 1);
@@ -697,11 +702,11 @@ failed_syncs_are_told(void **state)
 		close(fd);
 		fail_op = ops[i];
 		file_fault = fault;
-		seal("a large one", 11);
+		seal("a large one", 11, 0);
 		assert_int_equal(seen.e.code, E_IO);
 		file_fault = NULL;
 		/* A second sync of the same file would be believed for nothing. */
-		seal("a large one", 11);
+		seal("a large one", 11, 0);
 		assert_int_equal(seen.e.code, E_NOTFOUND);
 	}
 	file_fault = fault;

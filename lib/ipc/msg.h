@@ -48,9 +48,12 @@ enum ipc_peer {
 	X(CONFIG_R,       PEER_DAEMON, PEER_MASTER, 0, "") \
 	X(DRAIN,          PEER_MASTER, PEER_DAEMON, 0, "") \
 	/* A program on this machine has come to run_dir/submit.sock. user: the address of the account it runs as;
-	 * trusted: root, or of the administrators' group. */ \
-	X(LOCAL_CONN,     PEER_MASTER, PEER_SMTPD, 30, "user:str trusted:u32 fd:fd") \
+	 * trusted: root, or of the administrators' group. token: of SENDER_TOKEN; empty: authd was away. */ \
+	X(LOCAL_CONN,     PEER_MASTER, PEER_SMTPD, 30, "user:str trusted:u32 token:str fd:fd") \
 	X(LOCAL_CONN_R,   PEER_SMTPD, PEER_MASTER, 0, "") \
+	/* For such a program: what it will have its mail signed with. */ \
+	X(SENDER_TOKEN,   PEER_MASTER, PEER_AUTHD, 5, "user:str trusted:u32") \
+	X(SENDER_TOKEN_R, PEER_AUTHD, PEER_MASTER, 0, "token:str") \
 	/* gkmail to master. CTL_CONNECT gives a channel straight to a daemon. */ \
 	X(CTL_HELLO,      PEER_CTL, PEER_MASTER, 10, "build:str") \
 	X(CTL_HELLO_R,    PEER_MASTER, PEER_CTL, 0, "build:str pid:u32") \
@@ -95,7 +98,7 @@ enum ipc_peer {
 	X(USAGE_ADD,      PEER_QUEUE, PEER_AUTHD, 0, "user:str octets:u64 messages:u64") \
 	/* Messages into the spool. envelope: mail/envelope.h. A message that fits comes in the packet, with SPOOL_PUT; one
 	 * of middle size in a sealed memory file, with SPOOL_COMMIT; a large one goes into the file that SPOOL_OPEN lends,
-	 * and SPOOL_COMMIT_LARGE names it. */ \
+	 * and SPOOL_COMMIT_LARGE names it. digest: BLAKE2b-256 over all octets, the first `head` of them last. */ \
 	X(SPOOL_OPEN,     PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 30, "mid:str") \
 	X(SPOOL_OPEN_R,   PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "fd:fd") \
 	X(SPOOL_ABORT,    PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 0, "mid:str") \
@@ -103,13 +106,34 @@ enum ipc_peer {
 	X(SPOOL_PUT_R,    PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
 	X(SPOOL_COMMIT,   PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 60, "envelope:str size:u64 fd:fd") \
 	X(SPOOL_COMMIT_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
-	X(SPOOL_COMMIT_LARGE, PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 120, "envelope:str size:u64 digest:str") \
+	X(SPOOL_COMMIT_LARGE, PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 120, "envelope:str size:u64 digest:str head:u32") \
 	X(SPOOL_COMMIT_LARGE_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
+	/* DKIM (docs/adr/0014-dkim-signing.md). token: of AUTH_START_R where the service is "smtp" (in `ticket`), or of
+	 * LOCAL_CONN: it proves to authd whose submission it is, as long as the session lasts. The octets are the message
+	 * without Return-Path and Received. fields: DKIM-Signature, one a key, with CRLF; empty: nothing to sign with. */ \
+	X(SIGN_PUT,       PEER_SMTPD, PEER_SIGN, 60, "mid:str token:str octets:str") \
+	X(SIGN_PUT_R,     PEER_SIGN, PEER_SMTPD, 0, "fields:str") \
+	/* The same as they come, through a stream socket (ipc/parcel.h): until its end, which is the session's at the latest. */ \
+	X(SIGN_STREAM,    PEER_SMTPD, PEER_SIGN, 86400, "mid:str token:str fd:fd") \
+	X(SIGN_STREAM_R,  PEER_SIGN, PEER_SMTPD, 0, "fields:str") \
+	/* Domains that have keys: whom gk-smtpd need not ask about. all: they are too many to tell. */ \
+	X(SIGN_DOMAINS,   PEER_SIGN, PEER_SMTPD, 0, "all:u32 domains:list") \
+	/* The queue's own mail, From this server's name, in the packet or in a file as it lies in the spool, of which the
+	 * first skip octets are left out. */ \
+	X(SIGN_OWN,       PEER_QUEUE, PEER_SIGN, 60, "mid:str octets:str") \
+	X(SIGN_OWN_R,     PEER_SIGN, PEER_QUEUE, 0, "fields:str") \
+	X(SIGN_OWN_FILE,  PEER_QUEUE, PEER_SIGN, 60, "mid:str skip:u32 size:u64 fd:fd") \
+	X(SIGN_OWN_FILE_R, PEER_SIGN, PEER_QUEUE, 0, "fields:str") \
+	/* May who has the token send from all of these addresses, and have it signed? */ \
+	X(SIGN_CHECK,     PEER_SIGN, PEER_AUTHD, 10, "token:str addresses:list") \
+	X(SIGN_CHECK_R,   PEER_AUTHD, PEER_SIGN, 0, "user:str owned:u32") \
+	/* The session that had the token is over. */ \
+	X(SENDER_END,     PEER_SMTPD, PEER_AUTHD, 0, "token:str") \
 	/* Into Maildirs. targets: user addresses; flags: DELIVER_ bits; results: enum deliver_result as a digit and a
 	 * text, two a target. users: whose mailbox got it, told on to mailboxd. */ \
 	X(LARGE_NEW,      PEER_QUEUE, PEER_LOCAL, 20, "mid:str") \
 	X(LARGE_NEW_R,    PEER_LOCAL, PEER_QUEUE, 0, "fd:fd") \
-	X(LARGE_SEAL,     PEER_QUEUE, PEER_LOCAL, 110, "mid:str size:u64 digest:str") \
+	X(LARGE_SEAL,     PEER_QUEUE, PEER_LOCAL, 110, "mid:str size:u64 digest:str head:u32") \
 	X(LARGE_SEAL_R,   PEER_LOCAL, PEER_QUEUE, 0, "") \
 	X(LARGE_DROP,     PEER_QUEUE, PEER_LOCAL, 0, "mid:str") \
 	X(LARGE_READ,     PEER_QUEUE, PEER_LOCAL, 20, "mid:str") \

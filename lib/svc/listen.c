@@ -166,6 +166,7 @@ listen_local(struct ipc_chan *chan, struct ipc_in *m)
 
 	c.user = ipc_get_str(m);
 	c.trusted = ipc_get_u32(m);
+	c.token = ipc_get_str(m);
 	c.fd = ipc_take_fd(m);
 	if (ipc_end(m) < 0)
 		return;

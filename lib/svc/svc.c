@@ -363,6 +363,8 @@ control_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		set_metrics(m);
 	else if (m->type == MSG_CONFIG)
 		configure(m);
+	else if (m->type == MSG_SENDER_TOKEN && self.ready)
+		self.svc->message(NULL, c, m);
 	else if (m->type == MSG_DRAIN && ipc_end(m) == 0)
 		drain(NULL);
 	else

@@ -31,8 +31,9 @@ struct svc_conn {
 			     "local": a program on this machine, by run_dir/submit.sock */
 	struct sockaddr_storage peer;
 	char peer_text[INET6_ADDRSTRLEN];
-	struct str user; /* "local": the address of the account it runs as, by master's word */
-	bool trusted;    /* it may write as anybody */
+	struct str user;  /* "local": the address of the account it runs as, by master's word */
+	bool trusted;     /* it may write as anybody */
+	struct str token; /* "local": for SIGN_PUT */
 };
 
 struct svc {

@@ -21,6 +21,20 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	ipc_refuse(m);
 }
 
+/* gk-smtpd asks about the mail of these domains only. */
+static void
+channel(struct ipc_chan *c, bool open)
+{
+	struct ipc_out m;
+
+	if (!open || ipc_peer_of(c) != PEER_SMTPD)
+		return;
+	ipc_begin(&m, MSG_SIGN_DOMAINS);
+	ipc_put_u32(&m, 0);
+	ipc_put_list(&m, NULL, 0);
+	ipc_send(c, &m);
+}
+
 static const struct svc svc = {
     .name = "sign",
     .peer = PEER_SIGN,
@@ -28,6 +42,7 @@ static const struct svc svc = {
     .sandbox = SB_IPC,
     .start = start,
     .message = message,
+    .channel = channel,
 };
 
 int
