@@ -33,7 +33,8 @@ SUITES ?= $(wildcard ../shared/data)
 # ---- packages -------------------------------------------------------------------------------------------------------
 
 DEPS_BUILD := gcc libc6-dev pkg-config libevent-dev libssl-dev libsodium-dev libsqlite3-dev libseccomp-dev libcap-dev \
-	uthash-dev libutf8proc-dev libidn2-dev libunbound-dev dns-root-data libopendkim-dev libspf2-dev openssl
+	uthash-dev libutf8proc-dev libidn2-dev libunbound-dev dns-root-data libopendkim-dev libspf2-dev openssl \
+	libcurl4-openssl-dev ca-certificates
 # A machine without /etc/hosts (a bare container) has no localhost; this gives it one (RFC 6761 6.3).
 LOCALHOST  := $(shell getent hosts localhost >/dev/null || echo libnss-myhostname)
 DEPS_RUN   := $(DEPS_BUILD) $(LOCALHOST)

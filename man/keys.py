@@ -25,6 +25,7 @@ SECTIONS = {
     "certificate": "One more certificate, for clients that ask for one of its names (SNI).\n"
                    "The one in\n.Sx [tls]\nis for all others.\n"
                    "Of several with the same name and keys of different kinds the client's algorithms decide.",
+    "remote": "Mail to other hosts.",
     "route": "Where mail to a domain goes, in place of the hosts that the DNS names, and how it is protected on the way.\n"
              "The most specific domain wins: a name over those below\n.Dq .example.org ,\nlonger ones over shorter, and\n"
              ".Dq *\nlast.",

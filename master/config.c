@@ -53,7 +53,7 @@ config_load(struct conf **out, struct err *e)
 
 	if (c == NULL)
 		return -1;
-	if (check_listeners(c, e) < 0 || check_root(c, e) < 0) {
+	if (check_listeners(c, e) < 0 || check_root(c, e) < 0 || files_check(c, e) < 0) {
 		e->code = E_INVAL;
 		conf_free(&c);
 		return -1;

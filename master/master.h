@@ -100,6 +100,11 @@ void tls_files_commit(void);
 void tls_files_rollback(void);
 void tls_files_give(struct process *p);
 
+/* files.c: authorities and passwords, for gk-remote. */
+/* Can every file that a route names be opened? */
+int files_check(const struct conf *c, struct err *e);
+void files_give(struct process *p);
+
 /* logs.c */
 /* Opens where lines shall go; logs_use() makes it so. */
 int logs_open(const struct conf *c, struct err *e);

@@ -68,6 +68,8 @@ setup_files(struct process *p)
 		tls_files_give(p);
 	if (p->service->peer == PEER_DNSD)
 		give_trust_anchor(p);
+	if (p->service->peer == PEER_REMOTE)
+		files_give(p);
 }
 
 void

@@ -52,14 +52,17 @@ struct policy_route {
 	const struct policy_host *hosts;
 	size_t nhosts;
 	struct str domain; /* whose MX are looked up; the destination itself as a rule */
+	uint16_t port;     /* of these MX */
 	enum policy_tls_mode tls;
 	bool tls_from_start; /* no STARTTLS: TLS at once (port 465, RFC 8314) */
 	/* SMTP AUTH (RFC 4954) before mail; empty: none. Never without TLS, but with
 	 * auth_without_tls. */
 	struct str user, password;
 	bool auth_without_tls;
-	const void *own; /* of whoever answered, for policy_host_ask(); good as long as the policy's
-			    configuration, and copied as a pointer */
+	/* For policy_host_ask() and policy_context(). */
+	bool dane;          /* TLSA records count */
+	bool dane_only;     /* and without them there is no delivery */
+	struct str ca_file; /* of the route; empty: the system's authorities */
 };
 
 /* What is known of a host when its turn has come. */
@@ -98,6 +101,10 @@ void policy_cancel(struct policy_ask **a);
 struct policy_host_ask *policy_host_ask(struct policy *p, const struct policy_route *r,
     const struct policy_mx *mx, policy_host_fn fn, void *arg);
 void policy_host_cancel(struct policy_host_ask **a);
+
+/* What connections of a route are secured with: the authorities that count there. Borrowed, good
+ * until policy_reload(); asked for when a handshake begins. */
+struct tls_context *policy_context(struct policy *p, const struct policy_route *r);
 
 /* How a handshake with a host ended, for what is reported (RFC 8460). e: NULL, or why not. */
 void policy_result(struct policy *p, const struct policy_route *r, const struct policy_mx *mx,

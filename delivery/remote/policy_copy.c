@@ -12,6 +12,7 @@ policy_route_copy(struct arena *a, const struct policy_route *from, struct polic
 	to->domain = arena_dup(a, from->domain);
 	to->user = arena_dup(a, from->user);
 	to->password = arena_dup(a, from->password);
+	to->ca_file = arena_dup(a, from->ca_file);
 	for (size_t i = 0; i < from->nhosts; i++)
 		hosts[i] =
 		    (struct policy_host){arena_dup(a, from->hosts[i].name), from->hosts[i].port};

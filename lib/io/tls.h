@@ -91,7 +91,8 @@ struct tls_tlsa {
 };
 
 /* What a server's certificate is held against. With TLSA records: these (DANE as RFC 7672 has it
- * for SMTP: usages 2 and 3; of others none counts). Else with names: a chain to an authority, and
+ * for SMTP: usages 2 and 3; of others none counts), under usage 2 with sni or one of the names in
+ * it. Else with names: a chain to an authority, and
  * one of the names in it. Else nothing is checked. */
 struct tls_check {
 	struct str sni; /* a host name to ask for (RFC 6066 3); empty or an address: none */

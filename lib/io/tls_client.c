@@ -159,7 +159,7 @@ tls_client_check(SSL *ssl, const struct tls_check *check, struct err *e)
 		return err_set(e, E_INVAL, "tls: no host name");
 	if (check->ntlsa > 0 && add_records(ssl, check, sni, e) < 0)
 		return -1;
-	if (check->ntlsa == 0 && add_names(ssl, check, e) < 0)
+	if (add_names(ssl, check, e) < 0)
 		return -1;
 	if (sni[0] != '\0' && !is_address(sni))
 		SSL_set_tlsext_host_name(ssl, sni);

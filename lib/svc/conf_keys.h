@@ -108,6 +108,10 @@
 	  "Refused commands (5xx) of one address in an hour, users' left out, after which it gets 421 4.7.0. 0: any number.") \
 	X(LIMITS_UNKNOWN_PER_HOUR, "limits", "unknown_per_hour", UINT, "100", "0..1000000", \
 	  "Recipients that do not exist, of one address in an hour, after which all get 450 4.7.1. 0: any number.") \
+	X(REMOTE_DANE, "remote", "dane", BOOL, "true", "", \
+	  "Hosts with DNSSEC-proven TLSA records get mail over TLS only, with a certificate that agrees with them (RFC 7672).") \
+	X(REMOTE_CA_FILE, "remote", "ca_file", STR, "/etc/ssl/certs/ca-certificates.crt", "", \
+	  "PEM file with the authorities whose certificates count where verified TLS is demanded (Debian: ca-certificates).") \
 	X(LOG_TO, "log", "to", STR, "stdout", "", "\"stdout\", \"syslog\", or a file name.") \
 	X(LOG_FORMAT, "log", "format", CHOICE, "text", "text|json", "How log lines look.") \
 	X(LOG_LEVEL, "log", "level", CHOICE, "info", "error|warn|info|debug", "What is logged by daemons that have no level of their own.") \

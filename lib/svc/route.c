@@ -6,6 +6,8 @@
  */
 #include "svc/route.h"
 
+#include <stdio.h>
+
 #include "base/mem.h"
 
 struct route {
@@ -114,6 +116,23 @@ routes_destination(const struct routes *r, struct str domain)
 	size_t i = find_domain(r, domain);
 
 	return i == ROUTE_NONE || r->v[i].name.n == 0 ? domain : r->v[i].name;
+}
+
+size_t
+route_file_row(const struct conf *c, enum conf_key k, size_t i)
+{
+	size_t first = 0;
+
+	while (!str_eq(conf_row_str(c, k, first), conf_row_str(c, k, i)))
+		first++;
+	return first;
+}
+
+const char *
+route_file_name(enum conf_key k, size_t row, char out[ROUTE_FILE_SIZE])
+{
+	snprintf(out, ROUTE_FILE_SIZE, "route.%zu.%s", row, conf_rows[k].key);
+	return out;
 }
 
 /* A domain has no colon but in a literal, which ends in its bracket (RFC 5321 4.1.3). */

@@ -26,5 +26,11 @@ void routes_free(struct routes **r);
 struct str routes_destination(const struct routes *r, struct str domain);
 /* Which row of CONF_TABLE_ROUTE holds for a destination, or ROUTE_NONE. */
 size_t routes_find(const struct routes *r, struct str dest);
+/* The first row with the same text for that key, a file: it is opened once, and has that row's
+ * number in its name ("route.0.password_file"). */
+size_t route_file_row(const struct conf *c, enum conf_key k, size_t i);
+#define ROUTE_FILE_SIZE 40u
+/* "route.0.password_file": as master hands it over (svc_file()). */
+const char *route_file_name(enum conf_key k, size_t row, char out[ROUTE_FILE_SIZE]);
 /* Is it the name of a route, though perhaps of one that is there no more? */
 bool routes_is_name(struct str dest);
