@@ -99,10 +99,12 @@ check_client_ca(const struct conf *c, struct err *e)
 
 	if (path[0] == '\0')
 		return 0;
-	if ((fd = file_open(AT_FDCWD, path, O_RDONLY, 0, e)) < 0 || tls_client_ca_try(fd, e) < 0)
-		rc = fd < 0 && not_for_us(e) ? 0
-					     : err_wrap(e, "%s: tls.client_ca: %s",
-						   conf_origin(c, CONF_TLS_CLIENT_CA), path);
+	if ((fd = file_open(AT_FDCWD, path, O_RDONLY, 0, e)) < 0)
+		rc = not_for_us(e) ? 0 : -1;
+	else if ((rc = tls_client_ca_try(fd, e)) < 0)
+		err_wrap(e, "%s", path);
+	if (rc < 0)
+		err_wrap(e, "%s: tls.client_ca", conf_origin(c, CONF_TLS_CLIENT_CA));
 	file_close(&fd);
 	return rc;
 }

@@ -68,12 +68,16 @@ choose_certificate(SSL *ssl, void *arg)
 	struct tls_context *c = arg;
 	struct str host = str_z(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
 	enum tls_match best = TLS_MATCH_NONE, m;
+	size_t last = 0;
 
 	OBJ(c, CONTEXT_MAGIC);
 	for (size_t i = 0; i < c->ncerts; i++)
 		if ((m = tls_cert_match(c->certs[i], host)) > best)
 			best = m;
-	if (best == TLS_MATCH_NONE)
+	for (size_t i = 0; best != TLS_MATCH_NONE && i < c->ncerts; i++)
+		if (tls_cert_match(c->certs[i], host) == best)
+			last = i;
+	if (last == 0) /* the first is there already, and alone */
 		return 1;
 	SSL_certs_clear(ssl);
 	for (size_t i = 0; i < c->ncerts; i++)

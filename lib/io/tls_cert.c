@@ -300,24 +300,23 @@ tls_cert_end_point(struct x509_st *x, unsigned char out[64])
 
 /* ---- who signs clients' certificates ---- */
 
+/* One info may hold both. */
 static int
 add_trusted(SSL_CTX *ctx, X509_STORE *store, const X509_INFO *info, unsigned *count)
 {
-	if (info->x509) {
+	if (info->x509 && (X509_STORE_add_cert(store, info->x509) != 1 ||
+			      SSL_CTX_add_client_CA(ctx, info->x509) != 1))
+		return -1;
+	if (info->x509)
 		++*count;
-		return X509_STORE_add_cert(store, info->x509) == 1 &&
-			       SSL_CTX_add_client_CA(ctx, info->x509) == 1
-			   ? 0
-			   : -1;
-	}
+	if (!info->crl)
+		return 0;
 	/* Once there is a list of revoked ones, it is asked for every link of a chain. */
-	if (info->crl)
-		return X509_STORE_add_crl(store, info->crl) == 1 &&
-			       X509_STORE_set_flags(
-				   store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1
-			   ? 0
-			   : -1;
-	return 0;
+	return X509_STORE_add_crl(store, info->crl) == 1 &&
+		       X509_STORE_set_flags(
+			   store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1
+		   ? 0
+		   : -1;
 }
 
 int
