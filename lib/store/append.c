@@ -120,6 +120,7 @@ append_finish(struct append **app, struct mailbox *mb, const struct flag_set *se
 	if (model_next_modseq(mb->home, &m.modseq, e) < 0 || model_next_uid(mb, &m.uid, e) < 0)
 		goto out;
 	maildir_base(base, date, str_z(ap->id), mb->home->o.host, ap->size);
+	m.email = email_number(str_z(base));
 	f = (struct index_file){.base = str_z(base), .letters = model_letters(m.flags, 0)};
 	if (name_file(ap, mb, &f, e) < 0)
 		goto out;

@@ -46,9 +46,21 @@ static const char step_1[] =
 static const char step_2[] =
 	"DROP TABLE cache;"
 	"CREATE TABLE cache (id INTEGER PRIMARY KEY, version INTEGER NOT NULL, text BLOB NOT NULL)";
+
+/* Emails and threads. A base is found by its email from now on. Rows of before have email 0 until
+ * index_emails.c has numbered them. */
+static const char step_3[] =
+	"ALTER TABLE message ADD COLUMN email INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE message ADD COLUMN thread INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE tombstone ADD COLUMN email INTEGER NOT NULL DEFAULT 0;"
+	"DROP INDEX message_base;"
+	"DROP INDEX tombstone_base;"
+	"CREATE INDEX message_email ON message (email);"
+	"CREATE INDEX tombstone_email ON tombstone (email);"
+	"CREATE TABLE thread (id INTEGER PRIMARY KEY, thread INTEGER NOT NULL)";
 /* clang-format on */
 
-static const char *const steps[] = {step_1, step_2};
+static const char *const steps[] = {step_1, step_2, step_3};
 static const struct db_schema schema = {APPLICATION_ID, steps, ARRAY_LEN(steps)};
 
 struct index *
@@ -77,6 +89,8 @@ index_open(const char *path, bool *fresh, struct err *e)
 		goto fail;
 	}
 	db_done(&s);
+	if (index_number_emails(ix, e) < 0)
+		goto fail;
 	return ix;
 fail:
 	db_done(&s);

@@ -8,7 +8,7 @@
 
 /* ---- reading ---- */
 
-#define MESSAGE_COLUMNS "uid, flags, keywords, modseq, size, date"
+#define MESSAGE_COLUMNS "uid, flags, keywords, modseq, size, date, email, thread"
 
 static void
 read_message(struct db_stmt *s, struct message *m)
@@ -19,6 +19,8 @@ read_message(struct db_stmt *s, struct message *m)
 	m->modseq = (uint64_t)db_int(s, 3);
 	m->size = (uint64_t)db_int(s, 4);
 	m->date = db_int(s, 5);
+	m->email = (uint64_t)db_int(s, 6);
+	m->thread = (uint64_t)db_int(s, 7);
 }
 
 int
@@ -59,10 +61,10 @@ index_files(struct index *ix, uint32_t mailbox, bool dirty_only,
 		return -1;
 	db_bind_int(s, 1, mailbox);
 	while ((rc = db_step(s, e)) == 1) {
-		const struct index_file f = {.base = db_str(s, 6),
-		    .letters = (uint32_t)db_int(s, 7),
-		    .in_new = db_int(s, 8) != 0,
-		    .missing = db_int(s, 9) != 0};
+		const struct index_file f = {.base = db_str(s, 8),
+		    .letters = (uint32_t)db_int(s, 9),
+		    .in_new = db_int(s, 10) != 0,
+		    .missing = db_int(s, 11) != 0};
 
 		read_message(s, &m);
 		fn(arg, &m, &f);
@@ -102,14 +104,17 @@ index_find_base(struct index *ix, uint32_t mailbox, struct str base, uint32_t *u
     struct index_file *f, struct err *e)
 {
 	struct db_stmt *s = index_read(ix,
-	    "SELECT uid, letters, in_new, missing FROM message WHERE base = ? AND mailbox = ?", e);
+	    "SELECT uid, letters, in_new, missing FROM message"
+	    " WHERE email = ? AND base = ? AND mailbox = ?",
+	    e);
 	int rc;
 
 	*uid = 0;
 	if (s == NULL)
 		return -1;
-	db_bind_str(s, 1, base);
-	db_bind_int(s, 2, mailbox);
+	db_bind_int(s, 1, (int64_t)email_number(base));
+	db_bind_str(s, 2, base);
+	db_bind_int(s, 3, mailbox);
 	if ((rc = db_step(s, e)) == 1) {
 		*uid = (uint32_t)db_int(s, 0);
 		*f = (struct index_file){.base = base,
@@ -162,7 +167,8 @@ index_message_add(struct index *ix, uint32_t mailbox, const struct message *m,
 {
 	struct db_stmt *s = index_write(ix,
 	    "INSERT INTO message (mailbox, uid, flags, keywords, modseq, size, date, base, letters,"
-	    " in_new, missing, dirty) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+	    " in_new, missing, dirty, email, thread) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, "
+	    "?, ?)",
 	    e);
 
 	if (s == NULL)
@@ -178,6 +184,8 @@ index_message_add(struct index *ix, uint32_t mailbox, const struct message *m,
 	db_bind_int(s, 9, f->letters);
 	db_bind_int(s, 10, f->in_new);
 	db_bind_int(s, 11, dirty);
+	db_bind_int(s, 12, (int64_t)m->email);
+	db_bind_int(s, 13, (int64_t)m->thread);
 	return db_run(&s, e);
 }
 
@@ -254,7 +262,7 @@ index_message_expunge(struct index *ix, uint32_t mailbox, uint32_t uid, uint64_t
 {
 	struct db_stmt *s = index_write(ix,
 	    "INSERT OR REPLACE INTO tombstone (mailbox, uid, modseq, time, base, letters, in_new,"
-	    " state) SELECT mailbox, uid, ?, ?, base, letters, in_new, ? FROM message"
+	    " state, email) SELECT mailbox, uid, ?, ?, base, letters, in_new, ?, email FROM message"
 	    " WHERE mailbox = ? AND uid = ?",
 	    e);
 
@@ -276,15 +284,16 @@ int
 index_tombstone(
     struct index *ix, uint32_t mailbox, struct str base, enum tombstone *out, struct err *e)
 {
-	struct db_stmt *s =
-	    index_read(ix, "SELECT min(state) FROM tombstone WHERE base = ? AND mailbox = ?", e);
+	struct db_stmt *s = index_read(
+	    ix, "SELECT min(state) FROM tombstone WHERE email = ? AND base = ? AND mailbox = ?", e);
 	int rc;
 
 	*out = TOMBSTONE_NONE;
 	if (s == NULL)
 		return -1;
-	db_bind_str(s, 1, base);
-	db_bind_int(s, 2, mailbox);
+	db_bind_int(s, 1, (int64_t)email_number(base));
+	db_bind_str(s, 2, base);
+	db_bind_int(s, 3, mailbox);
 	if ((rc = db_step(s, e)) == 1)
 		*out = (enum tombstone)db_int(s, 0);
 	db_done(&s);

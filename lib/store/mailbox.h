@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "store/email.h"
 #include "store/home.h"
 
 /* System flags (RFC 3501 2.3.2); \Recent belongs to sessions, see mailbox_take_recent(). */
@@ -34,8 +35,10 @@ struct message {
 	uint32_t flags;    /* FLAG_ bits */
 	uint64_t keywords; /* bit i: mailbox->keywords[i] */
 	uint64_t modseq;
-	uint64_t size; /* RFC822.SIZE */
-	int64_t date;  /* INTERNALDATE, seconds */
+	uint64_t size;   /* RFC822.SIZE */
+	int64_t date;    /* INTERNALDATE, seconds */
+	uint64_t email;  /* email.h */
+	uint64_t thread; /* 0: not looked for yet, see mailbox_thread() */
 };
 
 /* RFC 6154 */
@@ -115,6 +118,11 @@ struct mailbox_observer {
 /* Keeps the mailbox loaded. */
 void mailbox_observe(struct mailbox *mb, struct mailbox_observer *o);
 void mailbox_unobserve(struct mailbox *mb, struct mailbox_observer *o);
+
+/* ---- conversations ---- */
+
+/* The thread of a message, found by its header on first use (thread.c). */
+int mailbox_thread(struct mailbox *mb, uint32_t uid, uint64_t *thread, struct err *e);
 
 /* ---- flags ---- */
 

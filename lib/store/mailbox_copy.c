@@ -1,9 +1,9 @@
 /*
  * mailbox_copy.c - see mailbox.h: COPY, MOVE, EXPUNGE.
  *
- * A copy is a hard link with a name of its own and rows of its own. A move is link, commit, unlink
- * (INVARIANTS 4): until the commit the message is in both mailboxes, and a crash never leaves it in
- * none.
+ * A copy is a hard link with a name of its own and rows of its own; it stays the same email. A move
+ * is link, commit, unlink (INVARIANTS 4): until the commit the message is in both mailboxes, and a
+ * crash never leaves it in none.
  *
  * Its octets are synced before there is another name for them: what was delivered just now waits
  * for gk-local's next checkpoint, and after lost power it is delivered again under its first name
@@ -128,13 +128,14 @@ link_file(struct copying *c, const char *path, const struct index_file *f, struc
     struct err *e)
 {
 	struct index_file to;
-	char id[ID_SIZE];
+	char id[ID_SIZE], email[EMAIL_TEXT_SIZE];
 	uint64_t octets;
 
 	id_new(id);
 	if (file_octets(path, f->base, &octets, e) < 0 || make_durable(c, out->m.uid, path, e) < 0)
 		return -1;
-	maildir_base(out->base, out->m.date, str_z(id), c->to->home->o.host, octets);
+	maildir_base_copy(out->base, out->m.date, str_z(id), c->to->home->o.host,
+	    str_z(email_text(out->m.email, EMAIL_LETTER, email)), octets);
 	out->letters = model_letters(out->m.flags, f->letters);
 	to = (struct index_file){.base = str_z(out->base), .letters = out->letters};
 	if (files_path(c->to, &to, out->path, e) < 0)

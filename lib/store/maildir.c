@@ -121,18 +121,16 @@ letter_bit(char c)
 	return at ? 1u << (at - letter_of) : 0;
 }
 
-/* The value of ",S=<digits>" in a base, ended by ',' or the end. */
-static bool
-find_size(struct str base, uint64_t *out)
+/* The value behind a mark like ",S=" in a base, ended by ',' or the end; empty where there is none.
+ */
+static struct str
+find_mark(struct str base, struct str mark)
 {
-	size_t at = str_find(base, STR(",S="));
-	struct str rest, digits;
+	size_t at = str_find(base, mark);
+	struct str rest = str_from(base, num_min(at + mark.n, base.n)), value;
 
-	if (at == base.n)
-		return false;
-	rest = str_from(base, at + 3);
-	(void)str_cut(&rest, ',', &digits);
-	return num_parse(digits, 0, INT64_MAX, out) == 0;
+	(void)str_cut(&rest, ',', &value);
+	return value;
 }
 
 int
@@ -158,7 +156,8 @@ maildir_parse(struct str name, struct maildir_name *out)
 		(void)str_cut(&rest, '.', &m.id);
 		m.id = str_sub(m.id, 0, str_chr(m.id, ','));
 	}
-	m.has_size = find_size(m.base, &m.size);
+	m.has_size = num_parse(find_mark(m.base, STR(",S=")), 0, INT64_MAX, &m.size) == 0;
+	m.email = find_mark(m.base, STR(",E="));
 	/* Experimental forms of info ("1,") say nothing to us. */
 	if (str_starts(info, STR("2,")))
 		for (size_t i = 2; i < info.n && info.p[i] != ','; i++)
@@ -168,8 +167,8 @@ maildir_parse(struct str name, struct maildir_name *out)
 }
 
 void
-maildir_base(
-    char out[MAILDIR_NAME_SIZE], int64_t time, struct str id, struct str host, uint64_t size)
+maildir_base_copy(char out[MAILDIR_NAME_SIZE], int64_t time, struct str id, struct str host,
+    struct str email, uint64_t size)
 {
 	char clean[65];
 	size_t n = 0;
@@ -180,9 +179,16 @@ maildir_base(
 		clean[n++] = is_alnum(c) || c == '-' || c == '.' ? c : '_';
 	}
 	clean[n] = 0;
-	(void)snprintf(out, MAILDIR_NAME_SIZE, "%lld." STR_FMT ".%s,S=%llu",
+	(void)snprintf(out, MAILDIR_NAME_SIZE, "%lld." STR_FMT ".%s%s" STR_FMT ",S=%llu",
 	    (long long)num_max(time, 0), STR_ARG(str_sub(id, 0, 64)), n ? clean : "localhost",
-	    (unsigned long long)size);
+	    email.n ? ",E=" : "", STR_ARG(str_sub(email, 0, 64)), (unsigned long long)size);
+}
+
+void
+maildir_base(
+    char out[MAILDIR_NAME_SIZE], int64_t time, struct str id, struct str host, uint64_t size)
+{
+	maildir_base_copy(out, time, id, host, STR_NONE, size);
 }
 
 int

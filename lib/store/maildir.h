@@ -2,9 +2,9 @@
  * maildir.h - names of homes and of message files (folders: folder.h).
  *
  * Pure functions on names; no sqlite and no state, so that gk-local uses this page alone. A message
- * file is `<seconds>.<id>.<host>,S=<octets>`, followed in cur/ by `:2,<letters>`. The part before
- * the colon (the base) names the message for ever; the letters mirror its flags. A file whose size
- * is not the one in its name is no message (INVARIANTS 1).
+ * file is `<seconds>.<id>.<host>,S=<octets>` (a copy `…,E=<email>,S=<octets>`), followed in cur/ by
+ * `:2,<letters>`. The part before the colon (the base) names the message for ever; the letters
+ * mirror its flags. A file whose size is not the one in its name is no message (INVARIANTS 1).
  */
 #pragma once
 
@@ -48,10 +48,11 @@ int maildir_junk_make(int dir, struct str user, struct err *e);
 #define MAILDIR_OTHER   0xffffffc0u /* bit 6 is `a` */
 
 struct maildir_name {
-	struct str base; /* up to the colon */
-	struct str id;   /* the second part of the base; id.h when it is one of ours */
-	int64_t time;    /* the first part: seconds, INTERNALDATE */
-	uint64_t size;   /* ,S= */
+	struct str base;  /* up to the colon */
+	struct str id;    /* the second part of the base; id.h when it is one of ours */
+	int64_t time;     /* the first part: seconds, INTERNALDATE */
+	uint64_t size;    /* ,S= */
+	struct str email; /* ,E=: a copy of that email (email.h); empty: the first of it */
 	bool has_size;
 	bool has_info;    /* `:2,` was there */
 	uint32_t letters; /* MAILDIR_ bits */
@@ -63,5 +64,8 @@ int maildir_parse(struct str name, struct maildir_name *out);
 /* The base of a new file; host is cut and cleaned to what may stand there. */
 void maildir_base(
     char out[MAILDIR_NAME_SIZE], int64_t time, struct str id, struct str host, uint64_t size);
+/* The same for a copy of an email, whose text (email.h) it carries. */
+void maildir_base_copy(char out[MAILDIR_NAME_SIZE], int64_t time, struct str id, struct str host,
+    struct str email, uint64_t size);
 /* base and letters: the name in cur/. -1 when it is too long. */
 int maildir_name(char out[MAILDIR_NAME_SIZE], struct str base, uint32_t letters);

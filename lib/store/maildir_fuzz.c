@@ -18,6 +18,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assume(str_eq(m.base, again.base) && str_eq(m.id, again.id));
 		assume(m.letters == again.letters && m.time == again.time);
 		assume(m.has_size == again.has_size && m.size == again.size);
+		assume(str_eq(m.email, again.email));
 	}
 	if (maildir_home(s, home, NULL) == 0) {
 		assume(home[0] != '/' && home[0] != '.' && strstr(home, "/.") == NULL);

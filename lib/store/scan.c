@@ -421,7 +421,8 @@ add_one(struct scan *s, struct found *f, uint32_t *first)
 	    .flags = model_flags(f->name.letters),
 	    .modseq = s->modseq,
 	    .size = f->size,
-	    .date = f->name.time};
+	    .date = f->name.time,
+	    .email = email_number(f->name.base)};
 	bool ours = id_valid(f->name.id) && f->in_new;
 
 	if (m.uid == 0 && model_next_uid(s->mb, &m.uid, s->e) < 0)

@@ -217,12 +217,25 @@ put_flags(struct imap_conn *c, const struct message *m, uint32_t at)
 	c->view.v[at].flags = false;
 }
 
+/* RFC 8474 5.3: NIL where it cannot be told. */
+static void
+put_thread(struct imap_conn *c, uint32_t uid)
+{
+	char id[EMAIL_TEXT_SIZE];
+	uint64_t thread;
+
+	if (mailbox_thread(c->view.mb, uid, &thread, NULL) < 0)
+		imap_puts(c, "THREADID NIL");
+	else
+		imap_printf(c, "THREADID (%s)", email_text(thread, THREAD_LETTER, id));
+}
+
 static void
 put_item(struct imap_conn *c, struct fetch *f, const struct fetch_item *it)
 {
 	uint32_t at = f->picks.at[f->i];
 	const struct message *m = mailbox_get(c->view.mb, c->view.v[at].uid);
-	char date[DATE_IMAP_SIZE];
+	char date[DATE_IMAP_SIZE], id[EMAIL_TEXT_SIZE];
 
 	if (m == NULL)
 		m = &f->was;
@@ -238,6 +251,12 @@ put_item(struct imap_conn *c, struct fetch *f, const struct fetch_item *it)
 		break;
 	case FETCH_MODSEQ:
 		imap_printf(c, "MODSEQ (%llu)", (unsigned long long)mailbox_modseq(c->view.mb, m));
+		break;
+	case FETCH_EMAILID:
+		imap_printf(c, "EMAILID (%s)", email_text(m->email, EMAIL_LETTER, id));
+		break;
+	case FETCH_THREADID:
+		put_thread(c, m->uid);
 		break;
 	case FETCH_INTERNALDATE:
 		imap_printf(c, "INTERNALDATE \"%s\"", date_imap(m->date, 0, date));

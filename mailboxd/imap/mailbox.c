@@ -58,6 +58,7 @@ imap_cmd_select(struct imap_conn *c)
 		imap_printf(
 		    c, "* OK [UNSEEN %zu] First unseen\r\n", imap_view_find(&c->view, unseen) + 1);
 	imap_printf(c, "* OK [UIDVALIDITY %u] UIDs valid\r\n", mb->uidvalidity);
+	imap_printf(c, "* OK [MAILBOXID (m%u)] Ok\r\n", mb->id);
 	imap_printf(c, "* OK [UIDNEXT %u] Predicted next UID\r\n", mb->uidnext);
 	imap_put_highest(c);
 	c->condstore |= c->cmd.condstore;
@@ -78,7 +79,7 @@ imap_cmd_create(struct imap_conn *c)
 		return imap_no(c, "[USEATTR] Special uses are fixed");
 	if (home_create(c->home, c->cmd.mailbox, &c->by, &mb, &e) < 0)
 		return imap_err(c, &e);
-	return imap_ok(c, "Create completed");
+	return imap_ok(c, "[MAILBOXID (m%u)] Create completed", mb->id);
 }
 
 enum imap_step

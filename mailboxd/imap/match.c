@@ -30,6 +30,7 @@ cost(const struct search_key *k)
 	case SEARCH_SENTBEFORE:
 	case SEARCH_SENTON:
 	case SEARCH_SENTSINCE:
+	case SEARCH_THREADID:
 		return 1;
 	case SEARCH_AND:
 	case SEARCH_OR:
@@ -49,6 +50,7 @@ cost(const struct search_key *k)
 	case SEARCH_ON:
 	case SEARCH_SINCE:
 	case SEARCH_MODSEQ:
+	case SEARCH_EMAILID:
 		break;
 	}
 	return 0;
@@ -240,6 +242,7 @@ match_key(struct imap_match *x, const struct search_key *k, const struct imap_vi
 	const struct imap_view_msg *v = &w->v[at];
 	/* INTERNALDATE is shown in UTC, and its day is that of UTC. */
 	int64_t day = date_day((struct date){m->date, 0});
+	uint64_t thread;
 
 	switch (k->op) {
 	case SEARCH_ALL:
@@ -276,6 +279,10 @@ match_key(struct imap_match *x, const struct search_key *k, const struct imap_vi
 		return day >= k->day;
 	case SEARCH_MODSEQ:
 		return mailbox_modseq(w->mb, m) >= k->number;
+	case SEARCH_EMAILID:
+		return m->email == k->number;
+	case SEARCH_THREADID:
+		return mailbox_thread(w->mb, v->uid, &thread, NULL) == 0 && thread == k->number;
 	case SEARCH_HEADER:
 	case SEARCH_ADDRESS:
 	case SEARCH_SUBJECT:
@@ -293,15 +300,18 @@ match_key(struct imap_match *x, const struct search_key *k, const struct imap_vi
 bool
 imap_match(struct imap_match *x, const struct search_key *key, const struct imap_view *w, size_t at)
 {
-	const struct message *m = mailbox_get(w->mb, w->v[at].uid);
+	const struct message *now = mailbox_get(w->mb, w->v[at].uid);
+	struct message m;
 	bool found;
 
-	if (m == NULL)
+	if (now == NULL)
 		return false;
+	/* Looking for the file of one key may move the messages that the next key is about. */
+	m = *now;
 	x->unreadable = false;
 	x->root = NULL;
 	x->summary = STR_NONE;
-	found = match_key(x, key, w, at, m);
+	found = match_key(x, key, w, at, &m);
 	content_close(&x->content);
 	arena_reset(&x->arena);
 	return found;

@@ -64,6 +64,8 @@ enum fetch_kind {
 	FETCH_BODY, /* without extension data */
 	FETCH_BODYSTRUCTURE,
 	FETCH_MODSEQ,
+	FETCH_EMAILID,
+	FETCH_THREADID,
 	FETCH_SECTION /* BODY[…] and the RFC822 forms */
 };
 
@@ -116,7 +118,9 @@ enum search_op {
 	SEARCH_SENTBEFORE, /* Date field; day */
 	SEARCH_SENTON,
 	SEARCH_SENTSINCE,
-	SEARCH_MODSEQ /* number */
+	SEARCH_MODSEQ,   /* number */
+	SEARCH_EMAILID,  /* number; 0: none has it */
+	SEARCH_THREADID, /* the same */
 };
 
 struct needle;
@@ -149,6 +153,7 @@ struct search_key {
 #define STATUS_DELETED         0x40u /* RFC 9208 */
 #define STATUS_DELETED_STORAGE 0x80u
 #define STATUS_HIGHESTMODSEQ   0x100u /* RFC 7162 */
+#define STATUS_MAILBOXID       0x200u /* RFC 8474 */
 
 /* ---- SELECT (QRESYNC (…)) ---- */
 

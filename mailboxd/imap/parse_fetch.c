@@ -164,6 +164,8 @@ item(struct lex *l, struct fetch_item *it)
 	    {"ENVELOPE", {.kind = FETCH_ENVELOPE}},
 	    {"BODYSTRUCTURE", {.kind = FETCH_BODYSTRUCTURE}},
 	    {"MODSEQ", {.kind = FETCH_MODSEQ}},
+	    {"EMAILID", {.kind = FETCH_EMAILID}},
+	    {"THREADID", {.kind = FETCH_THREADID}},
 	    {"RFC822.HEADER", {.kind = FETCH_SECTION, .part = PART_HEADER, .peek = true}},
 	    {"RFC822.TEXT", {.kind = FETCH_SECTION, .part = PART_TEXT}},
 	    {"RFC822", {.kind = FETCH_SECTION, .part = PART_ALL}},

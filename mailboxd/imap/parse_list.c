@@ -37,6 +37,7 @@ parse_status_items(struct lex *l, unsigned *out)
 	    {"UNSEEN", STATUS_UNSEEN},
 	    {"SIZE", STATUS_SIZE},
 	    {"HIGHESTMODSEQ", STATUS_HIGHESTMODSEQ},
+	    {"MAILBOXID", STATUS_MAILBOXID},
 	    {"DELETED-STORAGE", STATUS_DELETED_STORAGE},
 	    {"DELETED", STATUS_DELETED},
 	};

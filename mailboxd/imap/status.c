@@ -1,6 +1,6 @@
 /*
  * status.c - STATUS (RFC 3501 6.3.10; SIZE of RFC 8438, DELETED and DELETED-STORAGE of RFC 9208,
- * HIGHESTMODSEQ of RFC 7162).
+ * HIGHESTMODSEQ of RFC 7162, MAILBOXID of RFC 8474).
  */
 #include "mailboxd/imap/conn.h"
 
@@ -61,6 +61,8 @@ imap_put_status(struct imap_conn *c, struct mailbox *mb, unsigned items, struct 
 		item(&b, "DELETED-STORAGE", (deleted_octets(mb) + 1023) / 1024);
 	if (items & STATUS_HIGHESTMODSEQ)
 		item(&b, "HIGHESTMODSEQ", mb->highestmodseq);
+	if (items & STATUS_MAILBOXID)
+		buf_printf(&b, "%sMAILBOXID (m%u)", b.n > 0 ? " " : "", mb->id);
 	imap_puts(c, "* STATUS ");
 	imap_put_mailbox(c, mb->name);
 	imap_printf(c, " (" STR_FMT ")\r\n", STR_ARG(buf_view(&b)));
