@@ -331,3 +331,21 @@ dmarc_check(const struct dmarc_query *q, struct facts *f, struct dmarc_answer *o
 	out->result = check(q, f, out);
 	return out->result;
 }
+
+enum dmarc_result
+dmarc_organization(struct str domain, struct facts *f, struct str *out)
+{
+	struct walk w;
+
+	switch (walk(f, domain, &w)) {
+	case WAIT:
+		return DMARC_WAIT;
+	case FAILED:
+		return DMARC_TEMPERROR;
+	case NO:
+	case YES:
+		break;
+	}
+	*out = organization(&w);
+	return DMARC_PASS;
+}

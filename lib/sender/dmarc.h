@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #include "sender/facts.h"
 #include "sender/spf.h"
 
@@ -32,15 +34,20 @@ enum dmarc_psd {
 
 #define DMARC_URIS_MAX 20u /* of one tag; the rest is dropped */
 
+struct dmarc_uri {
+	struct str uri;
+	uint64_t max; /* octets that go there, of the obsolete "!10m" (RFC 7489 6.2); 0: no limit */
+};
+
 struct dmarc_record {
 	struct str text; /* as published */
 	enum dmarc_policy p, sp, np;
 	bool strict_dkim, strict_spf, testing;
 	enum dmarc_psd psd;
-	unsigned fo;     /* DMARC_FO_ bits */
-	struct str *rua; /* URIs, the obsolete "!size" taken off */
+	unsigned fo; /* DMARC_FO_ bits */
+	struct dmarc_uri *rua;
 	size_t nrua;
-	struct str *ruf;
+	struct dmarc_uri *ruf;
 	size_t nruf;
 };
 
@@ -87,6 +94,10 @@ bool dmarc_record_parse(struct str text, struct arena *a, struct dmarc_record *o
 /* Strings of the answer are in the facts' arena, or borrowed from the query. */
 enum dmarc_result
 dmarc_check(const struct dmarc_query *q, struct facts *f, struct dmarc_answer *out);
+
+/* The organizational domain of one (4.10.2): DMARC_PASS with *out, DMARC_WAIT, or DMARC_TEMPERROR.
+ */
+enum dmarc_result dmarc_organization(struct str domain, struct facts *f, struct str *out);
 
 /* "pass" (RFC 8601 2.7.6) and "quarantine". */
 const char *dmarc_result_name(enum dmarc_result r);

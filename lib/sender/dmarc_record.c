@@ -1,5 +1,6 @@
 /* dmarc_record.c - the text of a DMARC policy record (RFC 9989 4.7, 4.8). */
 #include "base/mem.h"
+#include "base/num.h"
 #include "sender/dmarc.h"
 
 static enum dmarc_policy
@@ -32,10 +33,28 @@ is_uri(struct str s)
 	return true;
 }
 
-static void
-uris(struct str value, struct arena *a, struct str **out, size_t *n)
+/* "10m" (obs-dmarc-report-size): octets. A size that is none limits nothing. */
+static uint64_t
+size_limit(struct str s)
 {
-	struct str one;
+	static const char units[] = "kmgt";
+	unsigned shift = 0;
+	uint64_t n = 0;
+
+	if (s.n > 0 && !is_digit(s.p[s.n - 1])) {
+		size_t unit = str_chr(STR(units), to_lower(s.p[--s.n]));
+
+		if (unit == STR(units).n)
+			return 0;
+		shift = 10 * (unsigned)(unit + 1);
+	}
+	return num_parse(s, 1, UINT64_MAX >> shift, &n) < 0 ? 0 : n << shift;
+}
+
+static void
+uris(struct str value, struct arena *a, struct dmarc_uri **out, size_t *n)
+{
+	struct str one, uri;
 	bool more;
 
 	*n = 0;
@@ -43,9 +62,9 @@ uris(struct str value, struct arena *a, struct str **out, size_t *n)
 	do {
 		more = str_cut(&value, ',', &one);
 		one = str_trim(one);
-		one.n = str_chr(one, '!'); /* obs-dmarc-report-size */
-		if (is_uri(one) && *n < DMARC_URIS_MAX)
-			(*out)[(*n)++] = one;
+		str_cut(&one, '!', &uri);
+		if (is_uri(uri) && *n < DMARC_URIS_MAX)
+			(*out)[(*n)++] = (struct dmarc_uri){uri, size_limit(one)};
 	} while (more);
 }
 

@@ -304,8 +304,10 @@ test_reports_wanted(void **state)
 					   "fo=1:d:s"),
 	    &a, &r));
 	assert_int_equal(r.nrua, 2);
-	assert_true(str_eq_z(r.rua[0], "mailto:a@example.com"));
-	assert_true(str_eq_z(r.rua[1], "https://r.example/x"));
+	assert_true(str_eq_z(r.rua[0].uri, "mailto:a@example.com"));
+	assert_int_equal(r.rua[0].max, 10u << 20);
+	assert_true(str_eq_z(r.rua[1].uri, "https://r.example/x"));
+	assert_int_equal(r.rua[1].max, 0);
 	assert_int_equal(r.nruf, 1);
 	assert_int_equal(r.fo, DMARC_FO_1 | DMARC_FO_D | DMARC_FO_S);
 	/* 0 and 1 exclude each other, and so does anything unknown: the default. */

@@ -9,8 +9,9 @@
 #include "base/num.h"
 #include "smtpd/screen/report.h"
 
-#define PATH_MAX_  400
-#define NUMBER_MAX (1ull << 53)
+#define PATH_MAX_ 400
+#define TIME_MAX  (1ull << 40)
+#define COUNT_MAX (1ull << 36) /* so that sums of them fit */
 
 enum place {
 	IN_REPORT,
@@ -206,9 +207,9 @@ take_text(struct reader *d)
 }
 
 static void
-take_number(struct reader *d, uint64_t *out)
+take_number(struct reader *d, uint64_t max, uint64_t *out)
 {
-	if (num_parse(str_trim(buf_view(&d->text)), 0, NUMBER_MAX, out) < 0)
+	if (num_parse(str_trim(buf_view(&d->text)), 0, max, out) < 0)
 		fail(d, E_PROTO, "a number that is none");
 }
 
@@ -243,11 +244,11 @@ on_end(void *arg, const char *name)
 	if (d->failed)
 		return;
 	if (at(d, COUNT))
-		take_number(d, &d->row->count);
+		take_number(d, COUNT_MAX, &d->row->count);
 	else if (at(d, BEGIN))
-		take_number(d, &d->r->begin);
+		take_number(d, TIME_MAX, &d->r->begin);
 	else if (at(d, END))
-		take_number(d, &d->r->end);
+		take_number(d, TIME_MAX, &d->r->end);
 	else if (at(d, "feedback/record"))
 		end_row(d);
 	else
