@@ -65,6 +65,49 @@ def test_every_verb_and_option_is_known():
     assert seen > 7
 
 
+CONFIGURATION = (ROOT / "docs/CONFIGURATION.md").read_text() if DOCUMENTS else ""
+
+
+def blocks(kind):
+    return re.findall(rf"^```{kind}\n(.*?)^```", CONFIGURATION, re.M | re.S)
+
+
+def test_every_example_configures(tmp_path):
+    """Each block of TOML alone, and each setting that stands in a line of text."""
+    found = blocks("toml")
+    settings = re.findall(r"`(?:([a-z]+)\.)([a-z_]+) = ([^`]+)`", CONFIGURATION)
+    assert len(found) > 3 and len(settings) > 3
+    for text in found + [f"[{section}]\n{key} = {value}\n" for section, key, value in settings]:
+        file = tmp_path / "gkmail.toml"
+        file.write_text('host_name = "mail.example.com"\n' + text)
+        done = subprocess.run([GKMAIL, "--config", file, "config", "show"], capture_output=True, text=True)
+        assert done.returncode == 0, text + done.stderr
+
+
+def test_every_key_or_event_named_is_one():
+    sections = set(re.findall(r"^\[([a-z]+)\]", subprocess.run([GKMAIL, "config", "sample"], capture_output=True,
+                                                                text=True).stdout, re.M))
+    names = {x for x in re.findall(r"`([a-z]+\.[a-z_]+)[`= ]", CONFIGURATION) if x.split(".")[0] in sections}
+    assert len(names) > 10
+    for name in names:
+        done = subprocess.run([GKMAIL, "config", "explain", name], capture_output=True, text=True)
+        event = subprocess.run(["grep", "-rqF", "--include=*.c", f'"{name}"', ROOT])  # log_info("smtp.auth", ...)
+        assert done.returncode == 0 or event.returncode == 0, f"{name}: {done.stderr}"
+
+
+def test_openssl_as_written(tmp_path):
+    """A certificate of a user's device, and the digest of a TLSA record, as the page has them."""
+    text = sorted((b for b in blocks("sh") if b.startswith("openssl")), key=len)
+    assert len(text) == 2
+    done = subprocess.run(["bash", "-euc", text[1] + "cp phone.pem mail.pem\n" + text[0]], cwd=tmp_path, capture_output=True,
+                          text=True)
+    assert done.returncode == 0 and re.match(r"[0-9a-f]{64} ", done.stdout), done.stderr
+    names = subprocess.run(["openssl", "x509", "-in", tmp_path / "phone.pem", "-noout", "-ext", "subjectAltName"],
+                           capture_output=True, text=True).stdout
+    assert "email:alice@example.com" in names
+    subprocess.run(["openssl", "verify", "-CAfile", tmp_path / "devices.pem", tmp_path / "phone.pem"], check=True)
+
+
 def test_every_make_target_is_there():
     makefile = (ROOT / "Makefile").read_text()
     helped = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True).stdout
