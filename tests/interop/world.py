@@ -188,7 +188,7 @@ class Postfix:
         (self.dir / "conf/master.cf").write_text(f"{POSTFIX}:25 inet n - n - - smtpd\n" + services)
         (self.dir / "opendkim.conf").write_text(
             f"Domain post.test\nSelector p1\nKeyFile {self.dir}/dkim/p1.private\nSocket inet:8891@127.0.0.1\n"
-            f"Mode sv\nInternalHosts {POSTFIX}\nBackground no\nSyslog no\nCanonicalization relaxed/relaxed\n"
+            f"Mode sv\nInternalHosts csl:{POSTFIX},127.0.0.1\nBackground no\nSyslog no\nCanonicalization relaxed/relaxed\n"
             f"AlwaysAddARHeader yes\nAuthservID mx.post.test\nNameservers {RESOLVER}\nUserID root\nRequireSafeKeys no\n")
         run("chown", "-R", "64100:64100", self.dir / "mail")
         shutil.chown(self.dir / "data", "postfix", "postfix")
@@ -272,7 +272,7 @@ class Mail(Suite):
 
 
 def message(sender, to, subject, body="hello\r\n"):
-    return (f"From: {sender}\r\nTo: {to}\r\nSubject: {subject}\r\nMessage-ID: <{subject}@interop.test>\r\n"
+    return (f"From: {sender}\r\nTo: {to}\r\nSubject: {subject}\r\nMessage-ID: <{subject.replace(' ', '.')}@interop.test>\r\n"
             f"Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n\r\n{body}").encode()
 
 
