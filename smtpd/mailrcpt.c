@@ -216,7 +216,7 @@ is_repeated(const struct transaction *tx, struct str address)
 static size_t
 weight(const struct envelope_rcpt *r)
 {
-	size_t n = 4 + r->address.n + 4 + r->orcpt.n + 4 + 4;
+	size_t n = 4 + r->address.n + 4 + r->orcpt.n + 4 + 4 + 4;
 
 	for (uint32_t i = 0; i < r->ntargets; i++)
 		n += 4 + r->targets[i].n;
@@ -267,7 +267,6 @@ verdict_reply(uint32_t verdict)
 	    [RCPT_OK] = REPLY_OK,
 	    [RCPT_NO_USER] = REPLY_NO_USER,
 	    [RCPT_RELAY] = REPLY_RELAY,
-	    [RCPT_NO_ROUTE] = REPLY_NO_ROUTE,
 	    [RCPT_QUOTA] = REPLY_QUOTA,
 	    [RCPT_LOOP] = REPLY_LOOP,
 	};
@@ -279,7 +278,7 @@ verdict_reply(uint32_t verdict)
 static enum reply
 take_answer(struct session *s, struct slot *slot, struct ipc_in *m)
 {
-	uint32_t verdict = ipc_get_u32(m), n = ipc_get_list(m);
+	uint32_t verdict = ipc_get_u32(m), nlocal = ipc_get_u32(m), n = ipc_get_list(m);
 	struct str *targets = arena_array(&s->tx.arena, n, sizeof(*targets));
 
 	for (uint32_t i = 0; i < n; i++)
@@ -288,11 +287,12 @@ take_answer(struct session *s, struct slot *slot, struct ipc_in *m)
 		return REPLY_LOCAL_ERROR;
 	if (verdict != RCPT_OK)
 		return verdict_reply(verdict);
-	if (n == 0)
+	if (n == 0 || nlocal > n)
 		return REPLY_LOCAL_ERROR;
 	slot->rcpt.targets = targets;
 	slot->rcpt.ntargets = n;
-	answers_add_rcpt(s->user, slot->rcpt.address, s->tx.size, targets, n);
+	slot->rcpt.nlocal = nlocal;
+	answers_add_rcpt(s->user, s->tx.size, &slot->rcpt);
 	return REPLY_OK;
 }
 
@@ -312,8 +312,7 @@ ask(struct session *s, struct slot *slot)
 	struct envelope_rcpt *r = &slot->rcpt;
 	struct ipc_out m;
 
-	if (answers_rcpt(
-		s->user, r->address, s->tx.size, &s->tx.arena, &r->targets, &r->ntargets)) {
+	if (answers_rcpt(s->user, s->tx.size, &s->tx.arena, r)) {
 		slot_ready(slot, REPLY_OK);
 		return;
 	}

@@ -86,6 +86,7 @@ answer_rcpt(uint64_t id, struct str address)
 
 	ipc_begin(&m, MSG_RCPT_CHECK_R);
 	ipc_put_u32(&m, !ours ? RCPT_RELAY : user ? RCPT_OK : RCPT_NO_USER);
+	ipc_put_u32(&m, ours && user);
 	ipc_put_list(&m, &address, ours && user);
 	ipc_reply(authd, id, &m);
 }

@@ -10,7 +10,6 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import hosts  # noqa: E402
 import world as w  # noqa: E402
 
 
@@ -22,7 +21,6 @@ def world():
     d = Path(tempfile.mkdtemp(prefix="gk-", dir=os.environ.get("TMPDIR", "/tmp")))
     d.chmod(0o755)
     made = w.World(d)
-    hosts.populate(made)
     try:
         yield made.start()
     finally:
