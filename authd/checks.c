@@ -17,32 +17,18 @@
 
 /* ---- recipients ---- */
 
-/* An address at another host leads there for who may send abroad: users, and the queue, whose
- * notifications go to whoever wrote. Strangers may not relay. */
-static void
-relay(struct resolved *r, bool may, struct str given, struct arena *a)
-{
-	struct str foreign;
-
-	if (r->verdict != RCPT_RELAY || !may)
-		return;
-	if (resolve_foreign(given, a, &foreign, NULL) < 0) {
-		r->verdict = RCPT_NO_USER;
-		return;
-	}
-	r->targets = arena_array(a, 1, sizeof(*r->targets));
-	r->targets[r->n++] = foreign;
-	r->verdict = RCPT_OK;
-}
-
 static enum rcpt_verdict
-rcpt_verdict(const struct resolved *r, uint64_t size)
+rcpt_verdict(const struct resolved *r, struct str user, uint64_t size)
 {
+	/* A foreign address: strangers may not relay; users could, once outbound delivery is there.
+	 */
+	if (r->verdict == RCPT_RELAY)
+		return user.n > 0 ? RCPT_NO_ROUTE : RCPT_RELAY;
 	if (r->verdict != RCPT_OK)
 		return r->verdict;
 	/* One full mailbox defers the whole recipient: the sender hears of it, and nobody is left
 	 * out in silence. */
-	for (size_t i = 0; i < r->nlocal; i++)
+	for (size_t i = 0; i < r->n; i++)
 		if (!quota_room(r->targets[i], size))
 			return RCPT_QUOTA;
 	return RCPT_OK;
@@ -72,11 +58,9 @@ checks_rcpt(struct ipc_chan *c, struct ipc_in *m)
 	if (r.over || r.loop)
 		log_warn("auth.alias", LS("address", given),
 		    LZ("reason", r.loop ? "leads in a circle" : "leads too far"));
-	relay(&r, user.n > 0 || ipc_peer_of(c) == PEER_QUEUE, given, &a);
-	verdict = rcpt_verdict(&r, size);
+	verdict = rcpt_verdict(&r, user, size);
 	ipc_begin(&out, MSG_RCPT_CHECK_R);
 	ipc_put_u32(&out, verdict);
-	ipc_put_u32(&out, verdict == RCPT_OK ? (uint32_t)r.nlocal : 0);
 	ipc_put_list(&out, r.targets, verdict == RCPT_OK ? r.n : 0);
 	ipc_reply(c, m->id, &out);
 out:
@@ -103,7 +87,7 @@ checks_owns(struct str user, struct str address, struct arena *a, struct err *e)
 	}
 	if (resolve(authd.db, canonical, &authd.rules, a, &r, e) < 0)
 		return -1;
-	for (size_t i = 0; i < r.nlocal; i++)
+	for (size_t i = 0; i < r.n; i++)
 		if (str_eq(r.targets[i], user))
 			return 1;
 	return 0;

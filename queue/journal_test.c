@@ -143,8 +143,7 @@ kept_messages_are_not_read_again(void **state)
 	file_fault = no_reading;
 	fixture_check(1, 5000);
 	/* An attempt that failed: it is not held for the wait. */
-	schedule_message(&fixture, m, 1000);
-	schedule_retry(&fixture, m->jobs);
+	schedule_retry(&fixture, m);
 	assert_int_equal(fixture.messages.kept, 0);
 	arena_init(&a);
 	assert_int_equal(message_envelope(m, &a, &env, NULL, NULL), -1);

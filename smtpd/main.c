@@ -72,7 +72,7 @@ smtpd_start(struct err *e)
 static const struct svc svc = {
     .name = "smtpd",
     .peer = PEER_SMTPD,
-    .sections = "server tls certificate smtp submission auth limits",
+    .sections = "server screen tls certificate smtp submission auth limits",
     .sandbox = SB_IPC | SB_STREAM,
     .start = smtpd_start,
     .reload = smtpd_reload,

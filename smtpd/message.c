@@ -9,7 +9,9 @@
 #include "mail/address.h"
 #include "mail/addrlist.h"
 #include "smtpd/datascan.h"
+#include "smtpd/forged.h"
 #include "smtpd/headscan.h"
+#include "smtpd/screening.h"
 #include "smtpd/session.h"
 #include "smtpd/signing.h"
 #include "smtpd/spool.h"
@@ -41,13 +43,15 @@ struct message {
 	bool header_known;
 	bool finished; /* all octets are there */
 	enum reply refusal;
-	const char *refusal_arg; /* the field's name */
+	const char *refusal_arg; /* the field's name, or gk-screen's words */
+	uint32_t flags;          /* ENVELOPE_ bits beside those of the transaction */
 	struct spool *spool;
 	uint32_t return_path;
 	struct author authors[AUTHORS_MAX];
 	unsigned nauthors, asking;
-	struct signing *signing; /* asks gk-sign, or did */
-	bool checking;           /* it has not answered yet */
+	struct signing *signing;     /* asks gk-sign, or did */
+	struct screening *screening; /* asks gk-screen, or did */
+	bool checking;               /* it has not answered yet */
 	bool prefixed;
 	struct str fields; /* its answer, to stand on top */
 };
@@ -93,6 +97,7 @@ refuse(struct message *m, enum reply r, const char *arg)
 	m->refusal_arg = arg;
 	m->checking = false;
 	signing_free(&m->signing);
+	screening_free(&m->screening);
 	spool_free(&m->spool);
 }
 
@@ -231,6 +236,37 @@ on_signed(void *arg, enum reply r, struct str fields)
 	go_on(m);
 }
 
+/* RFC 7372 3; a failure of the DNS is X.4.3. */
+static enum reply
+reply_of_verdict(const struct screening_answer *a)
+{
+	if (a->verdict == SCREEN_DEFER)
+		return a->reason == SCREEN_BY_SPF ? REPLY_SCREEN_SPF_LATER : REPLY_SCREEN_DNS;
+	if (a->reason == SCREEN_BY_SPF)
+		return REPLY_SCREEN_SPF;
+	return a->reason == SCREEN_BY_DMARC ? REPLY_SCREEN_DMARC : REPLY_SCREEN_REFUSED;
+}
+
+static void
+on_screened(void *arg, const struct screening_answer *a, const struct err *e)
+{
+	struct message *m = arg;
+	struct arena *arena = &m->s->tx.arena;
+
+	OBJ(m, MESSAGE_MAGIC);
+	m->checking = false;
+	if (e) {
+		log_warn("smtp.screen", LZ("sid", m->s->sid), LZ("mid", m->mid), LE(e));
+		refuse(m, REPLY_SCREEN_AWAY, NULL);
+	} else if (a->verdict >= SCREEN_REJECT) {
+		refuse(m, reply_of_verdict(a), arena_dupz(arena, a->text));
+	} else {
+		m->flags |= a->verdict == SCREEN_JUNK ? ENVELOPE_JUNK : 0;
+		m->fields = arena_dup(arena, a->fields);
+	}
+	go_on(m);
+}
+
 static void
 on_ready(void *arg)
 {
@@ -240,9 +276,40 @@ on_ready(void *arg)
 	session_run(m->s);
 }
 
-/* Only submissions are signed. What of the message has come already goes first. */
+/* Strangers' mail is screened as it came. */
 static void
-begin_checks(struct message *m)
+begin_screening(struct message *m)
+{
+	static const struct screening_events events = {.ready = on_ready, .answered = on_screened};
+
+	m->screening = screening_new(m->s, m->mid, &events, m);
+	m->checking = true;
+	screening_put(m->screening, spool_held(m->spool));
+}
+
+/* What speaks in our name goes, whoever brings it (RFC 8601 5): only we know what we have said. */
+static void
+cut_forged(struct message *m)
+{
+	struct str header = str_sub(spool_held(m->spool), 0, m->head.octets);
+	struct forged found[FORGED_MAX];
+	bool more;
+	size_t n;
+
+	if (m->head.absent)
+		return;
+	n = forged_find(header, helo_host(), m->screening != NULL, found, &more);
+	if (more)
+		refuse(m, REPLY_FORGED, NULL);
+	else if (n > 0)
+		log_info("smtp.forged", LZ("sid", m->s->sid), LZ("mid", m->mid), LU("fields", n));
+	while (!more && n-- > 0)
+		spool_cut(m->spool, found[n].at, found[n].n);
+}
+
+/* Only submissions are signed, as they leave. What of the message has come already goes first. */
+static void
+begin_signing(struct message *m)
 {
 	static const struct signing_events signing_events = {.ready = on_ready, .done = on_signed};
 	struct session *s = m->s;
@@ -272,7 +339,12 @@ header_known(struct message *m)
 	}
 	if (m->refusal != REPLY_COUNT)
 		return;
-	begin_checks(m);
+	if (screening_wanted(m->s))
+		begin_screening(m);
+	cut_forged(m);
+	if (m->refusal != REPLY_COUNT)
+		return;
+	begin_signing(m);
 	if (!m->checking)
 		set_prefix(m);
 	spool_go(m->spool);
@@ -288,20 +360,22 @@ on_octets(void *arg, const char *p, size_t n)
 
 	if (m->refusal != REPLY_COUNT)
 		return;
-	if (!m->header_known) {
-		headscan_feed(&m->head, p, n);
-		if (m->head.octets > conf_num(svc_conf(), CONF_SMTP_MAX_HEADER) && !m->head.absent)
-			refuse(m, REPLY_HEADER_TOO_BIG, NULL);
-		else if (m->head.state == HEADSCAN_DONE)
-			header_known(m);
-	}
 	if (m->scan.octets > conf_num(svc_conf(), CONF_SMTP_MAX_SIZE))
 		refuse(m, REPLY_TOO_BIG, NULL);
 	if (m->refusal != REPLY_COUNT)
 		return;
 	if (m->signing)
 		signing_put(m->signing, str_of(p, n));
+	if (m->screening)
+		screening_put(m->screening, str_of(p, n));
 	spool_put(m->spool, p, n);
+	if (m->header_known)
+		return;
+	headscan_feed(&m->head, p, n);
+	if (m->head.octets > conf_num(svc_conf(), CONF_SMTP_MAX_HEADER) && !m->head.absent)
+		refuse(m, REPLY_HEADER_TOO_BIG, NULL);
+	else if (m->head.state == HEADSCAN_DONE)
+		header_known(m);
 }
 
 size_t
@@ -322,7 +396,8 @@ bool
 message_blocked(const struct message *m)
 {
 	return (m->spool && spool_blocked(m->spool)) ||
-	       (m->refusal == REPLY_COUNT && m->signing && signing_blocked(m->signing));
+	       (m->refusal == REPLY_COUNT && m->signing && signing_blocked(m->signing)) ||
+	       (m->screening && screening_blocked(m->screening));
 }
 
 bool
@@ -361,7 +436,7 @@ commit(struct message *m)
 	    .helo = str_of(s->helo, s->helo_n),
 	    .envid = s->tx.envid,
 	    .ret = s->tx.ret,
-	    .flags = s->tx.flags | (s->user.n > 0 ? ENVELOPE_SUBMITTED : 0),
+	    .flags = s->tx.flags | m->flags | (s->user.n > 0 ? ENVELOPE_SUBMITTED : 0),
 	    .return_path = m->return_path,
 	    .rcpts = s->tx.rcpts,
 	    .nrcpts = s->tx.nrcpts,
@@ -451,6 +526,8 @@ message_finish(struct message *m)
 	}
 	if (m->signing && m->refusal == REPLY_COUNT)
 		signing_end(m->signing);
+	if (m->screening)
+		screening_end(m->screening);
 	go_on(m);
 }
 
@@ -488,6 +565,7 @@ message_free(struct message **mp)
 		if (m->authors[i].call)
 			ipc_cancel(svc_channel(PEER_AUTHD), m->authors[i].call);
 	signing_free(&m->signing);
+	screening_free(&m->screening);
 	spool_free(&m->spool);
 	headscan_free(&m->head);
 	m->magic = 0;

@@ -44,6 +44,9 @@
 	X(UNAVAILABLE,     451, "4.3.2", "Part of the server is restarting, try again later") \
 	X(LOCAL_ERROR,     451, "4.3.0", "Local error, try again later") \
 	X(NOT_SIGNED,      451, "4.7.5", "The message cannot be signed now, try again later") \
+	X(SCREEN_AWAY,     451, "4.7.1", "Mail cannot be checked at present, try again later") \
+	X(SCREEN_DNS,      451, "4.4.3", "%s") \
+	X(SCREEN_SPF_LATER, 451, "4.7.24", "%s") \
 	X(NO_SPACE,        452, "4.3.1", "No room for more mail at present, try again later") \
 	X(TOO_MANY_RCPTS,  452, "4.5.3", "Too many recipients, send the rest in another transaction") \
 	X(QUOTA,           452, "4.2.2", "Mailbox full") \
@@ -75,10 +78,15 @@
 	X(NEED_TLS,        538, "5.7.11", "Encryption required for authentication: STARTTLS first") \
 	X(NO_USER,         550, "5.1.1", "No such user here") \
 	X(RELAY,           550, "5.7.1", "Relaying denied") \
+	X(NO_ROUTE,        550, "5.4.4", "No way to other hosts from here") \
 	X(LOOP,            550, "5.4.6", "This address leads back to itself") \
 	X(NOT_OWNER,       550, "5.7.1", "Sender address is not yours") \
 	X(FROM_NOT_OWNER,  550, "5.7.1", "The address in the %s field is not yours") \
 	X(FROM_BAD,        550, "5.6.0", "The %s field must stand once and hold addresses") \
+	X(FORGED,          550, "5.7.1", "Too many fields in our name") \
+	X(SCREEN_SPF,      550, "5.7.23", "%s") \
+	X(SCREEN_DMARC,    550, "5.7.26", "%s") \
+	X(SCREEN_REFUSED,  550, "5.7.1", "%s") \
 	X(BARE_EOL,        550, "5.6.0", "Message with a bare CR or LF in it refused") \
 	X(TOO_BIG,         552, "5.3.4", "Message too big") \
 	X(HEADER_TOO_BIG,  552, "5.3.4", "Message header too big") \

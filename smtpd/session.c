@@ -241,11 +241,13 @@ static void
 on_client(void *arg, enum dns_client_result result, struct str name)
 {
 	static const char *const results[] = {"pass", "fail", "temperror"};
+	static const enum screen_iprev iprevs[] = {IPREV_PASS, IPREV_FAIL, IPREV_UNKNOWN};
 	struct session *s = arg;
 
 	OBJ(s, SESSION_MAGIC);
 	s->looking_up = NULL;
 	s->client = arena_dup(&s->arena, name);
+	s->iprev = iprevs[result];
 	log_debug("smtp.client", LZ("sid", s->sid), LZ("peer", s->peer), LS("name", name),
 	    LZ("iprev", results[result]), LU("ms", clock_ms() - s->started));
 }

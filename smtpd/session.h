@@ -100,6 +100,7 @@ struct session {
 	char sid[ID_SIZE];
 	char peer[INET6_ADDRSTRLEN];
 	struct str client; /* its confirmed name in the DNS; empty: not known (yet) */
+	enum screen_iprev iprev;
 	struct dns_client *looking_up;
 	uint64_t started, active; /* clock_ms: of the session, of the last sign of life */
 	unsigned errors;

@@ -1,6 +1,6 @@
 /*
- * session_fakes.h - an authd and a queue for tests of whole sessions, and what stands in place of
- * the skeleton.
+ * session_fakes.h - an authd, a queue, a gk-sign and a gk-screen for tests of whole sessions, and
+ * what stands in place of the skeleton.
  *
  * They answer through real channels, at once or only when told to, so that every order of answers
  * can be had.
@@ -16,6 +16,7 @@
 #include "ipc/parcel.h"
 #include "net/dns_script.h"
 #include "smtpd/answers.h"
+#include "smtpd/screening.h"
 #include "smtpd/session.h"
 #include "smtpd/signing.h"
 #include "svc/conf.h"
@@ -23,7 +24,7 @@
 /* ---- in place of the skeleton ---- */
 
 static struct conf *conf;
-static struct ipc_chan *to_authd, *to_queue, *to_sign;
+static struct ipc_chan *to_authd, *to_queue, *to_sign, *to_screen;
 static struct dns *names;
 static bool draining, drained;
 
@@ -36,7 +37,10 @@ svc_conf(void)
 struct ipc_chan *
 svc_channel(enum ipc_peer peer)
 {
-	return peer == PEER_AUTHD ? to_authd : peer == PEER_SIGN ? to_sign : to_queue;
+	return peer == PEER_AUTHD    ? to_authd
+	       : peer == PEER_SIGN   ? to_sign
+	       : peer == PEER_SCREEN ? to_screen
+				     : to_queue;
 }
 
 bool
@@ -86,7 +90,6 @@ answer_rcpt(uint64_t id, struct str address)
 
 	ipc_begin(&m, MSG_RCPT_CHECK_R);
 	ipc_put_u32(&m, !ours ? RCPT_RELAY : user ? RCPT_OK : RCPT_NO_USER);
-	ipc_put_u32(&m, ours && user);
 	ipc_put_list(&m, &address, ours && user);
 	ipc_reply(authd, id, &m);
 }
@@ -179,14 +182,17 @@ authd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 static void
 take(int fd, uint64_t size)
 {
+	int (*fault)(enum file_op op, const char *name) = file_fault;
 	char *room;
 	struct err e;
 
+	file_fault = NULL; /* it is another's process */
 	buf_reset(&stored);
 	room = buf_room(&stored, size);
 	assume(room != NULL);
 	assume(file_pread(fd, room, size, 0, &e) == 0);
 	buf_added(&stored, size);
+	file_fault = fault;
 }
 
 static enum ipc_type
@@ -391,12 +397,115 @@ sign_close(void)
 	ipc_free(&sign);
 }
 
+/* ---- gk-screen ---- */
+
+static struct ipc_chan *screen;
+static struct screening_answer word; /* what gk-screen says; accept, if nothing is set */
+static bool screen_waits;            /* it reads nothing and says nothing until told to */
+static struct buf screened;          /* octets it has read of the last message */
+static char screen_head[512];        /* of the last question: peer iprev client helo sender */
+static uint64_t screen_call, stream_size;
+static enum ipc_type screen_answer;
+static int screen_pipe = -1;
+static unsigned streams, screen_aborts;
+
+static void
+screen_says(void)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, screen_answer);
+	ipc_put_u32(&m, word.verdict);
+	ipc_put_u32(&m, word.reason);
+	ipc_put_u32(&m, word.score);
+	ipc_put_str(&m, word.text);
+	ipc_put_str(&m, word.fields);
+	ipc_reply(screen, screen_call, &m);
+}
+
+/* What the pipe holds now. */
+static void
+screen_reads(void)
+{
+	ssize_t n;
+
+	do {
+		n = screen_pipe < 0 ? 0 : read(screen_pipe, buf_room(&screened, 65536), 65536);
+		if (n > 0)
+			buf_added(&screened, (size_t)n);
+	} while (n > 0);
+	if (n == 0)
+		file_close(&screen_pipe);
+}
+
+static inline void
+screen_ends(void)
+{
+	screen_reads();
+	if (stream_size != 0 && screened.n == stream_size) {
+		stream_size = 0;
+		screen_says();
+	}
+}
+
+static void
+read_head(struct ipc_in *m)
+{
+	struct str mid = ipc_get_str(m), sid = ipc_get_str(m), peer = ipc_get_str(m);
+	uint32_t iprev = ipc_get_u32(m);
+	struct str client = ipc_get_str(m), helo = ipc_get_str(m), sender = ipc_get_str(m);
+
+	assume(id_valid(mid) && id_valid(sid));
+	snprintf(screen_head, sizeof(screen_head), STR_FMT " %u " STR_FMT " " STR_FMT " " STR_FMT,
+	    STR_ARG(peer), iprev, STR_ARG(client), STR_ARG(helo), STR_ARG(sender));
+}
+
+static void
+screen_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	(void)arg;
+	(void)c;
+	if (m->type == MSG_SCREEN_END) {
+		(void)ipc_get_u64(m);
+		stream_size = ipc_get_u64(m);
+		assume(ipc_end(m) == 0);
+		return;
+	}
+	if (m->type == MSG_SCREEN_ABORT) {
+		(void)ipc_get_u64(m);
+		assume(ipc_end(m) == 0);
+		file_close(&screen_pipe);
+		screen_aborts++;
+		return;
+	}
+	buf_reset(&screened);
+	stream_size = 0;
+	screen_call = m->id;
+	if (m->type == MSG_SCREEN_STREAM) {
+		screen_answer = MSG_SCREEN_STREAM_R;
+		(void)ipc_get_u64(m);
+		read_head(m);
+		file_close(&screen_pipe);
+		screen_pipe = ipc_take_fd(m);
+		assume(ipc_end(m) == 0);
+		streams++;
+		return;
+	}
+	assume(m->type == MSG_SCREEN_PUT);
+	screen_answer = MSG_SCREEN_PUT_R;
+	read_head(m);
+	buf_str(&screened, ipc_get_str(m));
+	assume(ipc_end(m) == 0);
+	if (!screen_waits)
+		screen_says();
+}
+
 /* ---- the whole ---- */
 
 static void
 fakes_open(const char *toml)
 {
-	int a[2], q[2];
+	int a[2], q[2], s[2];
 	struct err e = {0};
 
 	assume(loop_init(&e) == 0);
@@ -404,6 +513,9 @@ fakes_open(const char *toml)
 	assume(conf != NULL);
 	assume(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, a) == 0);
 	assume(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, q) == 0);
+	assume(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, s) == 0);
+	to_screen = ipc_new(s[0], PEER_SMTPD, PEER_SCREEN, NULL, NULL, NULL);
+	screen = ipc_new(s[1], PEER_SCREEN, PEER_SMTPD, screen_message, NULL, NULL);
 	to_authd = ipc_new(a[0], PEER_SMTPD, PEER_AUTHD, NULL, NULL, NULL);
 	authd = ipc_new(a[1], PEER_AUTHD, PEER_SMTPD, authd_message, NULL, NULL);
 	to_queue = ipc_new(q[0], PEER_SMTPD, PEER_QUEUE, NULL, NULL, NULL);
@@ -412,6 +524,10 @@ fakes_open(const char *toml)
 	session_init(names = dns_script_new());
 	assume(door_configure(&e) == 0);
 	buf_init(&stored, 16u << 20);
+	buf_init(&screened, 16u << 20);
+	word = (struct screening_answer){0};
+	screen_waits = false;
+	streams = screen_aborts = 0;
 	arena_init(&env_arena);
 	authd_waits = queue_waits = draining = drained = false;
 	nwaiting = committed = aborted = tokens_ended = 0;
@@ -427,6 +543,10 @@ fakes_close(void)
 	ipc_free(&to_queue);
 	ipc_free(&queue);
 	sign_close();
+	ipc_free(&to_screen);
+	ipc_free(&screen);
+	file_close(&screen_pipe);
+	buf_free(&screened);
 	dns_free(&names);
 	conf_free(&conf);
 	buf_free(&stored);

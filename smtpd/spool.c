@@ -377,6 +377,18 @@ spool_held(const struct spool *s)
 }
 
 void
+spool_cut(struct spool *s, size_t at, size_t n)
+{
+	struct str held = spool_held(s);
+
+	assume(!s->going && at <= held.n && n <= held.n - at);
+	at += TRACE_MAX;
+	memmove(s->mem.p + at, s->mem.p + at + n, s->mem.n - at - n);
+	s->mem.n -= n;
+	s->size -= n;
+}
+
+void
 spool_go(struct spool *s)
 {
 	OBJ(s, SPOOL_MAGIC);

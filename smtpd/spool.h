@@ -47,6 +47,8 @@ void spool_free(struct spool **s);
 
 /* The octets so far, all in memory: before spool_go(). */
 struct str spool_held(const struct spool *s);
+/* Leaves n of these octets out, from `at` on. */
+void spool_cut(struct spool *s, size_t at, size_t n);
 /* From here on a large message may leave memory. Call spool_prefix() before it when the prefix is
  * known. */
 void spool_go(struct spool *s);

@@ -18,7 +18,6 @@
 #include "io/loop.h"
 
 #define ASK_MAGIC 0x52504c41u
-#define SMTP_PORT 25u
 
 struct policy_ask {
 	unsigned magic;
@@ -165,7 +164,7 @@ policy_ask(struct policy *p, struct str dest, policy_fn fn, void *arg)
 	a->route = (struct policy_route){.key = STR("mx"),
 	    .name = STR("mx"),
 	    .domain = arena_dup(&a->arena, dest),
-	    .port = SMTP_PORT,
+	    .port = p->conf->port,
 	    .tls = POLICY_TLS_MAY,
 	    .dane = p->conf->dane};
 	if (row != ROUTE_NONE)

@@ -110,6 +110,7 @@ policy_conf_new(const struct conf *c, struct err *e)
 	arena_init(&p->arena);
 	p->routes = routes_new(c);
 	p->dane = conf_bool(c, CONF_REMOTE_DANE);
+	p->port = (uint16_t)conf_num(c, CONF_REMOTE_PORT);
 	p->nrows = conf_count(c, CONF_TABLE_ROUTE);
 	p->rows = arena_array(&p->arena, p->nrows + 1, sizeof(*p->rows));
 	rc = read_system(c, p, e);

@@ -23,6 +23,7 @@ struct policy_conf {
 	size_t nrows;
 	struct tls_context *context; /* the system's authorities */
 	bool dane;
+	uint16_t port; /* of hosts where no route names one */
 };
 
 struct policy_conf *policy_conf_new(const struct conf *c, struct err *e);

@@ -46,7 +46,8 @@ tls_server_new(int cert_fd, int key_fd, const struct tls_options *o, struct err 
  * one name with keys of different kinds: the client's algorithms decide. */
 int tls_server_add(struct tls_context *c, int cert_fd, int key_fd, const struct str *names,
     size_t n, struct err *e);
-/* Sessions that use it keep it alive. */
+/* Sessions that use it keep it alive, as does whoever holds a reference. */
+struct tls_context *tls_context_ref(struct tls_context *c);
 void tls_context_free(struct tls_context **c);
 
 /* Of the certificate that was put in last: is it for that host, and until when (seconds since the

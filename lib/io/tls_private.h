@@ -31,7 +31,6 @@ struct tls_why {
 
 /* Takes ssl over. */
 struct tls_context *tls_context_new(struct ssl_ctx_st *ssl);
-struct tls_context *tls_context_ref(struct tls_context *c);
 struct ssl_ctx_st *tls_context_ssl(const struct tls_context *c);
 
 /* ---- tls_cert.c: a certificate with its chain, key and names ---- */

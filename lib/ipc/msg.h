@@ -75,10 +75,10 @@ enum ipc_peer {
 	X(AUTH_START_R,   PEER_AUTHD, PEER_FRONT, 0, "state:u32 session:u64 data:str user:str ticket:str text:str") \
 	X(AUTH_STEP_R,    PEER_AUTHD, PEER_FRONT, 0, "state:u32 session:u64 data:str user:str ticket:str text:str") \
 	X(AUTH_ABORT,     PEER_FRONT, PEER_AUTHD, 0, "session:u64") \
-	/* Recipients and senders. verdict: enum rcpt_verdict. targets: where the address leads; the first `local` of
-	 * them are mailboxes (user addresses), the others addresses at other hosts. */ \
+	/* Recipients and senders. verdict: enum rcpt_verdict. targets: the mailboxes (user addresses) and foreign
+	 * addresses that the address leads to. */ \
 	X(RCPT_CHECK,     PEER_SMTPD | PEER_QUEUE, PEER_AUTHD, 10, "address:str user:str size:u64") \
-	X(RCPT_CHECK_R,   PEER_AUTHD, PEER_SMTPD | PEER_QUEUE, 0, "verdict:u32 local:u32 targets:list") \
+	X(RCPT_CHECK_R,   PEER_AUTHD, PEER_SMTPD | PEER_QUEUE, 0, "verdict:u32 targets:list") \
 	X(SENDER_CHECK,   PEER_SMTPD, PEER_AUTHD, 10, "user:str address:str") \
 	X(SENDER_CHECK_R, PEER_AUTHD, PEER_SMTPD, 0, "owned:u32") \
 	/* Answers given before may be wrong now: forget them. */ \
@@ -166,6 +166,19 @@ enum ipc_peer {
 	X(DNS_ASK,        PEER_SMTPD | PEER_SCREEN | PEER_REMOTE | PEER_CTL, PEER_DNSD, 30, "name:str type:u32 ms:u32") \
 	X(DNS_ASK_R,      PEER_DNSD, PEER_SMTPD | PEER_SCREEN | PEER_REMOTE | PEER_CTL, 0, \
 	  "status:u32 secure:u32 ttl:u32 canonical:str why:str records:list") \
+	/* Who sent a message, before it is taken: its octets as they came, in the packet or as they come, through a stream
+	 * socket (ipc/parcel.h). stream: smtpd's number for it; SCREEN_END says that its size octets are all, SCREEN_ABORT
+	 * that nobody wants an answer any more. iprev: enum screen_iprev, of client, the peer's name. verdict: enum
+	 * screen_verdict; reason: enum screen_reason; text: of a refusal, printable ASCII. fields: header fields to put on
+	 * top, with CRLF; smtpd takes none but those of smtpd/screening.c, and nothing else of a message can be changed. */ \
+	X(SCREEN_PUT,     PEER_SMTPD, PEER_SCREEN, 360, \
+	  "mid:str sid:str peer:str iprev:u32 client:str helo:str sender:str octets:str") \
+	X(SCREEN_PUT_R,   PEER_SCREEN, PEER_SMTPD, 0, "verdict:u32 reason:u32 score:u32 text:str fields:str") \
+	X(SCREEN_STREAM,  PEER_SMTPD, PEER_SCREEN, 90000, \
+	  "stream:u64 mid:str sid:str peer:str iprev:u32 client:str helo:str sender:str fd:fd") \
+	X(SCREEN_STREAM_R, PEER_SCREEN, PEER_SMTPD, 0, "verdict:u32 reason:u32 score:u32 text:str fields:str") \
+	X(SCREEN_END,     PEER_SMTPD, PEER_SCREEN, 0, "stream:u64 size:u64") \
+	X(SCREEN_ABORT,   PEER_SMTPD, PEER_SCREEN, 0, "stream:u64") \
 	/* To other hosts: one message, some recipients of one destination. dest: the domain that their addresses have, as
 	 * A-labels in lower case (or an address literal), or the name of a route. flags: ENVELOPE_ bits; ret: enum envelope_ret; envid: xtext as given.
 	 * rcpts: address, notify (NOTIFY_ bits, decimal), orcpt, three each. The octets begin behind our Return-Path line:
@@ -264,25 +277,20 @@ enum ipc_peer {
 	X(ALIAS_DEL_R,    PEER_AUTHD, PEER_CTL, 0, "") \
 	X(ALIAS_LIST,     PEER_CTL, PEER_AUTHD, 10, "after:str") \
 	X(ALIAS_LIST_R,   PEER_AUTHD, PEER_CTL, 0, "more:u32 rows:list") \
-	/* The operator to queue. rows: mid, state, arrived (RFC 3339), size, sender, recipients left, destination, next
-	 * try, why it waits, nine for each destination of a message. what: mid, or "all". sender ("<>" is the null sender),
-	 * destination: only those; empty: any. count: how many messages it touched. */ \
-	X(QUEUE_LIST,     PEER_CTL, PEER_QUEUE, 10, "after:str sender:str destination:str") \
+	/* The operator to queue. rows: mid, state, arrived (RFC 3339), size, sender, recipients left, next try, last
+	 * error, eight a message. what: mid, or "all". count: how many it touched. */ \
+	X(QUEUE_LIST,     PEER_CTL, PEER_QUEUE, 10, "after:str") \
 	X(QUEUE_LIST_R,   PEER_QUEUE, PEER_CTL, 0, "more:u32 rows:list") \
-	/* facts: key, value, ... then for each target "rcpt", address, "target", ..., "state", ..., "destination", ...,
-	 * "next", ..., "error", ... */ \
+	/* facts: key, value, … then for each recipient "rcpt", address, "state", …, "error", … */ \
 	X(QUEUE_SHOW,     PEER_CTL, PEER_QUEUE, 10, "mid:str") \
 	X(QUEUE_SHOW_R,   PEER_QUEUE, PEER_CTL, 0, "facts:list") \
-	/* rows: destination, transactions at a time, running, waiting, dead until (RFC 3339, or empty), why, six each. */ \
-	X(QUEUE_DESTINATIONS, PEER_CTL, PEER_QUEUE, 10, "after:str") \
-	X(QUEUE_DESTINATIONS_R, PEER_QUEUE, PEER_CTL, 0, "more:u32 rows:list") \
-	X(QUEUE_FLUSH,    PEER_CTL, PEER_QUEUE, 10, "what:str sender:str destination:str") \
+	X(QUEUE_FLUSH,    PEER_CTL, PEER_QUEUE, 10, "what:str") \
 	X(QUEUE_FLUSH_R,  PEER_QUEUE, PEER_CTL, 0, "count:u64") \
-	X(QUEUE_HOLD,     PEER_CTL, PEER_QUEUE, 10, "what:str sender:str destination:str") \
+	X(QUEUE_HOLD,     PEER_CTL, PEER_QUEUE, 10, "what:str") \
 	X(QUEUE_HOLD_R,   PEER_QUEUE, PEER_CTL, 0, "count:u64") \
-	X(QUEUE_RELEASE,  PEER_CTL, PEER_QUEUE, 10, "what:str sender:str destination:str") \
+	X(QUEUE_RELEASE,  PEER_CTL, PEER_QUEUE, 10, "what:str") \
 	X(QUEUE_RELEASE_R, PEER_QUEUE, PEER_CTL, 0, "count:u64") \
-	X(QUEUE_DELETE,   PEER_CTL, PEER_QUEUE, 10, "what:str sender:str destination:str") \
+	X(QUEUE_DELETE,   PEER_CTL, PEER_QUEUE, 10, "what:str") \
 	X(QUEUE_DELETE_R, PEER_QUEUE, PEER_CTL, 0, "count:u64")
 /* clang-format on */
 
@@ -302,10 +310,11 @@ enum auth_state {
 
 enum rcpt_verdict {
 	RCPT_OK,
-	RCPT_NO_USER, /* 550 5.1.1 */
-	RCPT_RELAY,   /* not our domain, and the client may not relay: 550 5.7.1 */
-	RCPT_QUOTA,   /* 452 4.2.2 */
-	RCPT_LOOP     /* aliases that lead in a circle: 550 5.4.6 */
+	RCPT_NO_USER,  /* 550 5.1.1 */
+	RCPT_RELAY,    /* not our domain, and the client may not relay: 550 5.7.1 */
+	RCPT_NO_ROUTE, /* a foreign address, and outbound delivery is not there: 550 5.4.4 */
+	RCPT_QUOTA,    /* 452 4.2.2 */
+	RCPT_LOOP      /* aliases that lead in a circle: 550 5.4.6 */
 };
 
 /* DELIVER: names of the message that are there already prove nothing, it is written anew
@@ -323,6 +332,28 @@ enum deliver_result {
 	DELIVER_OK,
 	DELIVER_TEMP, /* try again */
 	DELIVER_PERM  /* bounce */
+};
+
+/* The name of a client's address (RFC 8601 2.7.3). */
+enum screen_iprev {
+	IPREV_UNKNOWN, /* not looked up to its end */
+	IPREV_PASS,
+	IPREV_FAIL /* none that leads back to the address */
+};
+
+enum screen_verdict {
+	SCREEN_ACCEPT,
+	SCREEN_JUNK,
+	SCREEN_REJECT,
+	SCREEN_DEFER
+};
+
+/* Why a message is not simply taken. */
+enum screen_reason {
+	SCREEN_BY_NOTHING,
+	SCREEN_BY_SPF,   /* 550 5.7.23, 451 4.7.24 (RFC 7372) */
+	SCREEN_BY_DMARC, /* 550 5.7.26, 451 4.4.3; or junk */
+	SCREEN_BY_SCORE
 };
 
 /* How a destination fared in a transaction, whatever came of its recipients. */

@@ -68,15 +68,8 @@
 	X(QUEUE_CHECKPOINT, "queue", "checkpoint", DURATION, "5s", "100ms..10m", \
 	  "How often delivered mail is made durable in its Maildirs so that segments can go.") \
 	X(QUEUE_MAX_BACKLOG, "queue", "max_backlog", SIZE, "2GiB", "1MiB..1TiB", "Undelivered octets in the spool at which new mail has to wait.") \
-	X(QUEUE_MAX_WAITING, "queue", "max_waiting", UINT, "1000000", "100..100000000", \
-	  "Messages waiting, each counted once for every destination it goes to, at which new mail has to wait.") \
 	X(QUEUE_MIN_FREE, "queue", "min_free", SIZE, "256MiB", "0..1TiB", "Free disk space below which new mail gets 452 4.3.1.") \
 	X(DELIVERY_CONCURRENCY, "delivery", "concurrency", UINT, "64", "1..10000", "Messages under way to gk-local at one time.") \
-	X(DELIVERY_REMOTE_CONCURRENCY, "delivery", "remote_concurrency", UINT, "500", "1..10000", \
-	  "Transactions with other hosts under way at one time.") \
-	X(DELIVERY_DESTINATION_FIRST, "delivery", "destination_first", UINT, "5", "1..1000", \
-	  "Transactions with one destination at one time, to begin with; more as they succeed, fewer as no host of it is reached.") \
-	X(DELIVERY_DESTINATION_MAX, "delivery", "destination_max", UINT, "20", "1..1000", "Transactions with one destination at one time, at most.") \
 	X(DELIVERY_RESERVE, "delivery", "reserve", SIZE, "32MiB", "0..1TiB", \
 	  "Disk space kept back, for delivering what was accepted and for expunging when the disk is full.") \
 	X(DNS_UPSTREAMS, "dns", "upstreams", LIST, "", "", \
@@ -103,7 +96,7 @@
 	X(LIMITS_CONNECTIONS, "limits", "connections", UINT, "10000", "1..1000000", "Connections one front holds at one time.") \
 	X(LIMITS_CONNECTIONS_PER_IP, "limits", "connections_per_ip", UINT, "100", "1..1000000", "Connections one front takes from one address (IPv6: one /64).") \
 	X(LIMITS_TRUSTED_NETWORKS, "limits", "trusted_networks", LIST, "127.0.0.0/8,::1", "", \
-	  "Addresses and networks, such as \"192.0.2.0/24\", whose clients are not limited, delayed, greylisted or banned for failed logins.") \
+	  "Networks, such as \"192.0.2.0/24\", whose clients are not limited, delayed, greylisted or banned for failed logins, nor their mail checked.") \
 	X(LIMITS_NETWORK_FACTOR, "limits", "network_factor", UINT, "5", "1..1000", \
 	  "How many times as much as one address its whole network (IPv4 /24, IPv6 /48) may.") \
 	X(LIMITS_CONNECTIONS_PER_MINUTE, "limits", "connections_per_minute", UINT, "300", "0..1000000", \
@@ -115,10 +108,40 @@
 	  "Refused commands (5xx) of one address in an hour, users' left out, after which it gets 421 4.7.0. 0: any number.") \
 	X(LIMITS_UNKNOWN_PER_HOUR, "limits", "unknown_per_hour", UINT, "100", "0..1000000", \
 	  "Recipients that do not exist, of one address in an hour, after which all get 450 4.7.1. 0: any number.") \
+	X(REMOTE_HELO, "remote", "helo", STR, "", "", "The name said in EHLO to other hosts. Empty: server.host_name.") \
+	X(REMOTE_PORT, "remote", "port", UINT, "25", "1..65535", "The port on which other hosts take mail, where no route names another.") \
+	X(REMOTE_CONNECTIONS, "remote", "connections", UINT, "500", "1..10000", "Connections to other hosts at one time.") \
+	X(REMOTE_MESSAGES_PER_CONNECTION, "remote", "messages_per_connection", UINT, "100", "1..100000", "Messages on one connection before it is closed.") \
+	X(REMOTE_IDLE, "remote", "idle", DURATION, "5s", "0s..5m", "How long a connection is kept for another message. 0s: not at all.") \
+	X(REMOTE_CHUNKING, "remote", "chunking", BOOL, "true", "", "Sends messages by BDAT where it is offered (RFC 3030).") \
+	X(REMOTE_DEAD_FOR, "remote", "dead_for", DURATION, "1m", "0s..1h", \
+	  "How long an address that did not answer is tried after all others of its destination.") \
+	X(REMOTE_CONNECT_TIMEOUT, "remote", "connect_timeout", DURATION, "30s", "100ms..5m", "How long a connection may take to one address.") \
+	X(REMOTE_GREETING_TIMEOUT, "remote", "greeting_timeout", DURATION, "5m", "100ms..10m", "How long a host may take to greet (RFC 5321 4.5.3.2.1).") \
+	X(REMOTE_COMMAND_TIMEOUT, "remote", "command_timeout", DURATION, "5m", "100ms..10m", \
+	  "How long the answer to a command may take (RFC 5321 4.5.3.2.2 and 3).") \
+	X(REMOTE_DATA_TIMEOUT, "remote", "data_timeout", DURATION, "2m", "100ms..10m", "How long the answer to DATA may take (RFC 5321 4.5.3.2.4).") \
+	X(REMOTE_BLOCK_TIMEOUT, "remote", "block_timeout", DURATION, "3m", "100ms..10m", \
+	  "How long a host may take nothing of a message (RFC 5321 4.5.3.2.5).") \
+	X(REMOTE_FINAL_TIMEOUT, "remote", "final_timeout", DURATION, "10m", "100ms..30m", \
+	  "How long the answer to a message may take (RFC 5321 4.5.3.2.6).") \
+	X(REMOTE_TRANSACTION_TIMEOUT, "remote", "transaction_timeout", DURATION, "50m", "1s..55m", \
+	  "How long one attempt at one message may take in all, other hosts included.") \
+	X(REMOTE_MIN_RATE, "remote", "min_rate", SIZE, "1KiB", "1..1GiB", "Octets of a message that a host must take in a second, on the whole.") \
 	X(REMOTE_DANE, "remote", "dane", BOOL, "true", "", \
 	  "Hosts with DNSSEC-proven TLSA records get mail over TLS only, with a certificate that agrees with them (RFC 7672).") \
 	X(REMOTE_CA_FILE, "remote", "ca_file", STR, "/etc/ssl/certs/ca-certificates.crt", "", \
 	  "PEM file with the authorities whose certificates count where verified TLS is demanded (Debian: ca-certificates).") \
+	X(SCREEN_ENABLED, "screen", "enabled", BOOL, "true", "", \
+	  "Checks who really sent the mail that comes in on port 25 (SPF, DKIM, DMARC), and how much it looks like spam.") \
+	X(SCREEN_SPF_FAIL, "screen", "spf_fail", CHOICE, "accept", "accept|reject", \
+	  "Mail from an address that the sender's domain does not allow (\"-all\"), where DMARC does not pass. \"reject\" breaks forwarding.") \
+	X(SCREEN_JUNK_SCORE, "screen", "junk_score", UINT, "6", "0..1000", \
+	  "The spam score from which on mail goes into the mailbox Junk. 0: never.") \
+	X(SCREEN_TIMEOUT, "screen", "timeout", DURATION, "20s", "1s..5m", \
+	  "How long the checks of one message may take; what the DNS has not answered then counts as a temporary error.") \
+	X(DMARC_ENFORCE, "dmarc", "enforce", CHOICE, "reject", "none|quarantine|reject", \
+	  "How far the DMARC policies of other domains are followed: only told in Authentication-Results, all into Junk, or refused where they ask for it.") \
 	X(LOG_TO, "log", "to", STR, "stdout", "", "\"stdout\", \"syslog\", or a file name.") \
 	X(LOG_FORMAT, "log", "format", CHOICE, "text", "text|json", "How log lines look.") \
 	X(LOG_LEVEL, "log", "level", CHOICE, "info", "error|warn|info|debug", "What is logged by daemons that have no level of their own.") \

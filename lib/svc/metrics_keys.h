@@ -43,6 +43,12 @@
 	X(DNS_SECURE, "gkmail_dns_secure_total", "", COUNTER, "DNS answers proven by DNSSEC") \
 	X(DNS_OPEN, "gkmail_dns_questions_active", "", GAUGE, "DNS questions under way in the resolver") \
 	X(DNS_SECONDS, "gkmail_dns_duration_seconds", "", HISTOGRAM, "Time from a DNS question to its answer, cache hits left out") \
+	X(SCREEN_ACCEPT, "gkmail_screen_messages_total", "verdict=\"accept\"", COUNTER, "Messages whose sender was checked") \
+	X(SCREEN_JUNK, "gkmail_screen_messages_total", "verdict=\"junk\"", COUNTER, "Messages whose sender was checked") \
+	X(SCREEN_REJECT, "gkmail_screen_messages_total", "verdict=\"reject\"", COUNTER, "Messages whose sender was checked") \
+	X(SCREEN_DEFER, "gkmail_screen_messages_total", "verdict=\"defer\"", COUNTER, "Messages whose sender was checked") \
+	X(SCREEN_OPEN, "gkmail_screen_messages_active", "", GAUGE, "Messages whose sender is being checked") \
+	X(SCREEN_SECONDS, "gkmail_screen_duration_seconds", "", HISTOGRAM, "Time from the last octet of a message to gk-screen's verdict") \
 	X(QUEUE_SIZE, "queue_size", "", GAUGE, "Messages not yet delivered") \
 	X(QUEUE_OCTETS, "gkmail_queue_octets", "", GAUGE, "Octets not yet delivered") \
 	X(QUEUE_SEGMENTS, "gkmail_queue_segments", "", GAUGE, "Journal segments on disk") \
@@ -52,14 +58,17 @@
 	X(QUEUE_SYNC_SECONDS, "gkmail_queue_sync_seconds", "", HISTOGRAM, "Time of one journal sync") \
 	X(QUEUE_SYNC_BATCH, "gkmail_queue_synced_records_total", "", COUNTER, "Records made durable by journal syncs") \
 	X(QUEUE_CHECKPOINT_SECONDS, "gkmail_queue_checkpoint_seconds", "", HISTOGRAM, "Time of one checkpoint") \
-	X(QUEUE_DESTINATIONS, "gkmail_queue_destinations", "", GAUGE, "Destinations at other hosts that mail waits for") \
-	X(QUEUE_DEAD, "gkmail_queue_destinations_dead", "", GAUGE, "Of these, those of which no host was reached last") \
-	X(REMOTE_DELIVERED, "gkmail_queue_remote_total", "result=\"ok\"", COUNTER, "Recipients at other hosts, each attempt") \
-	X(REMOTE_DEFERRED, "gkmail_queue_remote_total", "result=\"temp\"", COUNTER, "Recipients at other hosts, each attempt") \
-	X(REMOTE_FAILED, "gkmail_queue_remote_total", "result=\"perm\"", COUNTER, "Recipients at other hosts, each attempt") \
 	X(LOCAL_DELIVERED, "gkmail_local_delivered_total", "result=\"ok\"", COUNTER, "Deliveries into Maildirs") \
 	X(LOCAL_TEMP, "gkmail_local_delivered_total", "result=\"temp\"", COUNTER, "Deliveries into Maildirs") \
 	X(LOCAL_PERM, "gkmail_local_delivered_total", "result=\"perm\"", COUNTER, "Deliveries into Maildirs") \
+	X(REMOTE_OK, "gkmail_remote_delivered_total", "result=\"ok\"", COUNTER, "Recipients at other hosts") \
+	X(REMOTE_TEMP, "gkmail_remote_delivered_total", "result=\"temp\"", COUNTER, "Recipients at other hosts") \
+	X(REMOTE_PERM, "gkmail_remote_delivered_total", "result=\"perm\"", COUNTER, "Recipients at other hosts") \
+	X(REMOTE_CONNECTIONS, "gkmail_remote_connections_active", "", GAUGE, "Connections to other hosts, idle ones too") \
+	X(REMOTE_SESSIONS, "gkmail_remote_sessions_total", "", COUNTER, "Sessions with other hosts that came to be ready for mail") \
+	X(REMOTE_TLS, "gkmail_remote_sessions_tls_total", "", COUNTER, "Those of them that are encrypted") \
+	X(REMOTE_REUSED, "gkmail_remote_reused_total", "", COUNTER, "Messages for which a connection was there already") \
+	X(REMOTE_SECONDS, "gkmail_remote_duration_seconds", "", HISTOGRAM, "Time of one attempt at other hosts") \
 	X(OWNERS, "gkmail_mailbox_owners_active", "", GAUGE, "Owner processes") \
 	X(OWNER_STARTS, "gkmail_mailbox_owner_starts_total", "", COUNTER, "Owner processes started") \
 	X(LOOP_SLOW, "gkmail_loop_slow_turns_total", "", COUNTER, "Turns of an event loop over one second")

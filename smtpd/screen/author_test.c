@@ -47,36 +47,11 @@ test_domain(void **state)
 	arena_free(&a);
 }
 
-static void
-test_forged_results(void **state)
-{
-	struct str header =
-	    STR("Authentication-Results: mx.example.net; dkim=pass\r\n"
-		"AUTHENTICATION-RESULTS: (oh)\r\n mx.EXAMPLE.org (yes) 1; dmarc=pass\r\n"
-		"Subject: Authentication-Results: mx.example.org\r\n"
-		"Authentication-Results: mx.example.org.evil.example; spf=pass\r\n"
-		"Authentication-Results: \"mx.example.org\"; none\r\n"
-		"Authentication-Results:mx.example.org;none\r\n"
-		"\r\nAuthentication-Results: mx.example.org; body\r\n");
-	struct author_cut cuts[AUTHOR_CUTS_MAX];
-	bool more;
-
-	(void)state;
-	assert_int_equal(author_forged(header, STR("mx.example.org"), cuts, &more), 3);
-	assert_false(more);
-	assert_true(str_starts(str_from(header, cuts[0].offset), STR("AUTHENTICATION")));
-	assert_true(str_starts(str_from(header, cuts[0].offset + cuts[0].length), STR("Subject")));
-	assert_true(
-	    str_starts(str_from(header, cuts[1].offset), STR("Authentication-Results: \"mx")));
-	assert_true(str_starts(str_from(header, cuts[2].offset), STR("Authentication-Results:mx")));
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_domain),
-	    cmocka_unit_test(test_forged_results),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,10 @@
 #include "base/mem.h"
 #include "mail/header.h"
 #include "smtpd/dkim/dkim_input.h"
+#include "smtpd/screen/score.h"
 #include "smtpd/screen/spf2.h"
+
+#define TEXT_MAX 400u
 
 struct check {
 	struct arena arena;
@@ -44,6 +47,7 @@ check_new(const struct check_query *q)
 	c->q.helo = arena_dup(&c->arena, q->helo);
 	c->q.sender = arena_dup(&c->arena, q->sender);
 	c->q.host = arena_dup(&c->arena, q->host);
+	c->q.client = arena_dup(&c->arena, q->client);
 	c->dkim = dkim_verifier_new(c->q.mid.p);
 	assume(c->dkim != NULL);
 	return c;
@@ -67,9 +71,11 @@ check_facts(struct check *c)
 	return &c->facts;
 }
 
-int
-check_feed(struct check *c, struct str octets, struct err *e)
+void
+check_feed(struct check *c, struct str octets)
 {
+	struct err e;
+
 	if (!c->header_whole) {
 		size_t had = c->header.n, n;
 
@@ -80,7 +86,19 @@ check_feed(struct check *c, struct str octets, struct err *e)
 		c->header_whole = n < c->header.n || c->header.n == DKIM_HEADER_MAX;
 		c->header.n = n;
 	}
-	return dkim_verifier_feed(c->dkim, octets, e);
+	if (c->r.dkim_problem.n == 0 && dkim_verifier_feed(c->dkim, octets, &e) < 0)
+		c->r.dkim_problem = arena_dup(&c->arena, str_z(e.text));
+}
+
+/* RFC 9989 7.4: no mail is refused for its author's policy alone, because mailing lists break what
+ * authenticated their authors. What says that it comes from one (RFC 2919, RFC 2369) is junk. */
+static bool
+is_from_list(const struct check *c)
+{
+	struct header_field f;
+
+	return header_find(buf_view(&c->header), STR("List-Id"), &f) ||
+	       header_find(buf_view(&c->header), STR("List-Post"), &f);
 }
 
 /* What the author's domain asks for, as far as it is followed here (RFC 9989 5.4). */
@@ -92,7 +110,7 @@ follow_policy(struct check *c)
 
 	if (r->dmarc.result != DMARC_FAIL || c->q.enforce == ENFORCE_NONE || p <= DMARC_ACCEPT)
 		return CHECK_ACCEPT;
-	if (p == DMARC_QUARANTINE || c->q.enforce == ENFORCE_QUARANTINE)
+	if (p == DMARC_QUARANTINE || c->q.enforce == ENFORCE_QUARANTINE || is_from_list(c))
 		return CHECK_JUNK;
 	r->text = arena_printf(&c->arena,
 	    "Refused by the DMARC policy of " STR_FMT ": SPF and DKIM do not pass for it",
@@ -102,7 +120,7 @@ follow_policy(struct check *c)
 
 /* What may be refused at the next attempt is not taken at this one (INVARIANTS 21). */
 static enum check_verdict
-judge(struct check *c)
+by_dmarc(struct check *c)
 {
 	struct check_result *r = &c->r;
 
@@ -112,6 +130,64 @@ judge(struct check *c)
 		return CHECK_ACCEPT;
 	r->text = STR("The sender cannot be checked now: no answer from the DNS of its domain");
 	return CHECK_DEFER;
+}
+
+/* RFC 7208 8.4, 8.6. The explanation is the domain's own words, and said to be (6.2). */
+static enum check_verdict
+by_spf(struct check *c)
+{
+	struct check_result *r = &c->r;
+	struct str why = r->spf.explanation, domain = r->spf.domain;
+
+	if (!c->q.refuse_spf_fail || r->dmarc.result == DMARC_PASS)
+		return CHECK_ACCEPT;
+	if (r->spf.result == SPF_TEMPERROR) {
+		r->text = STR("SPF cannot be checked now: no answer from the DNS of the sender");
+		return CHECK_DEFER;
+	}
+	if (r->spf.result != SPF_FAIL)
+		return CHECK_ACCEPT;
+	r->text = arena_printf(&c->arena,
+	    "SPF: " STR_FMT " does not let your address send for it%s" STR_FMT, STR_ARG(domain),
+	    why.n > 0 ? "; it explains: " : "", STR_ARG(str_sub(why, 0, 200)));
+	return CHECK_REJECT;
+}
+
+static enum check_verdict
+because(struct check *c, enum screen_reason reason, enum check_verdict v)
+{
+	if (v != CHECK_ACCEPT)
+		c->r.reason = reason;
+	return v;
+}
+
+/* What comes from the message or the DNS may hold anything. */
+static struct str
+printable(struct str s, struct arena *a)
+{
+	char *p = arena_dupz(a, str_sub(s, 0, TEXT_MAX));
+
+	for (char *c = p; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	return str_z(p);
+}
+
+static enum check_verdict
+judge(struct check *c)
+{
+	struct check_result *r = &c->r;
+	enum check_verdict v;
+
+	r->text = STR_NONE;
+	r->reason = SCREEN_BY_NOTHING;
+	v = because(c, SCREEN_BY_DMARC, by_dmarc(c));
+	if (v == CHECK_ACCEPT)
+		v = because(c, SCREEN_BY_SPF, by_spf(c));
+	if (v == CHECK_ACCEPT && c->q.junk_score > 0 && r->score >= c->q.junk_score)
+		v = because(c, SCREEN_BY_SCORE, CHECK_JUNK);
+	r->text = printable(r->text, &c->arena);
+	return v;
 }
 
 static bool
@@ -138,7 +214,6 @@ find_author(struct check *c)
 {
 	struct str header = buf_view(&c->header);
 	struct err e = {0};
-	bool more;
 
 	if (c->author_known)
 		return;
@@ -148,9 +223,6 @@ find_author(struct check *c)
 		c->r.dmarc = (struct dmarc_answer){
 		    .result = DMARC_NONE, .problem = arena_dup(&c->arena, str_z(e.text))};
 	}
-	c->r.ncuts = author_forged(header, c->q.host, c->r.cuts, &more);
-	if (more)
-		c->r.text = STR("Too many Authentication-Results fields in our name");
 }
 
 /* False: wait. */
@@ -175,6 +247,8 @@ check_run(struct check *c, const struct check_result **out)
 
 	*out = r;
 	find_author(c);
+	if (r->dkim_problem.n > 0)
+		c->dkim_done = true;
 	if (!c->dkim_done)
 		c->dkim_done = dkim_verifier_end(c->dkim, &c->facts, &c->arena, &r->signatures,
 				   &r->nsignatures) != DKIM_WAIT;
@@ -182,7 +256,8 @@ check_run(struct check *c, const struct check_result **out)
 		return CHECK_WAIT;
 	if (r->author.n > 0 && !run_dmarc(c))
 		return CHECK_WAIT;
+	score_make(&c->q, buf_view(&c->header), r, &c->arena);
+	r->verdict = judge(c);
 	r->fields = results_make(&c->q, r, &c->arena);
-	r->verdict = r->text.n > 0 ? CHECK_REJECT : judge(c);
 	return r->verdict;
 }

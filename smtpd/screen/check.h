@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "ipc/msg.h"
 #include "sender/dmarc.h"
 #include "sender/facts.h"
 #include "sender/spf.h"
@@ -34,6 +35,10 @@ struct check_query {
 	int64_t now;
 	enum check_enforce enforce;
 	enum check_spf spf_engine;
+	bool refuse_spf_fail; /* screen.spf_fail */
+	uint32_t junk_score;  /* screen.junk_score; 0: none */
+	enum screen_iprev iprev;
+	struct str client; /* the name of its address, when IPREV_PASS */
 };
 
 enum check_verdict {
@@ -46,14 +51,16 @@ enum check_verdict {
 
 struct check_result {
 	enum check_verdict verdict;
+	enum screen_reason reason;
 	struct str text;   /* for a reply that refuses: without code, one line of printable ASCII */
-	struct str fields; /* Authentication-Results, with CRLF */
-	struct author_cut cuts[AUTHOR_CUTS_MAX]; /* octets of the message to leave out */
-	size_t ncuts;
+	struct str fields; /* for the top of the message, with CRLF */
+	unsigned score;
+	struct str reasons; /* score.h */
 	struct spf_answer spf;
 	const struct dkim_signature *signatures;
 	size_t nsignatures;
-	struct str author; /* empty: none that DMARC could use */
+	struct str dkim_problem; /* no signature could be looked at */
+	struct str author;       /* empty: none that DMARC could use */
 	struct dmarc_answer dmarc;
 };
 
@@ -61,9 +68,8 @@ struct check;
 
 /* The query's strings are copied. */
 struct check *check_new(const struct check_query *q);
-/* The message in pieces, as it came, with CRLF line ends. -1: E_LIMIT, a header past all measure.
- */
-int check_feed(struct check *c, struct str octets, struct err *e);
+/* The message in pieces, as it came, with CRLF line ends. */
+void check_feed(struct check *c, struct str octets);
 /* After the last piece, and again when facts have come. The result lives as long as c. */
 enum check_verdict check_run(struct check *c, const struct check_result **out);
 struct facts *check_facts(struct check *c);
@@ -71,6 +77,9 @@ void check_free(struct check **c);
 
 const char *check_verdict_name(enum check_verdict v);
 
-/* results.c: Authentication-Results (RFC 8601), whole, with CRLF, at most a few kilobytes: values
- * that come from the message are quoted and cut. */
+/* The longest that result.fields may be: what gk-smtpd takes. */
+#define RESULTS_MAX 4096u
+/* results.c: Authentication-Results (RFC 8601) and the fields about spam, whole, with CRLF. Values
+ * that come from the message are quoted and cut; signatures for which there is no room are left
+ * out. */
 struct str results_make(const struct check_query *q, const struct check_result *r, struct arena *a);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "sender/sender_test.h"
 
 #define MESSAGE(from) "From: " from "\r\nSubject: hello\r\n\r\nHello.\r\n"
@@ -25,6 +26,7 @@ struct run {
 	enum check_enforce enforce;
 	struct check *c;
 	const struct check_result *r;
+	const struct check_query *how; /* what is not as usual: NULL for none */
 };
 
 static enum check_verdict
@@ -39,13 +41,19 @@ run(struct run *x)
 	struct zone z = {.lines = ZONE};
 	struct str m = str_z(x->message);
 	enum check_verdict v;
-	struct err e;
 
+	if (x->how != NULL) {
+		q.helo = x->how->helo;
+		q.now = x->how->now;
+		q.iprev = x->how->iprev;
+		q.junk_score = x->how->junk_score;
+		q.refuse_spf_fail = x->how->refuse_spf_fail;
+	}
 	q.peer.ss_family = AF_INET;
 	assert_int_equal(inet_pton(AF_INET, x->peer ? x->peer : "192.0.2.1", &v4->sin_addr), 1);
 	x->c = check_new(&q);
 	for (size_t i = 0; i < m.n; i += 7)
-		assert_int_equal(check_feed(x->c, str_sub(m, i, 7), &e), 0);
+		check_feed(x->c, str_sub(m, i, 7));
 	while ((v = check_run(x->c, &x->r)) == CHECK_WAIT)
 		zone_answer(&z, check_facts(x->c));
 	return v;
@@ -90,7 +98,7 @@ test_verdicts(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct run x = {
-		    rows[i].sender, rows[i].from, rows[i].peer, rows[i].enforce, NULL, NULL};
+		    rows[i].sender, rows[i].from, rows[i].peer, rows[i].enforce, NULL, NULL, NULL};
 
 		assert_string_equal(
 		    check_verdict_name(run(&x)), check_verdict_name(rows[i].verdict));
@@ -105,39 +113,143 @@ static void
 test_results_field(void **state)
 {
 	struct run x = {
-	    "a@example.org", MESSAGE("a@example.org"), NULL, ENFORCE_REJECT, NULL, NULL};
+	    "a@example.org", MESSAGE("a@example.org"), NULL, ENFORCE_REJECT, NULL, NULL, NULL};
 	struct run odd = {"\"a b\"@example.org", MESSAGE("a@x.calm.example"), "203.0.113.9",
-	    ENFORCE_REJECT, NULL, NULL};
+	    ENFORCE_REJECT, NULL, NULL, NULL};
 
 	(void)state;
 	run(&x);
-	assert_true(str_eq_z(x.r->fields,
-	    "Authentication-Results: mx.example.com;\r\n\tspf=pass smtp.mailfrom=a@example.org;\r\n"
-	    "\tdkim=none;\r\n\tdmarc=pass header.from=example.org polrec.p=reject\r\n"));
+	assert_true(str_starts(x.r->fields,
+	    STR("Authentication-Results: mx.example.com;\r\n\tspf=pass "
+		"smtp.mailfrom=a@example.org;\r\n"
+		"\tdkim=none;\r\n\tdmarc=pass header.from=example.org polrec.p=reject\r\n"
+		"X-Spam-Status: No, score=2 required=0\r\n\ttests=NO_DATE,NO_MESSAGE_ID\r\n")));
 	check_free(&x.c);
 	run(&odd);
-	assert_true(str_eq_z(odd.r->fields,
-	    "Authentication-Results: mx.example.com;\r\n"
-	    "\tspf=fail smtp.mailfrom=\"\\\"a b\\\"@example.org\";\r\n"
-	    "\tdkim=none;\r\n\tdmarc=fail header.from=x.calm.example polrec.p=quarantine"
-	    " polrec.domain=calm.example\r\n"));
+	assert_true(str_starts(odd.r->fields,
+	    STR("Authentication-Results: mx.example.com;\r\n"
+		"\tspf=fail smtp.mailfrom=\"\\\"a b\\\"@example.org\";\r\n"
+		"\tdkim=none;\r\n\tdmarc=fail header.from=x.calm.example polrec.p=quarantine\r\n"
+		"\tpolrec.domain=calm.example\r\n"
+		"X-Spam-Status: Yes, score=7 required=0\r\n\ttests=SPF_FAIL,DMARC_FAIL,NO_DATE,"
+		"NO_MESSAGE_ID\r\nX-Spam-Flag: YES\r\n")));
 	check_free(&odd.c);
 }
 
-static void
-test_nobody_else_speaks_in_our_name(void **state)
+/* A message of `header`, checked as q says; the result is x's. */
+static enum check_verdict
+run_as(struct run *x, const struct check_query *how, const char *header)
 {
-	struct run x = {"a@example.org",
-	    "Authentication-Results: mx.example.com; dkim=pass\r\n" MESSAGE("a@example.org"), NULL,
-	    ENFORCE_REJECT, NULL, NULL};
+	x->how = how;
+	x->message = header;
+	return run(x);
+}
+
+static void
+test_policy_options(void **state)
+{
+	const struct check_query refuse = {.refuse_spf_fail = true, .helo = STR("a.example")};
+	struct run x = {
+	    .sender = "a@example.org", .peer = "203.0.113.9", .enforce = ENFORCE_REJECT};
 
 	(void)state;
-	assert_int_equal(run(&x), CHECK_ACCEPT);
-	assert_int_equal(x.r->ncuts, 1);
-	assert_int_equal(x.r->cuts[0].offset, 0);
+	/* A list's message of a domain that asks for refusal is junk (RFC 9989 7.4). */
+	x.sender = "bounce@list.example";
 	assert_int_equal(
-	    x.r->cuts[0].length, strlen("Authentication-Results: mx.example.com; dkim=pass\r\n"));
+	    run_as(&x, NULL, "List-Id: <l.list.example>\r\n" MESSAGE("a@example.org")), CHECK_JUNK);
+	assert_int_equal(x.r->reason, SCREEN_BY_DMARC);
 	check_free(&x.c);
+	/* SPF alone refuses only where that is configured. */
+	x.sender = "a@example.org";
+	assert_int_equal(run_as(&x, NULL, MESSAGE("a@other.example")), CHECK_ACCEPT);
+	check_free(&x.c);
+	assert_int_equal(run_as(&x, &refuse, MESSAGE("a@other.example")), CHECK_REJECT);
+	assert_int_equal(x.r->reason, SCREEN_BY_SPF);
+	assert_true(str_starts(x.r->text, STR("SPF: example.org does not let")));
+	check_free(&x.c);
+	x.sender = "a@temp.example";
+	assert_int_equal(run_as(&x, &refuse, MESSAGE("a@other.example")), CHECK_DEFER);
+	assert_int_equal(x.r->reason, SCREEN_BY_SPF);
+	check_free(&x.c);
+}
+
+#define DATED "Date: Sun, 22 Nov 2026 12:00:00 +0000\r\nMessage-ID: <1@x>\r\n"
+
+static void
+test_scores(void **state)
+{
+	static const struct {
+		const char *header, *helo, *reasons;
+		enum screen_iprev iprev;
+		unsigned score;
+	} rows[] = {
+	    {DATED "From: a@example.org\r\n\r\n", "mail.example.net", "", IPREV_PASS, 0},
+	    {"From: a@example.org\r\n\r\n", "mail.example.net", "NO_DATE,NO_MESSAGE_ID",
+		IPREV_UNKNOWN, 2},
+	    {DATED "\r\n", "mail.example.net", "FROM_MISSING", IPREV_PASS, 3},
+	    {DATED "From: a@example.org\r\n\r\n", "mx.EXAMPLE.com.", "HELO_OURS", IPREV_PASS, 4},
+	    {DATED "From: a@example.org\r\n\r\n", "friend", "NO_CLIENT_NAME,HELO_ODD", IPREV_FAIL,
+		4},
+	    {DATED "From: a@example.org\r\n\r\n", "[192.0.2.1]", "HELO_LITERAL", IPREV_PASS, 1},
+	    {DATED "From: \"boss@bank.example\" <a@example.org>\r\n\r\n", "mail.example.net",
+		"FROM_NAME", IPREV_PASS, 3},
+	    {DATED "From: =?utf-8?q?boss=40bank.example?= <a@example.org>\r\n\r\n",
+		"mail.example.net", "FROM_NAME", IPREV_PASS, 3},
+	    {DATED "From: \"a@mail.example.org\" <a@example.org>\r\n\r\n", "mail.example.net", "",
+		IPREV_PASS, 0},
+	    {DATED "From: \"a @ b.c, @home\" <a@example.org>\r\n\r\n", "mail.example.net", "",
+		IPREV_PASS, 0},
+	    {"Date: tomorrow\r\nMessage-ID: <1@x>\r\nFrom: a@example.org\r\n\r\n",
+		"mail.example.net", "ODD_DATE", IPREV_PASS, 1},
+	    {"Date: Sun, 22 Nov 2020 12:00:00 +0000\r\nMessage-ID: <1@x>\r\n"
+	     "From: a@example.org\r\n\r\n",
+		"mail.example.net", "ODD_DATE", IPREV_PASS, 1},
+	    /* Spoofed, without a policy, by a host without a name: junk. */
+	    {DATED "From: a@none.example\r\n\r\n", "mail.example.net", "DMARC_FAIL,NO_CLIENT_NAME",
+		IPREV_FAIL, 4},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct check_query how = {.helo = str_z(rows[i].helo),
+		    .iprev = rows[i].iprev,
+		    .now = 1795348800,
+		    .junk_score = 3};
+		struct run x = {.sender = "a@example.org"};
+		enum check_verdict v = run_as(&x, &how, rows[i].header);
+
+		assert_true(str_eq_z(x.r->reasons, rows[i].reasons));
+		assert_int_equal(x.r->score, rows[i].score);
+		assert_int_equal(v, rows[i].score >= 3 ? CHECK_JUNK : CHECK_ACCEPT);
+		check_free(&x.c);
+	}
+}
+
+/* Ten signatures with values of quotes and backslashes, as long as they may be. */
+static void
+test_fields_stay_in_bounds(void **state)
+{
+	static char odd[600];
+	struct buf b;
+	struct run x = {.sender = odd};
+	struct str rest, line;
+
+	(void)state;
+	memset(odd, '"', sizeof(odd) - 1);
+	buf_init(&b, 100000);
+	for (unsigned i = 0; i < 20; i++)
+		buf_printf(&b, "DKIM-Signature: v=1; a=%s; d=%s; s=%s; h=from; bh=AAAA; b=AAAA\r\n",
+		    odd, odd, odd);
+	buf_printf(&b, "From: a@example.org\r\n\r\n");
+	x.message = b.p;
+	run(&x);
+	assert_true(x.r->fields.n <= RESULTS_MAX);
+	for (rest = x.r->fields; rest.n > 0;) {
+		assert_true(str_cut(&rest, '\n', &line));
+		assert_true(line.n <= 998);
+	}
+	check_free(&x.c);
+	buf_free(&b);
 }
 
 int
@@ -146,7 +258,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_verdicts),
 	    cmocka_unit_test(test_results_field),
-	    cmocka_unit_test(test_nobody_else_speaks_in_our_name),
+	    cmocka_unit_test(test_policy_options),
+	    cmocka_unit_test(test_scores),
+	    cmocka_unit_test(test_fields_stay_in_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,15 @@
 /* results.c - Authentication-Results (RFC 8601). See check.h. */
+#include <arpa/inet.h>
+
 #include "base/buf.h"
+#include "base/mem.h"
 #include "smtpd/screen/check.h"
 
-#define VALUE_MAX 320u /* octets of a value that comes from the message */
-#define FIELD_MAX 16384u
+#define VALUE_MAX 255u /* octets of a value that comes from the message */
+#define LINE      76u  /* where a line is folded (RFC 5322 2.1.1) */
+/* What DMARC and the fields about spam may need: room that signatures leave. */
+#define LAST_MAX   1500u
+#define REASON_MAX 100u
 
 /* token of RFC 2045 5.1, or with @ and . as addresses and domains have them (pvalue of RFC
  * 8601 2.2). */
@@ -22,20 +28,33 @@ is_plain(struct str s)
 static void
 put_value(struct buf *b, struct str s)
 {
+	bool utf8;
+
 	s = str_sub(s, 0, VALUE_MAX);
 	if (is_plain(s)) {
 		buf_str(b, s);
 		return;
 	}
+	utf8 = str_is_utf8(s);
 	buf_putc(b, '"');
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 
 		if (c == '"' || c == '\\')
 			buf_putc(b, '\\');
-		buf_putc(b, c < ' ' || c == 127 ? '?' : c);
+		buf_putc(b, is_cntl(c) || (!utf8 && (unsigned char)c > 126) ? '?' : c);
 	}
 	buf_putc(b, '"');
+}
+
+/* Goes on in this line, or in the next one where it would be too long. */
+static void
+put_gap(struct buf *b, size_t coming, const char *gap)
+{
+	struct str all = buf_view(b);
+	size_t lf = str_rchr(all, '\n'), in_line = lf < all.n ? all.n - lf : all.n;
+
+	buf_puts(b, in_line + coming > LINE ? "\r\n\t" : gap);
 }
 
 static void
@@ -43,7 +62,8 @@ property(struct buf *b, const char *name, struct str value)
 {
 	if (value.n == 0)
 		return;
-	buf_printf(b, " %s=", name);
+	put_gap(b, strlen(name) + value.n, " ");
+	buf_printf(b, "%s=", name);
 	put_value(b, value);
 }
 
@@ -52,16 +72,35 @@ method(struct buf *b, const char *name, const char *result, struct str reason)
 {
 	buf_printf(b, ";\r\n\t%s=%s", name, result);
 	if (reason.n > 0) {
-		buf_puts(b, " reason=");
+		reason = str_sub(reason, 0, REASON_MAX);
+		put_gap(b, strlen("reason=") + reason.n, " ");
+		buf_puts(b, "reason=");
 		/* Quoted whatever it holds: a reason is text. */
 		buf_putc(b, '"');
-		for (size_t i = 0; i < reason.n && i < VALUE_MAX; i++)
+		for (size_t i = 0; i < reason.n; i++)
 			buf_putc(b, reason.p[i] < ' ' || reason.p[i] > '~' || reason.p[i] == '"' ||
 					    reason.p[i] == '\\'
 					? '?'
 					: reason.p[i]);
 		buf_putc(b, '"');
 	}
+}
+
+/* RFC 8601 2.7.3, 2.3 */
+static void
+put_iprev(struct buf *b, const struct check_query *q)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+	bool v4 = q->peer.ss_family == AF_INET;
+
+	if (q->iprev == IPREV_UNKNOWN ||
+	    inet_ntop(q->peer.ss_family,
+		v4 ? (const void *)&((const struct sockaddr_in *)&q->peer)->sin_addr
+		   : (const void *)&((const struct sockaddr_in6 *)&q->peer)->sin6_addr,
+		text, sizeof(text)) == NULL)
+		return;
+	method(b, "iprev", q->iprev == IPREV_PASS ? "pass" : "fail", STR_NONE);
+	property(b, "policy.iprev", str_z(text));
 }
 
 /* RFC 8601 2.7.2 */
@@ -86,6 +125,22 @@ put_dkim(struct buf *b, const struct dkim_signature *s)
 	property(b, "header.b", s->identifier);
 }
 
+/* As many as there is room for. */
+static void
+put_signatures(struct buf *b, const struct check_result *r)
+{
+	for (size_t i = 0; i < r->nsignatures; i++) {
+		size_t before = b->n;
+
+		put_dkim(b, &r->signatures[i]);
+		if (b->over || b->n > RESULTS_MAX - LAST_MAX) {
+			b->n = before;
+			b->over = false;
+			break;
+		}
+	}
+}
+
 /* RFC 9989 9.1: polrec.p is what was published, polrec.domain where, when elsewhere. */
 static void
 put_dmarc(struct buf *b, const struct check_result *r)
@@ -101,22 +156,49 @@ put_dmarc(struct buf *b, const struct check_result *r)
 		property(b, "polrec.domain", d->policy_domain);
 }
 
+/* As filters of other houses write it, so that what reads theirs reads ours. */
+static void
+put_spam(struct buf *b, const struct check_query *q, const struct check_result *r)
+{
+	struct str rest = r->reasons.n > 0 ? r->reasons : STR("none"), one;
+	bool more, first = true;
+
+	buf_printf(b, "X-Spam-Status: %s, score=%u required=%u\r\n\ttests=",
+	    r->verdict == CHECK_JUNK ? "Yes" : "No", r->score, q->junk_score);
+	do {
+		more = str_cut(&rest, ',', &one);
+		if (!first)
+			buf_putc(b, ',');
+		if (!first)
+			put_gap(b, one.n, "");
+		buf_str(b, one);
+		first = false;
+	} while (more);
+	buf_puts(b, "\r\n");
+	if (r->verdict == CHECK_JUNK)
+		buf_puts(b, "X-Spam-Flag: YES\r\n");
+}
+
 struct str
 results_make(const struct check_query *q, const struct check_result *r, struct arena *a)
 {
 	struct str out;
 	struct buf b;
 
-	buf_init(&b, FIELD_MAX);
+	buf_init(&b, RESULTS_MAX);
 	buf_puts(&b, "Authentication-Results: ");
 	put_value(&b, q->host);
+	put_iprev(&b, q);
 	put_spf(&b, q, &r->spf);
-	for (size_t i = 0; i < r->nsignatures; i++)
-		put_dkim(&b, &r->signatures[i]);
-	if (r->nsignatures == 0)
+	put_signatures(&b, r);
+	if (r->dkim_problem.n > 0)
+		method(&b, "dkim", "permerror", r->dkim_problem);
+	else if (r->nsignatures == 0)
 		method(&b, "dkim", "none", STR_NONE);
 	put_dmarc(&b, r);
 	buf_puts(&b, "\r\n");
+	put_spam(&b, q, r);
+	assume(!b.over);
 	out = arena_dup(a, buf_view(&b));
 	buf_free(&b);
 	return out;

@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import hosts  # noqa: E402
 import world as w  # noqa: E402
 
 
@@ -21,6 +22,7 @@ def world():
     d = Path(tempfile.mkdtemp(prefix="gk-", dir=os.environ.get("TMPDIR", "/tmp")))
     d.chmod(0o755)
     made = w.World(d)
+    hosts.populate(made)
     try:
         yield made.start()
     finally:

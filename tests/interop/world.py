@@ -1,11 +1,11 @@
-"""A small internet in one network name space: GK Mail twice, Debian's Postfix with opendkim, and a signed DNS.
+"""A small internet: GK Mail twice, Debian's Postfix with opendkim, and a signed DNS, each a host of its own (net.py), and
+hosts that misbehave (odd.py).
 
-Every host has addresses of its own on loopback and listens on port 25; the whole has a network name space for itself, so
-nothing of it meets the machine's own services. nsd serves the zones, unbound validates for Postfix; GK Mail asks nsd
-through its own gk-dnsd. Root only: ports, name spaces, Postfix's users.
+nsd serves the zones, unbound validates for Postfix; GK Mail asks nsd through its own gk-dnsd. Everybody listens on port 25.
+Root only: ports, name spaces, Postfix's users.
 """
 
-import ctypes
+import contextlib
 import os
 import re
 import shutil
@@ -16,14 +16,15 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / n) for n in ("e2e", "bench")]
 
+from net import PATH, Host, leave_the_machine, run  # noqa: E402
+from odd import Odd, PolicyHost  # noqa: E402
 from peers import MASTER_CF  # noqa: E402
-from suite import Suite, wait_for  # noqa: E402
+from suite import Suite, wait_for  # noqa: E402,F401
 
 PROGRAMS = ("postfix", "opendkim", "nsd", "unbound", "ldns-signzone", "ip")
-NSD, RESOLVER = "127.0.0.54", "127.0.0.53"
-POSTFIX = "127.0.3.1"
-PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
-CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
+OURS = "10.53.255.1"
+NSD, RESOLVER = "10.53.0.54", "10.53.0.53"
+POSTFIX = "10.53.3.1"
 
 
 def missing():
@@ -34,25 +35,6 @@ def missing():
         if shutil.which(p, path=PATH) is None:
             return f"{p} is not installed"
     return None
-
-
-def run(*command, cwd=None, check=True):
-    r = subprocess.run([str(c) for c in command], cwd=cwd, capture_output=True, text=True, env=dict(os.environ, PATH=PATH))
-    if check and r.returncode != 0:
-        raise RuntimeError(f"{command}: {r.returncode}\n{r.stdout}\n{r.stderr}")
-    return r.stdout
-
-
-def leave_the_machine(resolv_conf):
-    """This process, and all it starts from now on, has a network and mounts of its own."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNET | CLONE_NEWNS) != 0:
-        raise OSError(ctypes.get_errno(), "unshare")
-    run("mount", "--make-rprivate", "/")
-    run("ip", "link", "set", "lo", "up")
-    run("ip", "address", "add", f"{POSTFIX}/8", "dev", "lo")  # Postfix wants an interface to have it
-    resolv_conf.write_text(f"nameserver {RESOLVER}\noptions edns0 trust-ad\n")
-    run("mount", "--bind", resolv_conf, "/etc/resolv.conf")
 
 
 def certificate(directory, name, ca):
@@ -88,6 +70,7 @@ class Dns:
         self.dir = directory
         self.dir.mkdir()
         self.dir.chmod(0o755)
+        self.host = Host("dns", NSD, RESOLVER)
         self.zones, self.keys, self.processes = {}, {}, []
 
     def ds(self, zone):
@@ -97,14 +80,17 @@ class Dns:
             self.keys[zone] = key, re.sub(r"\s+", " ", (self.dir / f"{key}.ds").read_text().strip())
         return self.keys[zone][1]
 
-    def put(self, zone, records, signed=True):
-        """A zone, served from the next start() on."""
+    def put(self, zone, records, signed=True, spoilt=False):
+        """A zone, served from the next start() on. Spoilt: signed by a key that is not the one known to resolvers."""
         path = self.dir / zone
         path.write_text(f"$ORIGIN {zone}.\n$TTL 5\n@ IN SOA ns hostmaster {int(time.time())} 3600 600 86400 1\n"
                         f"@ IN NS ns\nns IN A {NSD}\n{records}\n")
         if signed:
             self.ds(zone)
-            run("ldns-signzone", "-n", path, self.keys[zone][0], cwd=self.dir)
+            key = self.keys[zone][0]
+            if spoilt:
+                key = run("ldns-keygen", "-a", "ECDSAP256SHA256", "-k", f"{zone}.", cwd=self.dir).strip()
+            run("ldns-signzone", "-n", path, key, cwd=self.dir)
         self.zones[zone] = signed
 
     def start(self):
@@ -122,11 +108,12 @@ class Dns:
         (self.dir / "unbound.conf").write_text(
             f'server:\n  interface: {RESOLVER}\n  username: ""\n  chroot: ""\n  directory: "{self.dir}"\n  pidfile: ""\n'
             f'  logfile: "{self.dir}/unbound.log"\n  use-syslog: no\n  do-not-query-localhost: no\n  do-daemonize: no\n'
-            '  access-control: 127.0.0.0/8 allow\n  local-zone: "test." nodefault\n  local-zone: "127.in-addr.arpa." nodefault\n'
+            '  access-control: 10.0.0.0/8 allow\n  local-zone: "test." nodefault\n  local-zone: "10.in-addr.arpa." nodefault\n'
             + "".join(insecure) + "".join(stubs) + "remote-control:\n  control-enable: no\n")
         for command in (["nsd", "-d", "-c", self.dir / "nsd.conf"], ["unbound", "-d", "-c", self.dir / "unbound.conf"]):
-            self.processes.append(subprocess.Popen([shutil.which(command[0], path=PATH), *map(str, command[1:])],
-                                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            with self.host:
+                self.processes.append(subprocess.Popen([shutil.which(command[0], path=PATH), *map(str, command[1:])],
+                                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         wait_for(lambda: "nsd started" in (self.dir / "nsd.log").read_text() if (self.dir / "nsd.log").exists() else False)
         wait_for(lambda: "start of service" in (self.dir / "unbound.log").read_text()
                  if (self.dir / "unbound.log").exists() else False)
@@ -159,7 +146,7 @@ smtp_bind_address = {address}
 myhostname = mx.post.test
 myorigin = post.test
 mydestination =
-mynetworks = {address}/32
+mynetworks = {address}/32 127.0.0.0/8
 smtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination
 virtual_mailbox_domains = post.test
 virtual_mailbox_base = {dir}/mail
@@ -175,8 +162,8 @@ smtp_dns_support_level = dnssec
 smtp_host_lookup = dns
 smtp_tls_security_level = dane
 smtp_tls_loglevel = 1
-smtpd_milters = inet:127.0.0.55:8891
-non_smtpd_milters = inet:127.0.0.55:8891
+smtpd_milters = inet:127.0.0.1:8891
+non_smtpd_milters = inet:127.0.0.1:8891
 milter_default_action = tempfail
 minimal_backoff_time = 2s
 maximal_backoff_time = 4s
@@ -190,6 +177,7 @@ class Postfix:
         self.dir = directory
         self.dir.mkdir()
         self.dir.chmod(0o755)
+        self.host = Host("post", POSTFIX)
         for d in ("conf", "queue", "data", "mail/box/new", "mail/box/cur", "mail/box/tmp", "dkim"):
             (self.dir / d).mkdir(parents=True)
         self.cert, key = certificate(self.dir, "mx.post.test", ca)
@@ -199,8 +187,8 @@ class Postfix:
         services = "".join(x + "\n" for x in MASTER_CF.splitlines() if not x.startswith((" ", "127")))
         (self.dir / "conf/master.cf").write_text(f"{POSTFIX}:25 inet n - n - - smtpd\n" + services)
         (self.dir / "opendkim.conf").write_text(
-            f"Domain post.test\nSelector p1\nKeyFile {self.dir}/dkim/p1.private\nSocket inet:8891@127.0.0.55\n"
-            f"Mode sv\nInternalHosts {POSTFIX}\nBackground no\nSyslog no\nCanonicalization relaxed/relaxed\n"
+            f"Domain post.test\nSelector p1\nKeyFile {self.dir}/dkim/p1.private\nSocket inet:8891@127.0.0.1\n"
+            f"Mode sv\nInternalHosts csl:{POSTFIX},127.0.0.1\nBackground no\nSyslog no\nCanonicalization relaxed/relaxed\n"
             f"AlwaysAddARHeader yes\nAuthservID mx.post.test\nNameservers {RESOLVER}\nUserID root\nRequireSafeKeys no\n")
         run("chown", "-R", "64100:64100", self.dir / "mail")
         shutil.chown(self.dir / "data", "postfix", "postfix")
@@ -213,6 +201,10 @@ class Postfix:
                 f"_dmarc IN TXT \"v=DMARC1; p=reject\"\n_25._tcp.mx IN TLSA {tlsa(self.cert)}\nmx IN TXT \"v=spf1 a -all\"\n")
 
     def start(self):
+        with self.host:
+            self.begin()
+
+    def begin(self):
         run("postfix", "-c", self.dir / "conf", "set-permissions", check=False)
         run("postfix", "-c", self.dir / "conf", "check", check=False)
         self.milter = subprocess.Popen([shutil.which("opendkim", path=PATH), "-f", "-x", str(self.dir / "opendkim.conf")],
@@ -235,42 +227,113 @@ class Postfix:
         return [f.read_bytes() for f in sorted((self.dir / "mail/box/new").iterdir())]
 
     def send(self, sender, to, text):
-        subprocess.run([shutil.which("sendmail", path=PATH), "-C", str(self.dir / "conf"), "-f", sender, to], input=text,
-                       check=True)
+        with self.host:
+            subprocess.run([shutil.which("sendmail", path=PATH), "-C", str(self.dir / "conf"), "-f", sender, to], input=text,
+                           check=True)
 
 
 class Mail(Suite):
-    """A GK Mail of a domain, its port 25 on an address of its own."""
+    """A GK Mail of a domain on a host of its own."""
 
-    def __init__(self, directory, domain, address, dns, extra=""):
+    def __init__(self, directory, domain, address, extra=""):
         self.address, self.mx = address, f"mx.{domain}"
+        self.host = Host(domain.split(".")[0], address)
         super().__init__(directory, "--users", "3", "--domain", domain, config=(
-            f'[server]\nhost_name = "{self.mx}"\n[smtp]\nlisten = ["{address}:25"]\n{dns}{extra}'))
+            f'[server]\nhost_name = "{self.mx}"\n[smtp]\nlisten = ["{address}:25"]\n{extra}'))
 
     def records(self):
-        cert = next((self.dir / "tls").glob("*cert*.pem"), None) or next((self.dir / "tls").glob("*.pem"))
         return (f"@ IN MX 10 mx\nmx IN A {self.address}\n@ IN TXT \"v=spf1 ip4:{self.address} -all\"\n"
-                f"mx IN TXT \"v=spf1 a -all\"\n_25._tcp.mx IN TLSA {tlsa(cert)}\n_dmarc IN TXT \"v=DMARC1; p=reject\"\n")
+                f"mx IN TXT \"v=spf1 a -all\"\n_25._tcp.mx IN TLSA {tlsa(self.dir / 'tls/certificate.pem')}\n"
+                "_dmarc IN TXT \"v=DMARC1; p=reject\"\n")
+
+    def start(self):
+        with self.host:
+            return super().start()
+
+    @contextlib.contextmanager
+    def smtp(self, *words, **more):
+        with self.host, super().smtp(*words, **more) as c:
+            yield c
+
+    @contextlib.contextmanager
+    def imap(self, *words, **more):
+        with self.host, super().imap(*words, **more) as c:
+            yield c
+
+    def write(self, to, subject, sender="alice", body="hello\r\n"):
+        """A user submits a message."""
+        address = self.user(sender)["address"]
+        with self.smtp(sender) as c:
+            c.sendmail(address, [to], message(address, to, subject, body))
+
+    def found(self, subject, user="alice"):
+        """The messages of that subject in the user's INBOX."""
+        return [m for m in self.inbox(user) if f"Subject: {subject}\r\n".encode() in m]
+
+
+def message(sender, to, subject, body="hello\r\n"):
+    return (f"From: {sender}\r\nTo: {to}\r\nSubject: {subject}\r\nMessage-ID: <{subject.replace(' ', '.')}@interop.test>\r\n"
+            f"Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n\r\n{body}").encode()
 
 
 class World:
-    domains = ("one.test", "two.test", "post.test")
+    domains = ("one.test", "two.test", "post.test", "odd.test", "bogus.test", "plain.test", "10.in-addr.arpa")
+    unsigned = ("plain.test", "10.in-addr.arpa")
 
     def __init__(self, directory):
         self.dir = directory
-        leave_the_machine(directory / "resolv.conf")
         self.ca = authority(directory / "ca")
+        (directory / "resolv.conf").write_text(f"nameserver {RESOLVER}\noptions edns0 trust-ad\n")
+        leave_the_machine(OURS, directory / "resolv.conf", self.ca / "ca.pem")
         self.dns = Dns(directory / "dns")
+        for zone in self.unsigned:
+            self.dns.zones[zone] = False
         conf = self.dns.conf(self.domains)
-        self.one = Mail(directory / "one", "one.test", "127.0.1.1", conf)
-        self.two = Mail(directory / "two", "two.test", "127.0.2.1", conf)
+        soon = "[queue]\nretry_first = '1s'\nretry_max = '2s'\nlifetime = '25s'\ndelay_notice = '8s'\n"
+        self.one = Mail(directory / "one", "one.test", "10.53.1.1", conf + soon)
+        self.two = Mail(directory / "two", "two.test", "10.53.2.1", conf)
         self.postfix = Postfix(directory / "postfix", self.ca)
+        self.odd, self.records = {}, {"odd.test": [], "plain.test": [], "bogus.test": []}
+
+    # ---- hosts that misbehave ----
+
+    def add(self, name, zone="odd.test", n=None, certificate=None, tlsa_of=None, listen=True, **replies):
+        """A domain NAME.ZONE whose one MX is an odd host. tlsa_of: the certificate file that its TLSA record is of."""
+        n = n or len(self.odd) + 1
+        address, lines = f"10.53.9.{n}", self.records[zone]
+        lines += [f"{name} IN MX 10 mx.{name}", f"mx.{name} IN A {address}"]
+        if tlsa_of:
+            lines.append(f"_25._tcp.mx.{name} IN TLSA {tlsa(tlsa_of)}")
+        if listen:
+            self.odd[name] = Odd(address, certificate, **replies)
+        else:
+            self.odd[name] = None
+        return self.odd[name]
+
+    def certificate(self, name):
+        return certificate(self.dir / "ca", name, self.ca)
+
+    def self_signed(self, name):
+        crt, key = self.dir / "ca" / f"{name}.self.pem", self.dir / "ca" / f"{name}.self.key"
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+            "-out", crt, "-days", "30", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}")
+        return crt, key
+
+    # ---- life ----
+
+    def reverse(self):
+        hosts = {s.address: s.mx for s in (self.one, self.two)} | {POSTFIX: "mx.post.test"}
+        return "".join(f"{'.'.join(reversed(a.split('.')[1:]))} IN PTR {name}.\n" for a, name in hosts.items())
 
     def start(self):
+        """Call once all odd hosts are added."""
         for s in (self.one, self.two):
             s.start()
             self.dns.put(s.domain, s.records())
         self.dns.put("post.test", self.postfix.records())
+        self.dns.put("10.in-addr.arpa", self.reverse(), signed=False)
+        for zone, lines in self.records.items():
+            self.dns.put(zone, "\n".join(lines), signed=zone not in self.unsigned, spoilt=zone == "bogus.test")
         self.dns.start()
         self.postfix.start()
         return self
@@ -279,4 +342,7 @@ class World:
         self.postfix.stop()
         for s in (self.one, self.two):
             s.stop()
+        for h in self.odd.values():
+            if h:
+                h.stop()
         self.dns.stop()
