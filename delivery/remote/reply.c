@@ -37,7 +37,7 @@ static enum reply_state
 take_line(struct reply *r, struct str line)
 {
 	int code = line_code(line);
-	bool last = line.n == 3 || line.p[3] == ' ';
+	bool last = line.n <= 3 || line.p[3] == ' ';
 
 	if (code == 0 || (r->lines > 0 && code != r->code) || (!last && line.p[3] != '-') ||
 	    ++r->lines > REPLY_LINES_MAX)
