@@ -89,6 +89,17 @@ const struct verb verbs[] = {
 	    "no such record. Exit 75: no answer now, or a bogus one.\n\n"
 	    "  gkmail dns lookup example.org MX\n"
 	    "  gkmail dns lookup _25._tcp.mail.example.org TLSA\n", verb_dns_lookup),
+	V("dmarc", "list", "[--domain D]", "list the DMARC reports that came in about our domains",
+	    "Those that came to an address of dmarc.report_address. verified is 1 where the message that carried the\n"
+	    "report passed DMARC for its sender.\n\n"
+	    "  gkmail dmarc list --domain example.org --json\n", verb_dmarc_list),
+	V("dmarc", "show", "[--domain D] [--days N]", "show who sends in the name of our domains",
+	    "By the reports of the last 30 days, or N: each address, its messages, how many passed DMARC, by DKIM and\n"
+	    "by SPF, how many were refused or taken for junk, and how many organizations told of it.\n\n"
+	    "  gkmail dmarc show --domain example.org --days 7\n", verb_dmarc_show),
+	V("dmarc", "report", "[--now]", "show the DMARC reports that will be sent, or send them now",
+	    "--now ends the period under way and sends what was counted so far, to those who may have it.\n\n"
+	    "  gkmail dmarc report\n", verb_dmarc_report),
 	V("status", NULL, "[--metrics]", "show processes and listeners",
 	    "--metrics prints all counters as Prometheus text. Exit 1 when a process is not ready.\n\n"
 	    "  gkmail status --json\n", verb_status),

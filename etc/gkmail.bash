@@ -16,7 +16,7 @@ _gkmail() {
 		esac
 	done
 	case "$noun${verb:+ $verb}" in
-	'') words='--config --dir --json --help setup check config domain user apppass alias queue mailbox dns status log reload sandbox version completion' ;;
+	'') words='--config --dir --json --help setup check config domain user apppass alias queue mailbox dns dmarc status log reload sandbox version completion' ;;
 	setup) words='--help --json --domain --user --postmaster --yes --force' ;;
 	check) words='--help --json' ;;
 	config) words='--help show explain sample' ;;
@@ -54,6 +54,10 @@ _gkmail() {
 	'mailbox reindex') words='--help --json' ;;
 	dns) words='--help lookup' ;;
 	'dns lookup') words='--help --json' ;;
+	dmarc) words='--help list show report' ;;
+	'dmarc list') words='--help --json --domain' ;;
+	'dmarc show') words='--help --json --domain --days' ;;
+	'dmarc report') words='--help --json --now' ;;
 	status) words='--help --json --metrics' ;;
 	log) words='--help --json --follow --level --mid --sid --daemon' ;;
 	reload) words='--help --json' ;;

@@ -102,10 +102,10 @@ enum ipc_peer {
 	X(SPOOL_OPEN,     PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 30, "mid:str") \
 	X(SPOOL_OPEN_R,   PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "fd:fd") \
 	X(SPOOL_ABORT,    PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 0, "mid:str") \
-	X(SPOOL_PUT,      PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 60, "envelope:str octets:str") \
-	X(SPOOL_PUT_R,    PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
-	X(SPOOL_COMMIT,   PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 60, "envelope:str size:u64 fd:fd") \
-	X(SPOOL_COMMIT_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
+	X(SPOOL_PUT,      PEER_SMTPD | PEER_OWNER | PEER_SCREEN, PEER_QUEUE, 60, "envelope:str octets:str") \
+	X(SPOOL_PUT_R,    PEER_QUEUE, PEER_SMTPD | PEER_OWNER | PEER_SCREEN, 0, "") \
+	X(SPOOL_COMMIT,   PEER_SMTPD | PEER_OWNER | PEER_SCREEN, PEER_QUEUE, 60, "envelope:str size:u64 fd:fd") \
+	X(SPOOL_COMMIT_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER | PEER_SCREEN, 0, "") \
 	X(SPOOL_COMMIT_LARGE, PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 120, "envelope:str size:u64 digest:str head:u32") \
 	X(SPOOL_COMMIT_LARGE_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
 	/* DKIM (docs/adr/0014-dkim-signing.md). token: of AUTH_START_R where the service is "smtp" (in `ticket`), or of
@@ -291,7 +291,21 @@ enum ipc_peer {
 	X(QUEUE_RELEASE,  PEER_CTL, PEER_QUEUE, 10, "what:str") \
 	X(QUEUE_RELEASE_R, PEER_QUEUE, PEER_CTL, 0, "count:u64") \
 	X(QUEUE_DELETE,   PEER_CTL, PEER_QUEUE, 10, "what:str") \
-	X(QUEUE_DELETE_R, PEER_QUEUE, PEER_CTL, 0, "count:u64")
+	X(QUEUE_DELETE_R, PEER_QUEUE, PEER_CTL, 0, "count:u64") \
+	/* The operator to gk-screen, about DMARC reports; rows page alike. LIST, received reports after the one of that id:
+	 * id, domain, organization, begin, end (seconds since the epoch), messages, passed, sender's domain, "1" when that
+	 * was verified, nine a report. SOURCES, who sent in a domain's name by reports of periods that ended since then:
+	 * domain, address, messages, passed, by DKIM, by SPF, refused or quarantined, reporters, eight a row. WAITING,
+	 * those to send, after the one of that id: id, domain, begin, end (empty: under way), messages, state, six a
+	 * report. SEND ends the period under way, and is answered as WAITING. domain: empty for all. */ \
+	X(DMARC_LIST,     PEER_CTL, PEER_SCREEN, 60, "domain:str after:u64") \
+	X(DMARC_LIST_R,   PEER_SCREEN, PEER_CTL, 0, "more:u32 rows:list") \
+	X(DMARC_SOURCES,  PEER_CTL, PEER_SCREEN, 60, "domain:str since:u64 skip:u64") \
+	X(DMARC_SOURCES_R, PEER_SCREEN, PEER_CTL, 0, "more:u32 rows:list") \
+	X(DMARC_WAITING,  PEER_CTL, PEER_SCREEN, 60, "after:u64") \
+	X(DMARC_WAITING_R, PEER_SCREEN, PEER_CTL, 0, "more:u32 rows:list") \
+	X(DMARC_SEND,     PEER_CTL, PEER_SCREEN, 60, "") \
+	X(DMARC_SEND_R,   PEER_SCREEN, PEER_CTL, 0, "more:u32 rows:list")
 /* clang-format on */
 
 #define IPC_MESSAGE_ENUM(name, from, to, timeout, fields) MSG_##name,

@@ -297,6 +297,8 @@ static const struct {
     {CONF_DNS_INSECURE, domain},
     {CONF_LIMITS_TRUSTED_NETWORKS, network},
     {CONF_REMOTE_CA_FILE, file},
+    {CONF_DMARC_REPORT_FROM, mailbox},
+    {CONF_DMARC_REPORT_ADDRESS, mailbox},
     {CONF_LOG_TO, log_to},
     {CONF_CERTIFICATE_CERTIFICATE, certificate_file},
     {CONF_CERTIFICATE_KEY, certificate_file},

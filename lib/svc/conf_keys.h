@@ -140,8 +140,21 @@
 	  "The spam score from which on mail goes into the mailbox Junk. 0: never.") \
 	X(SCREEN_TIMEOUT, "screen", "timeout", DURATION, "20s", "1s..5m", \
 	  "How long the checks of one message may take; what the DNS has not answered then counts as a temporary error.") \
+	X(SCREEN_SPF_ENGINE, "screen", "spf_engine", CHOICE, "gkmail", "gkmail|libspf2", \
+	  "What evaluates SPF. libspf2 answers more than a quarter of the public test cases otherwise than RFC 7208.") \
 	X(DMARC_ENFORCE, "dmarc", "enforce", CHOICE, "reject", "none|quarantine|reject", \
 	  "How far the DMARC policies of other domains are followed: only told in Authentication-Results, all into Junk, or refused where they ask for it.") \
+	X(DMARC_REPORTS, "dmarc", "reports", BOOL, "true", "", \
+	  "Counts mail from domains that ask for aggregate reports (rua) and sends them.") \
+	X(DMARC_REPORT_EVERY, "dmarc", "report_every", DURATION, "1d", "1m..7d", \
+	  "The time that one report covers; it begins at a multiple of it, days at midnight UTC.") \
+	X(DMARC_REPORT_FROM, "dmarc", "report_from", STR, "", "", \
+	  "The address that reports are from, and that bounces of them go to. Empty: dmarc-reports@HOST_NAME, and no bounces.") \
+	X(DMARC_REPORT_ADDRESS, "dmarc", "report_address", LIST, "", "", \
+	  "Our addresses in rua= of DMARC records. Reports that come to them are read, for gkmail dmarc, beside being delivered.") \
+	X(DMARC_REPORT_KEEP, "dmarc", "report_keep", DURATION, "90d", "1d..3650d", "How long received reports are kept.") \
+	X(DMARC_FAILURE_REPORTS, "dmarc", "failure_reports", BOOL, "false", "", \
+	  "Tells domains that ask for it (ruf) of single messages that failed: their header, no text. It tells strangers who got which mail.") \
 	X(LOG_TO, "log", "to", STR, "stdout", "", "\"stdout\", \"syslog\", or a file name.") \
 	X(LOG_FORMAT, "log", "format", CHOICE, "text", "text|json", "How log lines look.") \
 	X(LOG_LEVEL, "log", "level", CHOICE, "info", "error|warn|info|debug", "What is logged by daemons that have no level of their own.") \

@@ -71,6 +71,18 @@ check_facts(struct check *c)
 	return &c->facts;
 }
 
+const struct check_query *
+check_asked(const struct check *c)
+{
+	return &c->q;
+}
+
+struct str
+check_header(const struct check *c)
+{
+	return buf_view(&c->header);
+}
+
 void
 check_feed(struct check *c, struct str octets)
 {

@@ -73,6 +73,9 @@ void check_feed(struct check *c, struct str octets);
 /* After the last piece, and again when facts have come. The result lives as long as c. */
 enum check_verdict check_run(struct check *c, const struct check_result **out);
 struct facts *check_facts(struct check *c);
+/* What was asked, and the message's header as far as it was kept. They live as long as c. */
+const struct check_query *check_asked(const struct check *c);
+struct str check_header(const struct check *c);
 void check_free(struct check **c);
 
 const char *check_verdict_name(enum check_verdict v);

@@ -13,6 +13,7 @@
 #include "ipc/parcel.h"
 #include "smtpd/screen/check.h"
 #include "smtpd/screen/lookup.h"
+#include "smtpd/screen/reports.h"
 #include "svc/metrics.h"
 #include "svc/svc.h"
 
@@ -29,6 +30,7 @@ struct job {
 	uint64_t call;
 	enum ipc_type answer;
 	struct check *check;
+	struct report_arrival *arrival; /* NULL: no reports are expected */
 	struct lookup *lookup;
 	struct loop_timer *deadline;
 	bool late; /* no more questions: what is not known is a temporary error */
@@ -61,6 +63,7 @@ job_free(struct job *j)
 	count--;
 	lookup_free(&j->lookup);
 	check_free(&j->check);
+	report_arrival_free(&j->arrival);
 	loop_timer_free(&j->deadline);
 	parcel_in_free(&j->in);
 	arena_free(&j->arena);
@@ -141,6 +144,9 @@ answer(struct job *j, enum check_verdict v, const struct check_result *r)
 	ipc_reply(j->chan, j->call, &m);
 	log_result(j, v, r);
 	count_verdict(v);
+	reports_note(check_asked(j->check), r, check_facts(j->check), check_header(j->check));
+	if (v == CHECK_ACCEPT || v == CHECK_JUNK)
+		report_arrival_end(&j->arrival, r);
 	metric_observe(METRIC_SCREEN_SECONDS, (clock_ms() - j->began) * 1000);
 	job_free(j);
 }
@@ -223,14 +229,22 @@ check_end(struct job *j)
 }
 
 static void
+feed(struct job *j, struct str octets)
+{
+	j->got += octets.n;
+	if (j->got > STREAM_MAX)
+		return;
+	check_feed(j->check, octets);
+	report_arrival_feed(j->arrival, octets);
+}
+
+static void
 on_octets(void *arg, struct str octets)
 {
 	struct job *j = arg;
 
 	OBJ(j, JOB_MAGIC);
-	j->got += octets.n;
-	if (j->got <= STREAM_MAX)
-		check_feed(j->check, octets);
+	feed(j, octets);
 }
 
 static void
@@ -316,6 +330,9 @@ new_query(void)
 	return (struct check_query){.host = conf_str(c, CONF_SERVER_HOST_NAME),
 	    .now = clock_wall(),
 	    .enforce = enforce(),
+	    .spf_engine = str_eq_z(conf_str(c, CONF_SCREEN_SPF_ENGINE), "libspf2")
+			      ? CHECK_SPF_LIBSPF2
+			      : CHECK_SPF_OWN,
 	    .refuse_spf_fail = str_eq_z(conf_str(c, CONF_SCREEN_SPF_FAIL), "reject"),
 	    .junk_score = (uint32_t)conf_num(c, CONF_SCREEN_JUNK_SCORE)};
 }
@@ -332,6 +349,7 @@ job_new(struct ipc_chan *c, const struct ipc_in *m, const struct check_query *q,
 	j->call = m->id;
 	j->answer = m->type == MSG_SCREEN_STREAM ? MSG_SCREEN_STREAM_R : MSG_SCREEN_PUT_R;
 	j->check = check_new(q);
+	j->arrival = report_arrival_new();
 	j->deadline = loop_timer_new(on_deadline, j);
 	j->began = clock_ms();
 	j->mid = arena_dup(&j->arena, q->mid);
@@ -385,8 +403,7 @@ job_start(struct ipc_chan *c, struct ipc_in *m)
 		j->in = parcel_in_new(fd, &events, j);
 		return;
 	}
-	j->got = octets.n;
-	check_feed(j->check, octets);
+	feed(j, octets);
 	whole(j);
 }
 

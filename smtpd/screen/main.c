@@ -6,14 +6,17 @@
  */
 #include "base/mem.h"
 #include "smtpd/screen/job.h"
+#include "smtpd/screen/reports.h"
 #include "svc/svc.h"
+
+static struct dns *dns;
 
 static int
 start(struct err *e)
 {
-	(void)e;
-	job_init(dns_new(svc_channel(PEER_DNSD)));
-	return 0;
+	dns = dns_new(svc_channel(PEER_DNSD));
+	job_init(dns);
+	return reports_start(dns, svc_channel(PEER_QUEUE), e);
 }
 
 static void
@@ -26,16 +29,18 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		job_end(m);
 	else if (m->type == MSG_SCREEN_ABORT)
 		job_abort(m);
-	else
+	else if (!reports_message(c, m))
 		ipc_refuse(m);
 }
 
-/* Only gk-smtpd asks. */
+/* Only gk-smtpd asks, and gkmail about reports. */
 static void
 channel(struct ipc_chan *c, bool open)
 {
 	if (ipc_peer_of(c) == PEER_SMTPD && !open)
 		job_forget_all();
+	else if (!open)
+		reports_forget(c);
 }
 
 static void
@@ -54,10 +59,11 @@ static const struct svc svc = {
     .peer = PEER_SCREEN,
     .sections = "server screen dmarc",
     .root = "screen",
-    .sandbox = SB_IPC | SB_FILES | SB_WRITE | SB_SQLITE,
+    .sandbox = SB_IPC | SB_THREADS | SB_FILES | SB_WRITE | SB_SQLITE,
     .paths = paths,
     .npaths = ARRAY_LEN(paths),
     .start = start,
+    .reload = reports_reload,
     .message = message,
     .channel = channel,
     .drain = drain,
@@ -66,5 +72,9 @@ static const struct svc svc = {
 int
 main(int argc, char **argv)
 {
-	return svc_main(&svc, argc, argv);
+	int rc = svc_main(&svc, argc, argv);
+
+	reports_stop();
+	dns_free(&dns);
+	return rc;
 }

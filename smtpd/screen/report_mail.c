@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "mail/compose.h"
+#include "mail/header.h"
 
 #define LINE_OCTETS 57u /* 76 characters of base64 (RFC 2045 6.8) */
 
@@ -170,7 +171,7 @@ put_feedback(const struct report_failure *f, struct arena *a, struct buf *out)
 {
 	char peer[INET6_ADDRSTRLEN], date[CLOCK_RFC5322_SIZE];
 	const struct check_result *r = f->r;
-	struct str results = r->fields;
+	struct header_field results;
 
 	compose_raw(out, "Feedback-Type", STR("auth-failure"));
 	compose_raw(out, "User-Agent", STR("GK-Mail"));
@@ -185,7 +186,8 @@ put_feedback(const struct report_failure *f, struct arena *a, struct buf *out)
 	    : r->verdict == CHECK_JUNK ? STR("spam")
 				       : STR("delivered"));
 	/* The field as this message got it, folded as it is. */
-	buf_str(out, results);
+	if (header_find(r->fields, STR("Authentication-Results"), &results))
+		buf_str(out, results.raw);
 	compose_raw(out, "Arrival-Date", str_z(clock_rfc5322(f->q->now, date)));
 	put_raw(out, "Original-Mail-From", "<" STR_FMT ">", STR_ARG(plain(f->q->sender, a)));
 	put_raw(out, "Source-IP", "%s", peer_text(&f->q->peer, peer));

@@ -41,9 +41,11 @@ static void
 disposition(const struct check_result *r, struct report_row *out)
 {
 	const struct dmarc_answer *d = &r->dmarc;
-	enum dmarc_policy did = r->verdict == CHECK_REJECT ? DMARC_REJECT
-				: r->verdict == CHECK_JUNK ? DMARC_QUARANTINE
-							   : DMARC_ACCEPT;
+	/* What other checks led to is no business of the domain (RFC 9990 8.3). */
+	enum dmarc_policy did = r->reason != SCREEN_BY_DMARC ? DMARC_ACCEPT
+				: r->verdict == CHECK_REJECT ? DMARC_REJECT
+				: r->verdict == CHECK_JUNK   ? DMARC_QUARANTINE
+							     : DMARC_ACCEPT;
 
 	if (d->result == DMARC_PASS) {
 		out->disposition = d->published > DMARC_ACCEPT ? STR("pass") : STR("none");

@@ -59,7 +59,7 @@ note(struct report_notes *n, const char *author, const char *policy, unsigned ip
     enum check_verdict v)
 {
 	struct check_query q = {.sender = STR("x@bounces.example")};
-	struct check_result r = {.verdict = v, .author = str_z(author)};
+	struct check_result r = {.verdict = v, .reason = SCREEN_BY_DMARC, .author = str_z(author)};
 	struct dkim_signature s = {
 	    .result = DKIM_FAIL, .domain = STR("a.example"), .selector = STR("s1")};
 
