@@ -47,7 +47,7 @@ DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 
-PKGS     := libevent_core libssl libcrypto libsodium sqlite3 libseccomp libutf8proc libidn2 libcap libunbound opendkim expat zlib
+PKGS     := libevent_core libssl libcrypto libsodium sqlite3 libseccomp libutf8proc libidn2 libcap libunbound opendkim expat zlib libcurl
 # libspf2 has no file for pkg-config.
 PKG_LIBS  = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lspf2
 

@@ -1,7 +1,8 @@
 /*
  * policy.c - how mail for a destination goes. See policy.h.
  *
- * A route of the configuration says so; without one, mail goes to the MX of the domain. What must
+ * A route of the configuration says so; without one, mail goes to the MX of the domain, under its
+ * policy of MTA-STS where it has one. What must
  * be proven there is asked host by host (policy_host.c).
  *
  * Owner of a question: who asked, until the callback or its cancelling. Errors: E_TEMP for a route
@@ -9,15 +10,20 @@
  */
 #include "delivery/remote/policy.h"
 
-#include <arpa/inet.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "delivery/remote/policy_in.h"
+#include "io/file.h"
 #include "io/loop.h"
+#include "svc/svc.h"
 
-#define ASK_MAGIC 0x52504c41u
+#define ASK_MAGIC  0x52504c41u
+#define HTTPS_PORT 443u
+#define STS_DIR    "sts"
 
 struct policy_ask {
 	unsigned magic;
@@ -25,11 +31,42 @@ struct policy_ask {
 	struct arena arena;
 	struct policy_route route;
 	struct policy_host host;
+	struct sts_ask *sts;
 	struct err e; /* E_OK: there is a route */
 	policy_fn fn;
 	void *arg;
 	struct loop_defer answer;
 };
+
+/* Tests have no port below 1024. */
+static uint16_t
+https_port(void)
+{
+	const char *z = getenv("GKMAIL_TEST_HTTPS_PORT");
+	uint64_t port;
+
+	return z != NULL && num_parse(str_z(z), 1, 65535, &port) == 0 ? (uint16_t)port : HTTPS_PORT;
+}
+
+/* Who is believed by HTTPS too. A missing file was logged: nobody is. */
+static void
+trust(struct policy *p, const struct conf *c)
+{
+	int fd = conf_str(c, CONF_REMOTE_CA_FILE).n > 0 ? svc_file("remote.ca_file") : -1;
+	struct err e;
+
+	if (https_trust(p->https, fd, &e) < 0)
+		(void)https_trust(p->https, -1, &e);
+}
+
+static int
+open_sts(struct policy *p, struct err *e)
+{
+	if (file_mkdir(AT_FDCWD, STS_DIR, 0700, e) < 0)
+		return -1;
+	p->sts_dir = file_open(AT_FDCWD, STS_DIR, O_RDONLY | O_DIRECTORY, 0, e);
+	return p->sts_dir < 0 ? -1 : 0;
+}
 
 struct policy *
 policy_new(struct dns *dns, const struct conf *conf, struct err *e)
@@ -37,8 +74,13 @@ policy_new(struct dns *dns, const struct conf *conf, struct err *e)
 	struct policy *p = mem_alloc(sizeof(*p));
 
 	p->dns = dns;
-	if ((p->conf = policy_conf_new(conf, e)) == NULL)
+	p->sts_dir = -1;
+	if ((p->conf = policy_conf_new(conf, e)) == NULL || (p->https = https_new(e)) == NULL ||
+	    open_sts(p, e) < 0 ||
+	    (p->sts = sts_new(dns, p->https, p->sts_dir, https_port(), e)) == NULL)
 		policy_free(&p);
+	else
+		trust(p, conf);
 	return p;
 }
 
@@ -51,6 +93,7 @@ policy_reload(struct policy *p, const struct conf *conf, struct err *e)
 		return -1;
 	policy_conf_free(&p->conf);
 	p->conf = fresh;
+	trust(p, conf);
 	return 0;
 }
 
@@ -59,6 +102,9 @@ policy_free(struct policy **p)
 {
 	if (*p == NULL)
 		return;
+	sts_free(&(*p)->sts);
+	https_free(&(*p)->https);
+	file_close(&(*p)->sts_dir);
 	policy_conf_free(&(*p)->conf);
 	free(*p);
 	*p = NULL;
@@ -79,6 +125,7 @@ static void
 ask_free(struct policy_ask *a)
 {
 	loop_defer_cancel(&a->answer);
+	sts_cancel(&a->sts);
 	if (a->route.password.n > 0)
 		sodium_memzero((char *)a->route.password.p, a->route.password.n);
 	arena_free(&a->arena);
@@ -150,6 +197,37 @@ use_row(struct policy_ask *a, const struct policy_row *w)
 	    STR_ARG(w->host), w->port, STR_ARG(w->tls), STR_ARG(w->ca_file), STR_ARG(w->user));
 }
 
+static void
+on_sts(void *arg, const struct sts_policy *p)
+{
+	struct policy_ask *a = arg;
+	struct policy_route *r = &a->route;
+
+	OBJ(a, ASK_MAGIC);
+	a->sts = NULL;
+	if (p != NULL && p->mode == STS_ENFORCE) {
+		r->sts = true;
+		r->tls = POLICY_TLS_VERIFY;
+	} else if (p != NULL) {
+		r->sts_testing = true;
+	}
+	if (p != NULL) {
+		r->name = STR("mta-sts");
+		r->key = arena_printf(&a->arena, STR_FMT " mta-sts %s " STR_FMT, STR_ARG(r->key),
+		    sts_mode_name(p->mode), STR_ARG(p->id));
+	}
+	answer(a);
+}
+
+/* RFC 8461 3.4: hosts that a route names are no matter of a domain's policy. What a route demands
+ * of TLS it means. */
+static bool
+has_sts(const struct policy_ask *a)
+{
+	return a->e.code == E_OK && a->policy->conf->sts && a->route.tls == POLICY_TLS_MAY &&
+	       a->route.nhosts == 0 && dns_is_host(a->route.domain);
+}
+
 struct policy_ask *
 policy_ask(struct policy *p, struct str dest, policy_fn fn, void *arg)
 {
@@ -176,7 +254,10 @@ policy_ask(struct policy *p, struct str dest, policy_fn fn, void *arg)
 	    str_eq(a->route.domain, dest))
 		literal(a, dest);
 	loop_defer_init(&a->answer, answer, a);
-	loop_defer(&a->answer);
+	if (has_sts(a))
+		a->sts = sts_ask(p->sts, a->route.domain, on_sts, a);
+	else
+		loop_defer(&a->answer);
 	return a;
 }
 

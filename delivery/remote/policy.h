@@ -62,6 +62,8 @@ struct policy_route {
 	/* For policy_host_ask() and policy_context(). */
 	bool dane;          /* TLSA records count */
 	bool dane_only;     /* and without them there is no delivery */
+	bool sts;           /* a policy of MTA-STS holds for domain, which must be kept to */
+	bool sts_testing;   /* ... which only wants to know */
 	struct str ca_file; /* of the route; empty: the system's authorities */
 };
 
@@ -87,7 +89,8 @@ struct policy_tls {
 typedef void (*policy_fn)(void *arg, const struct policy_route *r, const struct err *e);
 typedef void (*policy_host_fn)(void *arg, const struct policy_tls *t);
 
-/* conf is read at once, and again at policy_reload(). */
+/* conf is read at once, and again at policy_reload(). Before the sandbox closes; keeps policies of
+ * MTA-STS in the directory "sts". */
 struct policy *policy_new(struct dns *dns, const struct conf *conf, struct err *e);
 /* -1: all stays as it was. */
 int policy_reload(struct policy *p, const struct conf *conf, struct err *e);

@@ -111,6 +111,7 @@ policy_conf_new(const struct conf *c, struct err *e)
 	p->routes = routes_new(c);
 	p->dane = conf_bool(c, CONF_REMOTE_DANE);
 	p->port = (uint16_t)conf_num(c, CONF_REMOTE_PORT);
+	p->sts = conf_bool(c, CONF_REMOTE_MTA_STS);
 	p->nrows = conf_count(c, CONF_TABLE_ROUTE);
 	p->rows = arena_array(&p->arena, p->nrows + 1, sizeof(*p->rows));
 	rc = read_system(c, p, e);

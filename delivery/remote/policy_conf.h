@@ -22,7 +22,7 @@ struct policy_conf {
 	struct policy_row *rows;
 	size_t nrows;
 	struct tls_context *context; /* the system's authorities */
-	bool dane;
+	bool dane, sts;
 	uint16_t port; /* of hosts where no route names one */
 };
 

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "delivery/remote/dane.h"
 #include "delivery/remote/policy.h"
@@ -87,10 +88,33 @@ verify(struct policy_host_ask *a)
 	add_name(a, arena_printf(&a->arena, "." STR_FMT, STR_ARG(a->route.domain)));
 }
 
+/* RFC 8461 4.1, 4.2: the policy names the host, and the certificate does too. With a policy that
+ * only tests, what is wrong is told and nothing more. */
+static void
+keep_to_sts(struct policy_host_ask *a)
+{
+	const struct sts_policy *p = sts_find(a->policy->sts, a->route.domain);
+	bool named = p != NULL && sts_policy_matches(p, a->mx.name);
+
+	a->tls.why = a->route.sts ? STR("mta-sts") : STR("mta-sts testing");
+	a->tls.check.required = a->route.sts;
+	if (a->route.sts)
+		a->tls.mode = POLICY_TLS_VERIFY;
+	add_name(a, a->mx.name);
+	if (!named && a->route.sts)
+		refuse(a, p != NULL ? "the domain's MTA-STS policy does not name this host"
+				    : "the domain's MTA-STS policy has just ended");
+	else if (!named)
+		log_info("sts.testing", LS("domain", a->route.domain), LS("host", a->mx.name),
+		    LZ("error", "the policy does not name this host"));
+}
+
 static void
 without_dane(struct policy_host_ask *a)
 {
-	if (a->route.dane_only) {
+	if (a->route.sts || a->route.sts_testing) {
+		keep_to_sts(a);
+	} else if (a->route.dane_only) {
 		a->tls.why = STR("dane");
 		refuse(a,
 		    "the route demands DANE, and the host has no TLSA records that DNSSEC proves");
@@ -188,7 +212,9 @@ policy_host_ask(struct policy *p, const struct policy_route *r, const struct pol
 	    .domain = arena_dup(&a->arena, r->domain),
 	    .tls = r->tls,
 	    .dane = r->dane,
-	    .dane_only = r->dane_only};
+	    .dane_only = r->dane_only,
+	    .sts = r->sts,
+	    .sts_testing = r->sts_testing};
 	a->mx = *mx;
 	a->mx.domain = arena_dup(&a->arena, mx->domain);
 	a->mx.name = arena_dup(&a->arena, mx->name);

@@ -2,9 +2,14 @@
  */
 #pragma once
 
+#include "delivery/remote/https.h"
 #include "delivery/remote/policy_conf.h"
+#include "delivery/remote/sts.h"
 
 struct policy {
 	struct dns *dns;
 	struct policy_conf *conf;
+	struct https *https;
+	struct sts *sts;
+	int sts_dir;
 };

@@ -5,8 +5,14 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
 #include "base/mem.h"
 #include "delivery/remote/policy.h"
+#include "delivery/remote/sts_file.h"
 #include "io/loop.h"
 #include "net/dns_script.h"
 
@@ -19,6 +25,24 @@ static struct policy_route route;
 static struct policy_tls tls;
 static struct err error;
 static unsigned answers;
+
+static char directory[] = "/tmp/policy_test.XXXXXX";
+
+static int
+make_directory(void **state)
+{
+	(void)state;
+	return mkdtemp(directory) != NULL && chdir(directory) == 0 ? 0 : -1;
+}
+
+static int
+remove_directory(void **state)
+{
+	(void)state;
+	unlink("sts/a.test");
+	rmdir("sts");
+	return chdir("/") == 0 ? rmdir(directory) : -1;
+}
 
 static int
 set_up(void **state)
@@ -294,6 +318,101 @@ a_host_without_an_answer_is_passed_over(void **state)
 	is(str_sub(tls.refused, 0, 37), "4.4.3 mx.test: TLSA of mx.test: bogus");
 }
 
+/* As if a.test had been asked before the restart. */
+static void
+keep_policy(enum sts_mode mode, int64_t fetched)
+{
+	struct str mx = STR("*.a.test");
+	struct sts_kept k = {
+	    .policy = {.id = STR("1"), .mode = mode, .max_age = 86400, .mx = &mx, .nmx = 1},
+	    .fetched = fetched};
+	struct err e = {0};
+	int dir;
+
+	(void)mkdir("sts", 0700);
+	dir = open("sts", O_RDONLY | O_DIRECTORY);
+	if (sts_file_write(dir, STR("a.test"), &k, &e) < 0)
+		fail_msg("%s", e.text);
+	close(dir);
+}
+
+static void
+a_kept_policy_of_mta_sts_holds_without_dns(void **state)
+{
+	(void)state;
+	keep_policy(STS_ENFORCE, clock_wall() - 3600);
+	configure(HOST);
+	dns_script_status(dns, "_mta-sts.a.test", DNS_TXT, DNS_TEMP);
+	ask("a.test");
+	assert_true(route.sts);
+	assert_int_equal(route.tls, POLICY_TLS_VERIFY);
+	is(route.name, "mta-sts");
+	ask_host("mx.a.test", false);
+	is(tls.refused, "");
+	is(tls.why, "mta-sts");
+	assert_true(tls.check.required);
+	assert_int_equal(tls.check.nnames, 1);
+	is(tls.check.names[0], "mx.a.test");
+	ask_host("mx.b.test", true);
+	is(tls.refused, "4.7.5 mx.b.test: the domain's MTA-STS policy does not name this host");
+	/* DANE comes first. */
+	tlsa("_25._tcp.mx.b.test", 3);
+	ask_host("mx.b.test", true);
+	is(tls.refused, "");
+	is(tls.why, "dane");
+	ask("b.test");
+	assert_false(route.sts);
+	configure(HOST "mta_sts = false\n");
+	ask("a.test");
+	assert_false(route.sts);
+}
+
+static void
+a_policy_that_tests_refuses_nothing(void **state)
+{
+	(void)state;
+	keep_policy(STS_TESTING, clock_wall());
+	configure(HOST);
+	dns_script_txt(dns, "_mta-sts.a.test", "v=STSv1; id=1");
+	ask("a.test");
+	assert_true(route.sts_testing);
+	assert_int_equal(route.tls, POLICY_TLS_MAY);
+	ask_host("mx.b.test", false);
+	is(tls.refused, "");
+	assert_int_equal(tls.mode, POLICY_TLS_MAY);
+	assert_false(tls.check.required);
+	is(tls.why, "mta-sts testing");
+}
+
+static void
+a_policy_ends(void **state)
+{
+	(void)state;
+	keep_policy(STS_ENFORCE, clock_wall() - 86401);
+	configure(HOST);
+	ask("a.test");
+	assert_false(route.sts);
+	assert_int_equal(access("sts/a.test", F_OK), -1);
+	/* None by its own word. */
+	policy_free(&policy);
+	keep_policy(STS_NONE, clock_wall());
+	configure(HOST);
+	ask("a.test");
+	assert_false(route.sts || route.sts_testing);
+}
+
+static void
+a_broken_file_is_passed_over(void **state)
+{
+	(void)state;
+	keep_policy(STS_ENFORCE, clock_wall());
+	assert_int_equal(truncate("sts/a.test", 60), 0);
+	configure(HOST);
+	ask("a.test");
+	assert_false(route.sts);
+	assert_int_equal(access("sts/a.test", F_OK), -1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -309,7 +428,11 @@ main(void)
 	    TEST(dane_is_demanded_where_records_are_proven),
 	    TEST(records_of_no_use_demand_tls_without_proof),
 	    TEST(a_host_without_an_answer_is_passed_over),
+	    TEST(a_kept_policy_of_mta_sts_holds_without_dns),
+	    TEST(a_policy_that_tests_refuses_nothing),
+	    TEST(a_policy_ends),
+	    TEST(a_broken_file_is_passed_over),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

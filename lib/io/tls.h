@@ -85,6 +85,9 @@ enum tls_binding {
  * not kept. */
 struct tls_context *tls_client_new(int authorities_fd, struct err *e);
 
+/* Makes another library's SSL_CTX believe c's authorities, and no others. */
+void tls_context_lend(const struct tls_context *c, void *ssl_ctx);
+
 /* A TLSA record (RFC 6698 2.1). */
 struct tls_tlsa {
 	uint8_t usage, selector, matching;

@@ -94,6 +94,12 @@ fail:
 	return NULL;
 }
 
+void
+tls_context_lend(const struct tls_context *c, void *ssl_ctx)
+{
+	SSL_CTX_set1_cert_store(ssl_ctx, SSL_CTX_get_cert_store(tls_context_ssl(c)));
+}
+
 /* ---- what is to be proven ---- */
 
 static bool

@@ -130,6 +130,8 @@
 	X(REMOTE_MIN_RATE, "remote", "min_rate", SIZE, "1KiB", "1..1GiB", "Octets of a message that a host must take in a second, on the whole.") \
 	X(REMOTE_DANE, "remote", "dane", BOOL, "true", "", \
 	  "Hosts with DNSSEC-proven TLSA records get mail over TLS only, with a certificate that agrees with them (RFC 7672).") \
+	X(REMOTE_MTA_STS, "remote", "mta_sts", BOOL, "true", "", \
+	  "Policies of MTA-STS are fetched and kept to (RFC 8461): only hosts that they name get mail, with verified certificates.") \
 	X(REMOTE_CA_FILE, "remote", "ca_file", STR, "/etc/ssl/certs/ca-certificates.crt", "", \
 	  "PEM file with the authorities whose certificates count where verified TLS is demanded (Debian: ca-certificates).") \
 	X(SCREEN_ENABLED, "screen", "enabled", BOOL, "true", "", \

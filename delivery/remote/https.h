@@ -1,0 +1,42 @@
+/*
+ * https.h - small texts fetched by HTTPS: libcurl on the daemon's event loop.
+ *
+ * The server proves its name by a chain to an authority; no redirect is followed, nothing is kept
+ * between fetches, and no name is looked up: the addresses are the caller's. Size and time are
+ * bounded. Callbacks are called exactly once, from the loop, never from inside https_get(), unless
+ * the fetch was cancelled.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct https;
+struct https_get;
+
+struct https_want {
+	struct str host;
+	uint16_t port;
+	const char *path;
+	const struct str *addresses; /* "192.0.2.1", "2001:db8::1", in the order to try */
+	size_t naddresses;
+	const char *type; /* the media type that the answer must have: "text/plain" */
+	size_t max;       /* octets of the answer */
+	uint64_t ms;      /* for all of it */
+};
+
+/* e: E_TEMP, why there is no body. */
+typedef void (*https_fn)(void *arg, struct str body, const struct err *e);
+
+/* To be called before the sandbox closes: libcurl makes itself ready. */
+struct https *https_new(struct err *e);
+/* Fetches are cancelled. */
+void https_free(struct https **h);
+/* PEM certificates that a chain may end in, read; -1: nobody is believed. */
+int https_trust(struct https *h, int authorities_fd, struct err *e);
+
+struct https_get *https_get(struct https *h, const struct https_want *w, https_fn fn, void *arg);
+/* fn is not called any more. NULL inside is fine. */
+void https_cancel(struct https_get **g);
