@@ -40,6 +40,18 @@ static const char *const steps[] = {
 
     /* Version 2: removed users whose homes are yet to be put aside, or removed (gone.h). */
     "CREATE TABLE gone (address TEXT PRIMARY KEY, purge INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+
+    /* Version 3: networks that are banned or were lately (bans.h), and notes (notes.h). until 0: a
+     * ban without end. */
+    "CREATE TABLE bans ("
+    " network TEXT PRIMARY KEY, since INTEGER NOT NULL, until INTEGER NOT NULL,"
+    " times INTEGER NOT NULL, by_hand INTEGER NOT NULL, reason TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE notes ("
+    " kind INTEGER NOT NULL, key BLOB NOT NULL, a INTEGER NOT NULL, b INTEGER NOT NULL,"
+    " until INTEGER NOT NULL, PRIMARY KEY (kind, key)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX notes_until ON notes (until);",
 };
 static const struct db_schema schema = {ACCOUNTS_ID, steps, ARRAY_LEN(steps)};
 

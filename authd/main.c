@@ -7,10 +7,13 @@
  */
 #include "authd/accounts.h"
 #include "authd/authd.h"
+#include "authd/bans.h"
 #include "authd/cache.h"
 #include "authd/change.h"
 #include "authd/checks.h"
 #include "authd/gone.h"
+#include "authd/guard.h"
+#include "authd/notes.h"
 #include "authd/operator.h"
 #include "authd/password.h"
 #include "authd/quota.h"
@@ -24,6 +27,7 @@
 #include "base/mem.h"
 #include "io/loop.h"
 #include "mail/address.h"
+#include "net/trusted.h"
 #include "svc/svc.h"
 
 #define DRAIN_TICK_MS 20u
@@ -70,6 +74,28 @@ check_postmaster(const struct conf *conf, struct err *e)
 }
 
 static int
+take_limits(const struct conf *conf, struct err *e)
+{
+	const struct guard_rules guard = {
+	    .failures = conf_num(conf, CONF_LIMITS_AUTH_FAILURES),
+	    .window_ms = conf_num(conf, CONF_LIMITS_AUTH_WINDOW),
+	    .factor = conf_num(conf, CONF_LIMITS_NETWORK_FACTOR),
+	};
+	const struct bans_rules bans = {
+	    .first_ms = conf_num(conf, CONF_LIMITS_BAN_TIME),
+	    .most_ms = conf_num(conf, CONF_LIMITS_BAN_TIME_MAX),
+	};
+	size_t n;
+	const struct str *trusted = conf_list(conf, CONF_LIMITS_TRUSTED_NETWORKS, &n);
+
+	if (trusted_configure(trusted, n, e) < 0)
+		return -1;
+	guard_configure(&guard);
+	bans_configure(&bans);
+	return 0;
+}
+
+static int
 take_conf(const struct conf *conf, struct password_cost *cost, struct err *e)
 {
 	struct str separator = conf_str(conf, CONF_AUTH_TAG_SEPARATOR);
@@ -80,7 +106,8 @@ take_conf(const struct conf *conf, struct password_cost *cost, struct err *e)
 		return err_set(e, E_INVAL,
 		    "auth.tag_separator: one character that is no letter, "
 		    "digit, dot, slash or @, or empty");
-	if (take_mechanisms(conf, e) < 0 || check_postmaster(conf, e) < 0)
+	if (take_mechanisms(conf, e) < 0 || check_postmaster(conf, e) < 0 ||
+	    take_limits(conf, e) < 0)
 		return -1;
 	authd.rules = (struct resolve_rules){
 	    .separator = separator.n ? separator.p[0] : '\0',
@@ -109,11 +136,14 @@ start(struct err *e)
 	    password_start((unsigned)conf_num(svc_conf(), CONF_AUTH_HASH_THREADS), e) < 0 ||
 	    writer_init(e) < 0 || (authd.db = accounts_open(e)) == NULL ||
 	    accounts_fake_key(authd.db, authd.fake_key, e) < 0 || quota_load(authd.db, e) < 0 ||
-	    gone_init(authd.db, e) < 0)
+	    gone_init(authd.db, e) < 0 || notes_load(authd.db, authd.fake_key, e) < 0 ||
+	    bans_load(authd.db, e) < 0)
 		return -1;
 	cache_init();
 	session_init();
 	usage_init();
+	notes_init();
+	bans_init();
 	return 0;
 }
 
@@ -172,6 +202,11 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	case MSG_USAGE_ADD:
 		checks_usage_add(m);
 		return;
+	case MSG_BAN_ADD:
+	case MSG_BAN_DEL:
+	case MSG_BAN_LIST:
+		bans_operator(c, m);
+		return;
 	default:
 		assume(operator_message(c, m));
 	}
@@ -180,10 +215,14 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 static void
 channel(struct ipc_chan *c, bool open)
 {
-	if (!open)
+	if (!open) {
 		change_gone(c);
-	else if (ipc_peer_of(c) == PEER_MAILBOXD)
+		bans_gone(c);
+	} else if (ipc_peer_of(c) == PEER_MAILBOXD) {
 		gone_resend();
+	} else if ((ipc_peer_of(c) & PEER_FRONT) != 0) {
+		bans_tell(c);
+	}
 	/* Sessions of a gk-smtpd that ended are over. */
 	if (!open && ipc_peer_of(c) == PEER_SMTPD)
 		token_done();
@@ -194,7 +233,7 @@ static void
 drain_tick(void *arg)
 {
 	(void)arg;
-	if (change_pending() == 0 && usage_save() && writer_pending() == 0) {
+	if (change_pending() == 0 && usage_save() && notes_save() && writer_pending() == 0) {
 		svc_drained();
 		return;
 	}
@@ -216,7 +255,7 @@ static const struct sandbox_path paths[] = {
 static const struct svc svc = {
     .name = "authd",
     .peer = PEER_AUTHD,
-    .sections = "server auth submission",
+    .sections = "server auth submission limits",
     .root = "auth",
     .sandbox = SB_IPC | SB_FILES | SB_WRITE | SB_SQLITE | SB_THREADS,
     .paths = paths,

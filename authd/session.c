@@ -14,6 +14,7 @@
 #include "authd/apppass.h"
 #include "authd/authd.h"
 #include "authd/cache.h"
+#include "authd/guard.h"
 #include "authd/lookup.h"
 #include "authd/password.h"
 #include "authd/renew.h"
@@ -41,8 +42,12 @@ struct session {
 	enum ipc_type reply;
 	uint64_t conn, until, started;
 	unsigned tries;
-	bool checking; /* a thread has the password */
-	bool gone;     /* given up while checking */
+	bool checking;                   /* a thread has the password, or the session is held */
+	bool gone;                       /* given up while checking */
+	struct loop_timer *timer;        /* of being held */
+	void (*then)(struct session *s); /* what follows it */
+	enum auth_state state;           /* of the answer that is held */
+	const char *why;
 	struct str service, peer, sid, hash, app;
 	struct arena a;
 	struct sasl sasl;
@@ -59,6 +64,7 @@ session_free(struct session *s)
 {
 	TAILQ_REMOVE(&sessions, s, link);
 	HASH_DEL(by_id, s);
+	loop_timer_free(&s->timer);
 	sasl_done(&s->sasl);
 	arena_free(&s->a);
 	s->magic = 0;
@@ -96,25 +102,77 @@ count(enum sasl_mech mech, bool ok)
 	metric_add(counters[mech][ok], 1);
 }
 
+/* ---- what the guard says ---- */
+
+static struct guard_login
+login_of(const struct session *s)
+{
+	return (struct guard_login){
+	    .front = s->front,
+	    .service = s->service,
+	    .peer = s->peer,
+	    .user = s->sasl.user.n > 0 ? s->sasl.user : s->sasl.given,
+	    .password = buf_view(&s->sasl.password),
+	};
+}
+
+static void
+held_on(void *arg)
+{
+	struct session *s = arg;
+
+	OBJ(s, SESSION_MAGIC);
+	s->checking = false;
+	s->then(s);
+}
+
+/* The client waits; nothing else does. */
+static void
+hold(struct session *s, uint64_t ms, void (*then)(struct session *s))
+{
+	if (ms == 0) {
+		then(s);
+		return;
+	}
+	metric_add(METRIC_AUTH_DELAYED, 1);
+	s->checking = true;
+	s->then = then;
+	if (s->timer == NULL)
+		s->timer = loop_timer_new(held_on, s);
+	loop_timer_set(s->timer, ms);
+}
+
+static void
+tell_refusal(struct session *s)
+{
+	if (!s->gone)
+		answer(s, s->state, STR(""), STR(""), STR(""), s->why);
+	session_free(s);
+}
+
 /* A login that came to nothing. The client hears which kind, the log why. */
 static void
 refuse(struct session *s, enum auth_state state, const char *why)
 {
+	struct guard_login login = login_of(s);
+
 	if (state != AUTH_TEMP)
 		count(s->sasl.mech, false);
 	log_info("auth.fail", LS("sid", s->sid), LS("user", s->sasl.given), LS("peer", s->peer),
 	    LZ("mech", sasl_mech_name(s->sasl.mech)), LS("service", s->service), LZ("reason", why),
 	    LU("ms", clock_ms() - s->started));
-	if (!s->gone)
-		answer(s, state, STR(""), STR(""), STR(""), why);
-	session_free(s);
+	s->state = state;
+	s->why = arena_dupz(&s->a, str_z(why));
+	hold(s, state == AUTH_FAIL ? guard_failed(&login) : 0, tell_refusal);
 }
 
 static void
 admit(struct session *s)
 {
+	struct guard_login login = login_of(s);
 	unsigned char ticket[TICKET_SIZE];
 
+	guard_ok(&login);
 	if (s->gone) {
 		session_free(s);
 		return;
@@ -147,7 +205,7 @@ password_of(const struct session *s)
 	return buf_view(&s->sasl.password);
 }
 
-static void check(struct session *s);
+static void check_now(struct session *s);
 
 static void
 checked(void *arg, bool fits)
@@ -171,7 +229,7 @@ checked(void *arg, bool fits)
 	}
 	if (rc == 0 || !str_eq(account.hash, s->hash)) {
 		if (s->tries++ < CHECK_TRIES)
-			check(s);
+			check_now(s);
 		else
 			refuse(s, AUTH_TEMP, "changed meanwhile");
 		return;
@@ -218,13 +276,18 @@ too_many_checks(const struct session *s)
 	return n >= SESSION_PEER_CHECKS;
 }
 
+/* It has waited as long as the guard wants. */
 static void
-check(struct session *s)
+check_now(struct session *s)
 {
 	struct account account = {.id = 0};
 	struct err e;
 	int rc = 0;
 
+	if (s->gone) {
+		session_free(s);
+		return;
+	}
 	if (s->sasl.user.n > 0) {
 		if (cache_knows(s->sasl.user, password_of(s))) {
 			admit(s);
@@ -252,15 +315,31 @@ check(struct session *s)
 	s->checking = true;
 }
 
+static void
+check(struct session *s)
+{
+	struct guard_login login = login_of(s);
+	uint64_t ms = guard_delay(&login);
+
+	if (ms > 0 && too_many_checks(s))
+		refuse(s, AUTH_TEMP, "too many logins from one address");
+	else
+		hold(s, ms, check_now);
+}
+
 /* ---- steps ---- */
 
 /* SCRAM is over; the secret must still be the user's. */
 static void
-finish_scram(struct session *s)
+finish_scram_now(struct session *s)
 {
 	struct sasl_secrets secrets;
 	struct err e;
 
+	if (s->gone) {
+		session_free(s);
+		return;
+	}
 	if (lookup_users.secrets(NULL, s->sasl.user, &s->a, &secrets, &e) < 0) {
 		unable(s, &e);
 		return;
@@ -275,6 +354,21 @@ finish_scram(struct session *s)
 }
 
 static void
+deny_now(struct session *s)
+{
+	refuse(s, AUTH_FAIL, s->sasl.why.text);
+}
+
+/* A right proof waits as long as a wrong one. */
+static void
+finish_scram(struct session *s, bool right)
+{
+	struct guard_login login = login_of(s);
+
+	hold(s, guard_delay(&login), right ? finish_scram_now : deny_now);
+}
+
+static void
 go_on(struct session *s, enum sasl_result result)
 {
 	switch (result) {
@@ -285,10 +379,10 @@ go_on(struct session *s, enum sasl_result result)
 		check(s);
 		return;
 	case SASL_DONE:
-		finish_scram(s);
+		finish_scram(s, true);
 		return;
 	case SASL_DENIED:
-		refuse(s, AUTH_FAIL, s->sasl.why.text);
+		finish_scram(s, false);
 		return;
 	case SASL_MALFORMED:
 		refuse(s, AUTH_BAD, s->sasl.why.text);
@@ -365,6 +459,11 @@ session_start(struct ipc_chan *c, struct ipc_in *m)
 	mech = sasl_mech_parse(in.mech);
 	if (mech == SASL_MECHS || !authd.mechs[mech]) {
 		refuse_start(c, m->id, AUTH_BAD, "no such mechanism");
+		return;
+	}
+	/* The fronts turn such clients away; one that came before may still be there. */
+	if (guard_bans(in.peer)) {
+		refuse_start(c, m->id, AUTH_TEMP, "banned");
 		return;
 	}
 	if (HASH_COUNT(by_id) >= SESSION_MAX) {

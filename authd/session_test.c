@@ -8,6 +8,7 @@
 
 #include "authd/apppass.h"
 #include "authd/cache.h"
+#include "authd/guard.h"
 #include "authd/password.h"
 #include "authd/session.h"
 #include "authd/ticket.h"
@@ -86,6 +87,7 @@ up(void **state)
 		return -1;
 	memset(authd.fake_key, 5, sizeof(authd.fake_key));
 	cache_init();
+	guard_configure(&(struct guard_rules){.failures = 0});
 	session_init();
 	join(&smtpd, &to_smtpd, PEER_SMTPD);
 	join(&imapd, &to_imapd, PEER_IMAPD);
@@ -105,6 +107,7 @@ down(void **state)
 	session_done();
 	ticket_done();
 	cache_done();
+	guard_done();
 	return fixture_down(state);
 }
 

@@ -84,6 +84,14 @@ const struct verb verbs[] = {
 	V("mailbox", "reindex", "ADDRESS", "forget what can be had from the messages again",
 	    "Cached envelopes and structure, and what directories looked like; the uid list is written anew.\n\n"
 	    "  gkmail mailbox reindex alice@example.org\n", verb_mailbox_reindex),
+	V("ban", "list", "", "list the addresses and networks that are banned",
+	    "  gkmail ban list --json\n", verb_ban_list),
+	V("ban", "add", "NETWORK [--for DURATION] [--reason TEXT]", "turn away the clients of an address or network",
+	    "NETWORK is an address, or a network such as 192.0.2.0/24 or 2001:db8::/32. SMTP and IMAP refuse its\n"
+	    "connections and end those that have not logged in. Without --for: until it is removed.\n\n"
+	    "  gkmail ban add 192.0.2.7 --for 2d --reason 'guesses passwords'\n", verb_ban_add),
+	V("ban", "remove", "NETWORK", "end a ban, and forget how often there was one",
+	    "  gkmail ban remove 192.0.2.7\n", verb_ban_remove),
 	V("dns", "lookup", "NAME TYPE", "ask gk-dnsd, as the other daemons do",
 	    "TYPE: A, AAAA, CNAME, MX, NS, PTR, SRV, TLSA or TXT. Says whether DNSSEC proves the answer. Exit 1: there is\n"
 	    "no such record. Exit 75: no answer now, or a bogus one.\n\n"

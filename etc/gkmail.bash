@@ -17,6 +17,7 @@ _gkmail() {
 	done
 	case "$noun${verb:+ $verb}" in
 	'') words='--config --dir --json --help setup check config domain user apppass alias queue mailbox dns dmarc status log reload sandbox version completion' ;;
+	'') words='--config --dir --json --help setup check config domain user apppass alias queue mailbox ban dns status log reload sandbox version completion' ;;
 	setup) words='--help --json --domain --user --postmaster --yes --force' ;;
 	check) words='--help --json' ;;
 	config) words='--help show explain sample' ;;
@@ -52,6 +53,10 @@ _gkmail() {
 	'mailbox check') words='--help --json' ;;
 	'mailbox repair') words='--help --json' ;;
 	'mailbox reindex') words='--help --json' ;;
+	ban) words='--help list add remove' ;;
+	'ban list') words='--help --json' ;;
+	'ban add') words='--help --json --for --reason' ;;
+	'ban remove') words='--help --json' ;;
 	dns) words='--help lookup' ;;
 	'dns lookup') words='--help --json' ;;
 	dmarc) words='--help list show report' ;;

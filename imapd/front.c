@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/banlist.h"
+#include "net/trusted.h"
 #include "svc/certificates.h"
 #include "svc/metrics.h"
 
@@ -179,9 +181,18 @@ on_closed(void *arg, const struct err *e)
 static bool
 admit(const struct svc_conn *sc, struct limits_source *source)
 {
-	enum limits_verdict v = limits_enter(&sc->peer, source);
+	static const char bye[] = "* BYE Nothing is taken from your address for a while\r\n";
+	enum limits_verdict v;
 
-	if (v == LIMITS_OK)
+	if (banlist_peer(&sc->peer)) {
+		metric_add(METRIC_BANNED_IMAP, 1);
+		log_debug("imap.banned", LZ("peer", sc->peer_text), LZ("listener", sc->name));
+		/* Before TLS nothing could be read. */
+		if (strcmp(sc->name, "imap") == 0)
+			(void)!write(sc->fd, bye, sizeof(bye) - 1);
+		return false;
+	}
+	if ((v = limits_enter(&sc->peer, source)) == LIMITS_OK)
 		return true;
 	metric_add(METRIC_LIMIT_CONNECTIONS, 1);
 	if (limits_tell(&sc->peer, v))
@@ -227,6 +238,27 @@ front_accept(const struct svc_conn *sc)
 		session_greet(c);
 }
 
+static void
+end_banned(struct front_conn *c)
+{
+	struct network n;
+
+	/* Who is logged in stays: user is set when authd has said so. */
+	if (c->user != NULL || c->state == FRONT_CLOSING ||
+	    network_parse(str_z(stream_peer(c->client)), &n, NULL) < 0 || !banlist_has(&n))
+		return;
+	metric_add(METRIC_BANNED_IMAP, 1);
+	log_info("imap.banned", LZ("sid", c->sid), LZ("peer", stream_peer(c->client)));
+	front_bye(c, "Nothing is taken from your address for a while");
+}
+
+void
+front_bans(struct ipc_in *m)
+{
+	if (banlist_message(m))
+		front_each(end_banned);
+}
+
 /* ---- life ---- */
 
 static int
@@ -249,7 +281,8 @@ configure(struct err *e)
 	size_t n;
 	const struct str *trusted = conf_list(c, CONF_LIMITS_TRUSTED_NETWORKS, &n);
 
-	return limits_configure(&r, trusted, n, e) < 0 ? -1 : load_tls(e);
+	limits_configure(&r);
+	return trusted_configure(trusted, n, e) < 0 ? -1 : load_tls(e);
 }
 
 int

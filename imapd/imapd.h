@@ -77,6 +77,8 @@ void front_bye(struct front_conn *c, const char *text);
 /* Closes once everything is written. */
 void front_close(struct front_conn *c);
 void front_each(void (*fn)(struct front_conn *c));
+/* BAN_SET or BAN_CLEAR has come: those who are banned now and not logged in are ended. */
+void front_bans(struct ipc_in *m);
 int front_start(struct err *e);
 int front_reload(struct err *e);
 void front_drain(void);

@@ -7,7 +7,10 @@ static void
 on_message(void *arg, struct ipc_chan *ch, struct ipc_in *m)
 {
 	(void)arg;
-	park_message(ch, m);
+	if (m->type == MSG_BAN_SET || m->type == MSG_BAN_CLEAR)
+		front_bans(m);
+	else
+		park_message(ch, m);
 }
 
 static void

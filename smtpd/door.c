@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/banlist.h"
+#include "net/trusted.h"
 #include "smtpd/session.h"
 #include "svc/conf.h"
 
@@ -31,12 +33,25 @@ door_configure(struct err *e)
 	size_t n;
 	const struct str *trusted = conf_list(c, CONF_LIMITS_TRUSTED_NETWORKS, &n);
 
-	return limits_configure(&r, trusted, n, e);
+	limits_configure(&r);
+	return trusted_configure(trusted, n, e);
 }
 
 /* ---- coming in ---- */
 
 /* A word where one can be said, and no more work than that. */
+static void
+say_no(const struct svc_conn *c, enum reply r)
+{
+	char line[REPLY_MAX];
+	size_t n = reply_format(r, helo_host(), line);
+
+	metric_add(METRIC_SMTP_SESSIONS_REFUSED, 1);
+	if (strcmp(c->name, "submissions") != 0 && write(c->fd, line, n) < 0 && errno != EAGAIN)
+		log_debug("smtp.lost", LZ("peer", c->peer_text));
+	close(c->fd);
+}
+
 static void
 turn_away(const struct svc_conn *c, enum limits_verdict v)
 {
@@ -46,28 +61,50 @@ turn_away(const struct svc_conn *c, enum limits_verdict v)
 	    [LIMITS_RATE] = REPLY_TOO_OFTEN,
 	    [LIMITS_TROUBLE] = REPLY_TROUBLE,
 	};
-	char line[REPLY_MAX];
-	size_t n = reply_format(replies[v], helo_host(), line);
 
-	metric_add(METRIC_SMTP_SESSIONS_REFUSED, 1);
 	metric_add(v == LIMITS_TROUBLE ? METRIC_LIMIT_ERRORS : METRIC_LIMIT_CONNECTIONS, 1);
 	if (limits_tell(&c->peer, v))
 		log_info("limit.connections", LZ("peer", c->peer_text),
 		    LZ("reason", limits_verdict_name(v)), LZ("listener", c->name),
 		    LU("connections", limits_total()));
-	if (strcmp(c->name, "submissions") != 0 && write(c->fd, line, n) < 0 && errno != EAGAIN)
-		log_debug("smtp.lost", LZ("peer", c->peer_text));
-	close(c->fd);
+	say_no(c, replies[v]);
 }
 
 bool
 door_enter(const struct svc_conn *c, struct limits_source *source)
 {
-	enum limits_verdict v = limits_enter(&c->peer, source);
+	enum limits_verdict v;
 
+	if (banlist_peer(&c->peer)) {
+		metric_add(METRIC_BANNED_SMTP, 1);
+		log_debug("smtp.banned", LZ("peer", c->peer_text), LZ("listener", c->name));
+		say_no(c, REPLY_BANNED);
+		return false;
+	}
+	v = limits_enter(&c->peer, source);
 	if (v != LIMITS_OK)
 		turn_away(c, v);
 	return v == LIMITS_OK;
+}
+
+static void
+end_banned(struct session *s)
+{
+	struct network n;
+
+	if (s->kind == SESSION_LOCAL || s->user.n > 0 || s->state == SESSION_CLOSING ||
+	    network_parse(str_z(s->peer), &n, NULL) < 0 || !banlist_has(&n))
+		return;
+	metric_add(METRIC_BANNED_SMTP, 1);
+	log_info("smtp.banned", LZ("sid", s->sid), LZ("peer", s->peer));
+	session_finish(s, REPLY_BANNED, METRIC_SMTP_SESSIONS_REFUSED);
+}
+
+void
+door_bans(struct ipc_in *m)
+{
+	if (banlist_message(m))
+		session_each(end_banned);
 }
 
 /* ---- manners ---- */

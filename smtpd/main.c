@@ -42,6 +42,8 @@ smtpd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		space(m);
 	else if (m->type == MSG_SIGN_DOMAINS)
 		signing_domains(m);
+	else if (m->type == MSG_BAN_SET || m->type == MSG_BAN_CLEAR)
+		door_bans(m);
 	else if (m->type != MSG_AUTH_CHANGED)
 		ipc_refuse(m);
 	else if (ipc_end(m) == 0)

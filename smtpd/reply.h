@@ -37,6 +37,7 @@
 	X(TOO_MANY_ERRORS, 421, "4.7.0", "%s too many errors, closing connection") \
 	X(TOO_OFTEN,       421, "4.7.0", "%s too many connections from your address, try again later") \
 	X(TROUBLE,         421, "4.7.0", "%s too many errors from your address, try again later") \
+	X(BANNED,          421, "4.7.0", "%s takes nothing from your address for a while, try again later") \
 	X(SESSION_OVER,    421, "4.7.0", "%s session lasted too long, closing connection") \
 	X(REVOKED,         421, "4.7.0", "%s ends this session, log in again") \
 	X(RATE_MESSAGES,   450, "4.7.1", "Too many messages from your address, try again later") \

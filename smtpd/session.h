@@ -153,6 +153,8 @@ void session_each(void (*fn)(struct session *s));
 int door_configure(struct err *e);
 /* False: turned away, the connection is closed. */
 bool door_enter(const struct svc_conn *c, struct limits_source *source);
+/* BAN_SET or BAN_CLEAR has come: those who are banned now and not logged in are ended. */
+void door_bans(struct ipc_in *m);
 /* Greets, at once or when it is known that the client waits for that. */
 void door_greet(struct session *s);
 /* The time of the greeting has come. */

@@ -85,6 +85,10 @@ enum ipc_peer {
 	X(AUTH_CHANGED,   PEER_AUTHD, PEER_SMTPD, 0, "") \
 	/* Every session of the user ends, and every resume token (INVARIANTS 16). deleted: the user is gone. */ \
 	X(USER_REVOKED,   PEER_AUTHD, PEER_MAILBOXD | PEER_SMTPD, 0, "user:str deleted:u32") \
+	/* Networks whose clients are turned away, and those not logged in ended. bans: network, milliseconds left (0: until
+	 * it is cleared), two a ban. reset: no others are. */ \
+	X(BAN_SET,        PEER_AUTHD, PEER_FRONT, 0, "reset:u32 bans:list") \
+	X(BAN_CLEAR,      PEER_AUTHD, PEER_FRONT, 0, "network:str") \
 	X(QUOTA_CHANGED,  PEER_AUTHD, PEER_MAILBOXD, 0, "user:str quota:u64") \
 	/* The home of a user who is gone is renamed, so that no later user of the name finds it, or removed. Said until
 	 * it is answered, also of a home that is not there any more. */ \
@@ -277,6 +281,14 @@ enum ipc_peer {
 	X(ALIAS_DEL_R,    PEER_AUTHD, PEER_CTL, 0, "") \
 	X(ALIAS_LIST,     PEER_CTL, PEER_AUTHD, 10, "after:str") \
 	X(ALIAS_LIST_R,   PEER_AUTHD, PEER_CTL, 0, "more:u32 rows:list") \
+	/* seconds: 0 until it is removed. rows: network, since, until (RFC 3339; empty: until it is removed), how many times,
+	 * why, "operator" or "guard", six a ban; the next page is after the last network. */ \
+	X(BAN_ADD,        PEER_CTL, PEER_AUTHD, 10, "network:str seconds:u64 reason:str") \
+	X(BAN_ADD_R,      PEER_AUTHD, PEER_CTL, 0, "") \
+	X(BAN_DEL,        PEER_CTL, PEER_AUTHD, 10, "network:str") \
+	X(BAN_DEL_R,      PEER_AUTHD, PEER_CTL, 0, "") \
+	X(BAN_LIST,       PEER_CTL, PEER_AUTHD, 10, "after:str") \
+	X(BAN_LIST_R,     PEER_AUTHD, PEER_CTL, 0, "more:u32 rows:list") \
 	/* The operator to queue. rows: mid, state, arrived (RFC 3339), size, sender, recipients left, next try, last
 	 * error, eight a message. what: mid, or "all". count: how many it touched. */ \
 	X(QUEUE_LIST,     PEER_CTL, PEER_QUEUE, 10, "after:str") \

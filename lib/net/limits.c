@@ -5,9 +5,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/trusted.h"
 
-#define TRUSTED_MAX 256u
-#define TELL_MS     60000u
+#define TELL_MS 60000u
 
 /* Notes of an entry. */
 enum {
@@ -17,8 +17,6 @@ enum {
 };
 
 static struct limits_rules rules;
-static struct network trusted[TRUSTED_MAX];
-static size_t ntrusted;
 static struct tally *table;
 static uint64_t total_now;
 
@@ -30,23 +28,12 @@ static const uint64_t periods[LIMITS_WHATS] = {
     [LIMITS_UNKNOWN] = 3600000,
 };
 
-int
-limits_configure(const struct limits_rules *r, const struct str *nets, size_t n, struct err *e)
+void
+limits_configure(const struct limits_rules *r)
 {
-	struct network parsed[TRUSTED_MAX];
-
-	if (n > TRUSTED_MAX)
-		return err_set(e, E_INVAL, "more than %u trusted networks", TRUSTED_MAX);
-	for (size_t i = 0; i < n; i++)
-		if (network_parse(nets[i], &parsed[i], e) < 0)
-			return -1;
-	if (n > 0)
-		memcpy(trusted, parsed, n * sizeof(*parsed));
-	ntrusted = n;
 	rules = *r;
 	if (table == NULL)
 		table = tally_new(LIMITS_REMEMBERED);
-	return 0;
 }
 
 void
@@ -54,23 +41,6 @@ limits_done(void)
 {
 	tally_free(&table);
 	total_now = 0;
-}
-
-static bool
-trusts(const struct network *n)
-{
-	for (size_t i = 0; i < ntrusted; i++)
-		if (network_holds(&trusted[i], n))
-			return true;
-	return false;
-}
-
-bool
-limits_is_trusted(const struct sockaddr_storage *peer)
-{
-	struct network n;
-
-	return network_of(peer, 32, 128, &n) && trusts(&n);
 }
 
 static struct tally_key
@@ -161,7 +131,7 @@ limits_enter(const struct sockaddr_storage *peer, struct limits_source *out)
 	*out = (struct limits_source){.entered = false};
 	if (total_now >= rules.total)
 		return LIMITS_TOTAL;
-	if (!limits_is_trusted(peer)) {
+	if (!trusted_peer(peer)) {
 		out->address = pinned(&k);
 		/* A program of this machine has no network: only how many there are counts. */
 		if (network_of(peer, 24, 48, &n)) {

@@ -4,7 +4,7 @@
  * An address is an IPv4 address or an IPv6 /64, which is what one customer has; a network an IPv4
  * /24 or an IPv6 /48, and may factor times as much as one address. Counted are connections at one
  * time, and what happens in a time: connections, messages, errors, unknown recipients. Trusted
- * networks are not counted but in the total.
+ * networks (net/trusted.h) are not counted but in the total.
  */
 #pragma once
 
@@ -49,10 +49,8 @@ struct limits_source {
 	bool entered;
 };
 
-/* At the start, and when the configuration is another one. trusted: networks as text. */
-int
-limits_configure(const struct limits_rules *r, const struct str *trusted, size_t n, struct err *e);
-bool limits_is_trusted(const struct sockaddr_storage *peer);
+/* At the start, and when the configuration is another one. */
+void limits_configure(const struct limits_rules *r);
 /* Counts a connection in; but for LIMITS_OK nothing is counted. */
 enum limits_verdict limits_enter(const struct sockaddr_storage *peer, struct limits_source *out);
 void limits_leave(struct limits_source *s);

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "net/trusted.h"
 
 static struct sockaddr_storage
 peer(const char *text)
@@ -54,7 +55,8 @@ up(void **state)
 
 	(void)state;
 	clock_advance(1000);
-	assert_int_equal(limits_configure(&r, trusted, 2, NULL), 0);
+	assert_int_equal(trusted_configure(trusted, 2, NULL), 0);
+	limits_configure(&r);
 	return 0;
 }
 
@@ -234,15 +236,14 @@ a_storm_of_addresses(void **state)
 }
 
 static void
-rules_that_cannot_be_read(void **state)
+networks_that_cannot_be_read(void **state)
 {
-	static const struct limits_rules r = {.total = 1, .at_once = 1, .factor = 1};
 	static const struct str wrong[] = {STR_INIT("10.0.0.1/8")};
 	struct sockaddr_storage ss = peer("127.0.0.1");
 
 	(void)state;
-	assert_int_equal(limits_configure(&r, wrong, 1, NULL), -1);
-	assert_true(limits_is_trusted(&ss)); /* all is as before */
+	assert_int_equal(trusted_configure(wrong, 1, NULL), -1);
+	assert_true(trusted_peer(&ss)); /* all is as before */
 }
 
 int
@@ -258,7 +259,7 @@ main(void)
 	    TEST(counts_are_shared_by_connections),
 	    TEST(manners_are_remembered),
 	    TEST(a_storm_of_addresses),
-	    TEST(rules_that_cannot_be_read),
+	    TEST(networks_that_cannot_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,6 +128,11 @@
 	X(REMOTE_TRANSACTION_TIMEOUT, "remote", "transaction_timeout", DURATION, "50m", "1s..55m", \
 	  "How long one attempt at one message may take in all, other hosts included.") \
 	X(REMOTE_MIN_RATE, "remote", "min_rate", SIZE, "1KiB", "1..1GiB", "Octets of a message that a host must take in a second, on the whole.") \
+	X(LIMITS_AUTH_FAILURES, "limits", "auth_failures", UINT, "10", "0..10000", \
+	  "Failed logins of one address, by any front, within auth_window, for which it is banned. 0: nobody is.") \
+	X(LIMITS_AUTH_WINDOW, "limits", "auth_window", DURATION, "10m", "1s..1d", "How long a failed login counts.") \
+	X(LIMITS_BAN_TIME, "limits", "ban_time", DURATION, "10m", "1s..30d", "How long the first ban of an address lasts; each further one doubles.") \
+	X(LIMITS_BAN_TIME_MAX, "limits", "ban_time_max", DURATION, "1d", "1s..365d", "The longest ban for failed logins.") \
 	X(REMOTE_DANE, "remote", "dane", BOOL, "true", "", \
 	  "Hosts with DNSSEC-proven TLSA records get mail over TLS only, with a certificate that agrees with them (RFC 7672).") \
 	X(REMOTE_MTA_STS, "remote", "mta_sts", BOOL, "true", "", \

@@ -23,6 +23,11 @@
 	X(LIMIT_MESSAGES, "gkmail_limits_total", "what=\"messages\"", COUNTER, "What was refused because an address had used up what it may") \
 	X(LIMIT_UNKNOWN, "gkmail_limits_total", "what=\"unknown\"", COUNTER, "What was refused because an address had used up what it may") \
 	X(LIMIT_ERRORS, "gkmail_limits_total", "what=\"errors\"", COUNTER, "What was refused because an address had used up what it may") \
+	X(BANNED_SMTP, "gkmail_banned_total", "front=\"smtpd\"", COUNTER, "Connections ended because their address is banned") \
+	X(BANNED_IMAP, "gkmail_banned_total", "front=\"imapd\"", COUNTER, "Connections ended because their address is banned") \
+	X(AUTH_BANS, "gkmail_auth_bans_total", "", COUNTER, "Addresses and networks banned for failed logins") \
+	X(AUTH_BANS_ACTIVE, "gkmail_auth_bans_active", "", GAUGE, "Addresses and networks that are banned now") \
+	X(AUTH_DELAYED, "gkmail_auth_delayed_total", "", COUNTER, "Logins whose check or answer was put off") \
 	X(IMAP_CONNECTIONS, "imap_connections_active", "", GAUGE, "IMAP connections open") \
 	X(IMAP_PARKED, "gkmail_imap_connections_parked", "", GAUGE, "IMAP connections in IDLE without a process") \
 	X(IMAP_COMMANDS, "gkmail_imap_commands_total", "", COUNTER, "IMAP commands answered") \

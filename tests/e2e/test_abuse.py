@@ -1,0 +1,252 @@
+"""Who guesses passwords, speaks too soon or too much: bans that all fronts share, limits, manners."""
+
+import base64
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import time
+
+import pytest
+from conftest import make, wait_for
+
+# Nobody is trusted, so that what comes from 127.0.0.x is what comes from the internet.
+GUARDED = """
+[smtp]
+greet_delay = "300ms"
+[submission]
+auth_without_tls = true
+[imap]
+auth_without_tls = true
+[limits]
+trusted_networks = []
+network_factor = 100
+auth_failures = 4
+ban_time = "1h"
+"""
+
+
+@pytest.fixture(scope="module")
+def guarded(workdir):
+    s = make(workdir, config=GUARDED).start()
+    yield s
+    assert s.stop() == 0
+
+
+@contextlib.contextmanager
+def connect(suite, port, source, timeout=30):
+    s = socket.create_connection(("127.0.0.1", suite.port(port)), timeout=timeout, source_address=(source, 0))
+    try:
+        yield s
+    finally:
+        s.close()
+
+
+def hear(s, pattern=rb"\r\n$"):
+    """What the server says until the pattern is there, or until it closes."""
+    said = b""
+    while not re.search(pattern, said):
+        more = s.recv(4096)
+        if not more:
+            break
+        said += more
+    return said.decode()
+
+
+def plain(user, password):
+    return base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+
+
+def smtp_login(suite, source, user, password):
+    """The code of AUTH, or of a greeting that is none."""
+    with connect(suite, "submission", source) as s:
+        said = hear(s)
+        if not said.startswith("220"):
+            return said[:3]
+        s.sendall(b"EHLO c.test\r\n")
+        hear(s, rb"250 .*\r\n")
+        s.sendall(f"AUTH PLAIN {plain(user, password)}\r\n".encode())
+        return hear(s)[:3]
+
+
+def imap_login(suite, source, user, password):
+    """OK, NO, or BYE when it is turned away."""
+    with connect(suite, "imap", source) as s:
+        said = hear(s)
+        if not said.startswith("* OK"):
+            return said.split()[1] if said else "BYE"
+        s.sendall(f"a LOGIN {user} {password}\r\n".encode())
+        said = hear(s, rb"(a |\* BYE).*\r\n")
+        return re.search(r"^(?:a|\*) (OK|NO|BYE)", said, re.M)[1]
+
+
+def bans(suite):
+    return {b["network"]: b for b in json.loads(suite.ctl("--json", "ban", "list").stdout)}
+
+
+def test_guessing_over_both_fronts_leads_to_one_ban(guarded):
+    alice = guarded.user("alice")
+    with connect(guarded, "imap", "127.0.0.21") as waiting, connect(guarded, "imap", "127.0.0.21") as inside:
+        hear(waiting)
+        hear(inside)
+        inside.sendall(f"a LOGIN {alice['address']} {alice['password']}\r\n".encode())
+        assert "a OK" in hear(inside, rb"a OK.*\r\n")
+        for i in range(2):
+            assert smtp_login(guarded, "127.0.0.21", alice["address"], f"guess{i}") == "535"
+            assert imap_login(guarded, "127.0.0.21", "nobody@" + guarded.domain, f"guess{i}") in ("NO", "BYE")
+        assert "127.0.0.21" in bans(guarded)
+        # Also with the right password, at every front, before TLS.
+        assert smtp_login(guarded, "127.0.0.21", alice["address"], alice["password"]) == "421"
+        assert imap_login(guarded, "127.0.0.21", alice["address"], alice["password"]) == "BYE"
+        with connect(guarded, "smtp", "127.0.0.21") as s:
+            assert hear(s).startswith("421 4.7.0 ")
+        for port in ("submissions", "imaps"):
+            with connect(guarded, port, "127.0.0.21") as s:
+                assert s.recv(100) == b""
+        # Who had not logged in is ended, who had goes on.
+        assert "* BYE" in hear(waiting, rb"BYE.*\r\n")
+        inside.sendall(b"b NOOP\r\n")
+        assert "b OK" in hear(inside, rb"b OK.*\r\n")
+    # Nobody else notices.
+    assert smtp_login(guarded, "127.0.0.22", alice["address"], alice["password"]) == "235"
+    assert imap_login(guarded, "127.0.0.22", alice["address"], alice["password"]) == "OK"
+    ban = bans(guarded)["127.0.0.21"]
+    assert ban["by"] == "guard" and ban["times"] == 1 and ban["until"] and "failed logins" in ban["reason"]
+    log = guarded.log()
+    assert "auth.fail" in log and re.search(r"auth\.ban network=127\.0\.0\.21 seconds=3600 by=guard", log)
+    guarded.ctl("ban", "remove", "127.0.0.21")
+    assert "127.0.0.21" not in bans(guarded)
+    assert smtp_login(guarded, "127.0.0.21", alice["address"], alice["password"]) == "235"
+    assert imap_login(guarded, "127.0.0.21", alice["address"], alice["password"]) == "OK"
+
+
+def test_an_old_password_bans_nobody(guarded):
+    """A program that repeats yesterday's password teaches a guesser nothing."""
+    carol = guarded.user("carol")
+    for _ in range(8):
+        assert smtp_login(guarded, "127.0.0.23", carol["address"], "yesterday") == "535"
+    assert smtp_login(guarded, "127.0.0.23", carol["address"], carol["password"]) == "235"
+    assert "127.0.0.23" not in bans(guarded)
+
+
+def test_the_operator_bans_a_network(guarded):
+    alice = guarded.user("alice")
+    guarded.ctl("ban", "add", "127.0.5.0/24", "--for", "2d", "--reason", "spam run")
+    assert smtp_login(guarded, "127.0.5.9", alice["address"], alice["password"]) == "421"
+    assert imap_login(guarded, "127.0.5.200", alice["address"], alice["password"]) == "BYE"
+    assert smtp_login(guarded, "127.0.6.9", alice["address"], alice["password"]) == "235"
+    ban = bans(guarded)["127.0.5.0/24"]
+    assert ban["by"] == "operator" and ban["reason"] == "spam run"
+    r = guarded.ctl("ban", "remove", "127.0.5.9", check=False)
+    assert r.returncode == 1 and "lies in 127.0.5.0/24" in r.stderr
+    guarded.ctl("ban", "remove", "127.0.5.0/24")
+    assert smtp_login(guarded, "127.0.5.9", alice["address"], alice["password"]) == "235"
+    guarded.ctl("ban", "add", "127.0.5.9")
+    assert bans(guarded)["127.0.5.9"]["until"] is None
+    guarded.ctl("ban", "remove", "127.0.5.9")
+
+
+@pytest.mark.parametrize("words, code, said", [
+    (["add", "127.0.5.9/24"], 1, "did you mean 127.0.5.0/24?"),
+    (["add", "example.org"], 1, "neither an address nor a network"),
+    (["add", "127.0.5.9", "--for", "soon"], 2, "such as 30m"),
+    (["add"], 2, "NETWORK is missing"),
+    (["add", "127.0.5.9", "--reason", "x" * 300], 1, "200 octets"),
+    (["remove", "127.0.5.77"], 1, "not banned"),
+    (["remove", "127.0.5.77/33"], 1, "neither an address nor a network"),
+])
+def test_wrong_words_are_told(guarded, words, code, said):
+    r = guarded.ctl("ban", *words, check=False)
+    assert r.returncode == code and said in r.stderr, r.stderr
+
+
+def test_bans_end_and_survive(fresh_suite):
+    suite = fresh_suite("--users", "1", config=GUARDED.replace('"1h"', '"4s"'))
+    alice = suite.user("alice")
+    suite.ctl("ban", "add", "127.0.5.0/24")
+    for i in range(4):
+        smtp_login(suite, "127.0.0.21", alice["address"], f"guess{i}")
+    began = time.monotonic()
+    assert smtp_login(suite, "127.0.0.21", alice["address"], alice["password"]) == "421"
+    # authd ends: the fronts know it all the same; master starts it anew, and it knows too.
+    old = suite.processes()["authd"]
+    os.kill(old, signal.SIGKILL)
+    assert smtp_login(suite, "127.0.5.1", alice["address"], alice["password"]) == "421"
+    wait_for(lambda: suite.processes().get("authd") not in (None, 0, old), 20, "another authd")
+    wait_for(lambda: "127.0.5.0/24" in suite.ctl("ban", "list", check=False).stdout, 20, "its bans")
+    # The first ban ends by itself.
+    wait_for(lambda: smtp_login(suite, "127.0.0.21", alice["address"], alice["password"]) == "235", 20, "the end")
+    assert time.monotonic() - began > 2
+    suite.restart()
+    assert list(bans(suite)) == ["127.0.5.0/24"]
+    assert imap_login(suite, "127.0.5.1", alice["address"], alice["password"]) == "BYE"
+    # It comes again: the second one lasts twice as long.
+    for i in range(4):
+        smtp_login(suite, "127.0.0.21", alice["address"], f"again{i}")
+    assert "seconds=8 by=guard" in suite.log()
+
+
+def test_nobody_is_locked_out(guarded):
+    """Many addresses guess at bob: it becomes slow for strangers, and stays as it was where bob is known."""
+    bob = guarded.user("bob")
+    assert imap_login(guarded, "127.0.8.1", bob["address"], bob["password"]) == "OK"
+    for i in range(6):
+        assert smtp_login(guarded, f"127.0.9.{i + 1}", bob["address"], f"guess{i}") == "535"
+    began = time.monotonic()
+    assert imap_login(guarded, "127.0.8.1", bob["address"], bob["password"]) == "OK"
+    assert time.monotonic() - began < 1
+    began = time.monotonic()
+    assert imap_login(guarded, "127.0.8.2", bob["address"], bob["password"]) == "OK"
+    assert 0.9 < time.monotonic() - began < 9
+    assert not any(n.startswith(("127.0.8.", "127.0.9.")) for n in bans(guarded))
+
+
+def test_who_speaks_before_the_greeting(guarded):
+    with connect(guarded, "smtp", "127.0.0.41") as s:
+        s.sendall(b"EHLO eager.test\r\nMAIL FROM:<a@x.test>\r\n")
+        assert hear(s, rb"554.*\r\n").startswith("554 5.5.0 ")
+        assert s.recv(100) == b""
+    wait_for(lambda: re.search(r"smtp\.early_talker .*peer=127\.0\.0\.41", guarded.log()), 5, "the event")
+    began = time.monotonic()
+    with connect(guarded, "smtp", "127.0.0.42") as s:
+        assert hear(s).startswith("220 ")
+    assert time.monotonic() - began > 0.28
+    began = time.monotonic()
+    with connect(guarded, "smtp", "127.0.0.42") as s:
+        assert hear(s).startswith("220 ")
+        assert time.monotonic() - began < 0.25
+        s.sendall(b"EHLO eager.test\r\nMAIL FROM:<a@x.test>\r\n")
+        assert hear(s, rb"554.*\r\n").startswith("554 5.5.0 ")
+    wait_for(lambda: re.search(r"smtp\.pipelining .*peer=127\.0\.0\.42 helo=", guarded.log()), 5, "the event")
+
+
+def test_limits_of_an_address(fresh_suite):
+    suite = fresh_suite("--users", "2", config=GUARDED.replace("300ms", "0s") +
+                        "messages_per_minute = 3\nunknown_per_hour = 5\nerrors_per_hour = 12\n")
+    alice = suite.user("alice")["address"]
+    unknown = f"RCPT TO:<nobody@{suite.domain}>\r\n".encode()
+
+    def dialogue(source, *lines):
+        with connect(suite, "smtp", source) as s:
+            codes = [hear(s)[:3]]
+            for line in (b"EHLO c.test\r\n", *lines):
+                s.sendall(line)
+                said = hear(s, rb"(?m)^\d{3} .*\r\n")
+                codes += re.findall(r"(?m)^(\d{3}) ", said)
+            return codes[2:]
+
+    mail = [b"MAIL FROM:<a@x.test>\r\n", b"RSET\r\n"]
+    assert dialogue("127.0.0.51", *mail, *mail, *mail, *mail[:1]) == ["250"] * 6 + ["450"]
+    assert dialogue("127.0.0.52", *mail[:1], f"RCPT TO:<{alice}>\r\n".encode()) == ["250", "250"]
+    assert dialogue("127.0.0.53", *mail[:1], *[unknown] * 6) == ["250"] + ["550"] * 5 + ["450"]
+    assert dialogue("127.0.0.53", *mail[:1], f"RCPT TO:<{alice}>\r\n".encode()) == ["250", "450"]
+    assert dialogue("127.0.0.54", *[b"FOO\r\n"] * 12) == ["500"] * 12 + ["421"]
+    with connect(suite, "smtp", "127.0.0.54") as s:
+        assert hear(s).startswith("421 4.7.0 ")
+    for event in ("limit.messages", "limit.unknown", "limit.errors", "limit.connections"):
+        wait_for(lambda: event in suite.log(), 5, event)
+    metrics = suite.ctl("status", "--metrics").stdout
+    for what in ("messages", "unknown", "errors"):
+        assert re.search(rf'gkmail_limits_total{{what="{what}"}} [1-9]', metrics), metrics
