@@ -108,6 +108,11 @@
 	  "Refused commands (5xx) of one address in an hour, users' left out, after which it gets 421 4.7.0. 0: any number.") \
 	X(LIMITS_UNKNOWN_PER_HOUR, "limits", "unknown_per_hour", UINT, "100", "0..1000000", \
 	  "Recipients that do not exist, of one address in an hour, after which all get 450 4.7.1. 0: any number.") \
+	X(LIMITS_AUTH_FAILURES, "limits", "auth_failures", UINT, "10", "0..10000", \
+	  "Failed logins of one address, by any front, within auth_window, for which it is banned. 0: nobody is.") \
+	X(LIMITS_AUTH_WINDOW, "limits", "auth_window", DURATION, "10m", "1s..1d", "How long a failed login counts.") \
+	X(LIMITS_BAN_TIME, "limits", "ban_time", DURATION, "10m", "1s..30d", "How long the first ban of an address lasts; each further one doubles.") \
+	X(LIMITS_BAN_TIME_MAX, "limits", "ban_time_max", DURATION, "1d", "1s..365d", "The longest ban for failed logins.") \
 	X(REMOTE_HELO, "remote", "helo", STR, "", "", "The name said in EHLO to other hosts. Empty: server.host_name.") \
 	X(REMOTE_PORT, "remote", "port", UINT, "25", "1..65535", "The port on which other hosts take mail, where no route names another.") \
 	X(REMOTE_CONNECTIONS, "remote", "connections", UINT, "500", "1..10000", "Connections to other hosts at one time.") \
@@ -128,11 +133,6 @@
 	X(REMOTE_TRANSACTION_TIMEOUT, "remote", "transaction_timeout", DURATION, "50m", "1s..55m", \
 	  "How long one attempt at one message may take in all, other hosts included.") \
 	X(REMOTE_MIN_RATE, "remote", "min_rate", SIZE, "1KiB", "1..1GiB", "Octets of a message that a host must take in a second, on the whole.") \
-	X(LIMITS_AUTH_FAILURES, "limits", "auth_failures", UINT, "10", "0..10000", \
-	  "Failed logins of one address, by any front, within auth_window, for which it is banned. 0: nobody is.") \
-	X(LIMITS_AUTH_WINDOW, "limits", "auth_window", DURATION, "10m", "1s..1d", "How long a failed login counts.") \
-	X(LIMITS_BAN_TIME, "limits", "ban_time", DURATION, "10m", "1s..30d", "How long the first ban of an address lasts; each further one doubles.") \
-	X(LIMITS_BAN_TIME_MAX, "limits", "ban_time_max", DURATION, "1d", "1s..365d", "The longest ban for failed logins.") \
 	X(REMOTE_DANE, "remote", "dane", BOOL, "true", "", \
 	  "Hosts with DNSSEC-proven TLSA records get mail over TLS only, with a certificate that agrees with them (RFC 7672).") \
 	X(REMOTE_MTA_STS, "remote", "mta_sts", BOOL, "true", "", \
