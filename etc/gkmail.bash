@@ -16,8 +16,7 @@ _gkmail() {
 		esac
 	done
 	case "$noun${verb:+ $verb}" in
-	'') words='--config --dir --json --help setup check config domain user apppass alias queue mailbox dns dmarc status log reload sandbox version completion' ;;
-	'') words='--config --dir --json --help setup check config domain user apppass alias queue mailbox ban dns status log reload sandbox version completion' ;;
+	'') words='--config --dir --json --help setup check config domain user apppass alias queue mailbox ban dns dmarc status log reload sandbox version completion' ;;
 	setup) words='--help --json --domain --user --postmaster --yes --force' ;;
 	check) words='--help --json' ;;
 	config) words='--help show explain sample' ;;
