@@ -92,6 +92,21 @@ const struct verb verbs[] = {
 	    "  gkmail ban add 192.0.2.7 --for 2d --reason 'guesses passwords'\n", verb_ban_add),
 	V("ban", "remove", "NETWORK", "end a ban, and forget how often there was one",
 	    "  gkmail ban remove 192.0.2.7\n", verb_ban_remove),
+	V("dkim", "generate", "DOMAIN [--selector S] [--algorithm rsa|ed25519|both]", "make a domain's first signing keys",
+	    "Mail from the domain is signed from then on. Prints the records to publish. The private keys stay in\n"
+	    "data_dir/dkim, which root alone can read. Without --selector the day names them, without --algorithm\n"
+	    "dkim.algorithm.\n\n"
+	    "  gkmail dkim generate example.org\n", verb_dkim_generate),
+	V("dkim", "rotate", "DOMAIN [--selector S] [--now]", "replace a domain's signing keys",
+	    "The first time new keys are made and their records printed; the old ones go on signing. Given again,\n"
+	    "it looks whether the DNS serves the new records: if so they sign from then on and the old ones are\n"
+	    "retired, else exit 75 and what is missing. --now: without looking.\n\n"
+	    "  gkmail dkim rotate example.org\n", verb_dkim_rotate),
+	V("dkim", "list", "[DOMAIN]", "list signing keys: active, next or retired",
+	    "  gkmail dkim list --json\n", verb_dkim_list),
+	V("dkim", "remove", "DOMAIN SELECTOR [--force]", "remove a key",
+	    "One that signs is not removed without --force; without any, mail of the domain goes out unsigned.\n\n"
+	    "  gkmail dkim remove example.org s20260801-rsa\n", verb_dkim_remove),
 	V("dns", "lookup", "NAME TYPE", "ask gk-dnsd, as the other daemons do",
 	    "TYPE: A, AAAA, CNAME, MX, NS, PTR, SRV, TLSA or TXT. Says whether DNSSEC proves the answer. Exit 1: there is\n"
 	    "no such record. Exit 75: no answer now, or a bogus one.\n\n"

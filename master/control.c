@@ -193,6 +193,10 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		reload(c, m);
 	else if (m->type == MSG_CTL_METRICS)
 		metrics(c, m);
+	else if (m->type == MSG_DKIM_ADD)
+		dkim_add(c, m);
+	else if (m->type == MSG_DKIM_CHANGE)
+		dkim_change(c, m);
 	else
 		ipc_refuse(m);
 }
@@ -203,6 +207,7 @@ gone(void *arg, struct ipc_chan *c)
 	(void)arg;
 	if (reloader.client == c)
 		reloader.client = NULL;
+	dkim_client_gone(c);
 	clients--;
 	ipc_free(&c);
 }

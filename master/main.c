@@ -124,7 +124,7 @@ start(struct err *e)
 
 	if (confine_master(required, e) < 0 || dirs_make(e) < 0 || control_lock(e) < 0 ||
 	    open_log(e) < 0 || tls_files_open(master.conf, e) < 0 ||
-	    listeners_open(master.conf, e) < 0)
+	    dkim_files_open(master.conf, e) < 0 || listeners_open(master.conf, e) < 0)
 		return -1;
 	listeners_commit();
 	if (control_open(e) < 0 || local_apply(e) < 0)

@@ -104,6 +104,16 @@ void tls_files_give(struct process *p);
 /* Can every file that a route names be opened? */
 int files_check(const struct conf *c, struct err *e);
 void files_give(struct process *p);
+/* dkim.c: the DKIM keys, likewise; and gkmail's changes of them. */
+int dkim_files_open(const struct conf *c, struct err *e);
+void dkim_files_commit(void);
+void dkim_files_rollback(void);
+void dkim_files_give(struct process *p);
+void dkim_add(struct ipc_chan *c, struct ipc_in *m);
+void dkim_change(struct ipc_chan *c, struct ipc_in *m);
+/* One is under way. */
+bool dkim_busy(void);
+void dkim_client_gone(const struct ipc_chan *c);
 
 /* logs.c */
 /* Opens where lines shall go; logs_use() makes it so. */
@@ -128,6 +138,7 @@ void local_close(void);
 
 /* reload.c: fn is called once, with NULL when the new configuration is taken up. */
 void reload_begin(void (*fn)(void *arg, const struct err *e), void *arg);
+bool reload_busy(void);
 /* SIGHUP: the same as soon as possible. */
 void reload_ask(void);
 /* All are ready: what was asked meanwhile can begin. */

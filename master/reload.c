@@ -64,6 +64,7 @@ back_to_old(void)
 	conf_free(&refused);
 	listeners_rollback();
 	tls_files_rollback();
+	dkim_files_rollback();
 	close(now.log);
 	for (size_t i = 0; i < SERVICES; i++) {
 		struct process *p = &master.processes[i];
@@ -86,6 +87,7 @@ take_up(void)
 	if (local_apply(&e) < 0)
 		log_error("master.local", LE(&e));
 	tls_files_commit();
+	dkim_files_commit();
 	logs_use(master.conf, now.log);
 	for (size_t i = 0; i < SERVICES; i++)
 		if (master.processes[i].greeted)
@@ -127,12 +129,22 @@ prepare(struct conf **next, struct err *e)
 		goto out_log;
 	if (tls_files_open(*next, e) < 0)
 		goto out_listeners;
+	if (dkim_files_open(*next, e) < 0)
+		goto out_tls;
 	return 0;
+out_tls:
+	tls_files_rollback();
 out_listeners:
 	listeners_rollback();
 out_log:
 	close(now.log);
 	return -1;
+}
+
+bool
+reload_busy(void)
+{
+	return now.active;
 }
 
 void
@@ -141,7 +153,7 @@ reload_begin(void (*fn)(void *arg, const struct err *e), void *arg)
 	struct conf *next = NULL;
 	struct err e = {0};
 
-	if (now.active || master.draining || !master.was_ready) {
+	if (now.active || dkim_busy() || master.draining || !master.was_ready) {
 		err_set(&e, E_TEMP, "busy starting, reloading or ending; try again");
 		fn(arg, &e);
 		return;

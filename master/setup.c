@@ -70,6 +70,8 @@ setup_files(struct process *p)
 		give_trust_anchor(p);
 	if (p->service->peer == PEER_REMOTE)
 		files_give(p);
+	if (p->service->peer == PEER_SIGN)
+		dkim_files_give(p);
 }
 
 void

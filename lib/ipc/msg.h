@@ -67,6 +67,12 @@ enum ipc_peer {
 	X(CTL_RELOAD_R,   PEER_MASTER, PEER_CTL, 0, "") \
 	X(CTL_METRICS,    PEER_CTL, PEER_MASTER, 10, "") \
 	X(CTL_METRICS_R,  PEER_MASTER, PEER_CTL, 0, "text:fd") \
+	/* DKIM keys (svc/dkim_set.h). pem: the private key. state: enum dkim_state. keys: selector and the state that it
+	 * shall have, empty for none, two a key: all of them or none. */ \
+	X(DKIM_ADD,       PEER_CTL, PEER_MASTER, 60, "domain:str selector:str state:u32 pem:str") \
+	X(DKIM_ADD_R,     PEER_MASTER, PEER_CTL, 0, "") \
+	X(DKIM_CHANGE,    PEER_CTL, PEER_MASTER, 60, "domain:str keys:list") \
+	X(DKIM_CHANGE_R,  PEER_MASTER, PEER_CTL, 0, "") \
 	/* Logging in. A front hands over SASL octets (base64 taken off); authd keeps the exchange. service: "smtp",
 	 * "imap". binding data: exporter, then end point (empty where there is none). sid: for the log. state: enum auth_state. */ \
 	X(AUTH_START,     PEER_FRONT, PEER_AUTHD, 30, \
@@ -289,6 +295,10 @@ enum ipc_peer {
 	X(BAN_DEL_R,      PEER_AUTHD, PEER_CTL, 0, "") \
 	X(BAN_LIST,       PEER_CTL, PEER_AUTHD, 10, "after:str") \
 	X(BAN_LIST_R,     PEER_AUTHD, PEER_CTL, 0, "more:u32 rows:list") \
+	/* The operator to gk-sign. rows: "domain selector", state, "rsa" or "ed25519", bits, TXT record, five a key; a
+	 * page goes on behind `after`, a key's first column. */ \
+	X(DKIM_LIST,      PEER_CTL, PEER_SIGN, 10, "after:str") \
+	X(DKIM_LIST_R,    PEER_SIGN, PEER_CTL, 0, "more:u32 rows:list") \
 	/* The operator to queue. rows: mid, state, arrived (RFC 3339), size, sender, recipients left, next try, last
 	 * error, eight a message. what: mid, or "all". count: how many it touched. */ \
 	X(QUEUE_LIST,     PEER_CTL, PEER_QUEUE, 10, "after:str") \

@@ -44,8 +44,9 @@ void parcel_free(struct parcel **p);
 
 struct parcel_in;
 
+/* Either may free it. */
 struct parcel_in_events {
-	void (*octets)(void *arg, struct str octets); /* must not free it */
+	void (*octets)(void *arg, struct str octets);
 	/* e NULL: that was all. Only parcel_in_free() remains. */
 	void (*end)(void *arg, const struct err *e);
 };

@@ -162,6 +162,9 @@
 	X(DMARC_REPORT_KEEP, "dmarc", "report_keep", DURATION, "90d", "1d..3650d", "How long received reports are kept.") \
 	X(DMARC_FAILURE_REPORTS, "dmarc", "failure_reports", BOOL, "false", "", \
 	  "Tells domains that ask for it (ruf) of single messages that failed: their header, no text. It tells strangers who got which mail.") \
+	X(DKIM_ALGORITHM, "dkim", "algorithm", CHOICE, "both", "rsa|ed25519|both", \
+	  "Which keys gkmail dkim generate makes. Receivers that do not know Ed25519 need the RSA one.") \
+	X(DKIM_RSA_BITS, "dkim", "rsa_bits", UINT, "2048", "1024..4096", "How long new RSA keys are. Under 2048 they count as weak (RFC 8301).") \
 	X(LOG_TO, "log", "to", STR, "stdout", "", "\"stdout\", \"syslog\", or a file name.") \
 	X(LOG_FORMAT, "log", "format", CHOICE, "text", "text|json", "How log lines look.") \
 	X(LOG_LEVEL, "log", "level", CHOICE, "info", "error|warn|info|debug", "What is logged by daemons that have no level of their own.") \

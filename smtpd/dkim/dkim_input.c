@@ -82,6 +82,12 @@ put_header(struct dkim_input *in, struct err *e)
 static int
 put_body(struct dkim_input *in, struct str octets, struct err *e)
 {
+	if (octets.n > 0) {
+		bool cr = octets.n > 1 ? octets.p[octets.n - 2] == '\r' : in->cr;
+
+		in->open = octets.p[octets.n - 1] != '\n' || !cr;
+		in->cr = octets.p[octets.n - 1] == '\r';
+	}
 	for (size_t i = 0; i < in->n; i++) {
 		DKIM_STAT st = dkim_body(in->handles[i], octets_of(octets), octets.n);
 
@@ -126,10 +132,14 @@ dkim_input_feed(struct dkim_input *in, struct str octets, struct err *e)
 	return put_body(in, str_from(octets, end - had), e);
 }
 
+/* The library calls a body whose last line does not end a syntax error; by RFC 6376 3.4.3 and 3.4.4
+ * it ends there. */
 int
 dkim_input_end(struct dkim_input *in, struct err *e)
 {
 	if (!in->body && put_header(in, e) < 0)
+		return -1;
+	if (in->open && put_body(in, STR("\r\n"), e) < 0)
 		return -1;
 	return 0;
 }

@@ -22,6 +22,7 @@ struct dkim_input {
 	size_t n;
 	struct buf header; /* until its end has come */
 	bool body;
+	bool open, cr; /* the body so far does not end a line; it ends in CR */
 };
 
 void dkim_input_init(struct dkim_input *in, DKIM **handles, size_t n);

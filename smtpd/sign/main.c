@@ -1,15 +1,21 @@
 /*
  * main.c - gk-sign: signs what our users send, and alone holds the keys for it (INVARIANTS 15).
  *
- * It reads no stranger's message, only submissions, each with a ticket of authd's for the domain it
- * is to be signed for. It has no file and no socket beside the key files that master opened.
+ * It reads no stranger's message, only submissions, each with a token by which authd says whose it
+ * is, and what the queue writes itself. It has no file and no socket beside the keys, which master
+ * read for it.
  */
+#include "base/mem.h"
+#include "smtpd/sign/keys.h"
+#include "smtpd/sign/request.h"
 #include "svc/svc.h"
 
 static int
-start(struct err *e)
+load(struct err *e)
 {
-	(void)e;
+	if (keys_load(conf_str(svc_conf(), CONF_SERVER_HOST_NAME), e) < 0)
+		return -1;
+	keys_tell(svc_channel(PEER_SMTPD));
 	return 0;
 }
 
@@ -17,22 +23,35 @@ static void
 message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
-	(void)c;
-	ipc_refuse(m);
+	switch ((unsigned)m->type) {
+	case MSG_SIGN_PUT:
+	case MSG_SIGN_STREAM:
+		request_submission(c, m);
+		return;
+	case MSG_SIGN_OWN:
+	case MSG_SIGN_OWN_FILE:
+		request_own(c, m);
+		return;
+	case MSG_DKIM_LIST:
+		keys_list(c, m);
+		return;
+	default:
+		ipc_refuse(m);
+	}
 }
 
-/* gk-smtpd asks about the mail of these domains only. */
+/* gk-smtpd asks about the mail of domains with keys only. */
 static void
 channel(struct ipc_chan *c, bool open)
 {
-	struct ipc_out m;
+	if (open && ipc_peer_of(c) == PEER_SMTPD)
+		keys_tell(c);
+}
 
-	if (!open || ipc_peer_of(c) != PEER_SMTPD)
-		return;
-	ipc_begin(&m, MSG_SIGN_DOMAINS);
-	ipc_put_u32(&m, 0);
-	ipc_put_list(&m, NULL, 0);
-	ipc_send(c, &m);
+static void
+drain(void)
+{
+	request_drain(svc_drained);
 }
 
 static const struct svc svc = {
@@ -40,13 +59,18 @@ static const struct svc svc = {
     .peer = PEER_SIGN,
     .sections = "server",
     .sandbox = SB_IPC,
-    .start = start,
+    .start = load,
+    .reload = load,
     .message = message,
     .channel = channel,
+    .drain = drain,
 };
 
 int
 main(int argc, char **argv)
 {
-	return svc_main(&svc, argc, argv);
+	int rc = svc_main(&svc, argc, argv);
+
+	keys_done();
+	return rc;
 }
