@@ -28,6 +28,8 @@ SECTIONS = {
     "remote": "Mail to other hosts.",
     "screen": "Checks of mail from other hosts:\n.Xr gk-screen 8 .",
     "dmarc": "Policies that domains publish about mail in their name, and reports about it.",
+    "dmarc": "Policies that domains publish about mail in their name.",
+    "dkim": "Signatures on what users send.",
     "route": "Where mail to a domain goes, in place of the hosts that the DNS names, and how it is protected on the way.\n"
              "The most specific domain wins: a name over those below\n.Dq .example.org ,\nlonger ones over shorter, and\n"
              ".Dq *\nlast.",
