@@ -16,7 +16,7 @@ _gkmail() {
 		esac
 	done
 	case "$noun${verb:+ $verb}" in
-	'') words='--config --dir --json --help setup check config domain user apppass alias queue mailbox ban dns dmarc status log reload sandbox version completion' ;;
+	'') words='--config --dir --json --help setup check config domain user apppass alias queue mailbox ban dkim dns dmarc status log reload sandbox version completion' ;;
 	setup) words='--help --json --domain --user --postmaster --yes --force' ;;
 	check) words='--help --json' ;;
 	config) words='--help show explain sample' ;;
@@ -56,6 +56,11 @@ _gkmail() {
 	'ban list') words='--help --json' ;;
 	'ban add') words='--help --json --for --reason' ;;
 	'ban remove') words='--help --json' ;;
+	dkim) words='--help generate rotate list remove' ;;
+	'dkim generate') words='--help --json --selector --algorithm' ;;
+	'dkim rotate') words='--help --json --selector --now' ;;
+	'dkim list') words='--help --json' ;;
+	'dkim remove') words='--help --json --force' ;;
 	dns) words='--help lookup' ;;
 	'dns lookup') words='--help --json' ;;
 	dmarc) words='--help list show report' ;;
