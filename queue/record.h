@@ -50,7 +50,7 @@ struct record_message {
 	uint32_t ntargets; /* a recipient without targets counts as one, resolved when delivered */
 	struct str envelope;
 	bool large;
-	struct str digest; /* large: BLAKE2b-256 */
+	struct str digest; /* large: BLAKE2b-256 of it as it was handed over */
 	struct str octets; /* small */
 };
 

@@ -8,8 +8,7 @@
  * over and swept.
  *
  * Nothing the sender of a message hands over can change afterwards: a packet is a copy, a memory
- * file is sealed, a
- * large file has no writer left and agrees with its digest (INVARIANTS 13).
+ * file is sealed, a large message is copied out of the file that was lent (INVARIANTS 13).
  *
  * Full: below queue.min_free commits fail with E_NOSPACE (452 4.3.1); at queue.max_backlog they
  * wait for at most WITHHELD_MS, and users and clients take turns (fair.h). What delivers, expunges
@@ -40,13 +39,13 @@ struct commit {
 	size_t nparty;
 	struct queue *q;
 	struct asker *asker;
-	char *envelope;    /* of SPOOL_PUT: the octets behind it */
+	char *envelope;    /* and behind it octets or prefix */
 	struct str octets; /* of SPOOL_PUT */
+	struct str prefix; /* of SPOOL_COMMIT_LARGE */
 	enum ipc_type answer;
 	struct record_message rm;
 	char mid[ID_SIZE];
 	unsigned char digest[RECORD_DIGEST];
-	uint32_t head; /* of the octets so many are last in the digest */
 	int fd;
 	uint64_t began, deadline; /* us, ms */
 	struct message *m;
@@ -201,9 +200,9 @@ commit_seal(struct commit *c)
 	TAILQ_INSERT_TAIL(&c->q->sealing, c, next);
 	ipc_begin(&m, MSG_LARGE_SEAL);
 	ipc_put_z(&m, c->mid);
-	ipc_put_u64(&m, c->rm.size);
+	ipc_put_u64(&m, c->rm.size - c->prefix.n);
 	ipc_put_str(&m, c->rm.digest);
-	ipc_put_u32(&m, c->head);
+	ipc_put_str(&m, c->prefix);
 	ipc_call(svc_channel(PEER_LOCAL), &m, sealed, c);
 }
 
@@ -388,11 +387,11 @@ join(struct str a, struct str b)
 static int
 commit_read(struct commit *c, struct ipc_in *in)
 {
-	struct str raw = ipc_get_str(in), digest = STR_NONE, octets = STR_NONE;
+	struct str raw = ipc_get_str(in), digest = STR_NONE, behind = STR_NONE;
 
 	if (in->type == MSG_SPOOL_PUT) {
-		octets = ipc_get_str(in);
-		c->rm.size = octets.n;
+		behind = ipc_get_str(in);
+		c->rm.size = behind.n;
 		c->answer = MSG_SPOOL_PUT_R;
 	} else {
 		c->rm.size = ipc_get_u64(in);
@@ -402,15 +401,16 @@ commit_read(struct commit *c, struct ipc_in *in)
 		c->fd = ipc_take_fd(in);
 	} else if (in->type == MSG_SPOOL_COMMIT_LARGE) {
 		digest = ipc_get_str(in);
-		c->head = ipc_get_u32(in);
+		behind = ipc_get_str(in);
+		c->rm.size += behind.n;
 		c->rm.large = true;
 		c->answer = MSG_SPOOL_COMMIT_LARGE_R;
 	}
 	if (ipc_end(in) < 0)
 		return -1;
-	c->envelope = join(raw, octets);
+	c->envelope = join(raw, behind);
 	c->rm.envelope = str_of(c->envelope, raw.n);
-	c->octets = str_of(c->envelope + raw.n, octets.n);
+	*(c->rm.large ? &c->prefix : &c->octets) = str_of(c->envelope + raw.n, behind.n);
 	if (digest.n == RECORD_DIGEST) {
 		memcpy(c->digest, digest.p, RECORD_DIGEST);
 		c->rm.digest = str_of(c->digest, RECORD_DIGEST);

@@ -202,7 +202,6 @@ trace_of(const struct message *m)
 	    .no_header = m->head.absent,
 	    .now = m->arrived / 1000000,
 	    .fields = m->fields,
-	    .fill = spool_prefix_size(m->spool),
 	};
 }
 

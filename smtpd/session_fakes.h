@@ -249,18 +249,15 @@ queue_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		uint64_t real;
 
 		unsigned char digest[32];
-		crypto_generichash_state state;
-		struct str said = ipc_get_str(m);
-		uint32_t head = ipc_get_u32(m);
+		struct str said = ipc_get_str(m), prefix = ipc_get_str(m), octets;
 
 		take(lent, size);
-		assume(head <= stored.n);
-		crypto_generichash_init(&state, NULL, 0, 32);
-		crypto_generichash_update(
-		    &state, (unsigned char *)stored.p + head, stored.n - head);
-		crypto_generichash_update(&state, (unsigned char *)stored.p, head);
-		crypto_generichash_final(&state, digest, 32);
+		crypto_generichash(digest, 32, (unsigned char *)stored.p, stored.n, NULL, 0);
 		assume(str_eq(said, str_of(digest, 32)));
+		octets = arena_dup(&env_arena, buf_view(&stored));
+		buf_reset(&stored);
+		buf_str(&stored, prefix);
+		buf_str(&stored, octets);
 		assume(file_size(lent, &real, &e) == 0);
 		assume(real == size);
 		file_close(&lent);

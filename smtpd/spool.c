@@ -40,18 +40,19 @@ struct spool {
 	const struct spool_events *events;
 	void *arg;
 	char mid[ID_SIZE];
-	struct buf mem; /* room for the prefix until it is there, then octets not yet written */
-	bool common;    /* mem has the usual ceiling and may serve again */
+	struct buf
+	    mem;     /* room for the prefix, then octets; or octets not yet written to the file */
+	bool common; /* mem has the usual ceiling and may serve again */
 	size_t counted; /* what of mem stands in `crowd` */
 	bool going;     /* spool_go() was called */
 	bool prefixed;
-	size_t head;   /* octets left free in front of the file's for the prefix */
-	char *prefix;  /* where there are */
+	char *prefix;
+	size_t nprefix;
 	bool ending;   /* spool_commit() was called */
 	bool lent;     /* the queue may have a file open for us */
 	uint64_t size; /* of the message so far, with its prefix */
 	int fd;
-	uint64_t written; /* octets of the file, those left free included */
+	uint64_t written; /* octets of the file */
 	crypto_generichash_state *digest;
 	struct buf envelope;
 	uint64_t call; /* under way, or 0 */
@@ -234,6 +235,10 @@ commit_small(struct spool *s, struct err *e)
 	struct ipc_out m;
 	int fd;
 
+	/* The room in front shrinks to what the prefix needs, which then stands right before the
+	 * octets. */
+	buf_consume(&s->mem, TRACE_MAX - s->nprefix);
+	memcpy(s->mem.p, s->prefix, s->nprefix);
 	if (fits_packet(s)) {
 		commit_put(s);
 		return 0;
@@ -263,34 +268,21 @@ write_out(struct spool *s, struct err *e)
 	return 0;
 }
 
-/* The prefix into the room in front; the last part of the digest. */
-static int
-write_head(struct spool *s, struct err *e)
-{
-	if (s->head == 0)
-		return 0;
-	if (file_pwrite(s->fd, s->prefix, s->head, 0, e) < 0)
-		return -1;
-	(void)crypto_generichash_update(s->digest, (const unsigned char *)s->prefix, s->head);
-	return 0;
-}
-
 static int
 commit_large(struct spool *s, struct err *e)
 {
 	unsigned char digest[DIGEST_SIZE];
 	struct ipc_out m;
 
-	if (write_out(s, e) < 0 || write_head(s, e) < 0)
+	if (write_out(s, e) < 0)
 		return -1;
 	(void)crypto_generichash_final(s->digest, digest, sizeof(digest));
-	/* Closed first: the file is taken only while nobody can write to it (INVARIANTS 13). */
 	file_close(&s->fd);
 	ipc_begin(&m, MSG_SPOOL_COMMIT_LARGE);
 	ipc_put_str(&m, buf_view(&s->envelope));
-	ipc_put_u64(&m, s->size);
+	ipc_put_u64(&m, s->written);
 	ipc_put_str(&m, str_of(digest, sizeof(digest)));
-	ipc_put_u32(&m, (uint32_t)s->head);
+	ipc_put_str(&m, str_of(s->prefix, s->nprefix));
 	s->state = COMMITTING;
 	s->call = ipc_call(s->queue, &m, on_committed, s);
 	give_buffer(s);
@@ -343,12 +335,7 @@ open_file(struct spool *s)
 	s->digest = aligned_alloc(64, (sizeof(*s->digest) + 63) / 64 * 64);
 	assume(s->digest != NULL);
 	(void)crypto_generichash_init(s->digest, NULL, 0, DIGEST_SIZE);
-	if (!s->prefixed) {
-		s->head = TRACE_MAX;
-		s->size += s->head;
-		s->written = s->head;
-		buf_consume(&s->mem, TRACE_MAX);
-	}
+	buf_consume(&s->mem, TRACE_MAX);
 	ipc_begin(&m, MSG_SPOOL_OPEN);
 	ipc_put_z(&m, s->mid);
 	s->lent = true;
@@ -396,31 +383,15 @@ spool_go(struct spool *s)
 	spill(s);
 }
 
-size_t
-spool_prefix_size(const struct spool *s)
-{
-	OBJ(s, SPOOL_MAGIC);
-	return s->head;
-}
-
 void
 spool_prefix(struct spool *s, struct str prefix)
 {
 	OBJ(s, SPOOL_MAGIC);
-	assume(!s->prefixed && prefix.n <= TRACE_MAX && (s->head == 0 || s->head == prefix.n));
+	assume(!s->prefixed && prefix.n <= TRACE_MAX);
 	s->prefixed = true;
-	if (s->state == DEAD)
-		return;
-	if (s->head > 0) {
-		s->prefix = mem_dup(prefix.p, prefix.n);
-		return;
-	}
-	/* The room in front shrinks to what the prefix needs, which then stands right before the
-	 * octets. */
-	buf_consume(&s->mem, TRACE_MAX - prefix.n);
-	memcpy(s->mem.p, prefix.p, prefix.n);
+	s->prefix = mem_dup(prefix.p, prefix.n);
+	s->nprefix = prefix.n;
 	s->size += prefix.n;
-	count(s);
 }
 
 void

@@ -3,13 +3,12 @@
  *
  * A message up to SPOOL_SMALL_MAX gathers in memory and goes over in a packet (SPOOL_PUT) or, where
  * it does not fit there, as a sealed memory file (SPOOL_COMMIT). A larger one is written into a
- * file that the queue lends (SPOOL_OPEN), with a BLAKE2b-256 over all of it (SPOOL_COMMIT_LARGE).
+ * file that the queue lends (SPOOL_OPEN), with a BLAKE2b-256 over it (SPOOL_COMMIT_LARGE).
  * While the file is asked for, spool_blocked() is true and the caller takes no more from its
  * client.
  *
- * What stands on top of the octets (spool_prefix) may be known before them, or, when others look at
- * all of the message first, only at its end: then TRACE_MAX octets are left free in front of a
- * large one, which the prefix has to fill.
+ * What stands on top of the octets (spool_prefix) is known at their end, when others look at all of
+ * the message first.
  *
  * Only after committed() with no error may a client be told 250. Callbacks come from the loop,
  * never from inside a call of this page, and may free the spool.
@@ -49,13 +48,10 @@ void spool_free(struct spool **s);
 struct str spool_held(const struct spool *s);
 /* Leaves n of these octets out, from `at` on. */
 void spool_cut(struct spool *s, size_t at, size_t n);
-/* From here on a large message may leave memory. Call spool_prefix() before it when the prefix is
- * known. */
+/* From here on a large message may leave memory. */
 void spool_go(struct spool *s);
-/* What stands on top of the octets; once, before the commit. Of any size up to TRACE_MAX, or of
- * exactly spool_prefix_size() when that is not 0. */
+/* What stands on top of the octets, at most TRACE_MAX of it; once, before the commit. */
 void spool_prefix(struct spool *s, struct str prefix);
-size_t spool_prefix_size(const struct spool *s);
 void spool_put(struct spool *s, const char *p, size_t n);
 bool spool_blocked(const struct spool *s);
 /* Octets with the prefix. */

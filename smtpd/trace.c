@@ -91,18 +91,6 @@ put_received(struct buf *b, const struct trace *t)
 	put_tls(b, t->tls);
 }
 
-/* Lines of comment (RFC 5322 3.2.2), each of at most 900 octets and none of fewer than 5. */
-static void
-put_filling(struct buf *b, size_t n)
-{
-	while (n > 0) {
-		size_t line = n <= 900 ? n : num_min(n - 5, (size_t)900);
-
-		(void)buf_printf(b, "\r\n\t(%*s)", (int)(line - 5), "");
-		n -= line;
-	}
-}
-
 static void
 put_added(struct buf *b, const struct trace *t, const char *date)
 {
@@ -134,28 +122,21 @@ struct str
 trace_make(const struct trace *t, struct arena *a, uint32_t *return_path)
 {
 	char date[CLOCK_RFC5322_SIZE];
-	struct buf b, tail;
+	struct buf b;
 	struct str out;
 
 	assume(t->fields.n <= TRACE_FIELDS_MAX);
 	buf_init(&b, TRACE_MAX);
-	buf_init(&tail, TRACE_MAX);
 	clock_rfc5322(t->now, date);
 	(void)buf_printf(&b, "Return-Path: <" STR_FMT ">\r\n", STR_ARG(str_sub(t->sender, 0, 400)));
 	*return_path = (uint32_t)b.n;
 	(void)buf_str(&b, t->fields);
 	put_received(&b, t);
-	(void)buf_printf(&tail, ";\r\n\t%s\r\n", date);
-	put_added(&tail, t, date);
-	if (t->fill > 0) {
-		assume(b.n + tail.n + 5 <= t->fill);
-		put_filling(&b, t->fill - b.n - tail.n);
-	}
-	(void)buf_str(&b, buf_view(&tail));
-	assume(!b.over && !tail.over);
+	(void)buf_printf(&b, ";\r\n\t%s\r\n", date);
+	put_added(&b, t, date);
+	assume(!b.over);
 	out = arena_dup(a, buf_view(&b));
 	buf_free(&b);
-	buf_free(&tail);
 	return out;
 }
 

@@ -33,9 +33,6 @@ struct trace {
 	/* Header fields of gk-screen and gk-sign, at most TRACE_FIELDS_MAX: above Received, as they
 	 * were made after it was (RFC 6376 5.6, RFC 8601 5). */
 	struct str fields;
-	/* Octets that the prefix has to fill, TRACE_MAX or 0 for as many as it needs: what is
-	 * missing becomes comments of Received. */
-	size_t fill;
 };
 
 /* The prefix, in a; *return_path gets the octets of its first line. */

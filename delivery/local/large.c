@@ -3,10 +3,13 @@
  * when it is finished, linked into Maildirs (deliver.c), and dropped when the queue's journal knows
  * it no more.
  *
- * Durability point: the answer to LARGE_SEAL. By then the file agrees with its digest, nobody can
- * write to it any more, and data and name are synced.
+ * Sealing writes what stands on top (known only at the message's end) and the octets into another
+ * file, which takes the place of the lent one: nobody but this process ever had it open for writing
+ * (INVARIANTS 13; docs/adr/0017-large-messages.md).
+ *
+ * Durability point: the answer to LARGE_SEAL. By then the octets have agreed with their digest, and
+ * data and name are synced.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <sys/stat.h>
@@ -18,24 +21,23 @@
 #include "delivery/local/local.h"
 #include "io/file.h"
 
-#define DIGEST      32u
-#define CHUNK       (1u << 20)
-#define LEASE_TRIES 100u /* the writer's last descriptor may still be closing */
-#define LEASE_MS    10u
+#define DIGEST     32u
+#define CHUNK      (1u << 20)
+#define PREFIX_MAX (16u << 10)
+#define SEAL_SIZE  (ID_SIZE + sizeof(COPY_SUFFIX))
 
 struct seal {
 	struct local *l;
 	struct ipc_chan *queue;
 	uint64_t id;
 	char mid[ID_SIZE];
-	int fd;
-	uint64_t size;
+	int from, to;  /* what was lent; what becomes the message */
+	uint64_t size; /* of what was lent, as digest is */
 	unsigned char digest[DIGEST];
-	uint32_t head; /* octets that the digest has last */
-	unsigned tries;
-	struct loop_timer *again;
+	char *prefix;
+	size_t nprefix;
+	char name[SEAL_SIZE]; /* of the new file while it is written */
 	int rc;
-	bool sync_failed;
 	struct err e;
 };
 
@@ -106,145 +108,127 @@ large_drop(struct local *l, struct ipc_in *m)
 /* ---- sealing ---- */
 
 static void
-seal_end(struct seal *s)
+seal_free(struct seal *s)
 {
+	file_close(&s->from);
+	file_close(&s->to);
+	free(s->prefix);
+	free(s);
+}
+
+static void
+seal_end(void *arg)
+{
+	struct seal *s = arg;
+
 	if (s->rc == 0) {
 		ipc_reply_ok(s->queue, s->id, MSG_LARGE_SEAL_R);
 	} else {
 		log_warn("local.seal", LZ("mid", s->mid), LE(&s->e));
-		/* Sealed once more it would seem durable, and not be (INVARIANTS 5). */
-		if (s->sync_failed)
-			file_unlink(s->l->incoming, s->mid, NULL);
 		ipc_reply_error(s->queue, s->id, &s->e);
 	}
-	/* Closing ends the lease. */
-	file_close(&s->fd);
-	loop_timer_free(&s->again);
-	free(s);
+	seal_free(s);
 }
 
+/* Prefix and octets into the new file; the octets must be those that were said. */
 static int
-digest_range(struct seal *s, crypto_generichash_state *state, uint64_t from, uint64_t to)
+copy_octets(struct seal *s)
 {
-	unsigned char *chunk = mem_alloc(CHUNK);
-	int rc = 0;
+	unsigned char digest[DIGEST], *chunk = mem_alloc(CHUNK);
+	crypto_generichash_state state;
+	int rc = file_write(s->to, s->prefix, s->nprefix, &s->e);
 
-	for (uint64_t off = from; rc == 0 && off < to; off += CHUNK) {
-		size_t n = (size_t)num_min((uint64_t)CHUNK, to - off);
+	crypto_generichash_init(&state, NULL, 0, sizeof(digest));
+	for (uint64_t off = 0; rc == 0 && off < s->size; off += CHUNK) {
+		size_t n = (size_t)num_min((uint64_t)CHUNK, s->size - off);
 
-		rc = file_pread(s->fd, chunk, n, (off_t)off, &s->e);
+		rc = file_pread(s->from, chunk, n, (off_t)off, &s->e);
 		if (rc == 0)
-			crypto_generichash_update(state, chunk, n);
+			rc = file_write(s->to, chunk, n, &s->e);
+		if (rc == 0)
+			crypto_generichash_update(&state, chunk, n);
 	}
+	crypto_generichash_final(&state, digest, sizeof(digest));
 	free(chunk);
+	if (rc == 0 && sodium_memcmp(digest, s->digest, sizeof(digest)) != 0)
+		return err_set(&s->e, E_INVAL, "not of the digest that was said");
 	return rc;
 }
 
-/* Whoever wrote it knew its head last. */
 static int
-check_digest(struct seal *s)
+check_size(struct seal *s)
 {
-	crypto_generichash_state state;
-	unsigned char digest[DIGEST];
+	uint64_t size;
 
-	crypto_generichash_init(&state, NULL, 0, sizeof(digest));
-	if (digest_range(s, &state, s->head, s->size) < 0 ||
-	    digest_range(s, &state, 0, num_min((uint64_t)s->head, s->size)) < 0)
+	if (file_size(s->from, &size, &s->e) < 0)
 		return -1;
-	crypto_generichash_final(&state, digest, sizeof(digest));
-	if (sodium_memcmp(digest, s->digest, sizeof(digest)) != 0)
-		return err_set(&s->e, E_INVAL, "not of the digest that was said");
-	return 0;
+	return size == s->size ? 0 : err_set(&s->e, E_INVAL, "not of the size that was said");
 }
 
-/* In a thread. Durable on return: the file and its name. */
+/* In a thread. Durable on return: the file and its name. After a sync that failed there is neither,
+ * since sealed once more it would seem durable and not be (INVARIANTS 5). */
 static void
 seal_work(void *arg)
 {
 	struct seal *s = arg;
-	uint64_t size;
+	int dir = s->l->incoming;
 
 	s->rc = -1;
-	if (file_size(s->fd, &size, &s->e) < 0)
-		return;
-	if (size != s->size) {
-		err_set(&s->e, E_INVAL, "not of the size that was said");
+	if (check_size(s) < 0 || copy_octets(s) < 0) {
+		file_unlink(dir, s->name, NULL);
 		return;
 	}
-	if (check_digest(s) < 0)
+	if (file_sync(s->to, "local.large", &s->e) < 0 ||
+	    file_rename(dir, s->name, dir, s->mid, &s->e) < 0) {
+		file_unlink(dir, s->name, NULL);
+		file_unlink(dir, s->mid, NULL);
 		return;
-	if (file_sync(s->fd, "local.large", &s->e) < 0 ||
-	    file_sync_dir(s->l->incoming, "local.large_name", &s->e) < 0)
-		s->sync_failed = true;
+	}
+	if (file_sync_dir(dir, "local.large_name", &s->e) < 0)
+		file_unlink(dir, s->mid, NULL);
 	else
 		s->rc = 0;
 }
 
-static void
-seal_done(void *arg)
+static int
+seal_open(struct seal *s)
 {
-	seal_end(arg);
-}
-
-/* A read lease is given only while no writer has the file open, and none can be let in while we
- * hold it (INVARIANTS 13). */
-static void
-seal_try(void *arg)
-{
-	struct seal *s = arg;
-	struct err e;
-
-	if (fcntl(s->fd, F_SETLEASE, F_RDLCK) < 0) {
-		if (errno == EAGAIN && ++s->tries < LEASE_TRIES) {
-			loop_timer_set(s->again, LEASE_MS);
-			return;
-		}
-		s->rc = err_sys(&s->e, "it still has a writer, or the file system has no leases");
-		seal_end(s);
-		return;
-	}
-	if (fchmod(s->fd, 0440) < 0) {
-		s->rc = err_sys(&s->e, "chmod");
-		seal_end(s);
-		return;
-	}
-	/* From here on s is the thread's: nothing of it is written unless there is none. */
-	if (pool_submit(s->l->pool, seal_work, seal_done, s, &e) < 0) {
-		s->rc = -1;
-		s->e = e;
-		seal_end(s);
-	}
+	s->from = file_open(s->l->incoming, s->mid, O_RDONLY, 0, &s->e);
+	if (s->from < 0)
+		return -1;
+	snprintf(s->name, sizeof(s->name), "%s" COPY_SUFFIX, s->mid);
+	s->to = file_open(s->l->incoming, s->name, O_WRONLY | O_CREAT | O_EXCL, 0440, &s->e);
+	return s->to < 0 ? -1 : 0;
 }
 
 void
 large_seal(struct local *l, struct ipc_chan *c, struct ipc_in *m)
 {
 	struct seal *s = mem_alloc(sizeof(*s));
-	struct str digest;
+	struct str digest, prefix;
 
 	s->l = l;
 	s->queue = c;
 	s->id = m->id;
-	s->fd = -1;
+	s->from = s->to = -1;
+	s->rc = -1;
 	read_mid(m, s->mid);
 	s->size = ipc_get_u64(m);
 	digest = ipc_get_str(m);
-	s->head = ipc_get_u32(m);
+	prefix = ipc_get_str(m);
 	if (ipc_end(m) < 0) {
-		free(s);
+		seal_free(s);
 		return;
 	}
-	s->again = loop_timer_new(seal_try, s);
-	if (digest.n != DIGEST) {
-		s->rc = err_set(&s->e, E_INVAL, "no digest");
+	if (digest.n != DIGEST || prefix.n > PREFIX_MAX) {
+		err_set(&s->e, E_INVAL, "no digest, or too much on top");
 		seal_end(s);
 		return;
 	}
 	memcpy(s->digest, digest.p, DIGEST);
-	if ((s->fd = file_open(l->incoming, s->mid, O_RDONLY, 0, &s->e)) < 0) {
-		s->rc = -1;
+	s->prefix = mem_dup(prefix.p, prefix.n);
+	s->nprefix = prefix.n;
+	/* Once submitted s is the thread's: nothing of it is written unless there is none. */
+	if (seal_open(s) < 0 || pool_submit(l->pool, seal_work, seal_end, s, &s->e) < 0)
 		seal_end(s);
-		return;
-	}
-	seal_try(s);
 }

@@ -20,10 +20,6 @@ static struct loop_timer *drain_timer;
 static int
 start(struct err *e)
 {
-	struct sigaction sa = {.sa_handler = SIG_IGN};
-
-	/* A lease that is asked back would otherwise end the process. */
-	sigaction(SIGIO, &sa, NULL);
 	snprintf(local.host, sizeof(local.host), "%s", conf_z(svc_conf(), CONF_SERVER_HOST_NAME));
 	if ((local.mail = file_open(AT_FDCWD, ".", O_RDONLY | O_DIRECTORY, 0, e)) < 0 ||
 	    (local.sync = file_open(AT_FDCWD, ".", O_RDONLY | O_DIRECTORY, 0, e)) < 0 ||
@@ -97,7 +93,7 @@ static const struct svc svc = {
     .peer = PEER_LOCAL,
     .sections = "server delivery",
     .root = "mail",
-    .sandbox = SB_IPC | SB_FILES | SB_WRITE | SB_CHMOD | SB_LEASE | SB_THREADS,
+    .sandbox = SB_IPC | SB_FILES | SB_WRITE | SB_CHMOD | SB_THREADS,
     .paths = paths,
     .npaths = ARRAY_LEN(paths),
     .start = start,

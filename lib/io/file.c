@@ -26,7 +26,7 @@ int (*file_fault)(enum file_op op, const char *name) = file_fault_page;
 int (*file_fault)(enum file_op op, const char *name);
 #endif
 
-bool (*file_full)(void);
+_Thread_local bool (*file_full)(void);
 
 bool
 file_made_room(void)

@@ -82,7 +82,7 @@ enum file_op {
 extern int (*file_fault)(enum file_op op, const char *name);
 
 /* Where a process has a reserve: called when the disk is full. true: there is room now, the
- * operation is tried again. The loop's thread only. */
-extern bool (*file_full)(void);
+ * operation is tried again. Each thread has its own: threads of a pool have none. */
+extern _Thread_local bool (*file_full)(void);
 /* After a failure: was it for want of space, and is there room now? Keeps errno. */
 bool file_made_room(void);

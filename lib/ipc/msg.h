@@ -108,7 +108,7 @@ enum ipc_peer {
 	X(USAGE_ADD,      PEER_QUEUE, PEER_AUTHD, 0, "user:str octets:u64 messages:u64") \
 	/* Messages into the spool. envelope: mail/envelope.h. A message that fits comes in the packet, with SPOOL_PUT; one
 	 * of middle size in a sealed memory file, with SPOOL_COMMIT; a large one goes into the file that SPOOL_OPEN lends,
-	 * and SPOOL_COMMIT_LARGE names it. digest: BLAKE2b-256 over all octets, the first `head` of them last. */ \
+	 * and SPOOL_COMMIT_LARGE names it and what stands on top. size, digest: of the file, BLAKE2b-256. */ \
 	X(SPOOL_OPEN,     PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 30, "mid:str") \
 	X(SPOOL_OPEN_R,   PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "fd:fd") \
 	X(SPOOL_ABORT,    PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 0, "mid:str") \
@@ -116,7 +116,7 @@ enum ipc_peer {
 	X(SPOOL_PUT_R,    PEER_QUEUE, PEER_SMTPD | PEER_OWNER | PEER_SCREEN, 0, "") \
 	X(SPOOL_COMMIT,   PEER_SMTPD | PEER_OWNER | PEER_SCREEN, PEER_QUEUE, 60, "envelope:str size:u64 fd:fd") \
 	X(SPOOL_COMMIT_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER | PEER_SCREEN, 0, "") \
-	X(SPOOL_COMMIT_LARGE, PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 120, "envelope:str size:u64 digest:str head:u32") \
+	X(SPOOL_COMMIT_LARGE, PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 120, "envelope:str size:u64 digest:str prefix:str") \
 	X(SPOOL_COMMIT_LARGE_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
 	/* DKIM (docs/adr/0014-dkim-signing.md). token: of AUTH_START_R where the service is "smtp" (in `ticket`), or of
 	 * LOCAL_CONN: it proves to authd whose submission it is, as long as the session lasts. The octets are the message
@@ -143,7 +143,7 @@ enum ipc_peer {
 	 * text, two a target. users: whose mailbox got it, told on to mailboxd. */ \
 	X(LARGE_NEW,      PEER_QUEUE, PEER_LOCAL, 20, "mid:str") \
 	X(LARGE_NEW_R,    PEER_LOCAL, PEER_QUEUE, 0, "fd:fd") \
-	X(LARGE_SEAL,     PEER_QUEUE, PEER_LOCAL, 110, "mid:str size:u64 digest:str head:u32") \
+	X(LARGE_SEAL,     PEER_QUEUE, PEER_LOCAL, 110, "mid:str size:u64 digest:str prefix:str") \
 	X(LARGE_SEAL_R,   PEER_LOCAL, PEER_QUEUE, 0, "") \
 	X(LARGE_DROP,     PEER_QUEUE, PEER_LOCAL, 0, "mid:str") \
 	X(LARGE_READ,     PEER_QUEUE, PEER_LOCAL, 20, "mid:str") \

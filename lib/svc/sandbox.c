@@ -149,9 +149,9 @@ allow_pairs(scmp_filter_ctx ctx)
 		   SCMP_A1(SCMP_CMP_MASKED_EQ, type, SOCK_SEQPACKET));
 }
 
-/* Flags, locks and seals; leases only where asked for; no new owner or signal of a descriptor. */
+/* Flags, locks and seals; no lease, no new owner or signal of a descriptor. */
 static int
-allow_fcntl(scmp_filter_ctx ctx, unsigned calls)
+allow_fcntl(scmp_filter_ctx ctx)
 {
 	static const int always[] = {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_GETLK,
 	    F_SETLK, F_OFD_SETLK, F_OFD_GETLK, F_ADD_SEALS, F_GET_SEALS, F_SETLKW};
@@ -160,12 +160,6 @@ allow_fcntl(scmp_filter_ctx ctx, unsigned calls)
 	for (size_t i = 0; i < ARRAY_LEN(always); i++)
 		rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
 		    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, (scmp_datum_t)always[i]));
-	if (calls & SB_LEASE) {
-		rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-		    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, F_SETLEASE));
-		rc |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-		    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, F_GETLEASE));
-	}
 	return rc;
 }
 
@@ -243,7 +237,7 @@ fill(scmp_filter_ctx ctx, unsigned calls)
 	for (size_t g = 0; g < ARRAY_LEN(groups); g++)
 		if (calls & groups[g].flag)
 			rc |= allow_all(ctx, groups[g].calls, groups[g].n);
-	rc |= allow_mapping(ctx) | allow_pairs(ctx) | allow_fcntl(ctx, calls) |
+	rc |= allow_mapping(ctx) | allow_pairs(ctx) | allow_fcntl(ctx) |
 	      allow_own_signals(ctx, calls) | allow_clone(ctx, calls);
 	if (calls & SB_FORK)
 		rc |= allow_prctl(ctx);

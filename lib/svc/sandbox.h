@@ -20,10 +20,9 @@
 #define SB_THREADS 0x10u /* threads: whoever has a pool */
 #define SB_FORK    0x20u /* fork and wait: the mailboxd parent */
 #define SB_CHMOD   0x40u /* fchmod on own files: gk-local makes message files 0440 */
-#define SB_SQLITE                                                                                 \
-	0x80u           /* pread/pwrite, fcntl locks, ftruncate, mremap: with SB_FILES | SB_WRITE \
-			 */
-#define SB_LEASE 0x100u /* F_SETLEASE: gk-local proves that a lent file has no writer */
+#define SB_SQLITE                                                                       \
+	0x80u /* pread/pwrite, fcntl locks, ftruncate, mremap: with SB_FILES | SB_WRITE \
+	       */
 /* Sockets of its own to the world, TCP and UDP over IP and nothing else: bind, connect, their
  * options and names. Never listens. Landlock filters no addresses (INVARIANTS 10). */
 #define SB_CONNECT 0x200u

@@ -51,7 +51,7 @@ static pid_t parent;
 static int abi; /* GKMAIL_TEST_LANDLOCK_ABI for the children */
 
 #define FILES (SB_IPC | SB_FILES | SB_WRITE)
-#define ALL   (FILES | SB_STREAM | SB_THREADS | SB_CHMOD | SB_SQLITE | SB_LEASE)
+#define ALL   (FILES | SB_STREAM | SB_THREADS | SB_CHMOD | SB_SQLITE)
 
 /* ---- what is tried ---- */
 
@@ -513,8 +513,7 @@ static const struct attempt {
     {"execve", executes, ALL, EPERM},
     {"map code", maps_code, ALL, KILLED},
     {"make memory code", makes_code, ALL, KILLED},
-    {"lease without SB_LEASE", leases, FILES, KILLED},
-    {"lease", leases, FILES | SB_LEASE, 0},
+    {"lease", leases, ALL, KILLED},
     {"own a descriptor's signals", owns_descriptor, ALL, KILLED},
     {"fork without SB_FORK", forks, ALL, KILLED},
     {"fork", forks_and_waits, SB_IPC | SB_FORK, 0},

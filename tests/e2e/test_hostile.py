@@ -230,10 +230,13 @@ def test_a_hostile_imap_front_opens_nobodys_mailbox(turned):
 
 def test_a_hostile_smtp_front_changes_nothing_it_has_committed(turned):
     suite = turned("gk-smtpd")
-    # A small one goes with its commit; the next size in a memory file, the largest into a file that is lent.
-    for lines in (1_500, 20_000):
-        body = ("z" * 76 + "\r\n") * lines
-        with pytest.raises(smtplib.SMTPException):
-            suite.send("alice", ["bob"], body=body)
-    assert suite.inbox("bob") == []
+    # A small one goes with its commit; the next size in a memory file, which is refused where it is not sealed.
+    with pytest.raises(smtplib.SMTPException):
+        suite.send("alice", ["bob"], body=("z" * 76 + "\r\n") * 1_500)
+    # The largest goes into a file that is lent, and out of it into one that never was.
+    body = ("z" * 76 + "\r\n") * 20_000
+    suite.send("alice", ["bob"], body=body)
+    wait_for(lambda: len(suite.inbox("bob")) == 1)
+    message, = suite.inbox("bob")
+    assert message.endswith(b"\r\n\r\n" + body.encode()) and b"changed afterwards" not in message
     assert suite.inbox("alice") == []

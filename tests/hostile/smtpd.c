@@ -1,9 +1,10 @@
 /*
  * smtpd.c - a hostile gk-smtpd: the real one, but it can still write to what it has committed
- * (INVARIANTS 13). Memory files are not sealed; the file lent for a large message stays open. (A
- * small message is copied with its commit.)
+ * (INVARIANTS 13). Memory files are not sealed; the file lent for a large message stays open, and
+ * is written over as soon as the message is taken. (A small message is copied with its commit.)
  */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "base/mem.h"
@@ -13,6 +14,10 @@
 int __wrap_file_memory(const char *name, const void *p, size_t n, struct err *e);
 int __real_ipc_take_fd(struct ipc_in *m);
 int __wrap_ipc_take_fd(struct ipc_in *m);
+int __real_ipc_end(struct ipc_in *m);
+int __wrap_ipc_end(struct ipc_in *m);
+
+static int lent = -1;
 
 /* All seals but the one against writing. */
 int
@@ -33,6 +38,17 @@ __wrap_ipc_take_fd(struct ipc_in *m)
 	int fd = __real_ipc_take_fd(m);
 
 	if (type == MSG_SPOOL_OPEN_R)
-		(void)fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		lent = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	return fd;
+}
+
+int
+__wrap_ipc_end(struct ipc_in *m)
+{
+	static const char over[4096] = "Subject: changed afterwards\r\n\r\n";
+
+	for (off_t at = 0; m->type == MSG_SPOOL_COMMIT_LARGE_R && at < 64 * 4096; at += 4096)
+		if (file_pwrite(lent, over, sizeof(over), at, NULL) < 0)
+			abort();
+	return __real_ipc_end(m);
 }
