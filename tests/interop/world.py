@@ -6,6 +6,8 @@ Root only: ports, name spaces, Postfix's users.
 """
 
 import contextlib
+import email
+import email.policy
 import os
 import re
 import shutil
@@ -64,7 +66,8 @@ def tlsa(certificate_file):
 
 
 class Dns:
-    """nsd with signed zones below a signed root, and unbound that validates them."""
+    """nsd with test. and zones below it, most of them signed, and unbound that validates them. test. is signed, and where
+    trust begins: what is below is proven by its DS records, or proven not to be signed."""
 
     def __init__(self, directory):
         self.dir = directory
@@ -93,23 +96,29 @@ class Dns:
             run("ldns-signzone", "-n", path, key, cwd=self.dir)
         self.zones[zone] = signed
 
+    def put_parent(self):
+        """test., after the others."""
+        children = [z for z in self.zones if z.endswith(".test")]
+        self.put("test", "\n".join(f"{z}. IN NS ns.{z}.\nns.{z}. IN A {NSD}\n" + (self.ds(z) if self.zones[z] else "")
+                                   for z in children))
+
     def start(self):
         self.stop()
+        self.put_parent()
         conf = [f'server:\n  ip-address: {NSD}@53\n  zonesdir: "{self.dir}"\n  username: ""\n  chroot: ""\n'
                 f'  pidfile: "{self.dir}/nsd.pid"\n  database: ""\n  zonelistfile: "{self.dir}/list"\n'
                 f'  xfrdfile: "{self.dir}/xfrd"\n  logfile: "{self.dir}/nsd.log"\n  server-count: 1\n  rrl-ratelimit: 0\n'
                 "remote-control:\n  control-enable: no\n"]
-        stubs, insecure = [], []
+        stubs = []
         for zone, signed in self.zones.items():
             conf.append(f'zone:\n  name: "{zone}"\n  zonefile: "{zone}{".signed" if signed else ""}"\n')
             stubs.append(f'stub-zone:\n  name: "{zone}"\n  stub-addr: {NSD}\n')
-            insecure.append(f'  trust-anchor: "{self.ds(zone)}"\n' if signed else f'  domain-insecure: "{zone}"\n')
         (self.dir / "nsd.conf").write_text("".join(conf))
         (self.dir / "unbound.conf").write_text(
             f'server:\n  interface: {RESOLVER}\n  username: ""\n  chroot: ""\n  directory: "{self.dir}"\n  pidfile: ""\n'
             f'  logfile: "{self.dir}/unbound.log"\n  use-syslog: no\n  do-not-query-localhost: no\n  do-daemonize: no\n'
             '  access-control: 10.0.0.0/8 allow\n  local-zone: "test." nodefault\n  local-zone: "10.in-addr.arpa." nodefault\n'
-            + "".join(insecure) + "".join(stubs) + "remote-control:\n  control-enable: no\n")
+            f'  trust-anchor: "{self.ds("test")}"\n  domain-insecure: "10.in-addr.arpa"\n' + "".join(stubs) + "remote-control:\n  control-enable: no\n")
         for command in (["nsd", "-d", "-c", self.dir / "nsd.conf"], ["unbound", "-d", "-c", self.dir / "unbound.conf"]):
             with self.host:
                 self.processes.append(subprocess.Popen([shutil.which(command[0], path=PATH), *map(str, command[1:])],
@@ -126,12 +135,10 @@ class Dns:
         for n in ("nsd.log", "unbound.log"):
             (self.dir / n).unlink(missing_ok=True)
 
-    def conf(self, names):
+    def conf(self):
         """[dns] of a GK Mail in this world."""
-        signed = [z for z in names if self.zones.get(z, True)]
-        quote = lambda v: "[" + ", ".join(f"'{x}'" for x in v) + "]"  # noqa: E731
-        return (f"[dns]\nzones = {quote(f'{z} {NSD}' for z in names)}\ntrust_anchors = {quote(self.ds(z) for z in signed)}\n"
-                f"insecure = {quote(z for z in names if z not in signed)}\ntimeout = '3s'\n")
+        return (f"[dns]\nzones = ['test {NSD}', '10.in-addr.arpa {NSD}']\ntrust_anchors = ['{self.ds('test')}']\n"
+                "insecure = ['10.in-addr.arpa']\ntimeout = '3s'\n")
 
 
 MAIN_CF = """\
@@ -196,7 +203,7 @@ class Postfix:
 
     def records(self):
         """The records of post.test."""
-        txt = re.sub(r"\s*;.*", "", (self.dir / "dkim/p1.txt").read_text())
+        txt = re.sub(r"\)\s*;.*", ")", (self.dir / "dkim/p1.txt").read_text())
         return (f"@ IN MX 10 mx\nmx IN A {POSTFIX}\n@ IN TXT \"v=spf1 ip4:{POSTFIX} -all\"\n{txt}\n"
                 f"_dmarc IN TXT \"v=DMARC1; p=reject\"\n_25._tcp.mx IN TLSA {tlsa(self.cert)}\nmx IN TXT \"v=spf1 a -all\"\n")
 
@@ -276,8 +283,19 @@ def message(sender, to, subject, body="hello\r\n"):
             f"Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n\r\n{body}").encode()
 
 
+def results(raw, host):
+    """method -> result, of the Authentication-Results that the host put there."""
+    out = {}
+    for field in email.message_from_bytes(raw, policy=email.policy.default).get_all("Authentication-Results") or []:
+        text = re.sub(r"\([^()]*\)", "", str(field))
+        if text.split(";")[0].split()[0] == host:
+            for part in text.split(";")[1:]:
+                if m := re.match(r"\s*([a-z]+)\s*=\s*([a-z]+)", part):
+                    out.setdefault(m[1], m[2])
+    return out
+
+
 class World:
-    domains = ("one.test", "two.test", "post.test", "odd.test", "bogus.test", "plain.test", "10.in-addr.arpa")
     unsigned = ("plain.test", "10.in-addr.arpa")
 
     def __init__(self, directory):
@@ -286,10 +304,8 @@ class World:
         (directory / "resolv.conf").write_text(f"nameserver {RESOLVER}\noptions edns0 trust-ad\n")
         leave_the_machine(OURS, directory / "resolv.conf", self.ca / "ca.pem")
         self.dns = Dns(directory / "dns")
-        for zone in self.unsigned:
-            self.dns.zones[zone] = False
-        conf = self.dns.conf(self.domains)
-        soon = "[queue]\nretry_first = '1s'\nretry_max = '2s'\nlifetime = '25s'\ndelay_notice = '8s'\n"
+        conf = self.dns.conf()
+        soon = "[queue]\nretry_first = '1s'\nretry_max = '2s'\nlifetime = '25s'\ndelay_notice = '8s'\n[remote]\ngreeting_timeout = '2s'\n"
         self.one = Mail(directory / "one", "one.test", "10.53.1.1", conf + soon)
         self.two = Mail(directory / "two", "two.test", "10.53.2.1", conf)
         self.postfix = Postfix(directory / "postfix", self.ca)
