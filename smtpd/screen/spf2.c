@@ -161,6 +161,24 @@ take_problem(SPF_response_t *r, struct arena *a, struct spf_answer *out)
 			out->problem = words(a, SPF_error_message(SPF_response_message(r, i)));
 }
 
+/* As SPF_request_query_mailfrom() does, which however lets any loopback address pass unasked. */
+static SPF_errcode_t
+evaluate(SPF_server_t *server, SPF_request_t *request, SPF_response_t *response)
+{
+	SPF_record_t *record = NULL;
+	SPF_errcode_t code;
+
+	request->cur_dom = request->env_from_dp;
+	code = SPF_server_get_record(server, request, response, &record);
+	response->spf_record_exp = record; /* whose exp= counts */
+	if (code == SPF_E_SUCCESS)
+		code = SPF_record_interpret(record, request, response, 0);
+	response->spf_record_exp = NULL;
+	if (record != NULL)
+		SPF_record_free(record);
+	return code;
+}
+
 /* 2.4: without a sender HELO is checked. */
 static struct str
 checked_domain(const struct spf_query *q)
@@ -185,8 +203,8 @@ ask(SPF_server_t *server, const struct spf_query *q, struct facts *f, struct spf
 	set_peer(request, &q->peer);
 	SPF_request_set_helo_dom(request, arena_dupz(&a, q->helo));
 	SPF_request_set_env_from(request, arena_dupz(&a, q->sender));
-	code = SPF_request_query_mailfrom(request, &response);
-	assume(response != NULL);
+	assume((response = SPF_response_new(request)) != NULL);
+	code = evaluate(server, request, response);
 	out->domain = arena_dup(f->arena, checked_domain(q));
 	out->result = result_of(response, code);
 	take_problem(response, f->arena, out);

@@ -52,6 +52,8 @@ test_answers_come_from_facts(void **state)
 	assert_int_equal(check(&z, "192.0.2.9", "", &out), SPF_PASS);
 	assert_true(str_eq_z(out.domain, "mail.example.org"));
 	assert_int_equal(check(&z, "192.0.2.9", "a@other.example", &out), SPF_NONE);
+	/* The library's free ride for loopback is not taken. */
+	assert_int_equal(check(&z, "127.0.0.1", "", &out), SPF_FAIL);
 	arena_free(&arena);
 }
 
