@@ -88,18 +88,27 @@ subject_of(struct str domain)
 	return s;
 }
 
+static bool
+is_signature_bad(const struct check_result *r)
+{
+	for (size_t i = 0; i < r->nsignatures; i++)
+		if (r->signatures[i].result != DKIM_PASS)
+			return true;
+	return false;
+}
+
 /* What fo= asks to be told of (RFC 9989 4.7). Failures of DKIM or SPF alone have reports of their
  * own (RFC 6651, RFC 6652); here they count when DMARC has failed with them. */
 static bool
 is_asked(const struct check_result *r)
 {
 	unsigned fo = r->dmarc.record.fo;
-	bool all = !r->dmarc.spf_aligned && !r->dmarc.dkim_aligned;
 
-	if (r->dmarc.result == DMARC_FAIL)
-		return all;
-	return r->dmarc.result == DMARC_PASS && fo & DMARC_FO_1 &&
-	       !(r->dmarc.spf_aligned && r->dmarc.dkim_aligned);
+	if (r->dmarc.result == DMARC_PASS)
+		return fo & DMARC_FO_1 && !(r->dmarc.spf_aligned && r->dmarc.dkim_aligned);
+	return r->dmarc.result == DMARC_FAIL &&
+	       (fo & (DMARC_FO_0 | DMARC_FO_1) || (fo & DMARC_FO_D && is_signature_bad(r)) ||
+		   (fo & DMARC_FO_S && r->spf.result != SPF_PASS));
 }
 
 /* No report about reports, nor about what nobody can answer to; and none to a public suffix
