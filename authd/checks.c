@@ -5,7 +5,9 @@
 
 #include "authd/accounts.h"
 #include "authd/authd.h"
+#include "authd/grey.h"
 #include "authd/quota.h"
+#include "authd/rates.h"
 #include "authd/resolve.h"
 #include "authd/ticket.h"
 #include "authd/token.h"
@@ -34,37 +36,97 @@ rcpt_verdict(const struct resolved *r, struct str user, uint64_t size)
 	return RCPT_OK;
 }
 
+/* A question about a recipient, and what became of it. */
+struct rcpt {
+	struct str given, user, address;
+	uint64_t size;
+	struct arena a;
+	struct resolved r;
+	enum rcpt_verdict verdict;
+};
+
+/* Where the address leads, and whether that is allowed. -1: an error was answered. */
+static int
+rcpt_look(struct rcpt *q, struct ipc_chan *c, uint64_t call)
+{
+	struct err e;
+
+	q->r = (struct resolved){.verdict = RCPT_NO_USER};
+	/* What has no canonical form is nobody's: 550 5.1.1. */
+	if (address_canonical(q->given, &q->a, &q->address, NULL) == 0 &&
+	    resolve(authd.db, q->address, &authd.rules, &q->a, &q->r, &e) < 0) {
+		log_error("auth.rcpt", LS("address", q->given), LE(&e));
+		ipc_reply_error(c, call, &e);
+		return -1;
+	}
+	if (q->r.over || q->r.loop)
+		log_warn("auth.alias", LS("address", q->given),
+		    LZ("reason", q->r.loop ? "leads in a circle" : "leads too far"));
+	q->verdict = rcpt_verdict(&q->r, q->user, q->size);
+	if (q->user.n > 0 && q->verdict == RCPT_OK)
+		grey_wrote(q->user, q->address);
+	return 0;
+}
+
+static void
+rcpt_tell(const struct rcpt *q, struct ipc_out *out)
+{
+	ipc_put_u32(out, q->verdict);
+	ipc_put_list(out, q->r.targets, q->verdict == RCPT_OK ? q->r.n : 0);
+}
+
 void
 checks_rcpt(struct ipc_chan *c, struct ipc_in *m)
 {
-	struct str given = ipc_get_str(m), user = ipc_get_str(m), address;
-	uint64_t size = ipc_get_u64(m);
-	struct resolved r = {.verdict = RCPT_NO_USER};
-	enum rcpt_verdict verdict;
+	struct rcpt q = {.given = ipc_get_str(m)};
 	struct ipc_out out;
-	struct arena a;
-	struct err e;
 
+	q.user = ipc_get_str(m);
+	q.size = ipc_get_u64(m);
 	if (ipc_end(m) < 0)
 		return;
-	arena_init(&a);
-	/* What has no canonical form is nobody's: 550 5.1.1. */
-	if (address_canonical(given, &a, &address, NULL) == 0 &&
-	    resolve(authd.db, address, &authd.rules, &a, &r, &e) < 0) {
-		log_error("auth.rcpt", LS("address", given), LE(&e));
-		ipc_reply_error(c, m->id, &e);
-		goto out;
+	arena_init(&q.a);
+	if (rcpt_look(&q, c, m->id) == 0) {
+		ipc_begin(&out, MSG_RCPT_CHECK_R);
+		rcpt_tell(&q, &out);
+		ipc_reply(c, m->id, &out);
 	}
-	if (r.over || r.loop)
-		log_warn("auth.alias", LS("address", given),
-		    LZ("reason", r.loop ? "leads in a circle" : "leads too far"));
-	verdict = rcpt_verdict(&r, user, size);
-	ipc_begin(&out, MSG_RCPT_CHECK_R);
-	ipc_put_u32(&out, verdict);
-	ipc_put_list(&out, r.targets, verdict == RCPT_OK ? r.n : 0);
+	arena_free(&q.a);
+}
+
+void
+checks_admit(struct ipc_chan *c, struct ipc_in *m)
+{
+	struct rcpt q = {.given = ipc_get_str(m)};
+	struct str sender, peer;
+	struct ipc_out out;
+	uint32_t first, wait = 0;
+
+	q.user = ipc_get_str(m);
+	q.size = ipc_get_u64(m);
+	sender = ipc_get_str(m);
+	peer = ipc_get_str(m);
+	first = ipc_get_u32(m);
+	if (ipc_end(m) < 0)
+		return;
+	arena_init(&q.a);
+	if (rcpt_look(&q, c, m->id) < 0)
+		goto out;
+	/* A recipient that is refused anyway counts all the same: it was asked for. */
+	if (q.user.n > 0) {
+		enum rcpt_verdict v = rates_take(q.user, sender, first != 0, &wait);
+
+		q.verdict = v != RCPT_OK ? v : q.verdict;
+	} else if (q.verdict == RCPT_OK) {
+		wait = grey_check(peer, sender, q.address, q.r.targets, q.r.n);
+		q.verdict = wait > 0 ? RCPT_GREY : RCPT_OK;
+	}
+	ipc_begin(&out, MSG_RCPT_ADMIT_R);
+	rcpt_tell(&q, &out);
+	ipc_put_u32(&out, wait);
 	ipc_reply(c, m->id, &out);
 out:
-	arena_free(&a);
+	arena_free(&q.a);
 }
 
 /* ---- senders ---- */

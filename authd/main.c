@@ -12,11 +12,13 @@
 #include "authd/change.h"
 #include "authd/checks.h"
 #include "authd/gone.h"
+#include "authd/grey.h"
 #include "authd/guard.h"
 #include "authd/notes.h"
 #include "authd/operator.h"
 #include "authd/password.h"
 #include "authd/quota.h"
+#include "authd/rates.h"
 #include "authd/sasl.h"
 #include "authd/session.h"
 #include "authd/ticket.h"
@@ -85,11 +87,26 @@ take_limits(const struct conf *conf, struct err *e)
 	    .first_ms = conf_num(conf, CONF_LIMITS_BAN_TIME),
 	    .most_ms = conf_num(conf, CONF_LIMITS_BAN_TIME_MAX),
 	};
+	const struct rates_rule user = {
+	    .messages_hour = conf_num(conf, CONF_LIMITS_USER_MESSAGES_PER_HOUR),
+	    .messages_day = conf_num(conf, CONF_LIMITS_USER_MESSAGES_PER_DAY),
+	    .recipients_hour = conf_num(conf, CONF_LIMITS_USER_RECIPIENTS_PER_HOUR),
+	    .recipients_day = conf_num(conf, CONF_LIMITS_USER_RECIPIENTS_PER_DAY),
+	};
+	const struct rates_rule domain = {
+	    .messages_hour = conf_num(conf, CONF_LIMITS_DOMAIN_MESSAGES_PER_HOUR),
+	    .messages_day = conf_num(conf, CONF_LIMITS_DOMAIN_MESSAGES_PER_DAY),
+	    .recipients_hour = conf_num(conf, CONF_LIMITS_DOMAIN_RECIPIENTS_PER_HOUR),
+	    .recipients_day = conf_num(conf, CONF_LIMITS_DOMAIN_RECIPIENTS_PER_DAY),
+	};
 	size_t n;
 	const struct str *trusted = conf_list(conf, CONF_LIMITS_TRUSTED_NETWORKS, &n);
 
 	if (trusted_configure(trusted, n, e) < 0)
 		return -1;
+	rates_configure(&user, &domain);
+	grey_configure(
+	    conf_bool(conf, CONF_LIMITS_GREYLIST), conf_num(conf, CONF_LIMITS_GREYLIST_DELAY));
 	guard_configure(&guard);
 	bans_configure(&bans);
 	return 0;
@@ -177,6 +194,9 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		return;
 	case MSG_RCPT_CHECK:
 		checks_rcpt(c, m);
+		return;
+	case MSG_RCPT_ADMIT:
+		checks_admit(c, m);
 		return;
 	case MSG_SENDER_CHECK:
 		checks_sender(c, m);

@@ -211,3 +211,13 @@ door_rcpt(struct session *s)
 	log_info("limit.unknown", LZ("sid", s->sid), LZ("peer", s->peer));
 	return REPLY_RATE_UNKNOWN;
 }
+
+bool
+door_is_weighed(const struct session *s)
+{
+	if (s->kind == SESSION_LOCAL)
+		return !s->trusted;
+	if (s->source.address == NULL)
+		return false;
+	return s->user.n > 0 || conf_bool(svc_conf(), CONF_LIMITS_GREYLIST);
+}

@@ -241,6 +241,59 @@ users_are_counted_elsewhere(void **state)
 }
 
 static void
+log_in_as_alice(void)
+{
+	come("submission", "192.0.2.9");
+	EXPECT("EHLO c\r\n", "220 250");
+	EXPECT("AUTH PLAIN AGEAYg==\r\n", "235");
+}
+
+/* What a user has sent enough of, authd says; one message refused is refused for all. */
+static void
+users_who_have_sent_enough(void **state)
+{
+	(void)state;
+	log_in_as_alice();
+	EXPECT("MAIL FROM:<alice@here.test>\r\nRCPT TO:<later@x.test>\r\n"
+	       "RCPT TO:<bob@here.test>\r\nDATA\r\n",
+	    "250 450 450 554");
+	say("RCPT TO:<bob@here.test>\r\n");
+	assert_true(str_starts(buf_view(&heard), STR("450 4.7.1 ")));
+	assert_non_null(strstr(heard.p, "try again in 10 minutes"));
+	EXPECT("RSET\r\n", "450 250");
+	EXPECT("MAIL FROM:<alice@here.test>\r\nRCPT TO:<bob@here.test>\r\n"
+	       "RCPT TO:<later@x.test>\r\nRCPT TO:<many@x.test>\r\n",
+	    "250 250 250 452");
+	leave();
+}
+
+static void
+a_stranger_is_to_come_again(void **state)
+{
+	(void)state;
+	come_politely("192.0.2.9");
+	/* Greylisting is off. */
+	EXPECT("MAIL FROM:<a@x.test>\r\nRCPT TO:<grey@here.test>\r\nRSET\r\n", "250 250 250");
+	leave();
+	conf_free(&conf);
+	conf = conf_parse(STR("[server]\nhost_name = \"mail.here.test\"\n[limits]\n"
+			      "greylist = true\ntrusted_networks = [\"10.0.0.0/8\"]\n"),
+	    "test", NULL);
+	assert_non_null(conf);
+	assert_int_equal(door_configure(NULL), 0);
+	come("smtp", "192.0.2.9");
+	EXPECT("EHLO c.test\r\n", "220 250");
+	EXPECT("MAIL FROM:<a@x.test>\r\nRCPT TO:<grey@here.test>\r\nRCPT TO:<no@here.test>\r\n"
+	       "RCPT TO:<bob@here.test>\r\n",
+	    "250 451 550 250");
+	leave();
+	come("smtp", "10.0.0.1");
+	EXPECT("EHLO c.test\r\n", "220 250");
+	EXPECT("MAIL FROM:<a@x.test>\r\nRCPT TO:<grey@here.test>\r\n", "250 250");
+	leave();
+}
+
+static void
 names_are_not_tried_out(void **state)
 {
 	(void)state;
@@ -322,6 +375,8 @@ main(void)
 	    TEST(commands_in_one_go),
 	    TEST(messages_of_an_address),
 	    TEST(users_are_counted_elsewhere),
+	    TEST(users_who_have_sent_enough),
+	    TEST(a_stranger_is_to_come_again),
 	    TEST(names_are_not_tried_out),
 	    TEST(errors_close_the_door),
 	    TEST(too_many_connections),

@@ -248,6 +248,13 @@ rcpt_apply(struct slot *slot)
 	tx->waiting--;
 	if (!tx->open)
 		return REPLY_MAIL_FIRST;
+	/* No message more: whichever recipient it is for. */
+	if (slot->first && slot->reply == REPLY_USER_MESSAGES)
+		tx->refused = slot->arg;
+	if (tx->refused.n > 0) {
+		slot->arg = tx->refused;
+		return REPLY_USER_MESSAGES;
+	}
 	if (slot->reply != REPLY_OK)
 		return slot->reply;
 	/* Given twice, it gets one copy. */
@@ -270,20 +277,37 @@ verdict_reply(uint32_t verdict)
 	    [RCPT_NO_ROUTE] = REPLY_NO_ROUTE,
 	    [RCPT_QUOTA] = REPLY_QUOTA,
 	    [RCPT_LOOP] = REPLY_LOOP,
+	    [RCPT_MESSAGES] = REPLY_USER_MESSAGES,
+	    [RCPT_RECIPIENTS] = REPLY_USER_RCPTS,
+	    [RCPT_GREY] = REPLY_GREYLISTED,
 	};
 
 	return verdict < ARRAY_LEN(replies) ? replies[verdict] : REPLY_LOCAL_ERROR;
+}
+
+/* For people, who read it in a program's window. */
+static struct str
+wait_text(uint32_t seconds, struct arena *a)
+{
+	if (seconds < 120)
+		return arena_printf(a, "%u seconds", seconds);
+	if (seconds < 7200)
+		return arena_printf(a, "%u minutes", (seconds + 59) / 60);
+	return arena_printf(a, "%u hours", (seconds + 3599) / 3600);
 }
 
 /* The targets of an answer, into the transaction. */
 static enum reply
 take_answer(struct session *s, struct slot *slot, struct ipc_in *m)
 {
+	bool weighed = m->type == MSG_RCPT_ADMIT_R;
 	uint32_t verdict = ipc_get_u32(m), n = ipc_get_list(m);
 	struct str *targets = arena_array(&s->tx.arena, n, sizeof(*targets));
 
 	for (uint32_t i = 0; i < n; i++)
 		targets[i] = arena_dup(&s->tx.arena, ipc_get_item(m));
+	if (weighed)
+		slot->arg = wait_text(ipc_get_u32(m), &s->tx.arena);
 	if (ipc_end(m) < 0)
 		return REPLY_LOCAL_ERROR;
 	if (verdict != RCPT_OK)
@@ -292,7 +316,8 @@ take_answer(struct session *s, struct slot *slot, struct ipc_in *m)
 		return REPLY_LOCAL_ERROR;
 	slot->rcpt.targets = targets;
 	slot->rcpt.ntargets = n;
-	answers_add_rcpt(s->user, slot->rcpt.address, s->tx.size, targets, n);
+	if (!weighed)
+		answers_add_rcpt(s->user, slot->rcpt.address, s->tx.size, targets, n);
 	return REPLY_OK;
 }
 
@@ -310,17 +335,23 @@ static void
 ask(struct session *s, struct slot *slot)
 {
 	struct envelope_rcpt *r = &slot->rcpt;
+	bool weighed = door_is_weighed(s);
 	struct ipc_out m;
 
-	if (answers_rcpt(
-		s->user, r->address, s->tx.size, &s->tx.arena, &r->targets, &r->ntargets)) {
+	if (!weighed && answers_rcpt(s->user, r->address, s->tx.size, &s->tx.arena, &r->targets,
+			    &r->ntargets)) {
 		slot_ready(slot, REPLY_OK);
 		return;
 	}
-	ipc_begin(&m, MSG_RCPT_CHECK);
+	ipc_begin(&m, weighed ? MSG_RCPT_ADMIT : MSG_RCPT_CHECK);
 	ipc_put_str(&m, r->address);
 	ipc_put_str(&m, s->user);
 	ipc_put_u64(&m, s->tx.size);
+	if (weighed) {
+		ipc_put_str(&m, s->tx.sender);
+		ipc_put_z(&m, s->peer);
+		ipc_put_u32(&m, slot->first);
+	}
 	slot->chan = svc_channel(PEER_AUTHD);
 	slot->call = ipc_call(slot->chan, &m, rcpt_checked, slot);
 }
@@ -370,6 +401,8 @@ rcpt_command(struct session *s, const struct command *c)
 	slot->rcpt.address = slot->about = whole_address(s, &address);
 	slot->rcpt.orcpt = arena_dup(&tx->arena, c->orcpt);
 	slot->rcpt.notify = c->params & PARAM_NOTIFY ? c->notify : NOTIFY_DEFAULT;
+	slot->first = tx->asked == 0;
+	tx->asked++;
 	tx->waiting++;
 	ask(s, slot);
 	return true;

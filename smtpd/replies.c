@@ -54,7 +54,7 @@ flush(struct session *s)
 
 		TAILQ_REMOVE(&s->slots, slot, link);
 		metric_observe(METRIC_SMTP_COMMAND_SECONDS, clock_us() - slot->began);
-		write_reply(s, r, STR_NONE, slot->about);
+		write_reply(s, r, slot->arg, slot->about);
 	}
 }
 

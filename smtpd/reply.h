@@ -42,6 +42,8 @@
 	X(REVOKED,         421, "4.7.0", "%s ends this session, log in again") \
 	X(RATE_MESSAGES,   450, "4.7.1", "Too many messages from your address, try again later") \
 	X(RATE_UNKNOWN,    450, "4.7.1", "Too many unknown recipients from your address, try again later") \
+	X(USER_MESSAGES,   450, "4.7.1", "You have sent as many messages as you may for now, try again in %s") \
+	X(GREYLISTED,      451, "4.7.1", "Greylisted, try again in %s") \
 	X(UNAVAILABLE,     451, "4.3.2", "Part of the server is restarting, try again later") \
 	X(LOCAL_ERROR,     451, "4.3.0", "Local error, try again later") \
 	X(NOT_SIGNED,      451, "4.7.5", "The message cannot be signed now, try again later") \
@@ -50,6 +52,7 @@
 	X(SCREEN_SPF_LATER, 451, "4.7.24", "%s") \
 	X(NO_SPACE,        452, "4.3.1", "No room for more mail at present, try again later") \
 	X(TOO_MANY_RCPTS,  452, "4.5.3", "Too many recipients, send the rest in another transaction") \
+	X(USER_RCPTS,      452, "4.5.3", "You have sent to as many recipients as you may for now, try again in %s") \
 	X(QUOTA,           452, "4.2.2", "Mailbox full") \
 	X(TLS_UNAVAILABLE, 454, "4.7.0", "TLS not available") \
 	X(AUTH_TEMP,       454, "4.7.0", "Temporary authentication failure") \

@@ -63,6 +63,8 @@ struct slot {
 	bool ready;
 	enum reply reply;
 	struct str about;          /* for the log: the address */
+	struct str arg;            /* of the reply */
+	bool first;                /* RCPT: by which the message is counted */
 	struct envelope_rcpt rcpt; /* RCPT */
 	struct ipc_chan *chan;     /* of a call under way */
 	uint64_t call;
@@ -84,7 +86,10 @@ struct transaction {
 	uint32_t nrcpts, cap;
 	uint32_t waiting; /* RCPTs under way */
 	uint32_t seen;    /* RCPTs taken, repeated ones too */
-	size_t weight;    /* octets of the recipients in an encoded envelope */
+	uint32_t asked;   /* of these, those that authd was asked about */
+	struct str
+	    refused;   /* the user has sent enough: how long to wait, the same for every RCPT */
+	size_t weight; /* octets of the recipients in an encoded envelope */
 	struct message *message;
 };
 
@@ -168,6 +173,8 @@ void door_fault(struct session *s, enum reply r);
 /* REPLY_OK, or why no message, or no recipient, is taken from where the client is. */
 enum reply door_message(struct session *s);
 enum reply door_rcpt(struct session *s);
+/* Is what it sends counted, or greylisted, by authd? */
+bool door_is_weighed(const struct session *s);
 
 /* ---- commands.c ---- */
 

@@ -70,7 +70,7 @@ static struct ipc_chan *authd, *queue, *sign;
 static bool authd_waits, queue_waits;
 static uint64_t waiting[ASKED_MAX];
 static char asked[ASKED_MAX][320];
-static bool about_sender[ASKED_MAX];
+static bool about_sender[ASKED_MAX], weighed[ASKED_MAX], first_rcpt[ASKED_MAX];
 static unsigned nwaiting; /* questions so far */
 static unsigned tokens_ended;
 static struct buf stored; /* the last message */
@@ -104,11 +104,36 @@ answer_sender(uint64_t id, struct str address)
 	ipc_reply(authd, id, &m);
 }
 
+/* Users may send nothing to "later", and to "many" no more; "grey" is to come again. */
+static void
+answer_admit(unsigned i)
+{
+	struct str address = str_z(asked[i]);
+	uint32_t verdict = RCPT_OK;
+	struct ipc_out m;
+
+	if (str_starts(address, STR("later")) && first_rcpt[i])
+		verdict = RCPT_MESSAGES;
+	else if (str_starts(address, STR("many")))
+		verdict = RCPT_RECIPIENTS;
+	else if (str_starts(address, STR("grey")))
+		verdict = RCPT_GREY;
+	else if (str_starts(address, STR("no")))
+		verdict = RCPT_NO_USER;
+	ipc_begin(&m, MSG_RCPT_ADMIT_R);
+	ipc_put_u32(&m, verdict);
+	ipc_put_list(&m, &address, verdict == RCPT_OK);
+	ipc_put_u32(&m, 600);
+	ipc_reply(authd, waiting[i], &m);
+}
+
 /* Answers question i. */
 static void
 answer(unsigned i)
 {
-	if (about_sender[i])
+	if (weighed[i])
+		answer_admit(i);
+	else if (about_sender[i])
 		answer_sender(waiting[i], str_z(asked[i]));
 	else
 		answer_rcpt(waiting[i], str_z(asked[i]));
@@ -162,7 +187,8 @@ authd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		return;
 	}
 	about_sender[i] = m->type == MSG_SENDER_CHECK;
-	assume(about_sender[i] || m->type == MSG_RCPT_CHECK);
+	weighed[i] = m->type == MSG_RCPT_ADMIT;
+	assume(about_sender[i] || weighed[i] || m->type == MSG_RCPT_CHECK);
 	if (about_sender[i])
 		(void)ipc_get_str(m);
 	address = str_sub(ipc_get_str(m), 0, sizeof(asked[i]) - 1);
@@ -171,6 +197,11 @@ authd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	if (!about_sender[i]) {
 		(void)ipc_get_str(m);
 		(void)ipc_get_u64(m);
+	}
+	if (weighed[i]) {
+		(void)ipc_get_str(m);
+		(void)ipc_get_str(m);
+		first_rcpt[i] = ipc_get_u32(m) != 0;
 	}
 	assume(ipc_end(m) == 0);
 	nwaiting++;

@@ -85,6 +85,11 @@ enum ipc_peer {
 	 * addresses that the address leads to. */ \
 	X(RCPT_CHECK,     PEER_SMTPD | PEER_QUEUE, PEER_AUTHD, 10, "address:str user:str size:u64") \
 	X(RCPT_CHECK_R,   PEER_AUTHD, PEER_SMTPD | PEER_QUEUE, 0, "verdict:u32 targets:list") \
+	/* The same of who is not trusted: what users send is counted, strangers are greylisted. sender: of MAIL. peer: the
+	 * client's address. first: the first recipient of a message. wait: seconds, where the verdict says later. */ \
+	X(RCPT_ADMIT,     PEER_SMTPD, PEER_AUTHD, 10, \
+	  "address:str user:str size:u64 sender:str peer:str first:u32") \
+	X(RCPT_ADMIT_R,   PEER_AUTHD, PEER_SMTPD, 0, "verdict:u32 targets:list wait:u32") \
 	X(SENDER_CHECK,   PEER_SMTPD, PEER_AUTHD, 10, "user:str address:str") \
 	X(SENDER_CHECK_R, PEER_AUTHD, PEER_SMTPD, 0, "owned:u32") \
 	/* Answers given before may be wrong now: forget them. */ \
@@ -346,11 +351,14 @@ enum auth_state {
 
 enum rcpt_verdict {
 	RCPT_OK,
-	RCPT_NO_USER,  /* 550 5.1.1 */
-	RCPT_RELAY,    /* not our domain, and the client may not relay: 550 5.7.1 */
-	RCPT_NO_ROUTE, /* a foreign address, and outbound delivery is not there: 550 5.4.4 */
-	RCPT_QUOTA,    /* 452 4.2.2 */
-	RCPT_LOOP      /* aliases that lead in a circle: 550 5.4.6 */
+	RCPT_NO_USER,    /* 550 5.1.1 */
+	RCPT_RELAY,      /* not our domain, and the client may not relay: 550 5.7.1 */
+	RCPT_NO_ROUTE,   /* a foreign address, and outbound delivery is not there: 550 5.4.4 */
+	RCPT_QUOTA,      /* 452 4.2.2 */
+	RCPT_LOOP,       /* aliases that lead in a circle: 550 5.4.6 */
+	RCPT_MESSAGES,   /* the user has sent too many: 450 4.7.1 */
+	RCPT_RECIPIENTS, /* to too many: 452 4.5.3 */
+	RCPT_GREY        /* greylisted: 451 4.7.1 */
 };
 
 /* DELIVER: names of the message that are there already prove nothing, it is written anew

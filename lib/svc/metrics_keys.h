@@ -19,10 +19,14 @@
 	X(SMTP_OCTETS, "gkmail_smtp_octets_total", "", COUNTER, "Octets of messages answered 250") \
 	X(SMTP_REJECTED, "gkmail_smtp_rejected_total", "", COUNTER, "Commands and messages refused") \
 	X(SMTP_EARLY_TALKERS, "gkmail_smtp_early_talkers_total", "", COUNTER, "Clients that spoke before the greeting or the answer to EHLO") \
-	X(LIMIT_CONNECTIONS, "gkmail_limits_total", "what=\"connections\"", COUNTER, "What was refused because an address had used up what it may") \
-	X(LIMIT_MESSAGES, "gkmail_limits_total", "what=\"messages\"", COUNTER, "What was refused because an address had used up what it may") \
-	X(LIMIT_UNKNOWN, "gkmail_limits_total", "what=\"unknown\"", COUNTER, "What was refused because an address had used up what it may") \
-	X(LIMIT_ERRORS, "gkmail_limits_total", "what=\"errors\"", COUNTER, "What was refused because an address had used up what it may") \
+	X(LIMIT_CONNECTIONS, "gkmail_limits_total", "what=\"connections\"", COUNTER, "What was refused because an address or a user had used up what it may") \
+	X(LIMIT_MESSAGES, "gkmail_limits_total", "what=\"messages\"", COUNTER, "What was refused because an address or a user had used up what it may") \
+	X(LIMIT_UNKNOWN, "gkmail_limits_total", "what=\"unknown\"", COUNTER, "What was refused because an address or a user had used up what it may") \
+	X(LIMIT_ERRORS, "gkmail_limits_total", "what=\"errors\"", COUNTER, "What was refused because an address or a user had used up what it may") \
+	X(LIMIT_USERS, "gkmail_limits_total", "what=\"user\"", COUNTER, "What was refused because an address or a user had used up what it may") \
+	X(GREY_DEFERRED, "gkmail_greylist_total", "result=\"deferred\"", COUNTER, "Recipients of strangers that greylisting looked at") \
+	X(GREY_PASSED, "gkmail_greylist_total", "result=\"passed\"", COUNTER, "Recipients of strangers that greylisting looked at") \
+	X(GREY_KNOWN, "gkmail_greylist_total", "result=\"known\"", COUNTER, "Recipients of strangers that greylisting looked at") \
 	X(BANNED_SMTP, "gkmail_banned_total", "front=\"smtpd\"", COUNTER, "Connections ended because their address is banned") \
 	X(BANNED_IMAP, "gkmail_banned_total", "front=\"imapd\"", COUNTER, "Connections ended because their address is banned") \
 	X(AUTH_BANS, "gkmail_auth_bans_total", "", COUNTER, "Addresses and networks banned for failed logins") \

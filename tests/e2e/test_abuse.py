@@ -250,3 +250,74 @@ def test_limits_of_an_address(fresh_suite):
     metrics = suite.ctl("status", "--metrics").stdout
     for what in ("messages", "unknown", "errors"):
         assert re.search(rf'gkmail_limits_total{{what="{what}"}} [1-9]', metrics), metrics
+
+
+def submit(suite, source, user, recipients):
+    """One message by a user who logs in; the replies to RCPT, and the code for the message."""
+    u = suite.user(user)
+    with connect(suite, "submission", source) as s:
+        hear(s)
+        s.sendall(b"EHLO c.test\r\n")
+        hear(s, rb"250 .*\r\n")
+        s.sendall(f"AUTH PLAIN {plain(u['address'], u['password'])}\r\n".encode())
+        assert hear(s).startswith("235")
+        s.sendall(f"MAIL FROM:<{u['address']}>\r\n".encode())
+        assert hear(s).startswith("250")
+        replies = []
+        for r in recipients:
+            s.sendall(f"RCPT TO:<{r}>\r\n".encode())
+            replies.append(hear(s).strip())
+        s.sendall(b"DATA\r\n")
+        if not hear(s).startswith("354"):
+            return replies, "554"
+        s.sendall(f"From: {u['address']}\r\nSubject: x\r\n\r\nx\r\n.\r\n".encode())
+        return replies, hear(s)[:3]
+
+
+def test_what_a_user_may_send(fresh_suite):
+    """Counted in authd by user and domain, whatever connection or address it is sent from; a restart forgets nothing."""
+    suite = fresh_suite("--users", "3", config=GUARDED + "user_messages_per_hour = 2\nuser_recipients_per_hour = 4\n"
+                        "domain_messages_per_hour = 4\n")
+    bob, carol = suite.user("bob")["address"], suite.user("carol")["address"]
+    assert submit(suite, "127.0.0.61", "alice", [bob, carol])[1] == "250"
+    assert submit(suite, "127.0.0.62", "alice", [bob])[1] == "250"
+    replies, code = submit(suite, "127.0.0.63", "alice", [bob, carol])
+    assert code == "554" and all(r.startswith("450 4.7.1 ") and "minutes" in r for r in replies), replies
+    replies, code = submit(suite, "127.0.0.61", "bob", [bob, carol, suite.user("alice")["address"], "x@" + suite.domain, bob])
+    assert code == "250" and [r[:3] for r in replies] == ["250", "250", "250", "550", "452"], replies
+    # The whole domain may send four; a restart does not make it more.
+    assert submit(suite, "127.0.0.61", "carol", [bob])[1] == "250"
+    time.sleep(0.1)
+    suite.restart()
+    replies, code = submit(suite, "127.0.0.61", "carol", [bob])
+    assert code == "554" and replies[0].startswith("450 4.7.1 ")
+    assert re.search(r"limit\.user user=carol@\S+ of=domain in=hour what=messages wait=\d+", suite.log())
+
+
+def test_greylisting(fresh_suite):
+    suite = fresh_suite("--users", "2", config=GUARDED.replace("300ms", "0s") + "greylist = true\ngreylist_delay = '2s'\n")
+    alice, bob = suite.user("alice")["address"], suite.user("bob")["address"]
+
+    def try_rcpt(source, sender, recipient):
+        with connect(suite, "smtp", source) as s:
+            hear(s)
+            for line in (b"EHLO c.test\r\n", f"MAIL FROM:<{sender}>\r\n".encode()):
+                s.sendall(line)
+                hear(s, rb"(?m)^250 .*\r\n")
+            s.sendall(f"RCPT TO:<{recipient}>\r\n".encode())
+            return hear(s)
+
+    assert try_rcpt("127.0.1.1", "a@there.test", alice).startswith("451 4.7.1 Greylisted, try again in 2 seconds")
+    assert try_rcpt("127.0.1.1", "a@there.test", alice).startswith("451")
+    assert try_rcpt("127.0.1.1", "a@there.test", "nobody@" + suite.domain).startswith("550")
+    time.sleep(2.2)
+    assert try_rcpt("127.0.1.1", "a@there.test", alice).startswith("250")
+    assert try_rcpt("127.0.1.9", "a@there.test", alice).startswith("250")
+    assert try_rcpt("127.0.1.1", "a@there.test", bob).startswith("451")
+    # Users are not put off, and what passed is known after a restart.
+    assert submit(suite, "127.0.2.1", "alice", [bob])[1] == "250"
+    suite.restart()
+    assert try_rcpt("127.0.1.1", "a@there.test", alice).startswith("250")
+    assert try_rcpt("127.0.3.1", "a@there.test", alice).startswith("451")
+    assert "greylist.defer" in suite.log()
+    assert re.search(r'gkmail_greylist_total{result="deferred"} [1-9]', suite.ctl("status", "--metrics").stdout)
