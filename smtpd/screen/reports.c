@@ -2,11 +2,13 @@
  * reports.h. */
 #include "smtpd/screen/reports.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/file.h"
 #include "io/pool.h"
 #include "mail/header.h"
 #include "smtpd/screen/reports_in.h"
@@ -183,6 +185,21 @@ look(void *arg)
 	reports_look();
 }
 
+/* A file that is damaged is put aside: statistics are no reason to stop. */
+static struct report_store *
+open_store(struct err *e)
+{
+	struct report_store *s = report_store_open(STORE_FILE, e);
+
+	if (s != NULL || e->code != E_PROTO)
+		return s;
+	log_error("dmarc.store_damaged", LZ("file", "screen/" STORE_FILE ".damaged"), LE(e));
+	if (file_rename(AT_FDCWD, STORE_FILE, AT_FDCWD, STORE_FILE ".damaged", e) < 0 ||
+	    file_unlink(AT_FDCWD, STORE_FILE "-wal", e) < 0)
+		return NULL;
+	return report_store_open(STORE_FILE, e);
+}
+
 int
 reports_start(struct dns *dns, struct ipc_chan *queue, struct err *e)
 {
@@ -192,7 +209,7 @@ reports_start(struct dns *dns, struct ipc_chan *queue, struct err *e)
 	take_conf();
 	reports.dns = dns;
 	reports.queue = queue;
-	reports.store = report_store_open(STORE_FILE, &why);
+	reports.store = open_store(&why);
 	if (reports.store == NULL) {
 		log_error("dmarc.no_store", LZ("file", "screen/" STORE_FILE), LE(&why));
 		return 0;

@@ -304,3 +304,17 @@ def test_libspf2_may_decide(workdir, zones):
     assert "spf=fail smtp.mailfrom=a@author.test" in results(arrived(s, "by-libspf2-forged-0", box="Junk"))
     assert "sandbox_violation" not in s.log()
     assert s.stop() == 0
+
+
+def test_a_damaged_store_is_put_aside(workdir, zones):
+    s = make(workdir, *options(), config=zones.conf(timeout="1s") + CONFIG).start()
+    assert s.stop() == 0
+    store, = s.dir.glob("**/screen/reports.db")
+    store.write_bytes(b"no database at all, but long enough to look like one " * 200)
+    s.start()
+    send(s, "author.test", GOOD, 1)
+    assert waiting(s)["author.test"]["messages"] == 1
+    assert store.with_name("reports.db.damaged").exists() and "dmarc.store_damaged" in s.log()
+    assert s.stop() == 0
+    assert s.start() and waiting(s)["author.test"]["messages"] == 1  # a clean stop writes all down
+    assert s.stop() == 0
