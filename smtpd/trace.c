@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "mail/address.h"
+#include "net/idna.h"
 
 const char *
 trace_protocol(const struct trace *t)
@@ -64,6 +66,22 @@ put_tls(struct buf *b, struct str tls)
 		    b, "\r\n\t(" STR_FMT " " STR_FMT ")", STR_ARG(version), STR_ARG(suite));
 }
 
+/* The recipient, its domain as A-labels: a host that knows no SMTPUTF8 can be given the message
+ * then, if nothing else in it needs that. */
+static void
+put_rcpt(struct buf *b, struct str rcpt)
+{
+	struct str local, domain;
+	struct arena a;
+
+	arena_init(&a);
+	if (!str_is_ascii(rcpt) && address_split(rcpt, &local, &domain) && str_is_ascii(local) &&
+	    idna_to_ascii(domain, &a, &domain, NULL) == 0)
+		rcpt = arena_printf(&a, STR_FMT "@" STR_FMT, STR_ARG(local), STR_ARG(domain));
+	(void)buf_printf(b, "\r\n\tfor <" STR_FMT ">", STR_ARG(str_sub(rcpt, 0, 400)));
+	arena_free(&a);
+}
+
 static void
 put_received(struct buf *b, const struct trace *t)
 {
@@ -87,7 +105,7 @@ put_received(struct buf *b, const struct trace *t)
 	}
 	/* Not with several: it would show a blind copy to the others (RFC 5321 7.2). */
 	if (t->rcpt.n > 0)
-		(void)buf_printf(b, "\r\n\tfor <" STR_FMT ">", STR_ARG(str_sub(t->rcpt, 0, 400)));
+		put_rcpt(b, t->rcpt);
 	put_tls(b, t->tls);
 }
 

@@ -46,6 +46,28 @@ plain_esmtp(void **state)
 		   "\tfor <bob@example.test>;\r\n\tTue, 14 Nov 2023 22:13:20 +0000\r\n");
 }
 
+/* What need not be UTF-8 is not. */
+static void
+a_domain_stands_as_the_dns_knows_it(void **state)
+{
+	struct trace t = usual;
+
+	(void)state;
+	t.rcpt = STR("bob@b\xc3\xbc"
+		     "cher.test");
+	expect(&t, "Return-Path: <a@x.test>\r\n"
+		   "Received: from client.x.test (unknown [192.0.2.7])\r\n"
+		   "\tby mail.example.test (GK Mail) with ESMTP id 01hzzzzzzzzzzzzzzzzz\r\n"
+		   "\tfor <bob@xn--bcher-kva.test>;\r\n\tTue, 14 Nov 2023 22:13:20 +0000\r\n");
+	t.rcpt = STR("b\xc3\xbc@b\xc3\xbc"
+		     "cher.test");
+	expect(&t, "Return-Path: <a@x.test>\r\n"
+		   "Received: from client.x.test (unknown [192.0.2.7])\r\n"
+		   "\tby mail.example.test (GK Mail) with ESMTP id 01hzzzzzzzzzzzzzzzzz\r\n"
+		   "\tfor <b\xc3\xbc@b\xc3\xbc"
+		   "cher.test>;\r\n\tTue, 14 Nov 2023 22:13:20 +0000\r\n");
+}
+
 static void
 submission_under_tls(void **state)
 {
@@ -173,6 +195,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(plain_esmtp),
+	    cmocka_unit_test(a_domain_stands_as_the_dns_knows_it),
 	    cmocka_unit_test(submission_under_tls),
 	    cmocka_unit_test(protocols),
 	    cmocka_unit_test(a_hostile_name_stays_a_word),

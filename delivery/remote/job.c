@@ -169,10 +169,10 @@ on_reach(void *arg, struct conn *c, const struct reach_failure *f)
 
 /* By another connection: to the next host, when this was one that had been reached for us. */
 static void
-go_on(struct job *j)
+go_on(struct job *j, struct str why, struct str host)
 {
 	if (j->reach)
-		reach_next(j->reach);
+		reach_next(j->reach, why, host);
 	else
 		j->reach = reach_new(j->remote, j->dest, on_reach, j);
 }
@@ -192,7 +192,7 @@ on_broken(struct job *j, const struct session_why *why)
 	if (mail_waiting(&j->mail) == 0)
 		job_end(j, REMOTE_UNREACHED, f.text);
 	else if (stale || (!sent && ++j->broken < BROKEN_MAX))
-		go_on(j);
+		go_on(j, f.text, f.host);
 	else
 		give_up(j, &f);
 }
@@ -220,7 +220,7 @@ on_done(void *arg, const struct session_why *why)
 		session_send(s, &j->mail); /* more recipients than one transaction takes */
 	} else {
 		pool_drop(&j->conn);
-		go_on(j);
+		go_on(j, STR("4.4.2 the connection went away"), STR_NONE);
 	}
 }
 
@@ -312,7 +312,7 @@ job_message(struct remote *r, struct ipc_chan *c, struct ipc_in *m)
 	} else if ((idle = pool_take(j->dest))) {
 		send_on(j, idle);
 	} else {
-		go_on(j);
+		go_on(j, STR_NONE, STR_NONE);
 	}
 }
 

@@ -431,6 +431,17 @@ a_lost_last_answer_is_temporary(void **state)
 	assert_int_equal(two.connections, 0);
 }
 
+/* Before that it costs nothing but time. */
+static void
+what_broke_last_is_told(void **state)
+{
+	(void)state;
+	one.rcpt = "421 4.3.2 going down";
+	goes("all.test", REMOTE_WORKED, TAKEN_BY("two.test [127.0.0.12]"));
+	goes("one.test", REMOTE_UNREACHED,
+	    "|1|4.3.2 421 4.3.2 going down|one.test [127.0.0.11]:%u|");
+}
+
 static void
 recipients_fare_apart(void **state)
 {
@@ -517,6 +528,7 @@ main(void)
 	    TEST(mail_does_not_come_back_to_us),
 	    TEST(stale_connections_cost_nothing),
 	    TEST(a_lost_last_answer_is_temporary),
+	    TEST(what_broke_last_is_told),
 	    TEST(recipients_fare_apart),
 	    TEST(routes_need_no_mx),
 	    TEST(there_are_so_many_connections),

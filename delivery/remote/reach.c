@@ -452,9 +452,10 @@ reach_new(struct remote *r, struct str dest, reach_fn fn, void *arg)
 }
 
 void
-reach_next(struct reach *x)
+reach_next(struct reach *x, struct str why, struct str host)
 {
 	OBJ(x, REACH_MAGIC);
+	note(x, REMOTE_UNREACHED, why, host);
 	x->plain = false;
 	loop_defer(&x->again);
 }

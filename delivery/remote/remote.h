@@ -73,8 +73,9 @@ struct reach_failure {
 typedef void (*reach_fn)(void *arg, struct conn *c, const struct reach_failure *f);
 
 struct reach *reach_new(struct remote *r, struct str dest, reach_fn fn, void *arg);
-/* The connection that it gave was of no use: another address, or another host. */
-void reach_next(struct reach *x);
+/* The connection that it gave was of no use: another address, or another host. why is told when
+ * there is none. */
+void reach_next(struct reach *x, struct str why, struct str host);
 /* NULL inside is fine. */
 void reach_free(struct reach **x);
 

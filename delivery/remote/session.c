@@ -25,6 +25,12 @@ static const char *const waits_for[] = {"the greeting", "the answer to EHLO", "t
     "the answer to STARTTLS", "the TLS handshake", "the answer to AUTH", "the answer to AUTH",
     "the answer to AUTH", "mail", "an answer", "the answer to QUIT", "nothing"};
 
+static const char *
+what(const struct session *s)
+{
+	return s->state == SESSION_MAIL ? transaction_waits_for(s) : waits_for[s->state];
+}
+
 /* ---- the end ---- */
 
 static void
@@ -144,8 +150,7 @@ on_timer(void *arg)
 	else if (s->state == SESSION_HANDSHAKE)
 		session_fail(s, SESSION_TLS, "4.7.5 TLS: the handshake took too long");
 	else
-		session_fail(s, SESSION_SLOW, "4.4.2 timed out waiting for %s",
-		    s->state == SESSION_MAIL ? transaction_waits_for(s) : waits_for[s->state]);
+		session_fail(s, SESSION_SLOW, "4.4.2 timed out waiting for %s", what(s));
 }
 
 /* ---- setting up ---- */
@@ -391,8 +396,8 @@ on_input(void *arg)
 	OBJ(s, SESSION_MAGIC);
 	read_replies(s);
 	if (stream_at_end(s->stream))
-		session_fail(s, SESSION_LOST, "4.4.2 connection closed while waiting for %s",
-		    s->state == SESSION_MAIL ? transaction_waits_for(s) : waits_for[s->state]);
+		session_fail(
+		    s, SESSION_LOST, "4.4.2 connection closed while waiting for %s", what(s));
 }
 
 static void
@@ -434,10 +439,10 @@ on_closed(void *arg, const struct err *e)
 	}
 	if (s->state == SESSION_HANDSHAKE)
 		session_fail(s, SESSION_TLS, "4.7.5 %s", e->text);
+	else if (e->code == E_TIMEOUT)
+		session_fail(s, SESSION_SLOW, "4.4.2 timed out waiting for %s", what(s));
 	else
-		session_fail(s, e->code == E_TIMEOUT ? SESSION_SLOW : SESSION_LOST,
-		    "4.4.2 %s while waiting for %s", e->text,
-		    s->state == SESSION_MAIL ? transaction_waits_for(s) : waits_for[s->state]);
+		session_fail(s, SESSION_LOST, "4.4.2 %s while waiting for %s", e->text, what(s));
 }
 
 /* ---- for its owner ---- */
