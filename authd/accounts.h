@@ -88,7 +88,7 @@ int accounts_quota(struct db *db, struct str address, uint64_t quota, struct err
  * Its home is noted as gone; until that is forgotten, accounts_user_add says E_TEMP. */
 int accounts_user_del(struct db *db, struct str address, char sep, bool purge, struct err *e);
 int accounts_gone_forget(struct db *db, struct str address, struct err *e);
-/* Adds to what is there. Refuses targets that lead nowhere, abroad or in a circle. */
+/* Adds to what is there. Refuses targets that lead nowhere or in a circle. */
 struct resolve_rules;
 int accounts_alias_add(struct db *db, struct str address, const struct str *targets, size_t n,
     const struct resolve_rules *rules, struct err *e);

@@ -278,10 +278,7 @@ check_target(struct db *db, struct str target, const struct resolve_rules *rules
 	if (ours < 0)
 		return -1;
 	if (ours == 0)
-		return err_set(e, E_DENIED,
-		    "target " STR_FMT
-		    " is at another host, and mail to other hosts is not sent yet",
-		    STR_ARG(target));
+		return 0; /* at another host: mail is forwarded there */
 	if (resolve(db, target, rules, a, &r, e) < 0)
 		return -1;
 	if (r.verdict != RCPT_OK)

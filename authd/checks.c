@@ -19,18 +19,32 @@
 
 /* ---- recipients ---- */
 
-static enum rcpt_verdict
-rcpt_verdict(const struct resolved *r, struct str user, uint64_t size)
+/* An address at another host leads there for who may send abroad: users, and the queue, whose
+ * notifications go to whoever wrote. Strangers may not relay. */
+static void
+relay(struct resolved *r, bool may, struct str given, struct arena *a)
 {
-	/* A foreign address: strangers may not relay; users could, once outbound delivery is there.
-	 */
-	if (r->verdict == RCPT_RELAY)
-		return user.n > 0 ? RCPT_NO_ROUTE : RCPT_RELAY;
+	struct str foreign;
+
+	if (r->verdict != RCPT_RELAY || !may)
+		return;
+	if (resolve_foreign(given, a, &foreign, NULL) < 0) {
+		r->verdict = RCPT_NO_USER;
+		return;
+	}
+	r->targets = arena_array(a, 1, sizeof(*r->targets));
+	r->targets[r->n++] = foreign;
+	r->verdict = RCPT_OK;
+}
+
+static enum rcpt_verdict
+rcpt_verdict(const struct resolved *r, uint64_t size)
+{
 	if (r->verdict != RCPT_OK)
 		return r->verdict;
 	/* One full mailbox defers the whole recipient: the sender hears of it, and nobody is left
 	 * out in silence. */
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->nlocal; i++)
 		if (!quota_room(r->targets[i], size))
 			return RCPT_QUOTA;
 	return RCPT_OK;
@@ -62,7 +76,8 @@ rcpt_look(struct rcpt *q, struct ipc_chan *c, uint64_t call)
 	if (q->r.over || q->r.loop)
 		log_warn("auth.alias", LS("address", q->given),
 		    LZ("reason", q->r.loop ? "leads in a circle" : "leads too far"));
-	q->verdict = rcpt_verdict(&q->r, q->user, q->size);
+	relay(&q->r, q->user.n > 0 || ipc_peer_of(c) == PEER_QUEUE, q->given, &q->a);
+	q->verdict = rcpt_verdict(&q->r, q->size);
 	if (q->user.n > 0 && q->verdict == RCPT_OK)
 		grey_wrote(q->user, q->address);
 	return 0;
@@ -72,6 +87,7 @@ static void
 rcpt_tell(const struct rcpt *q, struct ipc_out *out)
 {
 	ipc_put_u32(out, q->verdict);
+	ipc_put_u32(out, q->verdict == RCPT_OK ? (uint32_t)q->r.nlocal : 0);
 	ipc_put_list(out, q->r.targets, q->verdict == RCPT_OK ? q->r.n : 0);
 }
 
@@ -149,7 +165,7 @@ checks_owns(struct str user, struct str address, struct arena *a, struct err *e)
 	}
 	if (resolve(authd.db, canonical, &authd.rules, a, &r, e) < 0)
 		return -1;
-	for (size_t i = 0; i < r.n; i++)
+	for (size_t i = 0; i < r.nlocal; i++)
 		if (str_eq(r.targets[i], user))
 			return 1;
 	return 0;

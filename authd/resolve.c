@@ -3,12 +3,14 @@
  *
  * A walk over aliases, depth first. Each alias is looked into once; one that is met again while it
  * is still being looked into is a circle. Targets that lead nowhere (a user who was deleted) are
- * passed over as long as another one leads somewhere.
+ * passed over as long as another one leads somewhere. What is not in a domain of ours is a target
+ * itself: mail to the alias is forwarded there, whoever sent it.
  */
 #include "authd/resolve.h"
 
 #include "authd/accounts.h"
 #include "mail/address.h"
+#include "net/idna.h"
 
 struct walk {
 	struct db *db;
@@ -21,25 +23,32 @@ struct walk {
 	} seen[RESOLVE_ALIASES];
 	size_t nseen;
 	unsigned depth;
+	struct str foreign[RESOLVE_TARGETS];
+	size_t nforeign;
 };
 
 static int walk_address(struct walk *w, struct str address, struct err *e);
+static int walk_target(struct walk *w, struct str target, struct err *e);
+
+/* Adds to the n of v. */
+static void
+found(struct walk *w, struct str *v, size_t *n, struct str address)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (str_eq(v[i], address))
+			return;
+	if (w->out->nlocal + w->nforeign == RESOLVE_TARGETS)
+		w->out->over = true;
+	else
+		v[(*n)++] = arena_dup(w->a, address);
+}
 
 static void
-found(struct walk *w, struct str user)
+found_user(struct walk *w, struct str user)
 {
-	struct resolved *r = w->out;
-
-	for (size_t i = 0; i < r->n; i++)
-		if (str_eq(r->targets[i], user))
-			return;
-	if (r->n == RESOLVE_TARGETS) {
-		r->over = true;
-		return;
-	}
-	if (r->targets == NULL)
-		r->targets = arena_array(w->a, RESOLVE_TARGETS, sizeof(*r->targets));
-	r->targets[r->n++] = arena_dup(w->a, user);
+	if (w->out->targets == NULL)
+		w->out->targets = arena_array(w->a, RESOLVE_TARGETS, sizeof(struct str));
+	found(w, w->out->targets, &w->out->nlocal, user);
 }
 
 /* Follows all targets of an alias. 1: it is one; 0: it is not. */
@@ -66,7 +75,7 @@ walk_alias(struct walk *w, struct str alias, struct err *e)
 	w->seen[me].open = true;
 	w->depth++;
 	for (size_t i = 0; i < n; i++)
-		if (walk_address(w, targets[i], e) < 0)
+		if (walk_target(w, targets[i], e) < 0)
 			return -1;
 	w->depth--;
 	w->seen[me].open = false;
@@ -79,7 +88,7 @@ walk_name(struct walk *w, struct str address, struct err *e)
 	int rc = accounts_is_user(w->db, address, e);
 
 	if (rc == 1)
-		found(w, address);
+		found_user(w, address);
 	return rc != 0 ? rc : walk_alias(w, address, e);
 }
 
@@ -97,7 +106,7 @@ walk_postmaster(struct walk *w, struct str domain, struct err *e)
 	if ((rc = accounts_first_user(w->db, domain, w->a, &to, e)) == 0)
 		rc = accounts_first_user(w->db, STR_NONE, w->a, &to, e);
 	if (rc == 1)
-		found(w, to);
+		found_user(w, to);
 	return rc;
 }
 
@@ -105,6 +114,36 @@ static bool
 is_role(struct str local)
 {
 	return str_eq_z(local, "postmaster") || str_eq_z(local, "abuse");
+}
+
+/* 1: it is one of ours. RFC 5321 4.5.1: postmaster at the server's own name, whether that is a mail
+ * domain or not. */
+static int
+is_ours(struct walk *w, struct str address, struct err *e)
+{
+	struct str local, domain;
+	int ours;
+
+	if (!address_split(address, &local, &domain))
+		return 0;
+	if ((ours = accounts_domain(w->db, domain, e)) != 0)
+		return ours;
+	return is_role(local) && str_ieq(domain, w->rules->host);
+}
+
+/* 1: it led somewhere, or is at another host. */
+static int
+walk_target(struct walk *w, struct str target, struct err *e)
+{
+	int ours = is_ours(w, target, e);
+	struct str foreign;
+
+	if (ours != 0)
+		return ours < 0 ? ours : walk_address(w, target, e);
+	if (resolve_foreign(target, w->a, &foreign, NULL) < 0)
+		return 0;
+	found(w, w->foreign, &w->nforeign, foreign);
+	return 1;
 }
 
 static int
@@ -134,8 +173,15 @@ walk_address(struct walk *w, struct str address, struct err *e)
 }
 
 static void
-conclude(struct resolved *r)
+conclude(struct walk *w)
 {
+	struct resolved *r = w->out;
+
+	if (w->nforeign > 0 && r->targets == NULL)
+		r->targets = arena_array(w->a, RESOLVE_TARGETS, sizeof(struct str));
+	if (w->nforeign > 0)
+		memcpy(r->targets + r->nlocal, w->foreign, w->nforeign * sizeof(struct str));
+	r->n = r->nlocal + w->nforeign;
 	if (r->n > 0)
 		r->verdict = RCPT_OK;
 	else
@@ -147,24 +193,36 @@ resolve(struct db *db, struct str address, const struct resolve_rules *rules, st
     struct resolved *out, struct err *e)
 {
 	struct walk w = {.db = db, .rules = rules, .a = a, .out = out};
-	struct str local, domain;
 	int ours;
 
 	*out = (struct resolved){.verdict = RCPT_NO_USER};
-	if (!address_split(address, &local, &domain))
-		return err_set(e, E_INVAL, "no address");
-	if ((ours = accounts_domain(db, domain, e)) < 0)
+	if ((ours = is_ours(&w, address, e)) < 0)
 		return -1;
-	/* RFC 5321 4.5.1: postmaster at the server's own name, whether it is a mail domain or not.
-	 */
-	if (ours == 0 && !(is_role(local) && str_ieq(domain, rules->host))) {
+	if (ours == 0) {
 		out->verdict = RCPT_RELAY;
 		return 0;
 	}
 	if (walk_address(&w, address, e) < 0)
 		return -1;
-	conclude(out);
+	conclude(&w);
 	return 0;
+}
+
+int
+resolve_foreign(struct str given, struct arena *a, struct str *out, struct err *e)
+{
+	struct address addr;
+	struct str domain;
+
+	if (address_parse(given, ADDRESS_UTF8, a, &addr, e) < 0)
+		return -1;
+	domain = addr.domain;
+	if (!addr.literal && idna_to_ascii(addr.domain, a, &domain, e) < 0)
+		return -1;
+	/* What stands before the last '@' is quoted where it must be. */
+	*out = arena_printf(a, STR_FMT "@" STR_FMT,
+	    STR_ARG(str_sub(addr.text, 0, addr.text.n - addr.domain.n - 1)), STR_ARG(domain));
+	return out->n + 2 > ADDRESS_PATH_MAX ? err_set(e, E_LIMIT, "address too long") : 0;
 }
 
 int
@@ -176,6 +234,6 @@ resolve_alias(struct db *db, struct str alias, const struct resolve_rules *rules
 	*out = (struct resolved){.verdict = RCPT_NO_USER};
 	if (walk_alias(&w, alias, e) < 0)
 		return -1;
-	conclude(out);
+	conclude(&w);
 	return 0;
 }

@@ -16,7 +16,7 @@ look(const char *address)
 static const char *
 leads(const char *address)
 {
-	static const char *const names[] = {"ok", "no user", "relay", "no route", "quota", "loop"};
+	static const char *const names[] = {"ok", "no user", "relay", "quota", "loop"};
 	struct resolved r = look(address);
 	struct str s = STR("");
 
@@ -72,6 +72,42 @@ users_aliases_and_tags(void **state)
 	assert_string_equal(leads("alice+news@x.test"), "no user");
 	authd.rules.separator = '-';
 	assert_string_equal(leads("alice-news@x.test"), "alice@x.test");
+}
+
+/* An alias may lead to other hosts; mailboxes of ours come first among its targets. */
+static void
+aliases_lead_abroad(void **state)
+{
+	struct resolved r;
+	struct str out;
+
+	(void)state;
+	fixture_alias("away@x.test", "eve@z.test", NULL);
+	fixture_alias("mixed@x.test", "eve@z.test", NULL);
+	fixture_alias("mixed@x.test", "alice@x.test", NULL);
+	fixture_alias("mixed@x.test", "away@x.test", NULL);
+	fixture_alias("idn@x.test",
+	    "eve@b\xc3\xbc"
+	    "cher.test",
+	    NULL);
+	assert_string_equal(leads("away@x.test"), "eve@z.test");
+	assert_int_equal(look("away@x.test").nlocal, 0);
+	r = look("mixed@x.test");
+	assert_int_equal(r.nlocal, 1);
+	assert_int_equal(r.n, 2);
+	assert_string_equal(leads("mixed@x.test"), "alice@x.test eve@z.test");
+	assert_string_equal(leads("idn@x.test"), "eve@xn--bcher-kva.test");
+	/* Local parts of others are as they were given, domains as DNS knows them. */
+	assert_int_equal(resolve_foreign(STR("Eve.X@B\xc3\x9c"
+					     "CHER.Test"),
+			     &fixture_arena, &out, NULL),
+	    0);
+	assert_true(str_eq(out, STR("Eve.X@xn--bcher-kva.test")));
+	assert_int_equal(resolve_foreign(STR("\"a b\"@Z.test"), &fixture_arena, &out, NULL), 0);
+	assert_true(str_eq(out, STR("\"a b\"@z.test")));
+	assert_int_equal(resolve_foreign(STR("eve@[192.0.2.1]"), &fixture_arena, &out, NULL), 0);
+	assert_true(str_eq(out, STR("eve@[192.0.2.1]")));
+	assert_int_equal(resolve_foreign(STR("eve"), &fixture_arena, &out, NULL), -1);
 }
 
 static void
@@ -214,6 +250,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(users_aliases_and_tags),
+	    TEST(aliases_lead_abroad),
 	    TEST(an_alias_with_a_tag_goes_first),
 	    TEST(the_catch_all_comes_last),
 	    TEST(circles_are_seen),

@@ -291,7 +291,8 @@ client_do(const char *daemon, struct ipc_out *m, struct err *e)
 
 /* One page, appended. Returns whether there is more, or -1. */
 static int
-page(const char *daemon, enum ipc_type list, struct str after, struct rows *out, struct err *e)
+page(const char *daemon, enum ipc_type list, struct str after, const struct str *filter,
+    size_t n_of, struct rows *out, struct err *e)
 {
 	struct ipc_out m;
 	struct ipc_in in;
@@ -299,6 +300,8 @@ page(const char *daemon, enum ipc_type list, struct str after, struct rows *out,
 
 	ipc_begin(&m, list);
 	ipc_put_str(&m, after);
+	for (size_t i = 0; i < n_of; i++)
+		ipc_put_str(&m, filter[i]);
 	if (client_call(daemon, &m, &in, e) < 0)
 		return -1;
 	more = ipc_get_u32(&in);
@@ -316,12 +319,19 @@ page(const char *daemon, enum ipc_type list, struct str after, struct rows *out,
 int
 client_rows(const char *daemon, enum ipc_type list, size_t width, struct rows *out, struct err *e)
 {
+	return client_rows_of(daemon, list, NULL, 0, width, out, e);
+}
+
+int
+client_rows_of(const char *daemon, enum ipc_type list, const struct str *filter, size_t n,
+    size_t width, struct rows *out, struct err *e)
+{
 	struct str after = STR("");
 	int more;
 
 	*out = (struct rows){.width = width};
 	do {
-		if ((more = page(daemon, list, after, out, e)) > 0)
+		if ((more = page(daemon, list, after, filter, n, out, e)) > 0)
 			after = out->v[out->n - width];
 	} while (more > 0);
 	return more;

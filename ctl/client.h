@@ -42,3 +42,6 @@ struct rows {
 };
 int
 client_rows(const char *daemon, enum ipc_type list, size_t width, struct rows *out, struct err *e);
+/* The same for a list that takes n further words. */
+int client_rows_of(const char *daemon, enum ipc_type list, const struct str *filter, size_t n,
+    size_t width, struct rows *out, struct err *e);

@@ -88,6 +88,7 @@ int verb_reload(struct err *e);
 int verb_version(struct err *e);
 int verb_queue_list(struct err *e);
 int verb_queue_show(struct err *e);
+int verb_queue_destinations(struct err *e);
 int verb_queue_flush(struct err *e);
 int verb_queue_hold(struct err *e);
 int verb_queue_release(struct err *e);

@@ -63,17 +63,26 @@ const struct verb verbs[] = {
 	V("alias", "del", "ADDRESS [TARGET ...]", "remove an alias, or some of its targets",
 	    "  gkmail alias del sales@example.org bob@example.org\n", verb_alias_del),
 	V("alias", "list", "[DOMAIN]", "list the aliases", "  gkmail alias list\n", verb_alias_list),
-	V("queue", "list", "", "list messages that wait", "  gkmail queue list\n", verb_queue_list),
+	V("queue", "list", "[--sender ADDRESS] [--destination NAME]", "list messages that wait, why, and for when",
+	    "A line for each destination of a message. --sender '<>' are notifications.\n\n"
+	    "  gkmail queue list --destination example.net\n", verb_queue_list),
 	V("queue", "show", "MID", "show one message: envelope, recipients, last errors",
 	    "  gkmail queue show 01j9z3k5v7m2q4r8t6wx\n", verb_queue_show),
-	V("queue", "flush", "MID ... | all", "try to deliver now",
-	    "  gkmail queue flush all\n", verb_queue_flush),
-	V("queue", "hold", "MID ... | all", "do not try until released",
+	V("queue", "destinations", "", "show where mail waits to go: how much at a time, running, waiting, dead until",
+	    "  gkmail queue destinations\n", verb_queue_destinations),
+	V("queue", "flush", "[--sender ADDRESS] [--destination NAME] [MID ... | all]", "try to deliver now",
+	    "A destination that was given up for a while is tried too.\n\n"
+	    "  gkmail queue flush all\n"
+	    "  gkmail queue flush --destination example.net\n", verb_queue_flush),
+	V("queue", "hold", "[--sender ADDRESS] [--destination NAME] [MID ... | all]", "do not try until released",
+	    "Of a message with several destinations all is held.\n\n"
 	    "  gkmail queue hold 01j9z3k5v7m2q4r8t6wx\n", verb_queue_hold),
-	V("queue", "release", "MID ... | all", "let what was held go on",
+	V("queue", "release", "[--sender ADDRESS] [--destination NAME] [MID ... | all]", "let what was held go on",
 	    "  gkmail queue release all\n", verb_queue_release),
-	V("queue", "delete", "MID ... | all", "remove without a bounce",
-	    "  gkmail queue delete 01j9z3k5v7m2q4r8t6wx\n", verb_queue_delete),
+	V("queue", "delete", "[--sender ADDRESS] [--destination NAME] [MID ... | all]", "remove without a bounce",
+	    "With --destination only the recipients there are removed.\n\n"
+	    "  gkmail queue delete 01j9z3k5v7m2q4r8t6wx\n"
+	    "  gkmail queue delete --sender spammer@example.org\n", verb_queue_delete),
 	V("mailbox", "check", "ADDRESS", "compare a user's files, index, uid list and counters",
 	    "Changes nothing, and the user may be at work. Exit 1 when something differs.\n\n"
 	    "  gkmail mailbox check alice@example.org\n", verb_mailbox_check),

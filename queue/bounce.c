@@ -70,6 +70,13 @@ final_address(const struct bounce_item *i)
 	return i->target.n ? i->target : i->rcpt->address;
 }
 
+/* "mx1.example" of "mx1.example [192.0.2.1]:25". */
+static struct str
+host_name(const struct bounce_item *i)
+{
+	return str_sub(i->host, 0, str_chr(i->host, ' '));
+}
+
 static bool
 is_utf8(const struct bounce *b)
 {
@@ -145,7 +152,11 @@ put_words(const struct bounce *b, struct buf *out)
 	buf_puts(&text, words[b->kind]);
 	for (size_t i = 0; i < b->n; i++) {
 		buf_printf(&text, "\n<" STR_FMT ">\n", STR_ARG(b->items[i].rcpt->address));
-		if (b->items[i].text.n)
+		if (b->items[i].action == BOUNCE_RELAYED)
+			buf_printf(&text,
+			    "    relayed to " STR_FMT ", which will tell nothing more about it\n",
+			    STR_ARG(host_name(&b->items[i])));
+		else if (b->items[i].text.n)
 			buf_printf(
 			    &text, "    " STR_FMT "\n", STR_ARG(str_sub(b->items[i].text, 0, 300)));
 	}
@@ -155,11 +166,27 @@ put_words(const struct bounce *b, struct buf *out)
 	buf_free(&text);
 }
 
+/* RFC 3464 2.3.6: what the other host said is of type smtp, its reply with the code in front. */
+static void
+put_diagnostic(const struct bounce_item *i, struct buf *out)
+{
+	struct str words = str_from(i->text, num_min(str_chr(i->text, ' ') + 1, i->text.n));
+	bool reply = i->host.n > 0 && words.n > 3 && is_digit(words.p[0]) && is_digit(words.p[1]) &&
+		     is_digit(words.p[2]) && words.p[3] == ' ';
+
+	if (i->text.n == 0)
+		return;
+	put_field(out, "Diagnostic-Code", reply ? "smtp; " : "x-gkmail; ",
+	    str_sub(reply ? words : i->text, 0, 400));
+}
+
 /* RFC 3464 2.2 and 2.3; RFC 6533 4 where addresses are UTF-8. */
 static void
 put_item(const struct bounce *b, const struct bounce_item *i, struct buf *out)
 {
-	static const char *const actions[] = {"failed", "delayed", "delivered"};
+	static const char *const kinds[] = {"failed", "delayed", "delivered"};
+	static const char *const actions[] = {
+	    [BOUNCE_EXPANDED] = "expanded", [BOUNCE_RELAYED] = "relayed"};
 	const char *type = str_is_ascii(final_address(i)) ? "rfc822; " : "utf-8; ";
 	struct buf v;
 
@@ -173,10 +200,13 @@ put_item(const struct bounce *b, const struct bounce_item *i, struct buf *out)
 		put_field(out, "Original-Recipient", type, i->rcpt->address);
 	}
 	put_field(out, "Final-Recipient", type, final_address(i));
-	compose_raw(out, "Action", str_z(i->expanded ? "expanded" : actions[b->kind]));
+	compose_raw(out, "Action",
+	    str_z(i->action == BOUNCE_AS_KIND ? kinds[b->kind] : actions[i->action]));
 	compose_raw(out, "Status", status_of(i->text, b->kind));
-	if (i->text.n && b->kind != BOUNCE_DELIVERED)
-		put_field(out, "Diagnostic-Code", "x-gkmail; ", str_sub(i->text, 0, 300));
+	if (i->host.n)
+		put_field(out, "Remote-MTA", "dns; ", host_name(i));
+	if (b->kind != BOUNCE_DELIVERED || i->action == BOUNCE_RELAYED)
+		put_diagnostic(i, out);
 	put_date(out, "Last-Attempt-Date", b->now);
 	if (b->kind == BOUNCE_DELAYED && b->until > b->now)
 		put_date(out, "Will-Retry-Until", b->until);

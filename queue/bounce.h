@@ -21,11 +21,20 @@ enum bounce_kind {
 	BOUNCE_DELIVERED
 };
 
+/* RFC 3464 2.3.3: what has become of a recipient, where it is not what the kind says. */
+enum bounce_action {
+	BOUNCE_AS_KIND,
+	BOUNCE_EXPANDED, /* delivered to several: it was a list */
+	BOUNCE_RELAYED   /* to a host that gives no notices of its own */
+};
+
 struct bounce_item {
 	const struct envelope_rcpt *rcpt;
 	struct str target; /* where delivery was tried; empty: the address itself */
-	struct str text;   /* "5.1.1 no such user": status, then words */
-	bool expanded;     /* delivered to several: it was a list */
+	struct str text;   /* "5.1.1 no such user": status, then words; of another host "5.1.1 550
+			      5.1.1 no such user" */
+	struct str host;   /* the other host: "mx1.example [192.0.2.1]:25"; or empty */
+	enum bounce_action action;
 };
 
 struct bounce {

@@ -185,7 +185,7 @@ success_and_lists(void **state)
 	(void)state;
 	b.kind = BOUNCE_DELIVERED;
 	item.text = STR("2.0.0");
-	item.expanded = true;
+	item.action = BOUNCE_EXPANDED;
 	write_it();
 	assert_true(has("\r\nAction: expanded\r\nStatus: 2.0.0\r\n"));
 	assert_false(has("the body"));

@@ -33,7 +33,7 @@ static bool
 is_free(const struct queue *q, const struct message *m)
 {
 	return message_is_done(m) && m->unwritten == 0 && m->settles <= q->checkpoint.done &&
-	       !(m->flags & (MESSAGE_RUNNING | MESSAGE_MOVING));
+	       m->running == 0 && !(m->flags & MESSAGE_MOVING);
 }
 
 static void
@@ -111,7 +111,7 @@ checkpoint_replay(struct queue *q, struct message *m)
 	record_put_mid(&payload, str_z(m->mid));
 	result_append(q, m, RECORD_REPLAY, buf_view(&payload));
 	buf_free(&payload);
-	schedule_add(q, m, 1000);
+	schedule_message(q, m, 1000);
 }
 
 static void

@@ -3,19 +3,23 @@
  */
 #include "queue/fair.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 struct fair_party {
 	TAILQ_ENTRY(fair_party) next;
 	TAILQ_HEAD(fair_items, fair_item) items; /* oldest first; never empty */
 	size_t n;
-	struct str key;
+	UT_hash_handle hh;
+	size_t key_n;
+	char key[];
 };
 
 void
 fair_init(struct fair *f)
 {
 	TAILQ_INIT(&f->parties);
+	f->by_key = NULL;
 	f->n = 0;
 }
 
@@ -24,9 +28,7 @@ find(const struct fair *f, struct str key)
 {
 	struct fair_party *p;
 
-	TAILQ_FOREACH (p, &f->parties, next)
-		if (str_eq(p->key, key))
-			break;
+	HASH_FIND(hh, f->by_key, key.p, key.n, p);
 	return p;
 }
 
@@ -37,9 +39,12 @@ fair_add(struct fair *f, struct str key, struct fair_item *i)
 
 	assume(i->party == NULL);
 	if (p == NULL) {
-		p = mem_alloc(sizeof(*p));
-		p->key = str_of(mem_dup(key.p, key.n), key.n);
+		p = mem_alloc(sizeof(*p) + key.n);
+		p->key_n = key.n;
+		if (key.n > 0)
+			memcpy(p->key, key.p, key.n);
 		TAILQ_INIT(&p->items);
+		HASH_ADD_KEYPTR(hh, f->by_key, p->key, p->key_n, p);
 		TAILQ_INSERT_TAIL(&f->parties, p, next);
 	}
 	TAILQ_INSERT_TAIL(&p->items, i, next);
@@ -69,7 +74,7 @@ fair_take(struct fair *f, struct fair_item *i)
 	if (turn || p->n == 0)
 		TAILQ_REMOVE(&f->parties, p, next);
 	if (p->n == 0) {
-		free((char *)p->key.p);
+		HASH_DEL(f->by_key, p);
 		free(p);
 	} else if (turn) {
 		TAILQ_INSERT_TAIL(&f->parties, p, next);

@@ -1,8 +1,8 @@
 /*
  * fair.h - a line in which parties take turns, however many items each has in it (INVARIANTS 7).
  *
- * A party is whoever has the same key: an authenticated user, or a client's address. Lines are
- * short (spool.c bounds them): everything is found by walking. Items belong to the caller.
+ * A party is whoever has the same key: an authenticated user, a sender, or a client's address.
+ * Items belong to the caller.
  */
 #pragma once
 
@@ -21,6 +21,7 @@ struct fair_item {
 
 struct fair {
 	TAILQ_HEAD(, fair_party) parties; /* whose turn is next comes first */
+	struct fair_party *by_key;
 	size_t n;
 };
 

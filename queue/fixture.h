@@ -58,6 +58,11 @@ fixture_open(const char *boot, bool forced, struct err *e)
 	    .retry_first = 1000,
 	    .retry_max = 60000,
 	    .concurrency = 4,
+	    .remote = 100,
+	    .destination_first = 5,
+	    .destination_max = 20,
+	    .max_waiting = 100000,
+	    .lifetime = 5ull * 86400 * 1000,
 	    .checkpoint_ms = 1000000,
 	    .host = "mx.example.test"};
 	q->dir = file_open(AT_FDCWD, fixture_path, O_RDONLY | O_DIRECTORY, 0, e);
@@ -142,21 +147,18 @@ fixture_octets(unsigned n, char *p, size_t size)
 		p[i] = (char)('a' + (n + i) % 26);
 }
 
-/* Appends message n of so many octets to two targets (one for the second recipient), and m to the
- * table. */
+/* Appends message n of so many octets to these recipients, and m to the table. */
 static inline struct message *
-fixture_append(unsigned n, size_t size, struct told *t)
+fixture_append_to(unsigned n, size_t size, struct str sender, struct envelope_rcpt *rcpts,
+    uint32_t nrcpts, struct told *t)
 {
-	struct str targets[] = {STR("alice@example.test"), STR("bob@example.test")};
-	struct envelope_rcpt rcpts[] = {
-	    {.address = STR("all@example.test"), .targets = targets, .ntargets = 2},
-	    {.address = STR("bob@example.test"), .targets = targets + 1, .ntargets = 1}};
-	struct envelope env = {.arrived = 1700000000000000,
-	    .sender = STR("carol@example.test"),
+	struct envelope env = {.arrived = clock_wall_us(),
+	    .sender = sender,
 	    .actor = STR("smtp"),
 	    .rcpts = rcpts,
-	    .nrcpts = 2};
-	struct record_message rm = {.arrived = env.arrived, .size = size, .ntargets = 3};
+	    .nrcpts = nrcpts};
+	struct record_message rm = {
+	    .arrived = env.arrived, .size = size, .ntargets = message_targets(&env)};
 	char mid[ID_SIZE], *octets = mem_alloc(size + 1);
 	struct message *m;
 	struct buf raw, *b;
@@ -175,6 +177,30 @@ fixture_append(unsigned n, size_t size, struct told *t)
 	buf_free(&raw);
 	free(octets);
 	return m;
+}
+
+/* To two targets here, and one for the second recipient. */
+static inline struct message *
+fixture_append(unsigned n, size_t size, struct told *t)
+{
+	struct str targets[] = {STR("alice@example.test"), STR("bob@example.test")};
+	struct envelope_rcpt rcpts[] = {
+	    {.address = STR("all@example.test"), .targets = targets, .ntargets = 2, .nlocal = 2},
+	    {.address = STR("bob@example.test"),
+		.targets = targets + 1,
+		.ntargets = 1,
+		.nlocal = 1}};
+
+	return fixture_append_to(n, size, STR("carol@example.test"), rcpts, 2, t);
+}
+
+/* To one address elsewhere. */
+static inline struct message *
+fixture_abroad(unsigned n, struct str sender, struct str address, struct told *t)
+{
+	struct envelope_rcpt rcpt = {.address = address, .targets = &address, .ntargets = 1};
+
+	return fixture_append_to(n, 100, sender, &rcpt, 1, t);
 }
 
 static inline void

@@ -66,6 +66,7 @@ user_get(struct queue *q, struct str name)
 static void
 add(struct queue *q, const struct message *m)
 {
+	struct message_walk w;
 	struct envelope env;
 	struct arena a;
 	struct hold *h;
@@ -79,13 +80,12 @@ add(struct queue *q, const struct message *m)
 	h = mem_alloc(sizeof(*h));
 	memcpy(h->mid, m->mid, sizeof(h->mid));
 	h->users = mem_array(m->ntargets, sizeof(struct hold_user *));
-	for (uint32_t i = 0; i < m->ntargets; i++) {
-		struct str target;
-		const struct envelope_rcpt *r = message_target(&env, i, &target);
-
-		if (m->outcomes[i] == OUTCOME_WAITING)
-			h->users[h->n++] = user_get(q, target.n > 0 ? target : r->address);
-	}
+	message_walk(&w, &env);
+	while (message_walk_next(&w))
+		if (m->outcomes[w.target] == OUTCOME_WAITING && w.local)
+			h->users[h->n++] = user_get(q, w.address);
+		else if (m->outcomes[w.target] == OUTCOME_WAITING && w.address.n == 0)
+			h->users[h->n++] = user_get(q, w.of->address);
 	h->next = q->holds;
 	q->holds = h;
 out:
@@ -153,13 +153,20 @@ release(struct queue *q, struct hold *h)
 	free(h);
 }
 
-/* Nothing more is awaited of the message but the checkpoint. */
+/* Nothing more is awaited of the message but the checkpoint: what of it goes to other hosts holds
+ * nobody's home. */
 static bool
 is_tried(const struct message *m)
 {
-	return (message_is_done(m) || m->attempts > 0 ||
-		   (m->flags & (MESSAGE_HELD | MESSAGE_DELETED))) &&
-	       !(m->flags & MESSAGE_RUNNING) && m->unwritten == 0;
+	bool held = (m->flags & (MESSAGE_HELD | MESSAGE_DELETED)) != 0;
+
+	if (message_is_done(m))
+		return m->running == 0 && m->unwritten == 0;
+	for (const struct job *j = m->jobs; j; j = j->next)
+		if (j->dest->kind != DEST_REMOTE &&
+		    (j->state == JOB_RUNNING || (j->attempts == 0 && !held)))
+			return false;
+	return m->unwritten == 0;
 }
 
 /* True when it keeps its homes no longer. *tried: a checkpoint would change that. */

@@ -149,7 +149,7 @@ a_failed_attempt_holds_no_longer(void **state)
 	one_message();
 	restart("boot2", false);
 	fixture.checkpoint.running = true;
-	fixture_find(1)->attempts = 1;
+	fixture_find(1)->jobs->attempts = 1;
 	hold_review(&fixture);
 	assert_true(alice()); /* what else was delivered of it is not durable yet */
 	fixture.checkpoint.recorded = fixture.checkpoint.done = 1;

@@ -143,7 +143,8 @@ kept_messages_are_not_read_again(void **state)
 	file_fault = no_reading;
 	fixture_check(1, 5000);
 	/* An attempt that failed: it is not held for the wait. */
-	schedule_retry(&fixture, m);
+	schedule_message(&fixture, m, 1000);
+	schedule_retry(&fixture, m->jobs);
 	assert_int_equal(fixture.messages.kept, 0);
 	arena_init(&a);
 	assert_int_equal(message_envelope(m, &a, &env, NULL, NULL), -1);

@@ -32,9 +32,15 @@ take_options(void)
 	o->max_backlog = conf_num(c, CONF_QUEUE_MAX_BACKLOG);
 	o->min_free = conf_num(c, CONF_QUEUE_MIN_FREE);
 	o->concurrency = (size_t)conf_num(c, CONF_DELIVERY_CONCURRENCY);
+	o->remote = (size_t)conf_num(c, CONF_DELIVERY_REMOTE_CONCURRENCY);
+	o->destination_first = (size_t)conf_num(c, CONF_DELIVERY_DESTINATION_FIRST);
+	o->destination_max = (size_t)conf_num(c, CONF_DELIVERY_DESTINATION_MAX);
+	o->max_waiting = (size_t)conf_num(c, CONF_QUEUE_MAX_WAITING);
 	/* The journal under way keeps its size until the next start. */
 	o->segment_size = segment_size ? segment_size : conf_num(c, CONF_QUEUE_SEGMENT_SIZE);
 	snprintf(o->host, sizeof(o->host), "%s", conf_z(c, CONF_SERVER_HOST_NAME));
+	routes_free(&queue.routes);
+	queue.routes = routes_new(c);
 }
 
 static int
@@ -69,6 +75,8 @@ reload(struct err *e)
 {
 	(void)e;
 	take_options();
+	/* Routes may be others now: whoever waits finds its way anew. */
+	schedule_revive(&queue, STR_NONE);
 	loop_defer(&queue.schedule.run);
 	return 0;
 }
@@ -88,6 +96,12 @@ channel(struct ipc_chan *c, bool open)
 {
 	if (!open)
 		asker_forget(&queue, c);
+	else if (ipc_peer_of(c) == PEER_LOCAL)
+		schedule_back(&queue, DEST_LOCAL);
+	else if (ipc_peer_of(c) == PEER_AUTHD)
+		schedule_back(&queue, DEST_LOOKUP);
+	else if (ipc_peer_of(c) == PEER_REMOTE)
+		schedule_back(&queue, DEST_REMOTE);
 	else if (ipc_peer_of(c) == PEER_MAILBOXD)
 		hold_tell(&queue);
 	else if (ipc_peer_of(c) == PEER_SMTPD)
@@ -125,7 +139,7 @@ static const struct sandbox_path paths[] = {
 static const struct svc svc = {
     .name = "queue",
     .peer = PEER_QUEUE,
-    .sections = "server queue delivery",
+    .sections = "server queue delivery route",
     .root = "spool",
     .sandbox = SB_IPC | SB_FILES | SB_WRITE | SB_THREADS,
     .paths = paths,

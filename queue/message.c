@@ -24,8 +24,8 @@ message_table_done(struct message_table *t)
 	struct message *m, *next;
 
 	HASH_ITER (hh, t->by_mid, m, next) {
-		m->flags &= ~(MESSAGE_RUNNING | MESSAGE_MOVING);
-		m->unwritten = 0;
+		m->flags &= ~MESSAGE_MOVING;
+		m->running = m->unwritten = 0;
 		message_forget(t, m);
 	}
 }
@@ -80,7 +80,6 @@ message_new(struct message_table *t, const struct record_message *r)
 	m = mem_alloc(sizeof(*m));
 	m->magic = MESSAGE_MAGIC;
 	m->fd = -1;
-	m->heap = SIZE_MAX;
 	memcpy(m->mid, r->mid.p, ID_LEN);
 	m->arrived = r->arrived;
 	m->size = r->size;
@@ -122,8 +121,6 @@ message_set(
 	if (waits(before) && !waits((uint8_t)outcome) && --m->nwaiting == 0) {
 		count(t, m, false);
 		message_close(t, m);
-		free(m->error);
-		m->error = NULL;
 	} else if (!waits(before) && waits((uint8_t)outcome) && m->nwaiting++ == 0) {
 		count(t, m, true);
 	}
@@ -147,6 +144,21 @@ message_replay(struct message_table *t, struct message *m)
 	return any;
 }
 
+void
+message_retarget(struct message_table *t, struct message *m, uint32_t ntargets)
+{
+	uint8_t outcome = message_is_done(m) ? OUTCOME_FAILED : OUTCOME_WAITING;
+
+	if (m->outcomes != m->near)
+		free(m->outcomes);
+	m->outcomes = ntargets <= MESSAGE_NEAR ? m->near : mem_alloc(ntargets);
+	memset(m->outcomes, outcome, ntargets);
+	m->ntargets = ntargets;
+	m->nwaiting = outcome == OUTCOME_WAITING ? ntargets : 0;
+	/* The envelope that is kept is the old one. */
+	message_close(t, m);
+}
+
 bool
 message_is_done(const struct message *m)
 {
@@ -154,17 +166,10 @@ message_is_done(const struct message *m)
 }
 
 void
-message_error(struct message *m, struct str text)
-{
-	free(m->error);
-	m->error = mem_dup(text.p, num_min(text.n, (size_t)200));
-}
-
-void
 message_forget(struct message_table *t, struct message *m)
 {
 	OBJ(m, MESSAGE_MAGIC);
-	assume(!(m->flags & (MESSAGE_RUNNING | MESSAGE_MOVING)) && m->unwritten == 0);
+	assume(!(m->flags & MESSAGE_MOVING) && !m->running && !m->unwritten && !m->jobs);
 	if (!message_is_done(m))
 		count(t, m, false);
 	message_dropped(t, m);
@@ -174,7 +179,6 @@ message_forget(struct message_table *t, struct message *m)
 	HASH_DEL(t->by_mid, m);
 	if (m->outcomes != m->near)
 		free(m->outcomes);
-	free(m->error);
 	m->magic = 0;
 	free(m);
 }
@@ -290,17 +294,25 @@ message_targets(const struct envelope *env)
 	return n;
 }
 
-const struct envelope_rcpt *
-message_target(const struct envelope *env, uint32_t n, struct str *target)
+void
+message_walk(struct message_walk *w, const struct envelope *env)
 {
-	for (uint32_t i = 0; i < env->nrcpts; i++) {
-		const struct envelope_rcpt *r = &env->rcpts[i];
+	*w = (struct message_walk){.env = env, .target = UINT32_MAX};
+}
 
-		if (n < num_max(r->ntargets, 1u)) {
-			*target = r->ntargets ? r->targets[n] : STR_NONE;
-			return r;
-		}
-		n -= num_max(r->ntargets, 1u);
+bool
+message_walk_next(struct message_walk *w)
+{
+	if (w->rcpt == w->env->nrcpts)
+		return false;
+	w->of = &w->env->rcpts[w->rcpt];
+	w->target++; /* from UINT32_MAX to 0 */
+	w->first = w->of_rcpt == 0;
+	w->local = w->of_rcpt < w->of->nlocal;
+	w->address = w->of->ntargets > 0 ? w->of->targets[w->of_rcpt] : STR_NONE;
+	if (++w->of_rcpt >= w->of->ntargets) {
+		w->rcpt++;
+		w->of_rcpt = 0;
 	}
-	mem_die(__FILE__, __LINE__, "target out of range");
+	return true;
 }

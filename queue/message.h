@@ -28,7 +28,6 @@
 #define MESSAGE_HELD    0x02u
 #define MESSAGE_REPLAY  0x04u /* names of it in Maildirs prove nothing */
 #define MESSAGE_DELAYED 0x08u /* its sender was told that it waits */
-#define MESSAGE_RUNNING 0x10u /* gk-local or authd has it */
 #define MESSAGE_MOVING  0x20u /* a MOVED record is on its way */
 #define MESSAGE_DELETED 0x40u
 #define MESSAGE_LINGERS 0x80u /* in message_table.large */
@@ -38,7 +37,7 @@ struct message {
 	unsigned flags;
 	char mid[ID_SIZE];
 	uint32_t ntargets, nwaiting;
-	uint32_t attempts;
+	uint32_t running;   /* jobs that another daemon has */
 	uint32_t unwritten; /* RESULT records of it that are not durable yet */
 	uint8_t *outcomes;  /* enum record_outcome of each target */
 	uint8_t near[MESSAGE_NEAR];
@@ -52,9 +51,9 @@ struct message {
 	size_t kept_n;
 	uint64_t settles; /* the checkpoint that makes its deliveries durable; 0: nothing to make
 			     durable */
-	uint64_t due;     /* clock_ms */
-	size_t heap;      /* place in the schedule, or SIZE_MAX */
-	char *error;      /* of the last attempt */
+	struct job *jobs; /* one for each destination of what waits (destination.h) */
+	uint32_t party;  /* whose it is, for taking turns: a hash of the user, or else the sender */
+	uint32_t sender; /* a hash of the sender */
 	UT_hash_handle hh;
 	TAILQ_ENTRY(message) in_segment;
 	TAILQ_ENTRY(message)
@@ -85,8 +84,9 @@ void message_set(
 /* Deliveries so far do not count: they wait again, to be written anew. False when there were none.
  */
 bool message_replay(struct message_table *t, struct message *m);
+/* It has other targets from now on, all of them as undecided as it is. */
+void message_retarget(struct message_table *t, struct message *m, uint32_t ntargets);
 bool message_is_done(const struct message *m);
-void message_error(struct message *m, struct str text);
 void message_forget(struct message_table *t, struct message *m);
 /* Its file in .incoming is nobody's concern any more. */
 void message_dropped(struct message_table *t, struct message *m);
@@ -112,6 +112,18 @@ int message_envelope(
 
 /* Targets of an envelope as the journal counts them: a recipient without any is one. */
 uint32_t message_targets(const struct envelope *env);
-/* The recipient that target n belongs to, and its address where it has one. */
-const struct envelope_rcpt *
-message_target(const struct envelope *env, uint32_t n, struct str *target);
+
+/* A walk over the targets of an envelope, in the order in which the journal counts them. */
+struct message_walk {
+	const struct envelope *env;
+	uint32_t rcpt, of_rcpt; /* what comes next */
+	/* What came last: */
+	uint32_t target;                /* its number */
+	const struct envelope_rcpt *of; /* whose it is */
+	struct str address;             /* empty: not looked up yet */
+	bool first;                     /* of its recipient's */
+	bool local;                     /* a mailbox of ours */
+};
+
+void message_walk(struct message_walk *w, const struct envelope *env);
+bool message_walk_next(struct message_walk *w);

@@ -1,19 +1,19 @@
 /*
- * operator.c - gkmail queue: list, show, flush, hold, release, delete.
- *
- * Durability point of hold, release and delete: the answer, which comes when all their records are
- * synced.
+ * operator.c - gkmail queue: list, show, destinations. What changes something is in order.c.
  */
 #include <inttypes.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "queue/queue.h"
 
-#define ROWS_MAX   500u
-#define ANSWER_MAX 60000u /* octets of rows in one answer */
-#define ERROR_MAX  200u
+#define ROWS_MAX    500u
+#define ANSWER_MAX  60000u /* octets of rows in one answer */
+#define ERROR_MAX   200u
+#define LIST_WIDTH  9u
+#define JOBS_LISTED 50u /* of one message */
 
 /* Strings gathered for a list in an answer, up to its size. */
 struct rows {
@@ -42,16 +42,6 @@ rows_done(struct rows *r)
 
 /* ---- words ---- */
 
-static const char *
-state_name(const struct message *m)
-{
-	if (m->flags & MESSAGE_RUNNING)
-		return "active";
-	if (m->flags & MESSAGE_HELD)
-		return "held";
-	return m->attempts > 0 || m->error ? "deferred" : "waiting";
-}
-
 static struct str
 time_text(struct arena *a, int64_t us)
 {
@@ -60,29 +50,65 @@ time_text(struct arena *a, int64_t us)
 	return arena_dup(a, str_z(clock_rfc3339(us, text)));
 }
 
+/* Of a time by clock_ms. */
 static struct str
-next_try(struct arena *a, const struct message *m)
+due_text(struct arena *a, uint64_t due)
 {
-	int64_t ahead;
+	int64_t ahead = due > clock_ms() ? (int64_t)(due - clock_ms()) : 0;
 
-	if (m->heap == SIZE_MAX)
-		return STR("");
-	ahead = m->due > clock_ms() ? (int64_t)(m->due - clock_ms()) : 0;
 	return time_text(a, clock_wall_us() + ahead * 1000);
 }
 
-static uint32_t
-rcpts_left(const struct message *m, const struct envelope *env)
+static const char *
+state_name(const struct message *m, const struct job *j)
 {
-	uint32_t left = 0, k = 0;
+	if (j && j->state == JOB_RUNNING)
+		return "active";
+	if (m->flags & MESSAGE_HELD)
+		return "held";
+	return j && (j->attempts > 0 || j->dest->dead) ? "deferred" : "waiting";
+}
 
-	for (uint32_t i = 0; i < env->nrcpts; i++) {
-		uint32_t end = k + (env->rcpts[i].ntargets ? env->rcpts[i].ntargets : 1);
-		bool waits = false;
+/* When it is tried, as far as that is known: not before its destination is. */
+static struct str
+next_try(struct arena *a, const struct job *j)
+{
+	uint64_t due = 0;
 
-		for (; k < end; k++)
-			waits |= m->outcomes[k] == OUTCOME_WAITING;
-		left += waits;
+	if (!j || j->state == JOB_IDLE || j->state == JOB_RUNNING)
+		return STR("");
+	if (j->state == JOB_WAITS && !j->late)
+		due = j->timer.due;
+	if (j->dest->dead)
+		due = num_max(due, j->dest->timer.due);
+	return due_text(a, due);
+}
+
+/* Why it waits. */
+static struct str
+why(const struct job *j)
+{
+	const struct words *w = !j ? NULL : j->error ? j->error : j->dest->error;
+
+	return str_sub(str_z(w ? w->text : ""), 0, ERROR_MAX);
+}
+
+/* Recipients for whom something waits that j is to deliver; NULL: any job. */
+static uint32_t
+rcpts_left(
+    const struct queue *q, const struct message *m, const struct envelope *env, const struct job *j)
+{
+	const struct envelope_rcpt *last = NULL;
+	struct message_walk w;
+	uint32_t left = 0;
+
+	message_walk(&w, env);
+	while (message_walk_next(&w)) {
+		if (m->outcomes[w.target] != OUTCOME_WAITING || w.of == last ||
+		    (j && schedule_find(q, &w) != j->dest))
+			continue;
+		left++;
+		last = w.of;
 	}
 	return left;
 }
@@ -112,42 +138,55 @@ first_after(const struct queue *q, struct str after)
 }
 
 static void
-list_row(struct rows *r, const struct message *m)
+list_row(struct rows *r, const struct queue *q, const struct message *m, const struct job *j,
+    const struct envelope *env)
+{
+	rows_add(r, arena_dup(&r->arena, str_z(m->mid)));
+	rows_add(r, str_z(state_name(m, j)));
+	rows_add(r, time_text(&r->arena, m->arrived));
+	rows_add(r, number(&r->arena, m->size));
+	rows_add(r, env ? env->sender : STR("?"));
+	rows_add(r, number(&r->arena, env ? rcpts_left(q, m, env, j) : m->nwaiting));
+	rows_add(r, arena_dup(&r->arena, str_z(j ? j->dest->key : "")));
+	rows_add(r, next_try(&r->arena, j));
+	rows_add(r, arena_dup(&r->arena, why(j)));
+}
+
+/* A row for each destination, of very many only the first. */
+static void
+list_message(struct rows *r, const struct queue *q, const struct message *m)
 {
 	struct envelope env;
 	struct err e;
+	bool known = message_envelope(m, &r->arena, &env, NULL, &e) == 0;
+	const struct job *j = m->jobs;
+	size_t n = 0;
 
-	rows_add(r, arena_dup(&r->arena, str_z(m->mid)));
-	rows_add(r, str_z(state_name(m)));
-	rows_add(r, time_text(&r->arena, m->arrived));
-	rows_add(r, number(&r->arena, m->size));
-	if (message_envelope(m, &r->arena, &env, NULL, &e) == 0) {
-		rows_add(r, env.sender);
-		rows_add(r, number(&r->arena, rcpts_left(m, &env)));
-	} else {
-		rows_add(r, STR("?"));
-		rows_add(r, number(&r->arena, m->nwaiting));
-	}
-	rows_add(r, next_try(&r->arena, m));
-	rows_add(r, str_sub(str_z(m->error ? m->error : ""), 0, ERROR_MAX));
+	do {
+		list_row(r, q, m, j, known ? &env : NULL);
+		j = j ? j->next : NULL;
+	} while (j && ++n < JOBS_LISTED && r->octets < ANSWER_MAX);
 }
 
 static void
 list(struct queue *q, struct ipc_chan *c, struct ipc_in *in)
 {
 	struct str after = ipc_get_str(in);
+	struct order_filter f = {.what = STR("all")};
 	struct rows r = {0};
 	const struct message *m;
 	struct ipc_out out;
 
+	f.sender = ipc_get_str(in);
+	f.destination = ipc_get_str(in);
 	if (ipc_end(in) < 0)
 		return;
 	arena_init(&r.arena);
 	for (m = first_after(q, after); m; m = TAILQ_NEXT(m, in_line)) {
-		if (r.n >= ROWS_MAX * 8 || r.octets > ANSWER_MAX - 4096)
+		if (r.n >= ROWS_MAX * LIST_WIDTH || r.octets > ANSWER_MAX - 8192)
 			break;
-		if (m->segment)
-			list_row(&r, m);
+		if (m->segment && order_matches(q, &f, m))
+			list_message(&r, q, m);
 	}
 	ipc_begin(&out, MSG_QUEUE_LIST_R);
 	ipc_put_u32(&out, m != NULL);
@@ -165,13 +204,33 @@ fact(struct rows *r, const char *key, struct str value)
 	rows_add(r, value);
 }
 
+static const struct job *
+job_of(const struct queue *q, const struct message *m, const struct message_walk *w)
+{
+	const struct destination *d = schedule_find(q, w);
+	const struct job *j = m->jobs;
+
+	while (j && j->dest != d)
+		j = j->next;
+	return j;
+}
+
 static void
-show_facts(struct rows *r, const struct message *m, const struct envelope *env)
+show_facts(
+    struct rows *r, const struct queue *q, const struct message *m, const struct envelope *env)
 {
 	static const char *const states[] = {"waiting", "delivered", "failed", "delivered"};
+	const struct job *first = m->jobs;
+	uint32_t attempts = 0;
+	struct message_walk w;
 
+	for (const struct job *j = m->jobs; j; j = j->next) {
+		attempts = num_max(attempts, j->attempts);
+		if (j->state == JOB_RUNNING)
+			first = j;
+	}
 	fact(r, "mid", str_z(m->mid));
-	fact(r, "state", str_z(state_name(m)));
+	fact(r, "state", str_z(state_name(m, first)));
 	fact(r, "arrived", time_text(&r->arena, m->arrived));
 	fact(r, "size", number(&r->arena, m->size));
 	fact(r, "sender", env->sender);
@@ -179,19 +238,19 @@ show_facts(struct rows *r, const struct message *m, const struct envelope *env)
 	fact(r, "actor", env->actor);
 	fact(r, "peer", env->peer);
 	fact(r, "helo", env->helo);
-	fact(r, "attempts", number(&r->arena, m->attempts));
-	fact(r, "next", next_try(&r->arena, m));
-	fact(r, "error", str_z(m->error ? m->error : ""));
+	fact(r, "attempts", number(&r->arena, attempts));
 	fact(r, "segment", number(&r->arena, m->segment->number));
-	for (uint32_t i = 0; i < m->ntargets && r->octets < ANSWER_MAX - 2048; i++) {
-		struct str target;
-		const struct envelope_rcpt *rcpt = message_target(env, i, &target);
-		bool waits = m->outcomes[i] == OUTCOME_WAITING;
+	message_walk(&w, env);
+	while (message_walk_next(&w) && r->octets < ANSWER_MAX - 4096) {
+		bool waits = m->outcomes[w.target] == OUTCOME_WAITING;
+		const struct job *j = waits ? job_of(q, m, &w) : NULL;
 
-		fact(r, "rcpt", rcpt->address);
-		fact(r, "target", target);
-		fact(r, "state", str_z(states[m->outcomes[i]]));
-		fact(r, "error", str_z(waits && m->error ? m->error : ""));
+		fact(r, "rcpt", w.of->address);
+		fact(r, "target", w.address);
+		fact(r, "state", str_z(states[m->outcomes[w.target]]));
+		fact(r, "destination", arena_dup(&r->arena, str_z(j ? j->dest->key : "")));
+		fact(r, "next", next_try(&r->arena, j));
+		fact(r, "error", arena_dup(&r->arena, why(j)));
 	}
 }
 
@@ -215,7 +274,7 @@ show(struct queue *q, struct ipc_chan *c, struct ipc_in *in)
 	} else if (message_envelope(m, &r.arena, &env, NULL, &e) < 0) {
 		ipc_reply_error(c, in->id, &e);
 	} else {
-		show_facts(&r, m, &env);
+		show_facts(&r, q, m, &env);
 		ipc_begin(&out, MSG_QUEUE_SHOW_R);
 		ipc_put_list(&out, r.v, r.n);
 		ipc_reply(c, in->id, &out);
@@ -223,149 +282,60 @@ show(struct queue *q, struct ipc_chan *c, struct ipc_in *in)
 	rows_done(&r);
 }
 
-/* ---- doing something to one or all ---- */
+/* ---- destinations ---- */
 
-struct order {
-	struct queue *q;
-	struct asker *asker;
-	enum record_type type; /* RECORD_PAD: flush, nothing is journalled */
-	uint64_t count;
-	size_t unwritten;
-	struct err e;
-};
-
-struct deletion {
-	struct order *order;
-	struct message *m;
-};
-
-static void
-order_check(struct order *o)
+static int
+by_key(const void *a, const void *b)
 {
-	if (o->unwritten > 0)
-		return;
-	if (o->e.code != E_OK)
-		asker_error(o->q, &o->asker, &o->e);
-	else
-		asker_count(o->q, &o->asker, o->count);
-	free(o);
+	const struct destination *const *x = a, *const *y = b;
+
+	return strcmp((*x)->key, (*y)->key);
 }
 
 static void
-order_written(void *arg, const struct journal_place *place, const struct err *e)
+destination_row(struct rows *r, const struct queue *q, const struct destination *d)
 {
-	struct order *o = arg;
+	size_t window = d->kind == DEST_LOCAL ? q->o.concurrency : (size_t)d->window;
 
-	(void)place;
-	if (e)
-		o->e = *e;
-	o->unwritten--;
-	order_check(o);
+	rows_add(r, arena_dup(&r->arena, str_z(d->key)));
+	rows_add(r, number(&r->arena, window));
+	rows_add(r, number(&r->arena, d->running));
+	rows_add(r, number(&r->arena, d->jobs - d->running));
+	rows_add(r, d->dead ? due_text(&r->arena, d->timer.due) : STR(""));
+	rows_add(r, arena_dup(&r->arena, str_z(d->error ? d->error->text : "")));
 }
 
 static void
-deletion_written(void *arg, const struct journal_place *place, const struct err *e)
+destinations(struct queue *q, struct ipc_chan *c, struct ipc_in *in)
 {
-	struct deletion *d = arg;
-	struct order *o = d->order;
-	struct queue *q = o->q;
-
-	d->m->unwritten--;
-	free(d);
-	order_written(o, place, e); /* frees o with the last one */
-	spool_room(q);
-}
-
-static void
-order_journal(struct order *o, struct message *m)
-{
-	struct deletion *d;
-
-	record_put_mid(journal_begin(o->q->journal, o->type), str_z(m->mid));
-	o->unwritten++;
-	if (o->type != RECORD_DELETE) {
-		journal_end(o->q->journal, JOURNAL_NOW, order_written, o);
-		return;
-	}
-	d = mem_alloc(sizeof(*d));
-	*d = (struct deletion){o, m};
-	m->unwritten++;
-	journal_end(o->q->journal, JOURNAL_NOW, deletion_written, d);
-}
-
-static void
-message_delete(struct order *o, struct message *m)
-{
-	schedule_remove(o->q, m);
-	m->flags |= MESSAGE_DELETED;
-	for (uint32_t i = 0; i < m->ntargets; i++)
-		if (m->outcomes[i] == OUTCOME_WAITING)
-			message_set(&o->q->messages, m, i, OUTCOME_FAILED);
-}
-
-/* Does it, where it changes something. What is under way to gk-local now goes on. */
-static bool
-order_apply(struct order *o, struct message *m)
-{
-	bool held = (m->flags & MESSAGE_HELD) != 0;
-
-	if (!m->segment || message_is_done(m))
-		return false;
-	if (o->type == RECORD_DELETE) {
-		message_delete(o, m);
-		return true;
-	}
-	if (o->type == RECORD_HOLD ? held : o->type == RECORD_RELEASE ? !held : held)
-		return false;
-	if (o->type == RECORD_HOLD) {
-		m->flags |= MESSAGE_HELD;
-		schedule_remove(o->q, m);
-		return true;
-	}
-	m->flags &= ~MESSAGE_HELD;
-	schedule_add(o->q, m, 0);
-	return true;
-}
-
-static void
-order_one(struct order *o, struct message *m, const char *event)
-{
-	if (!order_apply(o, m))
-		return;
-	o->count++;
-	log_info(event, LZ("mid", m->mid));
-	if (o->type != RECORD_PAD)
-		order_journal(o, m);
-}
-
-static void
-order(struct queue *q, struct ipc_chan *c, struct ipc_in *in, enum record_type type,
-    enum ipc_type answer, const char *event)
-{
-	struct str what = ipc_get_str(in);
-	struct message *m, *next;
-	struct order *o;
-	struct err e;
+	struct str after = ipc_get_str(in);
+	const struct destination **v, *d;
+	struct rows r = {0};
+	struct ipc_out out;
+	size_t n = 0, i = 0;
 
 	if (ipc_end(in) < 0)
 		return;
-	m = id_valid(what) ? message_find(&q->messages, what) : NULL;
-	if (!str_eq(what, STR("all")) && (!m || message_is_done(m))) {
-		err_set(&e, E_NOTFOUND, "no such message in the queue");
-		ipc_reply_error(c, in->id, &e);
-		return;
-	}
-	o = mem_alloc(sizeof(*o));
-	o->q = q;
-	o->type = type;
-	o->asker = asker_new(q, c, in->id, answer);
-	if (m)
-		order_one(o, m, event);
-	for (m = m ? NULL : TAILQ_FIRST(&q->messages.line); m; m = next) {
-		next = TAILQ_NEXT(m, in_line);
-		order_one(o, m, event);
-	}
-	order_check(o);
+	arena_init(&r.arena);
+	v = mem_array(HASH_COUNT(q->schedule.remotes) + 1, sizeof(struct destination *));
+	for (d = q->schedule.remotes; d; d = d->hh.next)
+		v[n++] = d;
+	if (n > 0)
+		qsort(v, n, sizeof(struct destination *), by_key);
+	if (after.n == 0)
+		destination_row(&r, q, q->schedule.local);
+	/* "local" stands before all others. */
+	while (i < n && after.n > 0 && !str_eq(after, STR("local")) &&
+	       str_cmp(str_z(v[i]->key), after) <= 0)
+		i++;
+	for (; i < n && r.octets < ANSWER_MAX - 4096; i++)
+		destination_row(&r, q, v[i]);
+	ipc_begin(&out, MSG_QUEUE_DESTINATIONS_R);
+	ipc_put_u32(&out, i < n);
+	ipc_put_list(&out, r.v, r.n);
+	ipc_reply(c, in->id, &out);
+	rows_done(&r);
+	free(v);
 }
 
 void
@@ -375,14 +345,8 @@ operator_message(struct queue *q, struct ipc_chan *c, struct ipc_in *m)
 		list(q, c, m);
 	else if (m->type == MSG_QUEUE_SHOW)
 		show(q, c, m);
-	else if (m->type == MSG_QUEUE_FLUSH)
-		order(q, c, m, RECORD_PAD, MSG_QUEUE_FLUSH_R, "queue.flush");
-	else if (m->type == MSG_QUEUE_HOLD)
-		order(q, c, m, RECORD_HOLD, MSG_QUEUE_HOLD_R, "queue.hold");
-	else if (m->type == MSG_QUEUE_RELEASE)
-		order(q, c, m, RECORD_RELEASE, MSG_QUEUE_RELEASE_R, "queue.release");
-	else if (m->type == MSG_QUEUE_DELETE)
-		order(q, c, m, RECORD_DELETE, MSG_QUEUE_DELETE_R, "queue.delete");
-	else
+	else if (m->type == MSG_QUEUE_DESTINATIONS)
+		destinations(q, c, m);
+	else if (!order_message(q, c, m))
 		ipc_refuse(m);
 }

@@ -5,6 +5,7 @@
 
 #include "io/loop.h"
 #include "ipc/ipc.h"
+#include "queue/destination.h"
 #include "queue/fair.h"
 #include "queue/journal.h"
 #include "queue/message.h"
@@ -12,15 +13,26 @@
 struct queue_options {
 	uint64_t lifetime, retry_first, retry_max, delay_notice; /* ms */
 	uint64_t segment_size, checkpoint_ms;
-	uint64_t max_backlog, min_free; /* octets */
-	size_t concurrency;
+	uint64_t max_backlog, min_free;            /* octets */
+	size_t concurrency;                        /* messages under way to gk-local */
+	size_t remote;                             /* transactions under way in gk-remote */
+	size_t destination_first, destination_max; /* of these to one destination */
+	size_t max_waiting;                        /* jobs */
 	char host[256];
 };
 
+TAILQ_HEAD(destination_list, destination);
+
 struct schedule {
-	struct message **heap; /* by due time, the earliest first */
-	size_t n, cap;
-	size_t running;
+	struct heap waits; /* jobs, by when they are tried */
+	struct heap dead;  /* destinations, by when they are probed */
+	struct destination *local, *lookup;
+	struct destination *remotes;    /* by key */
+	struct destination_list active; /* remote ones that may start something, in turns */
+	uint64_t away[DEST_KINDS];      /* clock_ms: the daemon is not there until then */
+	size_t jobs, running, ndead;
+	size_t remote;  /* transactions under way in gk-remote */
+	uint64_t stamp; /* of schedule_message() */
 	struct loop_timer *timer;
 	struct loop_defer run;
 	bool stopped; /* draining: nothing new is begun */
@@ -48,6 +60,7 @@ struct asker;
 
 struct queue {
 	struct queue_options o;
+	struct routes *routes;
 	int dir; /* spool */
 	int journal_dir;
 	struct journal *journal;
@@ -100,19 +113,37 @@ void spool_room(struct queue *q);
 
 void schedule_init(struct queue *q);
 void schedule_done(struct queue *q);
-/* Tries the message in ms from now. */
-void schedule_add(struct queue *q, struct message *m, uint64_t ms);
-void schedule_remove(struct queue *q, struct message *m);
-/* An attempt failed for now. */
-void schedule_retry(struct queue *q, struct message *m);
+/* What waits of the message is tried in ms from now; jobs are made where there are none yet. */
+void schedule_message(struct queue *q, struct message *m, uint64_t ms);
+/* Its jobs wait for nothing until the next schedule_message(). Those under way go on. */
+void schedule_stop(struct queue *q, struct message *m);
+/* Its jobs go, but for those under way. */
+void schedule_forget(struct queue *q, struct message *m);
 /* The wait after so many attempts, without jitter. */
 uint64_t schedule_backoff(const struct queue_options *o, uint32_t attempts);
-/* A delivery has ended. */
-void schedule_ended(struct queue *q);
+/* The daemon that serves the kind has come, or is not there: what is ready goes on, or waits. */
+void schedule_back(struct queue *q, enum destination_kind kind);
+void schedule_away(struct queue *q, enum destination_kind kind);
+/* The destination of a target of an envelope, where there is one; NULL: none is known. */
+struct destination *schedule_find(const struct queue *q, const struct message_walk *w);
+/* A dead destination is probed now, or each (key empty): the operator asks, or routes are others.
+ */
+void schedule_revive(struct queue *q, struct str key);
+
+/* For deliver.c: a transaction has ended, and with it the job's; it goes on as said. */
+void schedule_ended(struct queue *q, struct job *j);
+void schedule_job(struct queue *q, struct job *j, uint64_t ms);
+void schedule_retry(struct queue *q, struct job *j);
+void schedule_job_done(struct queue *q, struct job *j);
+/* How its destination fared: why is empty where a host was there. */
+void schedule_fared(struct queue *q, struct destination *d, struct str why);
+/* Is what waits of the message to be told to its sender: since it has waited so long, or too long?
+ */
+bool schedule_is_late(const struct queue *q, const struct message *m, uint64_t ms);
 
 /* ---- deliver.c ---- */
 
-void deliver_start(struct queue *q, struct message *m);
+void deliver_start(struct queue *q, struct job *j);
 
 /* ---- result.c ---- */
 
@@ -161,9 +192,29 @@ void usage_tell(struct queue *q);
  * because of them. */
 void move_some(struct queue *q);
 
+/* The message is known by other targets now, all of which wait; or e says why not. */
+typedef void (*move_fn)(void *arg, const struct err *e);
+
+/* Rewrites a message of which all waits with another envelope. On -1 fn is not called. */
+int move_resolved(struct queue *q, struct message *m, const struct envelope *env, move_fn fn,
+    void *arg, struct err *e);
+
 /* ---- operator.c ---- */
 
 void operator_message(struct queue *q, struct ipc_chan *c, struct ipc_in *m);
+
+/* ---- order.c ---- */
+
+/* Which messages the operator means. */
+struct order_filter {
+	struct str what;        /* a message's id, or "all" */
+	struct str sender;      /* empty: any; "<>": the null sender */
+	struct str destination; /* empty: any */
+};
+
+bool order_matches(const struct queue *q, const struct order_filter *f, const struct message *m);
+/* False: it is none of these. */
+bool order_message(struct queue *q, struct ipc_chan *c, struct ipc_in *m);
 
 /* ---- recover.c ---- */
 

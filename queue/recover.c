@@ -331,7 +331,7 @@ schedule_all(struct recovery *r)
 		/* From here on the number of a checkpoint, not a sequence: the first one covers
 		 * all. */
 		m->settles = m->settles > 0 ? 1 : 0;
-		schedule_add(q, m, 0);
+		schedule_message(q, m, 0);
 	}
 }
 

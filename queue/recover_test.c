@@ -70,8 +70,8 @@ results_are_believed_after_a_crash(void **state)
 	assert_int_equal(fixture.messages.waiting, 1);
 	assert_int_equal(fixture.messages.octets, 500);
 	/* Only what waits is in the schedule; what is done stays until its segment goes. */
-	assert_int_not_equal(fixture_find(1)->heap, SIZE_MAX);
-	assert_int_equal(fixture_find(2)->heap, SIZE_MAX);
+	assert_int_equal(fixture_find(1)->jobs->state, JOB_READY);
+	assert_null(fixture_find(2)->jobs);
 	assert_int_equal(fixture_find(2)->settles, 1);
 }
 
@@ -171,7 +171,7 @@ operators_word_is_kept(void **state)
 	fixture_settle();
 	restart("boot1", false);
 	assert_true(fixture_find(1)->flags & MESSAGE_HELD);
-	assert_int_equal(fixture_find(1)->heap, SIZE_MAX);
+	assert_int_equal(fixture_find(1)->jobs->state, JOB_IDLE);
 	assert_false(fixture_find(2)->flags & MESSAGE_HELD);
 	assert_true(message_is_done(fixture_find(3)));
 	/* A deleted message does not come back with the power either. */

@@ -33,7 +33,7 @@ take_consequence(struct result *r, const struct journal_place *place)
 	if (record_get_message(rs.message, &rm) < 0 || !(m = message_new(&r->q->messages, &rm)))
 		mem_die(__FILE__, __LINE__, "a notification of ours is malformed");
 	message_place(m, place->segment, place->off + RECORD_RESULT_MESSAGE_AT, &rm);
-	schedule_add(r->q, m, 0);
+	schedule_message(r->q, m, 0);
 }
 
 static void

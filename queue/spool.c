@@ -96,7 +96,7 @@ space_due(void *arg)
 static bool
 is_full(const struct queue *q, uint64_t size)
 {
-	return journal_waiting(q->journal) > UNWRITTEN ||
+	return journal_waiting(q->journal) > UNWRITTEN || q->schedule.jobs >= q->o.max_waiting ||
 	       (q->messages.waiting > 0 && q->messages.octets + size > q->o.max_backlog);
 }
 
@@ -139,7 +139,7 @@ committed(void *arg, const struct journal_place *place, const struct err *e)
 	log_info("queue.accept", LZ("mid", c->mid), LU("size", c->rm.size), LU("rcpts", c->nrcpts),
 	    LU("ms", (clock_us() - c->began) / 1000));
 	asker_ok(q, &c->asker);
-	schedule_add(q, c->m, 0);
+	schedule_message(q, c->m, 0);
 	commit_free(c);
 }
 

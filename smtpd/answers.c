@@ -19,7 +19,7 @@ struct answer {
 	uint64_t size;
 	struct arena arena;
 	struct str *targets;
-	uint32_t n;
+	uint32_t n, nlocal;
 	size_t key_n;
 	char key[];
 };
@@ -96,32 +96,32 @@ copy_targets(struct arena *a, const struct str *v, uint32_t n)
 }
 
 bool
-answers_rcpt(struct str user, struct str address, uint64_t size, struct arena *a,
-    struct str **targets, uint32_t *n)
+answers_rcpt(struct str user, uint64_t size, struct arena *a, struct envelope_rcpt *r)
 {
 	char key[KEY_MAX];
-	const struct answer *x = find(key, make_key('r', user, address, key));
+	const struct answer *x = find(key, make_key('r', user, r->address, key));
 
 	/* A larger message may be over the quota where a smaller one was not. */
 	if (!x || size > x->size)
 		return false;
-	*targets = copy_targets(a, x->targets, x->n);
-	*n = x->n;
+	r->targets = copy_targets(a, x->targets, x->n);
+	r->ntargets = x->n;
+	r->nlocal = x->nlocal;
 	return true;
 }
 
 void
-answers_add_rcpt(
-    struct str user, struct str address, uint64_t size, const struct str *targets, uint32_t n)
+answers_add_rcpt(struct str user, uint64_t size, const struct envelope_rcpt *r)
 {
 	char key[KEY_MAX];
-	struct answer *x = add(key, make_key('r', user, address, key));
+	struct answer *x = add(key, make_key('r', user, r->address, key));
 
 	if (!x)
 		return;
 	x->size = size;
-	x->targets = copy_targets(&x->arena, targets, n);
-	x->n = n;
+	x->targets = copy_targets(&x->arena, r->targets, r->ntargets);
+	x->n = r->ntargets;
+	x->nlocal = r->nlocal;
 }
 
 bool

@@ -12,15 +12,15 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "mail/envelope.h"
 
 #define ANSWERS_TTL_MS 10000u
 #define ANSWERS_MAX    4096u
 
-/* A recipient that user (empty: anybody) may send size octets to; its targets go into a. */
-bool answers_rcpt(struct str user, struct str address, uint64_t size, struct arena *a,
-    struct str **targets, uint32_t *n);
-void answers_add_rcpt(
-    struct str user, struct str address, uint64_t size, const struct str *targets, uint32_t n);
+/* May user (empty: anybody) send size octets to r->address? Then its targets go into r, out of a.
+ */
+bool answers_rcpt(struct str user, uint64_t size, struct arena *a, struct envelope_rcpt *r);
+void answers_add_rcpt(struct str user, uint64_t size, const struct envelope_rcpt *r);
 /* An address that user owns. */
 bool answers_sender(struct str user, struct str address);
 void answers_add_sender(struct str user, struct str address);

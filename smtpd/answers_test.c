@@ -11,21 +11,23 @@
 
 static const struct str user = STR_INIT("alice@x.test"), none = STR_INIT("");
 static const struct str bob = STR_INIT("bob@x.test");
-static const struct str targets[] = {STR_INIT("bob@x.test"), STR_INIT("carol@x.test")};
+static struct str targets[] = {STR_INIT("bob@x.test"), STR_INIT("carol@y.test")};
+static const struct envelope_rcpt to_bob = {
+    .address = STR_INIT("bob@x.test"), .targets = targets, .ntargets = 2, .nlocal = 1};
 
 static bool
 known(struct str who, struct str address, uint64_t size)
 {
+	struct envelope_rcpt r = {.address = address};
 	struct arena a;
-	struct str *v;
-	uint32_t n;
 	bool yes;
 
 	arena_init(&a);
-	yes = answers_rcpt(who, address, size, &a, &v, &n);
+	yes = answers_rcpt(who, size, &a, &r);
 	if (yes) {
-		assert_int_equal(n, 2);
-		assert_true(str_eq(v[0], targets[0]) && str_eq(v[1], targets[1]));
+		assert_int_equal(r.ntargets, 2);
+		assert_int_equal(r.nlocal, 1);
+		assert_true(str_eq(r.targets[0], targets[0]) && str_eq(r.targets[1], targets[1]));
 	}
 	arena_free(&a);
 	return yes;
@@ -36,7 +38,7 @@ an_answer_is_for_its_question(void **state)
 {
 	(void)state;
 	answers_forget();
-	answers_add_rcpt(user, bob, 1000, targets, 2);
+	answers_add_rcpt(user, 1000, &to_bob);
 	assert_true(known(user, bob, 1000));
 	assert_true(known(user, bob, 0));
 	assert_false(known(user, bob, 1001));
@@ -53,14 +55,14 @@ it_does_not_last(void **state)
 {
 	(void)state;
 	answers_forget();
-	answers_add_rcpt(user, bob, 0, targets, 2);
+	answers_add_rcpt(user, 0, &to_bob);
 	answers_add_sender(user, bob);
 	clock_advance(ANSWERS_TTL_MS / 2);
 	assert_true(known(user, bob, 0));
 	clock_advance(ANSWERS_TTL_MS);
 	assert_false(known(user, bob, 0));
 	assert_false(answers_sender(user, bob));
-	answers_add_rcpt(user, bob, 0, targets, 2);
+	answers_add_rcpt(user, 0, &to_bob);
 	answers_forget();
 	assert_false(known(user, bob, 0));
 }

@@ -216,7 +216,7 @@ is_repeated(const struct transaction *tx, struct str address)
 static size_t
 weight(const struct envelope_rcpt *r)
 {
-	size_t n = 4 + r->address.n + 4 + r->orcpt.n + 4 + 4;
+	size_t n = 4 + r->address.n + 4 + r->orcpt.n + 4 + 4 + 4;
 
 	for (uint32_t i = 0; i < r->ntargets; i++)
 		n += 4 + r->targets[i].n;
@@ -274,7 +274,6 @@ verdict_reply(uint32_t verdict)
 	    [RCPT_OK] = REPLY_OK,
 	    [RCPT_NO_USER] = REPLY_NO_USER,
 	    [RCPT_RELAY] = REPLY_RELAY,
-	    [RCPT_NO_ROUTE] = REPLY_NO_ROUTE,
 	    [RCPT_QUOTA] = REPLY_QUOTA,
 	    [RCPT_LOOP] = REPLY_LOOP,
 	    [RCPT_MESSAGES] = REPLY_USER_MESSAGES,
@@ -301,7 +300,7 @@ static enum reply
 take_answer(struct session *s, struct slot *slot, struct ipc_in *m)
 {
 	bool weighed = m->type == MSG_RCPT_ADMIT_R;
-	uint32_t verdict = ipc_get_u32(m), n = ipc_get_list(m);
+	uint32_t verdict = ipc_get_u32(m), nlocal = ipc_get_u32(m), n = ipc_get_list(m);
 	struct str *targets = arena_array(&s->tx.arena, n, sizeof(*targets));
 
 	for (uint32_t i = 0; i < n; i++)
@@ -312,12 +311,13 @@ take_answer(struct session *s, struct slot *slot, struct ipc_in *m)
 		return REPLY_LOCAL_ERROR;
 	if (verdict != RCPT_OK)
 		return verdict_reply(verdict);
-	if (n == 0)
+	if (n == 0 || nlocal > n)
 		return REPLY_LOCAL_ERROR;
 	slot->rcpt.targets = targets;
 	slot->rcpt.ntargets = n;
+	slot->rcpt.nlocal = nlocal;
 	if (!weighed)
-		answers_add_rcpt(s->user, slot->rcpt.address, s->tx.size, targets, n);
+		answers_add_rcpt(s->user, s->tx.size, &slot->rcpt);
 	return REPLY_OK;
 }
 
@@ -338,8 +338,7 @@ ask(struct session *s, struct slot *slot)
 	bool weighed = door_is_weighed(s);
 	struct ipc_out m;
 
-	if (!weighed && answers_rcpt(s->user, r->address, s->tx.size, &s->tx.arena, &r->targets,
-			    &r->ntargets)) {
+	if (!weighed && answers_rcpt(s->user, s->tx.size, &s->tx.arena, r)) {
 		slot_ready(slot, REPLY_OK);
 		return;
 	}

@@ -82,7 +82,6 @@
 	X(NEED_TLS,        538, "5.7.11", "Encryption required for authentication: STARTTLS first") \
 	X(NO_USER,         550, "5.1.1", "No such user here") \
 	X(RELAY,           550, "5.7.1", "Relaying denied") \
-	X(NO_ROUTE,        550, "5.4.4", "No way to other hosts from here") \
 	X(LOOP,            550, "5.4.6", "This address leads back to itself") \
 	X(NOT_OWNER,       550, "5.7.1", "Sender address is not yours") \
 	X(FROM_NOT_OWNER,  550, "5.7.1", "The address in the %s field is not yours") \

@@ -90,6 +90,7 @@ answer_rcpt(uint64_t id, struct str address)
 
 	ipc_begin(&m, MSG_RCPT_CHECK_R);
 	ipc_put_u32(&m, !ours ? RCPT_RELAY : user ? RCPT_OK : RCPT_NO_USER);
+	ipc_put_u32(&m, ours && user);
 	ipc_put_list(&m, &address, ours && user);
 	ipc_reply(authd, id, &m);
 }
@@ -122,6 +123,7 @@ answer_admit(unsigned i)
 		verdict = RCPT_NO_USER;
 	ipc_begin(&m, MSG_RCPT_ADMIT_R);
 	ipc_put_u32(&m, verdict);
+	ipc_put_u32(&m, verdict == RCPT_OK);
 	ipc_put_list(&m, &address, verdict == RCPT_OK);
 	ipc_put_u32(&m, 600);
 	ipc_reply(authd, waiting[i], &m);

@@ -53,6 +53,7 @@ authd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	} else {
 		ipc_begin(&out, MSG_RCPT_CHECK_R);
 		ipc_put_u32(&out, RCPT_OK);
+		ipc_put_u32(&out, 0);
 		ipc_put_list(&out, targets, 2);
 		ipc_reply(c, m->id, &out);
 	}
@@ -84,6 +85,7 @@ reply(void *arg, struct ipc_in *m, const struct err *e)
 		seen.e = *e;
 	} else {
 		assert_int_equal(ipc_get_u32(m), RCPT_OK);
+		assert_int_equal(ipc_get_u32(m), 0);
 		assert_int_equal(ipc_get_list(m), 2);
 		ipc_get_item(m);
 		str_cz(ipc_get_item(m), seen.text, sizeof(seen.text));
@@ -187,6 +189,7 @@ test_late_reply_is_dropped(void **state)
 	turns(3);
 	ipc_begin(&out, MSG_RCPT_CHECK_R);
 	ipc_put_u32(&out, RCPT_OK);
+	ipc_put_u32(&out, 0);
 	ipc_put_list(&out, NULL, 0);
 	ipc_reply(authd, seen.pending_id, &out);
 	turns(3);
@@ -216,6 +219,7 @@ test_answer_for_a_dead_process_fits_no_call_of_the_next(void **state)
 	turns(4);
 	ipc_begin(&out, MSG_RCPT_CHECK_R);
 	ipc_put_u32(&out, RCPT_OK);
+	ipc_put_u32(&out, 0);
 	ipc_put_list(&out, NULL, 0);
 	ipc_reply(authd, id, &out);
 	turns(4);

@@ -81,15 +81,15 @@ enum ipc_peer {
 	X(AUTH_START_R,   PEER_AUTHD, PEER_FRONT, 0, "state:u32 session:u64 data:str user:str ticket:str text:str") \
 	X(AUTH_STEP_R,    PEER_AUTHD, PEER_FRONT, 0, "state:u32 session:u64 data:str user:str ticket:str text:str") \
 	X(AUTH_ABORT,     PEER_FRONT, PEER_AUTHD, 0, "session:u64") \
-	/* Recipients and senders. verdict: enum rcpt_verdict. targets: the mailboxes (user addresses) and foreign
-	 * addresses that the address leads to. */ \
+	/* Recipients and senders. verdict: enum rcpt_verdict. targets: where the address leads; the first `local` of
+	 * them are mailboxes (user addresses), the others addresses at other hosts. */ \
 	X(RCPT_CHECK,     PEER_SMTPD | PEER_QUEUE, PEER_AUTHD, 10, "address:str user:str size:u64") \
-	X(RCPT_CHECK_R,   PEER_AUTHD, PEER_SMTPD | PEER_QUEUE, 0, "verdict:u32 targets:list") \
+	X(RCPT_CHECK_R,   PEER_AUTHD, PEER_SMTPD | PEER_QUEUE, 0, "verdict:u32 local:u32 targets:list") \
 	/* The same of who is not trusted: what users send is counted, strangers are greylisted. sender: of MAIL. peer: the
 	 * client's address. first: the first recipient of a message. wait: seconds, where the verdict says later. */ \
 	X(RCPT_ADMIT,     PEER_SMTPD, PEER_AUTHD, 10, \
 	  "address:str user:str size:u64 sender:str peer:str first:u32") \
-	X(RCPT_ADMIT_R,   PEER_AUTHD, PEER_SMTPD, 0, "verdict:u32 targets:list wait:u32") \
+	X(RCPT_ADMIT_R,   PEER_AUTHD, PEER_SMTPD, 0, "verdict:u32 local:u32 targets:list wait:u32") \
 	X(SENDER_CHECK,   PEER_SMTPD, PEER_AUTHD, 10, "user:str address:str") \
 	X(SENDER_CHECK_R, PEER_AUTHD, PEER_SMTPD, 0, "owned:u32") \
 	/* Answers given before may be wrong now: forget them. */ \
@@ -304,20 +304,25 @@ enum ipc_peer {
 	 * page goes on behind `after`, a key's first column. */ \
 	X(DKIM_LIST,      PEER_CTL, PEER_SIGN, 10, "after:str") \
 	X(DKIM_LIST_R,    PEER_SIGN, PEER_CTL, 0, "more:u32 rows:list") \
-	/* The operator to queue. rows: mid, state, arrived (RFC 3339), size, sender, recipients left, next try, last
-	 * error, eight a message. what: mid, or "all". count: how many it touched. */ \
-	X(QUEUE_LIST,     PEER_CTL, PEER_QUEUE, 10, "after:str") \
+	/* The operator to queue. rows: mid, state, arrived (RFC 3339), size, sender, recipients left, destination, next
+	 * try, why it waits, nine for each destination of a message. what: mid, or "all". sender ("<>" is the null sender),
+	 * destination: only those; empty: any. count: how many messages it touched. */ \
+	X(QUEUE_LIST,     PEER_CTL, PEER_QUEUE, 10, "after:str sender:str destination:str") \
 	X(QUEUE_LIST_R,   PEER_QUEUE, PEER_CTL, 0, "more:u32 rows:list") \
-	/* facts: key, value, … then for each recipient "rcpt", address, "state", …, "error", … */ \
+	/* facts: key, value, ... then for each target "rcpt", address, "target", ..., "state", ..., "destination", ...,
+	 * "next", ..., "error", ... */ \
 	X(QUEUE_SHOW,     PEER_CTL, PEER_QUEUE, 10, "mid:str") \
 	X(QUEUE_SHOW_R,   PEER_QUEUE, PEER_CTL, 0, "facts:list") \
-	X(QUEUE_FLUSH,    PEER_CTL, PEER_QUEUE, 10, "what:str") \
+	/* rows: destination, transactions at a time, running, waiting, dead until (RFC 3339, or empty), why, six each. */ \
+	X(QUEUE_DESTINATIONS, PEER_CTL, PEER_QUEUE, 10, "after:str") \
+	X(QUEUE_DESTINATIONS_R, PEER_QUEUE, PEER_CTL, 0, "more:u32 rows:list") \
+	X(QUEUE_FLUSH,    PEER_CTL, PEER_QUEUE, 10, "what:str sender:str destination:str") \
 	X(QUEUE_FLUSH_R,  PEER_QUEUE, PEER_CTL, 0, "count:u64") \
-	X(QUEUE_HOLD,     PEER_CTL, PEER_QUEUE, 10, "what:str") \
+	X(QUEUE_HOLD,     PEER_CTL, PEER_QUEUE, 10, "what:str sender:str destination:str") \
 	X(QUEUE_HOLD_R,   PEER_QUEUE, PEER_CTL, 0, "count:u64") \
-	X(QUEUE_RELEASE,  PEER_CTL, PEER_QUEUE, 10, "what:str") \
+	X(QUEUE_RELEASE,  PEER_CTL, PEER_QUEUE, 10, "what:str sender:str destination:str") \
 	X(QUEUE_RELEASE_R, PEER_QUEUE, PEER_CTL, 0, "count:u64") \
-	X(QUEUE_DELETE,   PEER_CTL, PEER_QUEUE, 10, "what:str") \
+	X(QUEUE_DELETE,   PEER_CTL, PEER_QUEUE, 10, "what:str sender:str destination:str") \
 	X(QUEUE_DELETE_R, PEER_QUEUE, PEER_CTL, 0, "count:u64") \
 	/* The operator to gk-screen, about DMARC reports; rows page alike. LIST, received reports after the one of that id:
 	 * id, domain, organization, begin, end (seconds since the epoch), messages, passed, sender's domain, "1" when that
@@ -353,7 +358,6 @@ enum rcpt_verdict {
 	RCPT_OK,
 	RCPT_NO_USER,    /* 550 5.1.1 */
 	RCPT_RELAY,      /* not our domain, and the client may not relay: 550 5.7.1 */
-	RCPT_NO_ROUTE,   /* a foreign address, and outbound delivery is not there: 550 5.4.4 */
 	RCPT_QUOTA,      /* 452 4.2.2 */
 	RCPT_LOOP,       /* aliases that lead in a circle: 550 5.4.6 */
 	RCPT_MESSAGES,   /* the user has sent too many: 450 4.7.1 */

@@ -1,8 +1,9 @@
 /*
  * envelope.c - the codec of envelopes.
  *
- * Version 1: u8 version, then the members of struct envelope in the order written below. Both ways
- * check the same things, so that nothing is stored that cannot be read again.
+ * Version 2: u8 version, then the members of struct envelope in the order written below. Version 1
+ * had no nlocal: all targets were mailboxes of ours. Both ways check the same things, so that
+ * nothing is stored that cannot be read again.
  */
 #include "mail/envelope.h"
 
@@ -41,7 +42,7 @@ rcpt_valid(const struct envelope_rcpt *r)
 	for (uint32_t i = 0; i < r->ntargets; i++)
 		if (r->targets[i].n == 0 || !is_line(r->targets[i]))
 			return false;
-	return true;
+	return r->nlocal <= r->ntargets;
 }
 
 static int
@@ -70,6 +71,7 @@ put_rcpt(struct buf *out, const struct envelope_rcpt *r)
 	wire_put_str(out, r->orcpt);
 	wire_put_u32(out, r->notify);
 	wire_put_u32(out, r->ntargets);
+	wire_put_u32(out, r->nlocal);
 	for (uint32_t i = 0; i < r->ntargets; i++)
 		wire_put_str(out, r->targets[i]);
 }
@@ -113,19 +115,20 @@ get_count(struct wire_in *w, size_t least)
 }
 
 static void
-get_rcpt(struct wire_in *w, struct envelope_rcpt *r, struct arena *a)
+get_rcpt(struct wire_in *w, uint8_t version, struct envelope_rcpt *r, struct arena *a)
 {
 	r->address = wire_str(w);
 	r->orcpt = wire_str(w);
 	r->notify = wire_u32(w);
 	r->ntargets = get_count(w, TARGET_OCTETS);
+	r->nlocal = version == 1 ? r->ntargets : wire_u32(w);
 	r->targets = arena_array(a, r->ntargets, sizeof(*r->targets));
 	for (uint32_t i = 0; i < r->ntargets; i++)
 		r->targets[i] = wire_str(w);
 }
 
 static void
-get_envelope(struct wire_in *w, struct envelope *env, struct arena *a)
+get_envelope(struct wire_in *w, uint8_t version, struct envelope *env, struct arena *a)
 {
 	env->mid = wire_str(w);
 	env->arrived = (int64_t)wire_u64(w);
@@ -141,7 +144,7 @@ get_envelope(struct wire_in *w, struct envelope *env, struct arena *a)
 	env->nrcpts = get_count(w, RCPT_OCTETS);
 	env->rcpts = arena_array(a, env->nrcpts, sizeof(*env->rcpts));
 	for (uint32_t i = 0; i < env->nrcpts; i++)
-		get_rcpt(w, &env->rcpts[i], a);
+		get_rcpt(w, version, &env->rcpts[i], a);
 }
 
 int
@@ -155,9 +158,9 @@ envelope_decode(struct str s, struct envelope *env, struct arena *a, struct err 
 		return err_set(e, E_LIMIT, "envelope over %u octets", ENVELOPE_MAX);
 	wire_open(&w, s);
 	version = wire_u8(&w);
-	if (!w.bad && version != ENVELOPE_VERSION)
+	if (!w.bad && version != ENVELOPE_VERSION && version != ENVELOPE_VERSION - 1)
 		return err_set(e, E_INVAL, "envelope of version %u", version);
-	get_envelope(&w, env, a);
+	get_envelope(&w, version, env, a);
 	if (wire_end(&w) < 0)
 		return err_set(e, E_INVAL, "envelope cut short or too long");
 	return check(env, e);

@@ -14,7 +14,7 @@
 #include "base/id.h"
 
 #define ENVELOPE_MAX     60000u
-#define ENVELOPE_VERSION 1
+#define ENVELOPE_VERSION 2
 
 /* RFC 3461 4.1 */
 #define NOTIFY_NEVER   0x01u
@@ -35,12 +35,13 @@ enum envelope_ret {
 #define ENVELOPE_JUNK      0x08u /* goes to the mailbox Junk of its users */
 
 struct envelope_rcpt {
-	struct str address; /* as in RCPT TO, domain in lower case */
-	struct str orcpt;   /* RFC 3461 4.2 as given ("rfc822;a@b", xtext), or empty */
-	uint32_t notify;    /* NOTIFY_ bits */
-	struct str
-	    *targets; /* where authd said it leads: user addresses of ours, or foreign addresses */
+	struct str address;  /* as in RCPT TO, domain in lower case */
+	struct str orcpt;    /* RFC 3461 4.2 as given ("rfc822;a@b", xtext), or empty */
+	uint32_t notify;     /* NOTIFY_ bits */
+	struct str *targets; /* where authd said it leads */
 	uint32_t ntargets;
+	uint32_t nlocal; /* the first so many are mailboxes of ours, the others addresses at other
+			    hosts, their domains as A-labels in lower case */
 };
 
 struct envelope {

@@ -11,8 +11,8 @@
 
 static struct str targets[] = {STR_INIT("bob@x.test"), STR_INIT("carol@y.test")};
 static struct envelope_rcpt rcpts[] = {{STR_INIT("list@x.test"), STR_INIT("rfc822;list@x.test"),
-					   NOTIFY_FAILURE | NOTIFY_DELAY, targets, 2},
-    {STR_INIT("bob@x.test"), STR_INIT(""), NOTIFY_NEVER, targets, 1}};
+					   NOTIFY_FAILURE | NOTIFY_DELAY, targets, 2, 1},
+    {STR_INIT("bob@x.test"), STR_INIT(""), NOTIFY_NEVER, targets, 1, 1}};
 static struct err err;
 
 static struct envelope
@@ -55,6 +55,7 @@ test_round_trip(void **state)
 	assert_true(
 	    str_eq(got.rcpts[0].orcpt, rcpts[0].orcpt) && got.rcpts[0].notify == rcpts[0].notify);
 	assert_int_equal(got.rcpts[0].ntargets, 2);
+	assert_int_equal(got.rcpts[0].nlocal, 1);
 	assert_true(str_eq(got.rcpts[0].targets[1], targets[1]));
 	assert_true(str_eq(got.rcpts[1].address, rcpts[1].address));
 	buf_free(&out);
@@ -79,6 +80,33 @@ test_every_cut(void **state)
 	assert_int_equal(envelope_decode(buf_view(&out), &got, &a, &err), -1);
 	out.p[0] = ENVELOPE_VERSION + 1;
 	assert_int_equal(envelope_decode(buf_view(&out), &got, &a, &err), -1);
+	buf_free(&out);
+	arena_free(&a);
+}
+
+/* One version back: all targets were mailboxes of ours. */
+static void
+test_version_before(void **state)
+{
+	struct envelope env = sample(), got;
+	struct arena a;
+	struct buf out;
+	size_t at;
+
+	(void)state;
+	arena_init(&a);
+	buf_init(&out, ENVELOPE_MAX);
+	env.nrcpts = 1;
+	assert_int_equal(envelope_encode(&env, &out, &err), 0);
+	/* nlocal stands before the two targets at the end. */
+	at = out.n - (4 + targets[0].n) - (4 + targets[1].n) - 4;
+	memmove(out.p + at, out.p + at + 4, out.n - at - 4);
+	out.n -= 4;
+	out.p[0] = 1;
+	assert_int_equal(envelope_decode(buf_view(&out), &got, &a, &err), 0);
+	assert_int_equal(got.rcpts[0].ntargets, 2);
+	assert_int_equal(got.rcpts[0].nlocal, 2);
+	assert_true(str_eq(got.rcpts[0].targets[1], targets[1]));
 	buf_free(&out);
 	arena_free(&a);
 }
@@ -121,6 +149,9 @@ test_refused(void **state)
 	bad = rcpts[0];
 	bad.targets = (struct str[]){STR("a\nb"), STR("c")};
 	refused(&env, E_INVAL);
+	bad = rcpts[0];
+	bad.nlocal = bad.ntargets + 1;
+	refused(&env, E_INVAL);
 }
 
 static void
@@ -141,8 +172,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
-	    cmocka_unit_test(test_every_cut), cmocka_unit_test(test_refused),
-	    cmocka_unit_test(test_too_large)};
+	    cmocka_unit_test(test_every_cut), cmocka_unit_test(test_version_before),
+	    cmocka_unit_test(test_refused), cmocka_unit_test(test_too_large)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,8 +68,15 @@
 	X(QUEUE_CHECKPOINT, "queue", "checkpoint", DURATION, "5s", "100ms..10m", \
 	  "How often delivered mail is made durable in its Maildirs so that segments can go.") \
 	X(QUEUE_MAX_BACKLOG, "queue", "max_backlog", SIZE, "2GiB", "1MiB..1TiB", "Undelivered octets in the spool at which new mail has to wait.") \
+	X(QUEUE_MAX_WAITING, "queue", "max_waiting", UINT, "1000000", "100..100000000", \
+	  "Messages waiting, each counted once for every destination it goes to, at which new mail has to wait.") \
 	X(QUEUE_MIN_FREE, "queue", "min_free", SIZE, "256MiB", "0..1TiB", "Free disk space below which new mail gets 452 4.3.1.") \
 	X(DELIVERY_CONCURRENCY, "delivery", "concurrency", UINT, "64", "1..10000", "Messages under way to gk-local at one time.") \
+	X(DELIVERY_REMOTE_CONCURRENCY, "delivery", "remote_concurrency", UINT, "500", "1..10000", \
+	  "Transactions with other hosts under way at one time.") \
+	X(DELIVERY_DESTINATION_FIRST, "delivery", "destination_first", UINT, "5", "1..1000", \
+	  "Transactions with one destination at one time, to begin with; more as they succeed, fewer as no host of it is reached.") \
+	X(DELIVERY_DESTINATION_MAX, "delivery", "destination_max", UINT, "20", "1..1000", "Transactions with one destination at one time, at most.") \
 	X(DELIVERY_RESERVE, "delivery", "reserve", SIZE, "32MiB", "0..1TiB", \
 	  "Disk space kept back, for delivering what was accepted and for expunging when the disk is full.") \
 	X(DNS_UPSTREAMS, "dns", "upstreams", LIST, "", "", \

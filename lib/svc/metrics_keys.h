@@ -67,6 +67,11 @@
 	X(QUEUE_SYNC_SECONDS, "gkmail_queue_sync_seconds", "", HISTOGRAM, "Time of one journal sync") \
 	X(QUEUE_SYNC_BATCH, "gkmail_queue_synced_records_total", "", COUNTER, "Records made durable by journal syncs") \
 	X(QUEUE_CHECKPOINT_SECONDS, "gkmail_queue_checkpoint_seconds", "", HISTOGRAM, "Time of one checkpoint") \
+	X(QUEUE_DESTINATIONS, "gkmail_queue_destinations", "", GAUGE, "Destinations at other hosts that mail waits for") \
+	X(QUEUE_DEAD, "gkmail_queue_destinations_dead", "", GAUGE, "Of these, those of which no host was reached last") \
+	X(REMOTE_DELIVERED, "gkmail_queue_remote_total", "result=\"ok\"", COUNTER, "Recipients at other hosts, each attempt") \
+	X(REMOTE_DEFERRED, "gkmail_queue_remote_total", "result=\"temp\"", COUNTER, "Recipients at other hosts, each attempt") \
+	X(REMOTE_FAILED, "gkmail_queue_remote_total", "result=\"perm\"", COUNTER, "Recipients at other hosts, each attempt") \
 	X(LOCAL_DELIVERED, "gkmail_local_delivered_total", "result=\"ok\"", COUNTER, "Deliveries into Maildirs") \
 	X(LOCAL_TEMP, "gkmail_local_delivered_total", "result=\"temp\"", COUNTER, "Deliveries into Maildirs") \
 	X(LOCAL_PERM, "gkmail_local_delivered_total", "result=\"perm\"", COUNTER, "Deliveries into Maildirs") \

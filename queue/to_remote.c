@@ -1,0 +1,231 @@
+/*
+ * to_remote.c - a message and its recipients at one destination to gk-remote.
+ *
+ * gk-remote knows hosts, the queue knows time: whatever is not final comes back as "try again", and
+ * how the destination fared decides how much more is sent there (schedule.c). A delivery is not to
+ * be repeated after lost power as one into a Maildir may have to be: it is settled at once.
+ */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "io/file.h"
+#include "queue/deliver.h"
+#include "svc/metrics.h"
+#include "svc/svc.h"
+
+#define TEXT_MAX      480u
+#define HOST_MAX      200u
+#define PACKET_OTHERS 512u /* in a packet beside what head_size() counts */
+#define ITEMS         4u   /* of a recipient's result */
+
+/* ---- what comes back ---- */
+
+static void
+count(const struct attempt *t)
+{
+	metric_add(t->outcome == OUTCOME_SETTLED  ? METRIC_REMOTE_DELIVERED
+		   : t->outcome == OUTCOME_FAILED ? METRIC_REMOTE_FAILED
+						  : METRIC_REMOTE_DEFERRED,
+	    1);
+}
+
+static void
+fared(struct delivery *d, uint32_t outcome, struct str why)
+{
+	/* What is impossible for good says nothing about how many it takes at a time. */
+	if (outcome == REMOTE_WORKED)
+		schedule_fared(d->q, d->job->dest, STR_NONE);
+	else if (outcome == REMOTE_UNREACHED)
+		schedule_fared(d->q, d->job->dest, why.n ? why : STR("no host was reached"));
+}
+
+static void
+sent(void *arg, struct ipc_in *in, const struct err *e)
+{
+	struct delivery *d = arg;
+	struct attempt *results;
+	uint32_t outcome, n;
+	struct str why;
+	struct err bad;
+
+	OBJ(d, DELIVERY_MAGIC);
+	if (e) {
+		deliver_away(d, e);
+		return;
+	}
+	outcome = ipc_get_u32(in);
+	why = arena_dup(&d->arena, str_sub(ipc_get_str(in), 0, TEXT_MAX));
+	n = ipc_get_list(in);
+	results = arena_array(&d->arena, d->naddresses, sizeof(*results));
+	for (size_t i = 0; i < n / ITEMS && i < d->naddresses; i++) {
+		results[i].outcome = deliver_outcome(ipc_get_item(in), OUTCOME_SETTLED);
+		results[i].text = arena_dup(&d->arena, str_sub(ipc_get_item(in), 0, TEXT_MAX));
+		results[i].host = arena_dup(&d->arena, str_sub(ipc_get_item(in), 0, HOST_MAX));
+		results[i].took_over = str_eq(ipc_get_item(in), STR("dsn"));
+	}
+	if (ipc_end(in) < 0 || n != ITEMS * d->naddresses) {
+		err_set(&bad, E_PROTO, "gk-remote answered for other recipients");
+		deliver_away(d, &bad);
+		return;
+	}
+	for (size_t i = 0; i < d->n; i++) {
+		const struct attempt *r = &results[d->tries[i].at];
+
+		d->tries[i].outcome = r->outcome;
+		d->tries[i].text = r->text;
+		d->tries[i].host = r->host;
+		d->tries[i].took_over = r->took_over;
+		count(r);
+	}
+	/* When no host is there the other recipients need not be tried now. */
+	if (outcome == REMOTE_UNREACHED)
+		d->from = 0;
+	fared(d, outcome, why);
+	deliver_finish(d);
+}
+
+/* ---- what is sent ---- */
+
+/* RFC 3461 5.2.7.3: a list of ours told of success itself when it took the message in; its members
+ * are not to tell again. */
+static uint32_t
+notify_of(const struct attempt *t)
+{
+	uint32_t n = t->rcpt->notify;
+
+	if (t->rcpt->ntargets < 2 || !(n & NOTIFY_SUCCESS))
+		return n;
+	n &= ~NOTIFY_SUCCESS;
+	return n ? n : NOTIFY_NEVER;
+}
+
+static void
+put_xtext(struct buf *out, struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] > ' ' && s.p[i] < 0x7f && s.p[i] != '+' && s.p[i] != '=')
+			buf_putc(out, s.p[i]);
+		else
+			buf_printf(out, "+%02X", (unsigned char)s.p[i]);
+	}
+}
+
+/* RFC 3461 5.2.1: who was written to is told when the address becomes another. */
+static struct str
+orcpt_of(struct delivery *d, const struct attempt *t)
+{
+	struct buf b;
+	struct str out;
+
+	if (t->rcpt->orcpt.n > 0 || str_ieq(t->rcpt->address, t->address) ||
+	    !str_is_ascii(t->rcpt->address))
+		return t->rcpt->orcpt;
+	buf_init(&b, 1024);
+	buf_puts(&b, "rfc822;");
+	put_xtext(&b, t->rcpt->address);
+	out = b.over ? STR_NONE : arena_dup(&d->arena, buf_view(&b));
+	buf_free(&b);
+	return out;
+}
+
+static struct str *
+list_rcpts(struct delivery *d, size_t *octets)
+{
+	struct str *v = arena_array(&d->arena, 3 * d->naddresses, sizeof(*v));
+
+	*octets = d->env.sender.n + d->env.envid.n + strlen(d->job->dest->key);
+	for (size_t i = 0; i < d->naddresses; i++) {
+		const struct attempt *t = d->by_address[i];
+
+		v[3 * i] = t->address;
+		v[3 * i + 1] = arena_printf(&d->arena, "%u", notify_of(t));
+		v[3 * i + 2] = orcpt_of(d, t);
+		*octets += v[3 * i].n + v[3 * i + 1].n + v[3 * i + 2].n + 3 * sizeof(uint32_t);
+	}
+	return v;
+}
+
+static void
+put_head(const struct delivery *d, enum ipc_type type, const struct str *rcpts, struct ipc_out *m)
+{
+	ipc_begin(m, type);
+	ipc_put_z(m, d->m->mid);
+	ipc_put_z(m, d->job->dest->key);
+	ipc_put_str(m, d->env.sender);
+	ipc_put_u32(m, d->env.flags);
+	ipc_put_u32(m, d->env.ret);
+	ipc_put_str(m, d->env.envid);
+	ipc_put_list(m, rcpts, 3 * d->naddresses);
+}
+
+static void
+send_fd(struct delivery *d, int fd)
+{
+	struct ipc_out m;
+	size_t octets;
+
+	put_head(d, MSG_REMOTE_SEND, list_rcpts(d, &octets), &m);
+	ipc_put_u32(&m, d->env.return_path);
+	ipc_put_u64(&m, d->m->size);
+	ipc_put_fd(&m, fd);
+	ipc_call(svc_channel(PEER_REMOTE), &m, sent, d);
+}
+
+static void
+large_opened(void *arg, struct ipc_in *in, const struct err *e)
+{
+	struct delivery *d = arg;
+	int fd;
+
+	OBJ(d, DELIVERY_MAGIC);
+	if (e && (e->code == E_CLOSED || e->code == E_TEMP || e->code == E_TIMEOUT)) {
+		deliver_later(d, e); /* gk-local is away, not gk-remote */
+	} else if (!e && (fd = ipc_take_fd(in)) >= 0 && ipc_end(in) == 0) {
+		send_fd(d, fd);
+	} else {
+		deliver_all(d, OUTCOME_WAITING, STR("4.3.0 the message cannot be read"));
+		deliver_finish(d);
+	}
+}
+
+/* Behind our Return-Path line, which is for mailboxes. */
+static int
+put_small(struct delivery *d, const struct str *rcpts, struct ipc_out *m, struct err *e)
+{
+	struct str octets = message_kept(d->m);
+
+	if (octets.n == 0 && message_read(d->m, (size_t)d->m->size, &d->arena, &octets, e) < 0)
+		return -1;
+	put_head(d, MSG_REMOTE_PUT, rcpts, m);
+	ipc_put_str(m, str_from(octets, num_min((size_t)d->env.return_path, octets.n)));
+	return 0;
+}
+
+void
+to_remote(struct delivery *d)
+{
+	struct str *rcpts;
+	struct ipc_out m;
+	struct err e;
+	size_t octets;
+	int fd;
+
+	if (d->m->flags & MESSAGE_LARGE) {
+		ipc_begin(&m, MSG_LARGE_READ);
+		ipc_put_z(&m, d->m->mid);
+		ipc_call(svc_channel(PEER_LOCAL), &m, large_opened, d);
+		return;
+	}
+	rcpts = list_rcpts(d, &octets);
+	if (d->m->size <= IPC_INLINE_MAX &&
+	    octets + d->m->size <= IPC_PAYLOAD_MAX - PACKET_OTHERS) {
+		if (put_small(d, rcpts, &m, &e) < 0)
+			deliver_later(d, &e);
+		else
+			ipc_call(svc_channel(PEER_REMOTE), &m, sent, d);
+	} else if ((fd = message_open(d->m, &e)) < 0) {
+		deliver_later(d, &e);
+	} else {
+		send_fd(d, fd);
+	}
+}
