@@ -254,17 +254,6 @@ def test_never_means_never(suite):
     assert messages(suite, "alice") == []
 
 
-def test_bounce_to_a_foreign_sender_goes_out(suite):
-    with stopped(suite, "local"):
-        with suite.smtp(None, port="smtp", tls=False) as c:
-            c.sendmail("someone@elsewhere.test", [suite.user("bob")["address"]], "Subject: x\r\n\r\nx\r\n")
-        remove_user(suite, "bob")
-    (row,) = wait_for(lambda: [m for m in ask(suite, "list") if m["destination"] == "elsewhere.test"])
-    assert row["sender"] == "" and row["recipients"] == 1
-    assert ask(suite, "delete", "--sender", "<>") == {"count": 1}
-    empty(suite)
-
-
 def test_null_sender_never_bounces(suite):
     with stopped(suite, "local"):
         with suite.smtp(None, port="smtp", tls=False) as c:
