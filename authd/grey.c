@@ -95,9 +95,9 @@ came_back(const struct note_key *triplet, const struct note_key *client)
 	metric_add(METRIC_GREY_PASSED, 1);
 }
 
-/* Seconds left, 0 when it has come back in time. */
+/* Seconds left, 0 when it has come back in time; back: just now. */
 static int64_t
-judge(const struct note_key *triplet, const struct note_key *client)
+judge(const struct note_key *triplet, const struct note_key *client, bool *back)
 {
 	struct note *x = notes_find(NOTE_GREY_PASSED, triplet);
 	int64_t now = clock_wall(), waited;
@@ -115,6 +115,7 @@ judge(const struct note_key *triplet, const struct note_key *client)
 	if (waited < delay)
 		return delay - waited;
 	came_back(triplet, client);
+	*back = true;
 	return 0;
 }
 
@@ -127,6 +128,7 @@ grey_check(
 	struct str where, from;
 	struct arena a;
 	int64_t wait = 0;
+	bool back = false;
 
 	if (!on || network_parse(peer, &net, NULL) < 0 || trusted_has(&net))
 		return 0;
@@ -139,12 +141,14 @@ grey_check(
 	if (is_known(&client) || (from.n > 0 && is_welcome(from, users, n)))
 		metric_add(METRIC_GREY_KNOWN, 1);
 	else
-		wait = judge(&triplet, &client);
+		wait = judge(&triplet, &client, &back);
 	if (wait > 0) {
 		metric_add(METRIC_GREY_DEFERRED, 1);
 		log_info("greylist.defer", LS("peer", peer), LS("from", from), LS("to", recipient),
 		    LU("wait", wait));
 	}
+	if (back)
+		log_info("greylist.pass", LS("peer", peer), LS("from", from), LS("to", recipient));
 	arena_free(&a);
 	return (uint32_t)num_max(wait, 0);
 }

@@ -115,13 +115,17 @@
 	  "Refused commands (5xx) of one address in an hour, users' left out, after which it gets 421 4.7.0. 0: any number.") \
 	X(LIMITS_UNKNOWN_PER_HOUR, "limits", "unknown_per_hour", UINT, "100", "0..1000000", \
 	  "Recipients that do not exist, of one address in an hour, after which all get 450 4.7.1. 0: any number.") \
-	X(LIMITS_USER_MESSAGES_PER_HOUR, "limits", "user_messages_per_hour", UINT, "500", "0..1000000", "Messages that one user may send in an hour; more get 450 4.7.1. 0: any number.") \
+	X(LIMITS_USER_MESSAGES_PER_HOUR, "limits", "user_messages_per_hour", UINT, "500", "0..1000000", \
+	  "Messages that one user may send in an hour; more get 450 4.7.1. 0: any number.") \
 	X(LIMITS_USER_MESSAGES_PER_DAY, "limits", "user_messages_per_day", UINT, "2000", "0..1000000", "The same in a day.") \
-	X(LIMITS_USER_RECIPIENTS_PER_HOUR, "limits", "user_recipients_per_hour", UINT, "1000", "0..1000000", "Recipients that one user may send to in an hour; more get 452 4.5.3. 0: any number.") \
+	X(LIMITS_USER_RECIPIENTS_PER_HOUR, "limits", "user_recipients_per_hour", UINT, "1000", "0..1000000", \
+	  "Recipients that one user may send to in an hour; more get 452 4.5.3. 0: any number.") \
 	X(LIMITS_USER_RECIPIENTS_PER_DAY, "limits", "user_recipients_per_day", UINT, "5000", "0..1000000", "The same in a day.") \
-	X(LIMITS_DOMAIN_MESSAGES_PER_HOUR, "limits", "domain_messages_per_hour", UINT, "5000", "0..1000000", "Messages that all users of one domain may send in an hour; more get 450 4.7.1. 0: any number.") \
+	X(LIMITS_DOMAIN_MESSAGES_PER_HOUR, "limits", "domain_messages_per_hour", UINT, "5000", "0..1000000", \
+	  "Messages that all users of one domain may send in an hour; more get 450 4.7.1. 0: any number.") \
 	X(LIMITS_DOMAIN_MESSAGES_PER_DAY, "limits", "domain_messages_per_day", UINT, "20000", "0..1000000", "The same in a day.") \
-	X(LIMITS_DOMAIN_RECIPIENTS_PER_HOUR, "limits", "domain_recipients_per_hour", UINT, "10000", "0..1000000", "Recipients that all users of one domain may send to in an hour; more get 452 4.5.3. 0: any number.") \
+	X(LIMITS_DOMAIN_RECIPIENTS_PER_HOUR, "limits", "domain_recipients_per_hour", UINT, "10000", "0..1000000", \
+	  "Recipients that all users of one domain may send to in an hour; more get 452 4.5.3. 0: any number.") \
 	X(LIMITS_DOMAIN_RECIPIENTS_PER_DAY, "limits", "domain_recipients_per_day", UINT, "50000", "0..1000000", "The same in a day.") \
 	X(LIMITS_GREYLIST, "limits", "greylist", BOOL, "false", "", \
 	  "Puts off mail of strangers to port 25 until they come again (RFC 6647). Users, who a user has written to, and clients that came back pass.") \

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 from conftest import make, wait_for
@@ -321,3 +322,18 @@ def test_greylisting(fresh_suite):
     assert try_rcpt("127.0.3.1", "a@there.test", alice).startswith("451")
     assert "greylist.defer" in suite.log()
     assert re.search(r'gkmail_greylist_total{result="deferred"} [1-9]', suite.ctl("status", "--metrics").stdout)
+
+
+def test_events_in_the_manual_are_those_of_the_code():
+    root = Path(__file__).parents[2]
+    page = (root / "docs/SECURITY.md").read_text()
+    table = page[page.index("| event in the log |"):page.index("Counters of the same")]
+    told = set(re.findall(r"`([a-z]+\.[a-z_]+)`", table))
+    code = "".join(f.read_text() for d in ("authd", "smtpd", "imapd") for f in (root / d).glob("*.c"))
+    logged = set(re.findall(r'"((?:limit|greylist)\.[a-z_]+|auth\.(?:ban|unban|ban_limit|fail|ok))"', code))
+    assert logged <= told, logged - told
+    for event in told:
+        assert f'"{event}"' in code, event
+    counters = set(re.findall(r"`([a-z_]+)`", page[page.index("Counters of the same"):].split("(`gkmail")[0]))
+    keys = (root / "lib/svc/metrics_keys.h").read_text()
+    assert counters and all(f'"{c}"' in keys for c in counters)
