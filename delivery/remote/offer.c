@@ -28,6 +28,8 @@ read_mechanisms(struct str list, struct offer *out)
 			out->has |= OFFER_PLAIN;
 		else if (str_ieq_z(word, "LOGIN"))
 			out->has |= OFFER_LOGIN;
+		else if (str_ieq_z(word, "SCRAM-SHA-256"))
+			out->has |= OFFER_SCRAM;
 	}
 }
 

@@ -17,6 +17,7 @@
 #define OFFER_SIZE       0x080u /* RFC 1870 */
 #define OFFER_PLAIN      0x100u /* AUTH PLAIN, RFC 4616 */
 #define OFFER_LOGIN      0x200u /* AUTH LOGIN */
+#define OFFER_SCRAM      0x400u /* AUTH SCRAM-SHA-256, RFC 7677 */
 
 struct offer {
 	uint32_t has;  /* OFFER_ bits */

@@ -11,7 +11,6 @@
 #include "delivery/remote/policy.h"
 
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -126,8 +125,7 @@ ask_free(struct policy_ask *a)
 {
 	loop_defer_cancel(&a->answer);
 	sts_cancel(&a->sts);
-	if (a->route.password.n > 0)
-		sodium_memzero((char *)a->route.password.p, a->route.password.n);
+	policy_route_wipe(&a->route);
 	arena_free(&a->arena);
 	a->magic = 0;
 	free(a);

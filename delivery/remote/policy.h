@@ -109,9 +109,12 @@ void policy_host_cancel(struct policy_host_ask **a);
  * until policy_reload(); asked for when a handshake begins. */
 struct tls_context *policy_context(struct policy *p, const struct policy_route *r);
 
-/* How a handshake with a host ended, for what is reported (RFC 8460). e: NULL, or why not. */
+/* How a handshake with a host ended. e: NULL, or what was not proven; logged where a policy wanted
+ * it. */
 void policy_result(struct policy *p, const struct policy_route *r, const struct policy_mx *mx,
     const struct policy_tls *t, const struct err *e);
 
 void policy_route_copy(struct arena *a, const struct policy_route *from, struct policy_route *to);
+/* Of a copy: nothing is left of its password. */
+void policy_route_wipe(struct policy_route *r);
 void policy_tls_copy(struct arena *a, const struct policy_tls *from, struct policy_tls *to);

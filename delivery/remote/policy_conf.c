@@ -75,6 +75,9 @@ read_row(const struct conf *c, size_t i, struct policy_conf *p, struct err *e)
 
 	read_host(r, conf_row_str(c, CONF_ROUTE_HOST, i), &p->arena);
 	r->port = (uint16_t)conf_row_num(c, CONF_ROUTE_PORT, i);
+	/* To the domain's own hosts as always, but for what the route says. */
+	if (r->host.n == 0 && str_eq_z(str_z(conf_row_origin(c, CONF_ROUTE_PORT, i)), "default"))
+		r->port = p->port;
 	r->tls = arena_dup(&p->arena, conf_row_str(c, CONF_ROUTE_TLS, i));
 	r->user = arena_dup(&p->arena, conf_row_str(c, CONF_ROUTE_USER, i));
 	r->ca_file = arena_dup(&p->arena, conf_row_str(c, CONF_ROUTE_CA_FILE, i));

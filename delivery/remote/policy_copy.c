@@ -1,4 +1,6 @@
 /* policy_copy.c - answers of policy.h that outlive the question. */
+#include <sodium.h>
+
 #include "delivery/remote/policy.h"
 
 void
@@ -17,6 +19,14 @@ policy_route_copy(struct arena *a, const struct policy_route *from, struct polic
 		hosts[i] =
 		    (struct policy_host){arena_dup(a, from->hosts[i].name), from->hosts[i].port};
 	to->hosts = hosts;
+}
+
+void
+policy_route_wipe(struct policy_route *r)
+{
+	if (r->password.n > 0)
+		sodium_memzero((char *)r->password.p, r->password.n);
+	r->password = STR_NONE;
 }
 
 void

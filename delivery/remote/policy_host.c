@@ -246,5 +246,8 @@ void
 policy_result(struct policy *p, const struct policy_route *r, const struct policy_mx *mx,
     const struct policy_tls *t, const struct err *e)
 {
-	(void)p, (void)r, (void)mx, (void)t, (void)e;
+	(void)p;
+	if (e != NULL && t->why.n > 0)
+		log_info("remote.unproven", LS("policy", t->why), LS("domain", r->domain),
+		    LS("host", mx->name), LE(e));
 }

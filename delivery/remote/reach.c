@@ -112,7 +112,10 @@ tell_policy(struct reach *x, const struct session_why *why)
 
 	if (x->plain || x->tls.mode == POLICY_TLS_NONE)
 		return;
-	if (!why) {
+	if (!why && session_doubt(x->session)[0] != '\0') {
+		err_set(&e, E_PROTO, "%s", session_doubt(x->session));
+		policy_result(x->remote->policy, &x->route, &x->mx, &x->tls, &e);
+	} else if (!why) {
 		policy_result(x->remote->policy, &x->route, &x->mx, &x->tls, NULL);
 	} else if (why->kind == SESSION_TLS || why->kind == SESSION_NO_TLS) {
 		err_set(&e, E_PROTO, STR_FMT, STR_ARG(why->text));
@@ -478,6 +481,7 @@ reach_free(struct reach **xx)
 	pool_leave(&x->slot);
 	loop_defer_cancel(&x->act);
 	loop_defer_cancel(&x->again);
+	policy_route_wipe(&x->route);
 	arena_free(&x->arena);
 	x->magic = 0;
 	free(x);

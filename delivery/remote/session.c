@@ -17,13 +17,12 @@
 #define IN_MAX  (REPLY_LINE_MAX + 8192u)
 #define OUT_MAX (1u << 20)
 
-#define LOGIN_MAX 512u /* octets of a name or a password */
-
 static size_t quitting;
 
 static const char *const waits_for[] = {"the greeting", "the answer to EHLO", "the answer to HELO",
     "the answer to STARTTLS", "the TLS handshake", "the answer to AUTH", "the answer to AUTH",
-    "the answer to AUTH", "mail", "an answer", "the answer to QUIT", "nothing"};
+    "the answer to AUTH", "the answer to AUTH", "the answer to AUTH", "mail", "an answer",
+    "the answer to QUIT", "nothing"};
 
 static const char *
 what(const struct session *s)
@@ -45,6 +44,7 @@ release(struct session *s)
 	transaction_end(s);
 	reply_free(&s->reply);
 	tls_context_free(&s->setup.context);
+	scram_client_done(&s->scram);
 	if (s->setup.password.n > 0)
 		sodium_memzero((char *)s->setup.password.p, s->setup.password.n);
 	arena_free(&s->arena);
@@ -173,13 +173,23 @@ say_hello(struct session *s, bool esmtp)
 	session_wait(s, s->setup.times->command);
 }
 
-static void
-become_ready(struct session *s)
+void
+session_logged_in(struct session *s)
 {
 	s->state = SESSION_READY;
 	s->is_ready = true;
 	loop_defer(&s->act);
 	session_wait(s, s->setup.times->idle);
+}
+
+/* Who demands it, in brackets. */
+static const char *
+by_policy(const struct session *s)
+{
+	return str_eq_z(s->tls.why, "dane")      ? " (DANE)"
+	       : str_eq_z(s->tls.why, "mta-sts") ? " (MTA-STS)"
+	       : str_eq_z(s->tls.why, "route")   ? " (route)"
+						 : "";
 }
 
 static void
@@ -190,52 +200,7 @@ shake_hands(struct session *s)
 	s->state = SESSION_HANDSHAKE;
 	session_wait(s, s->setup.times->command);
 	if (stream_tls_connect(s->stream, s->setup.context, &s->tls.check, &e) < 0)
-		session_fail(s, SESSION_TLS, "4.7.5 %s", e.text);
-}
-
-/* base64 of what AUTH says, wiped behind. */
-static void
-put_base64(struct session *s, const char *p, size_t n)
-{
-	char out[sodium_base64_ENCODED_LEN(3 * LOGIN_MAX, sodium_base64_VARIANT_ORIGINAL)];
-
-	sodium_bin2base64(
-	    out, sizeof(out), (const unsigned char *)p, n, sodium_base64_VARIANT_ORIGINAL);
-	stream_puts(s->stream, out);
-	stream_puts(s->stream, "\r\n");
-	sodium_memzero(out, sizeof(out));
-}
-
-static void
-auth_plain(struct session *s)
-{
-	char plain[2 * LOGIN_MAX + 2];
-	struct str user = s->setup.user, password = s->setup.password;
-
-	plain[0] = plain[1 + user.n] = '\0';
-	memcpy(plain + 1, user.p, user.n);
-	memcpy(plain + 2 + user.n, password.p, password.n);
-	stream_puts(s->stream, "AUTH PLAIN ");
-	put_base64(s, plain, user.n + password.n + 2);
-	sodium_memzero(plain, sizeof(plain));
-	s->state = SESSION_AUTHED;
-	session_wait(s, s->setup.times->command);
-}
-
-/* RFC 4954 4; 9: no password in plain text unless it is said to be all right. */
-static void
-log_in(struct session *s)
-{
-	if (!stream_is_tls(s->stream) && !s->setup.auth_without_tls)
-		session_fail(s, SESSION_AUTH, "4.7.11 the host demands AUTH and offers no TLS");
-	else if (s->setup.user.n > LOGIN_MAX || s->setup.password.n > LOGIN_MAX)
-		session_fail(s, SESSION_AUTH, "4.7.8 the login is too long");
-	else if (s->offer.has & OFFER_PLAIN)
-		auth_plain(s);
-	else if (s->offer.has & OFFER_LOGIN)
-		send_command(s, SESSION_LOGIN, "AUTH LOGIN");
-	else
-		session_fail(s, SESSION_AUTH, "4.7.9 the host offers no AUTH that we know");
+		session_fail(s, SESSION_TLS, "4.7.5 TLS%s: %s", by_policy(s), e.text);
 }
 
 static void
@@ -246,12 +211,12 @@ on_offer(struct session *s)
 	if (!tls && s->tls.mode != POLICY_TLS_NONE && offered && s->setup.context)
 		send_command(s, SESSION_STARTTLS, "STARTTLS");
 	else if (!tls && s->tls.mode >= POLICY_TLS_ENCRYPT)
-		session_fail(
-		    s, SESSION_NO_TLS, "4.7.4 TLS is required, and the host does not offer it");
+		session_fail(s, SESSION_NO_TLS,
+		    "4.7.4 TLS is required%s, and the host does not offer it", by_policy(s));
 	else if (s->setup.user.n > 0)
-		log_in(s);
+		login_begin(s);
 	else
-		become_ready(s);
+		session_logged_in(s);
 }
 
 /* RFC 5321 5.1: mail that would come back to us. */
@@ -300,22 +265,6 @@ on_starttls(struct session *s)
 }
 
 static void
-on_auth(struct session *s)
-{
-	if (s->state == SESSION_AUTHED && s->reply.code == 235) {
-		become_ready(s);
-	} else if (s->state == SESSION_AUTHED || s->reply.code != 334) {
-		session_refused(s, SESSION_AUTH, "AUTH");
-	} else {
-		struct str word = s->state == SESSION_LOGIN ? s->setup.user : s->setup.password;
-
-		s->state = s->state == SESSION_LOGIN ? SESSION_PASSWORD : SESSION_AUTHED;
-		put_base64(s, word.p, word.n);
-		session_wait(s, s->setup.times->command);
-	}
-}
-
-static void
 on_reply(struct session *s)
 {
 	switch (s->state) {
@@ -334,8 +283,10 @@ on_reply(struct session *s)
 		break;
 	case SESSION_LOGIN:
 	case SESSION_PASSWORD:
+	case SESSION_SCRAM:
+	case SESSION_SCRAM_PROVEN:
 	case SESSION_AUTHED:
-		on_auth(s);
+		login_reply(s);
 		break;
 	case SESSION_MAIL:
 		transaction_reply(s);
@@ -438,7 +389,7 @@ on_closed(void *arg, const struct err *e)
 		return;
 	}
 	if (s->state == SESSION_HANDSHAKE)
-		session_fail(s, SESSION_TLS, "4.7.5 %s", e->text);
+		session_fail(s, SESSION_TLS, "4.7.5 TLS%s: %s", by_policy(s), e->text);
 	else if (e->code == E_TIMEOUT)
 		session_fail(s, SESSION_SLOW, "4.4.2 timed out waiting for %s", what(s));
 	else

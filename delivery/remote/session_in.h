@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "delivery/remote/scram_client.h"
 #include "delivery/remote/session.h"
 #include "io/loop.h"
 
@@ -16,6 +17,8 @@ enum session_state {
 	SESSION_HANDSHAKE,
 	SESSION_LOGIN, /* AUTH LOGIN: its name, then its password is asked for */
 	SESSION_PASSWORD,
+	SESSION_SCRAM, /* the server's first message is awaited, then its last */
+	SESSION_SCRAM_PROVEN,
 	SESSION_AUTHED, /* the last answer of AUTH */
 	SESSION_READY,
 	SESSION_MAIL, /* transaction.c */
@@ -62,6 +65,7 @@ struct session {
 	struct policy_tls tls;
 	struct reply reply;
 	struct offer offer;
+	struct scram_client scram;
 	struct loop_timer *timer;
 	struct loop_defer act; /* what is to be told at the end of the turn */
 	struct transaction tx;
@@ -86,6 +90,13 @@ void session_fail(struct session *s, enum session_failure kind, const char *fmt,
 void session_refused(struct session *s, enum session_failure kind, const char *doing);
 /* The transaction has ended in order; done() is told at the end of the turn. */
 void session_done(struct session *s);
+
+/* All is set up. */
+void session_logged_in(struct session *s);
+
+/* AUTH, and the answers to it. */
+void login_begin(struct session *s);
+void login_reply(struct session *s);
 
 void transaction_init(struct session *s);
 /* A complete reply stands in s->reply. */

@@ -216,7 +216,7 @@
 	  "The recipients' domain: \"example.org\", \".example.org\" for all below it, or \"*\" for all. Must be written.") \
 	X(ROUTE_HOST, "route", "host", STR, "", "", \
 	  "The next host: a name, an address as \"[192.0.2.1]\", or \"mx:example.net\" for the MX hosts of another domain. Empty: the domain's own.") \
-	X(ROUTE_PORT, "route", "port", UINT, "25", "1..65535", "The port of the next host.") \
+	X(ROUTE_PORT, "route", "port", UINT, "25", "1..65535", "The port of the next host; remote.port where no host is written.") \
 	X(ROUTE_TLS, "route", "tls", CHOICE, "opportunistic", "opportunistic|required|dane|none", \
 	  "\"opportunistic\": DANE or MTA-STS where the domain has it, else TLS where offered. \"required\": verified. \"dane\": only with DANE.") \
 	X(ROUTE_USER, "route", "user", STR, "", "", "Log in as this user at the next host (AUTH), which is done over verified TLS only.") \
