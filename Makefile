@@ -42,7 +42,7 @@ DEPS_CHECK := $(DEPS_RUN) clang-14 clang-format-14 libclang-rt-14-dev libcmocka-
 	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync neomutt curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux mount e2fsprogs procps \
 	nsd ldnsutils python3-dkim python3-nacl
 # Peers are kept from starting (deps-check).
-DEPS_INTEROP := postfix opendkim opendkim-tools unbound iproute2
+DEPS_INTEROP := postfix opendkim opendkim-tools opendmarc unbound iproute2
 DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
 
 # ---- flags ----------------------------------------------------------------------------------------------------------

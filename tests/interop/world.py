@@ -1,4 +1,4 @@
-"""A small internet: GK Mail twice, Debian's Postfix with opendkim, and a signed DNS, each a host of its own (net.py), and
+"""A small internet: GK Mail twice, Debian's Postfix with OpenDKIM and OpenDMARC, and a signed DNS, each a host of its own (net.py), and
 hosts that misbehave (odd.py).
 
 nsd serves the zones, unbound validates for Postfix; GK Mail asks nsd through its own gk-dnsd. Everybody listens on port 25.
@@ -18,12 +18,12 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / n) for n in ("e2e", "bench")]
 
-from net import PATH, Host, leave_the_machine, run  # noqa: E402
-from odd import Odd, PolicyHost  # noqa: E402
+from net import PATH, Host, add_address, leave_the_machine, run  # noqa: E402
+from odd import Odd  # noqa: E402
 from peers import MASTER_CF  # noqa: E402
 from suite import Suite, wait_for  # noqa: E402,F401
 
-PROGRAMS = ("postfix", "opendkim", "nsd", "unbound", "ldns-signzone", "ip")
+PROGRAMS = ("postfix", "opendkim", "opendmarc", "nsd", "unbound", "ldns-signzone", "ip")
 OURS = "10.53.255.1"
 NSD, RESOLVER = "10.53.0.54", "10.53.0.53"
 POSTFIX = "10.53.3.1"
@@ -169,7 +169,7 @@ smtp_dns_support_level = dnssec
 smtp_host_lookup = dns
 smtp_tls_security_level = dane
 smtp_tls_loglevel = 1
-smtpd_milters = inet:127.0.0.1:8891
+smtpd_milters = inet:127.0.0.1:8891, inet:127.0.0.1:8893
 non_smtpd_milters = inet:127.0.0.1:8891
 milter_default_action = tempfail
 minimal_backoff_time = 2s
@@ -196,10 +196,16 @@ class Postfix:
         (self.dir / "opendkim.conf").write_text(
             f"Domain post.test\nSelector p1\nKeyFile {self.dir}/dkim/p1.private\nSocket inet:8891@127.0.0.1\n"
             f"Mode sv\nInternalHosts csl:{POSTFIX},127.0.0.1\nBackground no\nSyslog no\nCanonicalization relaxed/relaxed\n"
-            f"AlwaysAddARHeader yes\nAuthservID mx.post.test\nNameservers {RESOLVER}\nUserID root\nRequireSafeKeys no\n")
+            f"AlwaysAddARHeader yes\nAuthservID mx.post.test\nResolverConfiguration {self.dir}/resolver.conf\nUserID root\nRequireSafeKeys no\n")
+        (self.dir / "opendmarc.conf").write_text(
+            "AuthservID mx.post.test\nTrustedAuthservIDs mx.post.test\nSocket inet:8893@127.0.0.1\nSPFSelfValidate yes\n"
+            "SPFIgnoreResults yes\nRejectFailures yes\nBackground no\nSyslog no\nUserID root\n")
+        # Its libunbound takes test. for a zone of its own, which is empty.
+        (self.dir / "resolver.conf").write_text('server:\n  local-zone: "test." nodefault\n'
+                                                f'forward-zone:\n  name: "."\n  forward-addr: {RESOLVER}\n')
         run("chown", "-R", "64100:64100", self.dir / "mail")
         shutil.chown(self.dir / "data", "postfix", "postfix")
-        self.milter = None
+        self.milters = []
 
     def records(self):
         """The records of post.test."""
@@ -214,8 +220,10 @@ class Postfix:
     def begin(self):
         run("postfix", "-c", self.dir / "conf", "set-permissions", check=False)
         run("postfix", "-c", self.dir / "conf", "check", check=False)
-        self.milter = subprocess.Popen([shutil.which("opendkim", path=PATH), "-f", "-x", str(self.dir / "opendkim.conf")],
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for program, words in (("opendkim", ("-f", "-x", self.dir / "opendkim.conf")),
+                               ("opendmarc", ("-f", "-c", self.dir / "opendmarc.conf"))):
+            self.milters.append(subprocess.Popen([shutil.which(program, path=PATH), *map(str, words)],
+                                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         try:
             run("postfix", "-c", self.dir / "conf", "start")
         except RuntimeError as e:
@@ -223,9 +231,9 @@ class Postfix:
 
     def stop(self):
         run("postfix", "-c", self.dir / "conf", "stop", check=False)
-        if self.milter:
-            self.milter.terminate()
-            self.milter.wait(10)
+        for m in self.milters:
+            m.terminate()
+            m.wait(10)
 
     def log(self):
         return (self.dir / "log").read_text() if (self.dir / "log").exists() else ""
@@ -251,7 +259,7 @@ class Mail(Suite):
     def records(self):
         return (f"@ IN MX 10 mx\nmx IN A {self.address}\n@ IN TXT \"v=spf1 ip4:{self.address} -all\"\n"
                 f"mx IN TXT \"v=spf1 a -all\"\n_25._tcp.mx IN TLSA {tlsa(self.dir / 'tls/certificate.pem')}\n"
-                "_dmarc IN TXT \"v=DMARC1; p=reject\"\n")
+                f"_dmarc IN TXT \"v=DMARC1; p=reject\"\n{self.ctl('dkim', 'generate', self.domain).stdout}")
 
     def start(self):
         with self.host:
@@ -323,6 +331,7 @@ class World:
         if listen:
             self.odd[name] = Odd(address, certificate, **replies)
         else:
+            add_address(address)
             self.odd[name] = None
         return self.odd[name]
 
