@@ -177,7 +177,7 @@ $(B)/tools/%: $(B)/obj/tests/bench/%.o $(LIB)
 
 # What runs in place of a parser's hole: a library loaded into every daemon, and daemons with hostile code linked in
 # front of some functions. Never installed.
-HOSTILE := $(addprefix $(B)/tools/hostile/,preload.so gk-imapd gk-smtpd)
+HOSTILE := $(addprefix $(B)/tools/hostile/,preload.so gk-imapd gk-smtpd gk-screen)
 TOOLS   += $(HOSTILE)
 $(B)/tools/hostile/preload.so: tests/hostile/preload.c $(B)/flags
 	@mkdir -p $(@D)
@@ -185,7 +185,8 @@ $(B)/tools/hostile/preload.so: tests/hostile/preload.c $(B)/flags
 	@$(CC) $(filter-out -include base/banned.h,$(CFLAGS)) -fPIC -shared -o $@ $<
 $(B)/tools/hostile/gk-imapd: WRAP := ipc_call park_message
 $(B)/tools/hostile/gk-smtpd: WRAP := file_memory ipc_take_fd ipc_end
-$(B)/tools/hostile/gk-%: $(B)/obj/tests/hostile/%.o $$(call object,$$(call code,$$*)) $(LIB)
+$(B)/tools/hostile/gk-screen: WRAP := check_run
+$(B)/tools/hostile/gk-%: $(B)/obj/tests/hostile/%.o $$(call object,$$(call code,$$(gk-$$*_DIRS))) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(WRAP)) -o $@ $^ $(PKG_LIBS)

@@ -240,3 +240,31 @@ def test_a_hostile_smtp_front_changes_nothing_it_has_committed(turned):
     message, = suite.inbox("bob")
     assert message.endswith(b"\r\n\r\n" + body.encode()) and b"changed afterwards" not in message
     assert suite.inbox("alice") == []
+
+
+def test_a_hostile_screen_changes_no_message_and_speaks_to_nobody(turned):
+    suite = turned("gk-screen", config="[limits]\ntrusted_networks = []\n[smtp]\ngreet_delay = '0s'\n[dns]\nupstreams = "
+                   "['127.0.0.1@9']\ntimeout = '100ms'\n[screen]\ntimeout = '1s'\n")
+    tried = []
+    for size in (1, 6_000):  # a small one goes in the packet, a large one through a socket
+        message = b"From: a@x.test\r\nSubject: the real one\r\n\r\n" + (b"z" * 76 + b"\r\n") * size
+        for _ in range(11):
+            with smtplib.SMTP("127.0.0.1", suite.port("smtp"), timeout=30) as c:
+                c.ehlo("x.test")
+                c.mail("a@x.test")
+                c.rcpt(suite.user("bob")["address"])
+                tried.append((c.data(message)[0], message))
+                if tried[-1][0] == 250:
+                    break
+                assert c.noop() == (250, b"2.0.0 OK")
+        suite.ctl("status")
+        if size == 1:
+            os.kill(suite.processes()["screen"], 9)
+            wait_for(lambda: suite.log().count("process=screen") > 1 and suite.processes().get("screen"))
+    assert [code for code, _ in tried] == ([451] * 9 + [250]) * 2
+    assert suite.log().count("hostile.attempt") == 20
+    taken = [m for code, m in tried if code == 250]
+    got = wait_for(lambda: len(g := sorted(suite.inbox("bob"), key=len)) == 2 and g, what="both lies")
+    for message, stored in zip(taken, got):
+        assert stored.endswith(message) and stored.count(b"Subject:") == 1
+        assert b"Authentication-Results: mail.example.test; dmarc=pass\r\nReceived: " in stored
