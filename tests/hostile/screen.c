@@ -1,7 +1,7 @@
 /*
- * screen.c - a hostile gk-screen: the real one, but of each message it says something else than what
- * it found, one thing after another. What it may say is words about a message; what it tries is to
- * change the message, or to speak to the client. The last is a lie, which nobody can tell.
+ * screen.c - a hostile gk-screen: the real one, but of each message it says something else than
+ * what it found, one thing after another. What it may say is words about a message; what it tries
+ * is to change the message, or to speak to the client. The last is a lie, which nobody can tell.
  */
 #include "base/log.h"
 #include "base/mem.h"
