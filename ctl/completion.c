@@ -30,6 +30,8 @@ first_of_noun(size_t i)
 static void
 print_verb(size_t i)
 {
+	if (verbs[i].name == NULL && !first_of_noun(i))
+		return; /* its options stand with the verbs of the noun */
 	if (verbs[i].name == NULL)
 		printf("\t%s)", verbs[i].noun);
 	else
@@ -75,8 +77,12 @@ verb_completion(struct err *e)
 		if (verbs[i].name != NULL && first_of_noun(i)) {
 			printf("\t%s) words='--help", verbs[i].noun);
 			for (size_t k = i; k < nverbs && strcmp(verbs[k].noun, verbs[i].noun) == 0;
-			     k++)
-				printf(" %s", verbs[k].name);
+			     k++) {
+				if (verbs[k].name != NULL)
+					printf(" %s", verbs[k].name);
+				else
+					print_options(verbs[k].usage);
+			}
 			puts("' ;;");
 		}
 		print_verb(i);

@@ -97,6 +97,7 @@ int verb_dkim_generate(struct err *e);
 int verb_dkim_rotate(struct err *e);
 int verb_dkim_list(struct err *e);
 int verb_dkim_remove(struct err *e);
+int verb_dns(struct err *e);
 int verb_dns_lookup(struct err *e);
 int verb_dmarc_list(struct err *e);
 int verb_dmarc_show(struct err *e);

@@ -121,6 +121,13 @@ const struct verb verbs[] = {
 	    "no such record. Exit 75: no answer now, or a bogus one.\n\n"
 	    "  gkmail dns lookup example.org MX\n"
 	    "  gkmail dns lookup _25._tcp.mail.example.org TLSA\n", verb_dns_lookup),
+	V("dns", NULL, "DOMAIN | --check [DOMAIN]", "print the DNS records that a domain needs, or look whether they are served",
+	    "MX, SPF, DKIM, DMARC, MTA-STS, TLSRPT, TLSA and SRV as lines of a zone file. --check asks gk-dnsd and says of\n"
+	    "each record whether it is ok, missing or different, what is served and what to put; the PTR of the server's\n"
+	    "addresses too. Without DOMAIN it looks at all. Exit 1: something that is needed (marked !) is not there;\n"
+	    "75: the DNS does not answer now.\n\n"
+	    "  gkmail dns example.org\n"
+	    "  gkmail dns --check\n", verb_dns),
 	V("dmarc", "list", "[--domain D]", "list the DMARC reports that came in about our domains",
 	    "Those that came to an address of dmarc.report_address. verified is 1 where the message that carried the\n"
 	    "report passed DMARC for its sender.\n\n"

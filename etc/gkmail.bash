@@ -62,7 +62,7 @@ _gkmail() {
 	'dkim rotate') words='--help --json --selector --now' ;;
 	'dkim list') words='--help --json' ;;
 	'dkim remove') words='--help --json --force' ;;
-	dns) words='--help lookup' ;;
+	dns) words='--help lookup --check' ;;
 	'dns lookup') words='--help --json' ;;
 	dmarc) words='--help list show report' ;;
 	'dmarc list') words='--help --json --domain' ;;

@@ -257,3 +257,69 @@ def test_rotation(workdir, tmp_path):
     finally:
         s.stop()
         zones.stop()
+
+
+def checked(suite, *arguments):
+    r = suite.ctl("--json", "dns", "--check", *arguments, check=False)
+    return r.returncode, {(f["what"], f["name"]): f for f in json.loads(r.stdout)}
+
+
+@pytest.mark.skipif(not (shutil.which("ldns-signzone") and os.path.exists("/usr/sbin/nsd")),
+                    reason="needs nsd and ldnsutils (make deps-check)")
+def test_dns_of_a_domain(workdir):
+    """What `gkmail dns` prints, put into a zone, is what --check is content with; and each thing that is wrong is told."""
+    zones = Zones(workdir / "check-zones")
+    s = make(workdir, "--domain", "plain.test", "--user", "alice:secret-word-1", config=zones.conf()).start()
+    domain, host = "plain.test", "mail.plain.test"
+
+    def serve(lines, pointer=host):
+        zones.write("127.in-addr.arpa", f"1.0.0 300 IN PTR {pointer}.")
+        zones.write(domain, "\n".join(lines))
+        zones.restart()
+        s.restart()  # the resolver's cache
+
+    try:
+        s.ctl("dkim", "generate", domain, "--selector", "k")
+        code, found = checked(s, domain)
+        assert code == 1
+        assert {what: f["status"] for (what, _), f in found.items() if f["needed"]} == {
+            "MX": "differs", "address": "missing", "SPF": "ok", "DKIM": "missing", "DMARC": "missing"}
+        assert sorted(found["MX", domain]["served"]) == ["10 mx.plain.test", "20 mx2.plain.test"]
+        printed = s.ctl("dns", domain).stdout.splitlines()
+        lines = [line for line in printed if line and not line.startswith(";")] + [f"{host}. IN A 127.0.0.1"]
+        assert all(len(part) <= 255 for line in lines for part in re.findall(r'"([^"]*)"', line))
+        serve(lines)
+        code, found = checked(s)
+        assert (code, {f["status"] for f in found.values()}) == (0, {"ok"}), found
+        assert {what for what, _ in found} == {"MX", "address", "SPF", "SPF of the host", "DKIM", "DMARC", "MTA-STS",
+                                              "MTA-STS host", "TLSRPT", "TLSA", "SRV", "PTR"}
+        assert found["SRV", f"_imaps._tcp.{domain}"]["text"] == f"0 1 {s.port('imaps')} {host}"
+        # Other words that say the same, and more than one host, are the operator's choice.
+        other = [line for line in lines if "spf1" not in line and "DMARC1" not in line] + [
+            f"{domain}. IN TXT \"v=spf1 include:other.{domain} ?all\"", f"other.{domain}. IN TXT \"v=spf1 ip4:127.0.0.0/8 -all\"",
+            f"{domain}. IN TXT \"some-verification=1\"", f"_dmarc.{domain}. IN TXT \"v=DMARC1; p=none\"",
+            f"{domain}. IN MX 5 elsewhere.{domain}.", f"{host}. IN TXT \"v=spf1 a -all\""]
+        serve(other)
+        code, found = checked(s, domain)
+        assert (code, {f["status"] for f in found.values()}) == (0, {"ok"}), found
+        # Wrong: SPF does not let us, two DMARC records, another key, no PTR of ours.
+        wrong = [re.sub(r"p=[A-Za-z0-9+/]{8}", "p=AAAAAAAA", line) if "k-ed" in line else line for line in lines
+                 if "spf1 mx" not in line] + [f"{domain}. IN TXT \"v=spf1 ip4:192.0.2.1 -all\"",
+                                              f"_dmarc.{domain}. IN TXT \"v=DMARC1; p=reject\""]
+        serve(wrong, pointer="client.plain.test")
+        code, found = checked(s, domain)
+        assert code == 1
+        assert {(what, name) for (what, name), f in found.items() if f["status"] == "differs"} == {
+            ("SPF", domain), ("DMARC", f"_dmarc.{domain}"), ("DKIM", f"k-ed._domainkey.{domain}"),
+            ("PTR", "1.0.0.127.in-addr.arpa")}
+        assert 'says "fail"' in found["SPF", domain]["why"]
+        assert "put:" in s.ctl("dns", "--check", domain, check=False).stdout
+        # Nobody answers: that is not "missing".
+        zones.stop()
+        s.restart()
+        code, found = checked(s, domain)
+        assert code == 75 and {f["status"] for f in found.values()} == {"unknown"}
+        assert s.stop() == 0
+    finally:
+        s.stop()
+        zones.stop()

@@ -119,6 +119,10 @@ class Zones:
         """Adds records to a zone that is not signed."""
         path = self.dir / zone
         path.write_text(path.read_text().replace(" hostmaster 1 ", " hostmaster 2 ") + "\n".join(lines) + "\n")
+        self.restart()
+
+    def restart(self):
+        """Serves what the files say now."""
         self.stop()
         (self.dir / "log").unlink()
         self.start()
