@@ -1,6 +1,6 @@
 /*
  * token.h - sender tokens: how gk-smtpd, which authenticates nobody itself, proves to gk-sign whose
- * submission it hands over (docs/adr/0014-dkim-signing.md).
+ * submission it hands over (docs/adr/0018-dkim-signing.md).
  *
  * 32 random octets, given with a login over SMTP or, for a program of this machine, to master on
  * its word. Good for as many messages as the session has, so until the session ends, its user's

@@ -123,7 +123,7 @@ enum ipc_peer {
 	X(SPOOL_COMMIT_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER | PEER_SCREEN, 0, "") \
 	X(SPOOL_COMMIT_LARGE, PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 120, "envelope:str size:u64 digest:str prefix:str") \
 	X(SPOOL_COMMIT_LARGE_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
-	/* DKIM (docs/adr/0014-dkim-signing.md). token: of AUTH_START_R where the service is "smtp" (in `ticket`), or of
+	/* DKIM (docs/adr/0018-dkim-signing.md). token: of AUTH_START_R where the service is "smtp" (in `ticket`), or of
 	 * LOCAL_CONN: it proves to authd whose submission it is, as long as the session lasts. The octets are the message
 	 * without Return-Path and Received. fields: DKIM-Signature, one a key, with CRLF; empty: nothing to sign with. */ \
 	X(SIGN_PUT,       PEER_SMTPD, PEER_SIGN, 60, "mid:str token:str octets:str") \

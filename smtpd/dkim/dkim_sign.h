@@ -4,7 +4,7 @@
  * relaxed/relaxed, rsa-sha256 or ed25519-sha256, one signature a key, so that a domain may sign
  * with both; the message is brought into its canonical form and hashed once for all of them. From,
  * To, Cc, Subject, Date, Reply-To and the fields of MIME are signed once more than they are there:
- * nobody can add another. l= is never used. Why not by libopendkim: docs/adr/0014-dkim-signing.md.
+ * nobody can add another. l= is never used. Why not by libopendkim: docs/adr/0018-dkim-signing.md.
  */
 #pragma once
 
