@@ -1,0 +1,60 @@
+"""Mail crosses GK Mail, Postfix and another GK Mail, both ways, signed and checked."""
+
+import re
+
+import pytest
+from world import message, results, wait_for
+
+HOSTS = ("one", "two", "postfix")
+PAIRS = [(a, b) for a in HOSTS for b in HOSTS if a != b]
+
+
+def address(world, name):
+    return "root@post.test" if name == "postfix" else f"alice@{name}.test"
+
+
+def send(world, sender, to, subject):
+    if sender == "postfix":
+        world.postfix.send("root@post.test", to, message("root@post.test", to, subject))
+    else:
+        getattr(world, sender).write(to, subject)
+
+
+def received(world, name, subject):
+    if name == "postfix":
+        return [m for m in world.postfix.inbox() if f"Subject: {subject}\n".encode() in m]
+    return getattr(world, name).found(subject)
+
+
+@pytest.mark.parametrize("sender,to", PAIRS)
+def test_mail_crosses(world, sender, to):
+    subject = f"from {sender} to {to}"
+    send(world, sender, address(world, to), subject)
+    got = wait_for(lambda: received(world, to, subject), 30, f"the message {subject}")
+    assert len(got) == 1
+    found = results(got[0], "mx.post.test" if to == "postfix" else f"mx.{to}.test")
+    assert {m: found.get(m) for m in ("spf", "dkim", "dmarc")} == dict.fromkeys(("spf", "dkim", "dmarc"), "pass"), got[0].decode()
+    # Over a connection that the TLSA record proved.
+    if sender == "postfix":
+        assert f"Verified TLS connection established to mx.{to}.test" in world.postfix.log()
+    else:
+        log = getattr(world, sender).log()
+        assert any("verified=dane" in x and address(world, to) in x for x in log.splitlines()), log[-3000:]
+
+
+def test_a_bounce_crosses(world):
+    """Nobody there: the refusal comes at once from the one, as a bounce from the other."""
+    subject = "nobody there"
+    world.one.write("nobody@two.test", subject)
+    dsn = wait_for(lambda: [m for m in world.one.inbox("alice") if b"message/delivery-status" in m and b"nobody@two.test" in m])
+    assert b"Status: 5.1.1" in dsn[0] and b"Remote-MTA: dns; mx.two.test" in dsn[0]
+    world.postfix.send("root@post.test", "nobody@two.test", message("root@post.test", "nobody@two.test", subject))
+    wait_for(lambda: re.search(r"to=<nobody@two\.test>.*status=bounced.*550 5\.1\.1", world.postfix.log()))
+
+
+def test_a_large_message_crosses(world):
+    body = ("0123456789" * 7 + "\r\n") * 20000  # 1.4 MB
+    world.one.write("bob@two.test", "large one", body=body)
+    got = wait_for(lambda: world.two.found("large one", "bob"), 30)
+    assert body.encode() in got[0]
+    assert results(got[0], "mx.two.test")["dkim"] == "pass"
