@@ -22,7 +22,7 @@ help_all(FILE *f)
 
 		snprintf(
 		    name, sizeof(name), "%s %s", verbs[i].noun, verbs[i].name ? verbs[i].name : "");
-		fprintf(f, "  %-16s%s\n", name, verbs[i].summary);
+		fprintf(f, "  %-19s%s\n", name, verbs[i].summary);
 	}
 	fprintf(f,
 	    "\n  --config FILE   the configuration (%s, or $GKMAIL_CONFIG)\n"
