@@ -28,7 +28,7 @@ relay(struct resolved *r, bool may, struct str given, struct arena *a)
 
 	if (r->verdict != RCPT_RELAY || !may)
 		return;
-	if (resolve_foreign(given, a, &foreign, NULL) < 0) {
+	if (resolve_is_host(given, &authd.rules) || resolve_foreign(given, a, &foreign, NULL) < 0) {
 		r->verdict = RCPT_NO_USER;
 		return;
 	}

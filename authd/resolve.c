@@ -9,6 +9,7 @@
 #include "authd/resolve.h"
 
 #include "authd/accounts.h"
+#include "base/num.h"
 #include "mail/address.h"
 #include "net/idna.h"
 
@@ -131,6 +132,13 @@ is_ours(struct walk *w, struct str address, struct err *e)
 	return is_role(local) && str_ieq(domain, w->rules->host);
 }
 
+bool
+resolve_is_host(struct str address, const struct resolve_rules *rules)
+{
+	return str_ieq(
+	    str_from(address, num_min(str_rchr(address, '@') + 1, address.n)), rules->host);
+}
+
 /* 1: it led somewhere, or is at another host. */
 static int
 walk_target(struct walk *w, struct str target, struct err *e)
@@ -140,6 +148,8 @@ walk_target(struct walk *w, struct str target, struct err *e)
 
 	if (ours != 0)
 		return ours < 0 ? ours : walk_address(w, target, e);
+	if (resolve_is_host(target, w->rules))
+		return 0;
 	if (resolve_foreign(target, w->a, &foreign, NULL) < 0)
 		return 0;
 	found(w, w->foreign, &w->nforeign, foreign);

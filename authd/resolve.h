@@ -36,6 +36,9 @@ struct resolved {
 /* address is canonical. */
 int resolve(struct db *db, struct str address, const struct resolve_rules *rules, struct arena *a,
     struct resolved *out, struct err *e);
+/* Is the address at this server itself, which is no mail domain? Mail for it would come back to us.
+ */
+bool resolve_is_host(struct str address, const struct resolve_rules *rules);
 /* An address at another host as it is sent to: the local part as it was given, the domain as
  * A-labels in lower case (RFC 5891 5.4). E_INVAL where it cannot be one. */
 int resolve_foreign(struct str given, struct arena *a, struct str *out, struct err *e);
