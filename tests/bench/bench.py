@@ -22,10 +22,11 @@ import hostile  # noqa: E402
 import idling  # noqa: E402
 import peers  # noqa: E402
 import reading  # noqa: E402
+import screening  # noqa: E402
 from gk import GkMail  # noqa: E402
 from measure import Table  # noqa: E402
 
-PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile")
+PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile", "checks")
 
 
 def arguments():
@@ -61,6 +62,7 @@ def run(servers, args, load, work):
         "memory": lambda: idling.memory_rows(servers, table, args.idle),
         "latency": lambda: idling.latency_rows(servers, table, args.rounds),
         "hostile": lambda: hostile.hostile_rows(servers, table),
+        "checks": lambda: screening.screening_rows(load, table, args.rounds, work, Path(args.build).resolve()),
     }
     for name in args.only.split(","):
         if name in parts:

@@ -3,11 +3,12 @@
  *for every reply as an ordinary client does. Speaks to any server; prints one line of JSON.
  *
  *	load -p PORT -s SESSIONS -m MESSAGES -l OCTETS -f FROM -t TO[,TO…]|@FILE
- *	     [-T starttls|tls] [-u USER -w PASSWORD] [-1] [-r RATE]
+ *	     [-b FILE] [-T starttls|tls] [-u USER -w PASSWORD] [-1] [-r RATE]
  *	load -i -p PORT -s SESSIONS -m LOGINS -T tls -u USER -w PASSWORD
  *
- * -1: a new connection (and login) for each message. -r: messages a second in all, sent when they
- * are due and timed from then on. -i: IMAP logins and logouts instead of messages.
+ * -b: the message, as it goes over the wire, in place of one of OCTETS. -1: a new connection (and
+ *login) for each message. -r: messages a second in all, sent when they are due and timed from then
+ *on. -i: IMAP logins and logouts instead of messages.
  *
  * A thread per session with blocking sockets: at the session counts measured here its own cost is
  * small and shown.
@@ -42,7 +43,7 @@ enum tls_mode {
 static struct {
 	uint16_t port;
 	uint64_t sessions, messages, octets;
-	const char *from, *user, *password;
+	const char *from, *user, *password, *file;
 	struct str to[RECIPIENTS_MAX];
 	size_t nto;
 	bool each_new, imap;
@@ -310,6 +311,23 @@ run_logins(void *arg)
 	return NULL;
 }
 
+static char *
+read_file(const char *name, size_t *n)
+{
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	char *p;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		die(name);
+	p = mem_alloc((size_t)st.st_size + 8);
+	if (read(fd, p, (size_t)st.st_size) != st.st_size)
+		die(name);
+	close(fd);
+	*n = (size_t)st.st_size;
+	return p;
+}
+
 /* A message of the wanted size with lines of 72, as mail has them. */
 static void
 make_body(void)
@@ -329,6 +347,14 @@ make_body(void)
 	memcpy(p + at, ".\r\n", 3);
 	load.body = p;
 	load.body_n = at + 3;
+}
+
+static void
+take_body(void)
+{
+	load.body = read_file(load.file, &load.body_n);
+	memcpy(load.body + load.body_n, ".\r\n", 3);
+	load.body_n += 3;
 }
 
 static int
@@ -357,17 +383,10 @@ recipients(const char *arg)
 	char sep = ',';
 
 	if (arg[0] == '@') {
-		struct stat st;
-		int fd = open(arg + 1, O_RDONLY | O_CLOEXEC);
-		char *text;
+		size_t n;
+		char *text = read_file(arg + 1, &n);
 
-		if (fd < 0 || fstat(fd, &st) < 0)
-			die(arg);
-		text = mem_alloc((size_t)st.st_size + 1);
-		if (read(fd, text, (size_t)st.st_size) != st.st_size)
-			die(arg);
-		close(fd);
-		list = str_trim(str_z(text));
+		list = str_trim(str_of(text, n));
 		sep = '\n';
 	}
 	while (list.n > 0 && load.nto < RECIPIENTS_MAX)
@@ -379,8 +398,11 @@ arguments(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "1ip:r:s:m:l:f:t:T:u:w:")) != -1) {
+	while ((c = getopt(argc, argv, "1ib:p:r:s:m:l:f:t:T:u:w:")) != -1) {
 		switch (c) {
+		case 'b':
+			load.file = optarg;
+			break;
 		case 'p':
 			load.port = (uint16_t)number(optarg);
 			break;
@@ -438,7 +460,9 @@ main(int argc, char **argv)
 	double cpu;
 
 	arguments(argc, argv);
-	if (!load.imap)
+	if (load.file)
+		take_body();
+	else if (!load.imap)
 		make_body();
 	if (load.tls != TLS_NONE && (load.ctx = SSL_CTX_new(TLS_client_method())) == NULL)
 		die("TLS");
