@@ -37,7 +37,8 @@ struct delivery {
 	struct str *addresses; /* each once, with the first attempt at it */
 	const struct attempt **by_address;
 	size_t naddresses;
-	uint64_t began; /* clock_us */
+	struct str leaving; /* what own_sign() made of it: goes in place of the message */
+	uint64_t began;     /* clock_us */
 	struct str original;
 };
 
@@ -57,6 +58,13 @@ enum record_outcome deliver_outcome(struct str digit, enum record_outcome done);
 void to_local(struct delivery *d);
 void to_remote(struct delivery *d);
 void lookup(struct delivery *d);
+
+/* ---- own.c ---- */
+
+/* Did the suite itself write it? */
+bool own_is(const struct delivery *d);
+/* Has it signed, and comes back to to_remote() with d->leaving. */
+void own_sign(struct delivery *d);
 
 /* ---- notify.c ---- */
 

@@ -158,15 +158,16 @@ put_head(const struct delivery *d, enum ipc_type type, const struct str *rcpts, 
 	ipc_put_list(m, rcpts, 3 * d->naddresses);
 }
 
+/* Of a file: size octets in all, of which the first skip are ours alone. */
 static void
-send_fd(struct delivery *d, int fd)
+send_fd(struct delivery *d, int fd, uint32_t skip, uint64_t size)
 {
 	struct ipc_out m;
 	size_t octets;
 
 	put_head(d, MSG_REMOTE_SEND, list_rcpts(d, &octets), &m);
-	ipc_put_u32(&m, d->env.return_path);
-	ipc_put_u64(&m, d->m->size);
+	ipc_put_u32(&m, skip);
+	ipc_put_u64(&m, size);
 	ipc_put_fd(&m, fd);
 	ipc_call(svc_channel(PEER_REMOTE), &m, sent, d);
 }
@@ -181,7 +182,7 @@ large_opened(void *arg, struct ipc_in *in, const struct err *e)
 	if (e && (e->code == E_CLOSED || e->code == E_TEMP || e->code == E_TIMEOUT)) {
 		deliver_later(d, e); /* gk-local is away, not gk-remote */
 	} else if (!e && (fd = ipc_take_fd(in)) >= 0 && ipc_end(in) == 0) {
-		send_fd(d, fd);
+		send_fd(d, fd, d->env.return_path, d->m->size);
 	} else {
 		deliver_all(d, OUTCOME_WAITING, STR("4.3.0 the message cannot be read"));
 		deliver_finish(d);
@@ -192,13 +193,28 @@ large_opened(void *arg, struct ipc_in *in, const struct err *e)
 static int
 put_small(struct delivery *d, const struct str *rcpts, struct ipc_out *m, struct err *e)
 {
-	struct str octets = message_kept(d->m);
+	struct str octets = d->leaving.n > 0 ? d->leaving : message_kept(d->m);
+	size_t skip = d->leaving.n > 0 ? 0 : d->env.return_path;
 
 	if (octets.n == 0 && message_read(d->m, (size_t)d->m->size, &d->arena, &octets, e) < 0)
 		return -1;
 	put_head(d, MSG_REMOTE_PUT, rcpts, m);
-	ipc_put_str(m, str_from(octets, num_min((size_t)d->env.return_path, octets.n)));
+	ipc_put_str(m, str_from(octets, num_min(skip, octets.n)));
 	return 0;
+}
+
+static void
+send_file(struct delivery *d)
+{
+	bool made = d->leaving.n > 0;
+	struct err e;
+	int fd =
+	    made ? file_memory("message", d->leaving.p, d->leaving.n, &e) : message_open(d->m, &e);
+
+	if (fd < 0)
+		deliver_later(d, &e);
+	else
+		send_fd(d, fd, made ? 0 : d->env.return_path, made ? d->leaving.n : d->m->size);
 }
 
 void
@@ -206,10 +222,13 @@ to_remote(struct delivery *d)
 {
 	struct str *rcpts;
 	struct ipc_out m;
+	size_t octets, size = d->leaving.n > 0 ? d->leaving.n : (size_t)d->m->size;
 	struct err e;
-	size_t octets;
-	int fd;
 
+	if (d->leaving.n == 0 && own_is(d)) {
+		own_sign(d);
+		return;
+	}
 	if (d->m->flags & MESSAGE_LARGE) {
 		ipc_begin(&m, MSG_LARGE_READ);
 		ipc_put_z(&m, d->m->mid);
@@ -217,15 +236,12 @@ to_remote(struct delivery *d)
 		return;
 	}
 	rcpts = list_rcpts(d, &octets);
-	if (d->m->size <= IPC_INLINE_MAX &&
-	    octets + d->m->size <= IPC_PAYLOAD_MAX - PACKET_OTHERS) {
+	if (size <= IPC_INLINE_MAX && octets + size <= IPC_PAYLOAD_MAX - PACKET_OTHERS) {
 		if (put_small(d, rcpts, &m, &e) < 0)
 			deliver_later(d, &e);
 		else
 			ipc_call(svc_channel(PEER_REMOTE), &m, sent, d);
-	} else if ((fd = message_open(d->m, &e)) < 0) {
-		deliver_later(d, &e);
 	} else {
-		send_fd(d, fd);
+		send_file(d);
 	}
 }

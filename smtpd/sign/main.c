@@ -57,7 +57,7 @@ drain(void)
 static const struct svc svc = {
     .name = "sign",
     .peer = PEER_SIGN,
-    .sections = "server",
+    .sections = "server dmarc",
     .sandbox = SB_IPC,
     .start = load,
     .reload = load,

@@ -223,7 +223,16 @@ ask(struct request *r, const struct str *authors, size_t n)
 	r->asking = ipc_call(svc_channel(PEER_AUTHD), &m, checked, r);
 }
 
-/* The queue has what it writes itself signed, which is From this server's name, and no other. */
+/* What the queue may have signed: mail in this server's name, and the reports about DMARC. */
+static bool
+is_own(struct str domain)
+{
+	struct str reports = conf_str(svc_conf(), CONF_DMARC_REPORT_FROM);
+
+	return str_ieq(domain, conf_str(svc_conf(), CONF_SERVER_HOST_NAME)) ||
+	       str_ieq(domain, str_from(reports, num_min(str_rchr(reports, '@') + 1, reports.n)));
+}
+
 static void
 look(struct request *r, struct str header)
 {
@@ -235,8 +244,7 @@ look(struct request *r, struct str header)
 	r->looked = true;
 	if (why == NULL && keys_of(r->domain, found) == 0)
 		why = "no keys";
-	if (why == NULL && r->own &&
-	    !str_ieq(r->domain, conf_str(svc_conf(), CONF_SERVER_HOST_NAME)))
+	if (why == NULL && r->own && !is_own(r->domain))
 		why = "not From this server's name";
 	if (why != NULL)
 		go_unsigned(r, why);

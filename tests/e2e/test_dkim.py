@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import BIN, make, wait_for
+from sink import Sink, route
 from zones import Zones
 
 dkim = pytest.importorskip("dkim", reason="needs python3-dkim (make deps-check)")
@@ -37,7 +38,7 @@ def body_of(message):
 def verify(suite, message, tmp_path, known=None):
     """How many signatures both verifiers take; that they agree is asserted."""
     known = records(suite) if known is None else known
-    message = body_of(message)
+    message = body_of(message) if message.startswith(b"Return-Path") else message
     count = len(re.findall(rb"(?m)^DKIM-Signature:", message.split(b"\r\n\r\n")[0] + b"\r\n"))
     if count == 0:
         return 0
@@ -212,6 +213,42 @@ def test_domains_without_keys_are_not_held_up(fresh_suite, tmp_path):
     # In her own domain she may be anybody, by the operator's word.
     s.ctl("dkim", "generate", "one.test", "--algorithm", "ed25519")
     assert verify(s, submit(s, "anybody of one", frm="info@one.test"), tmp_path) == 1
+
+
+def test_users_mail_and_bounces_leave_signed(fresh_suite, tmp_path):
+    one, two = Sink(), Sink(rcpt="550 5.1.1 nobody")
+    s = fresh_suite("--domain", DOMAIN, "--user", "alice:secret-word-1",
+                    config=route("one.test", one) + route("two.test", two))
+    try:
+        s.ctl("dkim", "generate", DOMAIN)
+        s.ctl("alias", "add", f"away@{DOMAIN}", "eve@two.test")
+        with s.smtp("alice") as c:
+            c.sendmail(s.user("alice")["address"], ["x@one.test"], f"From: alice@{DOMAIN}\r\nSubject: out\r\n\r\nx\r\n")
+        wait_for(lambda: len(one.taken) == 1)
+        assert verify(s, one.taken[0][2], tmp_path) == 2
+        # A small notification goes in a packet, one with the original in a file.
+        with smtplib.SMTP("localhost", s.port("smtp"), timeout=30) as c:
+            for n, size in enumerate((1, 600)):
+                c.sendmail("sender@one.test", [f"away@{DOMAIN}"], f"Subject: {n}\r\n\r\n" + ("y" * 70 + "\r\n") * size,
+                           mail_options=["RET=FULL"])
+                wait_for(lambda n=n: len(one.taken) == n + 2)
+        for sender, _, octets in one.taken[1:]:
+            assert sender.startswith("MAIL FROM:<>") and b"From: Mail Delivery" in octets or b"MAILER-DAEMON" in octets
+            assert verify(s, octets, tmp_path) == 2 and b" d=example.test;" in octets
+        assert [len(octets) > 40_000 for _, _, octets in one.taken] == [False, False, True]
+        # While gk-sign is away a bounce waits.
+        pid = s.processes()["sign"]
+        os.kill(pid, signal.SIGSTOP)
+        with smtplib.SMTP("localhost", s.port("smtp"), timeout=30) as c:
+            c.sendmail("sender@one.test", [f"away@{DOMAIN}"], "Subject: 3\r\n\r\nx\r\n")
+        wait_for(lambda: s.log().count("queue.notify") == 3)
+        assert len(one.taken) == 3
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: len(one.taken) == 4)
+        assert verify(s, one.taken[3][2], tmp_path) == 2
+    finally:
+        one.close()
+        two.close()
 
 
 @pytest.mark.skipif(not (shutil.which("ldns-signzone") and os.path.exists("/usr/sbin/nsd")),
