@@ -1,5 +1,6 @@
 """The hosts that misbehave, each the only MX of a domain."""
 
+from net import add_address
 from odd import PolicyHost
 
 POLICY = "version: STSv1\nmode: enforce\nmx: {mx}\nmax_age: 86400\n"
@@ -25,6 +26,7 @@ def populate(world):
     # TLS, with no more than STARTTLS to go by.
     add("untrusted", certificate=world.self_signed("untrusted.test"))
     add("breaks", certificate=world.self_signed("breaks.test"), STARTTLS="454 4.7.0 no TLS today")
+    add("smart", certificate=world.certificate("mx.smart.odd.test"), login=("customer", "a long secret"))
     # DANE.
     good = world.certificate("mx.dane.odd.test")
     add("dane", certificate=good, tlsa_of=good[0])
@@ -38,6 +40,7 @@ def populate(world):
         add(name, PLAIN, **how)
         allowed = "other.example" if name == "stsothermx" else f"mx.{name}.{PLAIN}"
         address = f"10.53.8.{len(mx)}"
+        add_address(address)
         world.odd[f"web-{name}"] = PolicyHost(address, world.certificate(f"mta-sts.{name}.{PLAIN}"), POLICY.format(mx=allowed))
         world.records[PLAIN] += [f'_mta-sts.{name} IN TXT "v=STSv1; id=1"', f"mta-sts.{name} IN A {address}"]
     # The DNS itself.

@@ -1,5 +1,6 @@
 """Hosts of one address that do what a test wants of them: SMTP servers in a thread, and the web server of an MTA-STS policy."""
 
+import base64
 import contextlib
 import http.server
 import socket
@@ -11,11 +12,12 @@ from net import add_address
 
 class Odd:
     """An SMTP server on port 25. `replies`: verb -> its reply, where it is not the usual one (None: silence; a list: one
-    after another, the last for ever). Without a certificate STARTTLS is not offered."""
+    after another, the last for ever). Without a certificate STARTTLS is not offered. login: (user, password) without which,
+    under TLS, it takes no mail."""
 
-    def __init__(self, address, certificate=None, **replies):
+    def __init__(self, address, certificate=None, login=None, **replies):
         add_address(address)
-        self.address, self.replies = address, replies
+        self.address, self.replies, self.login = address, replies, login
         self.seen, self.messages = [], []
         self.context = None
         if certificate:
@@ -61,13 +63,19 @@ class Odd:
             f.flush()
             return text
         say("greeting", "220 odd.test ESMTP")
-        sender, rcpts, tls = None, [], False
+        sender, rcpts, tls, known = None, [], False, self.login is None
         while line := f.readline():
             words = line.decode().split()
             verb = words[0].upper() if words else ""
             self.seen.append((verb, tls))
             if verb == "EHLO":
-                say(verb, "250-odd.test\r\n" + ("250-STARTTLS\r\n" if self.context and not tls else "") + "250 8BITMIME")
+                say(verb, "250-odd.test\r\n" + ("250-STARTTLS\r\n" if self.context and not tls else "")
+                    + ("250-AUTH PLAIN\r\n" if self.login and tls else "") + "250 8BITMIME")
+            elif verb == "AUTH" and self.login and tls:
+                known = words[2:] == [base64.b64encode("\0".join(("", *self.login)).encode()).decode()]
+                say(verb, "235 2.7.0 welcome" if known else "535 5.7.8 no")
+            elif verb == "MAIL" and not known:
+                say(verb, "530 5.7.0 log in first")
             elif verb == "STARTTLS" and self.context:
                 if say(verb, "220 go").startswith("220"):
                     s = self.context.wrap_socket(s, server_side=True)
@@ -103,7 +111,6 @@ class PolicyHost:
     def __init__(self, address, certificate, text):
         outer = self
         self.text, self.asked = text, 0
-        add_address(address)
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):

@@ -58,3 +58,27 @@ def test_a_large_message_crosses(world):
     got = wait_for(lambda: world.two.found("large one", "bob"), 30)
     assert body.encode() in got[0]
     assert results(got[0], "mx.two.test")["dkim"] == "pass"
+
+
+def test_the_records_are_right(world):
+    """What `gkmail dns` prints is in the zones, and `gkmail dns --check` finds it there."""
+    for s in (world.one, world.two):
+        done = s.ctl("dns", "--check", check=False)
+        assert done.returncode == 0 and " ok " in done.stdout, done.stdout + done.stderr
+        assert "missing" not in done.stdout and "different" not in done.stdout, done.stdout
+
+
+def test_a_smart_host(world):
+    """The route's host, TLS that is verified, and its login."""
+    world.two.write("x@far.example", "by the smart host")
+    host = world.odd["smart"]
+    wait_for(lambda: host.messages)
+    sender, rcpts, text, tls = host.messages[0]
+    assert tls and b"alice@two.test" in sender and b"x@far.example" in rcpts[0] and b"by the smart host" in text
+    assert ("AUTH", True) in host.seen and ("AUTH", False) not in host.seen
+
+
+def test_a_route_to_the_mx_of_another_domain(world):
+    world.two.write("x@paris.branch.example", "by another domain")
+    wait_for(lambda: any(b"by another domain" in m[2] and b"x@paris.branch.example" in m[1][0]
+                         for m in world.odd["works"].messages))

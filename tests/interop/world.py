@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1] / n) for n in ("e2e", "bench")]
 
 from net import PATH, Host, add_address, leave_the_machine, run  # noqa: E402
-from odd import Odd  # noqa: E402
+from odd import Odd, PolicyHost  # noqa: E402
 from peers import MASTER_CF  # noqa: E402
 from suite import Suite, wait_for  # noqa: E402,F401
 
@@ -257,9 +257,15 @@ class Mail(Suite):
             f'[server]\nhost_name = "{self.mx}"\n[smtp]\nlisten = ["{address}:25"]\n{extra}'))
 
     def records(self):
-        return (f"@ IN MX 10 mx\nmx IN A {self.address}\n@ IN TXT \"v=spf1 ip4:{self.address} -all\"\n"
-                f"mx IN TXT \"v=spf1 a -all\"\n_25._tcp.mx IN TLSA {tlsa(self.dir / 'tls/certificate.pem')}\n"
-                f"_dmarc IN TXT \"v=DMARC1; p=reject\"\n{self.ctl('dkim', 'generate', self.domain).stdout}")
+        """What gkmail says that the zone needs, and the address, which only we know."""
+        self.ctl("dkim", "generate", self.domain)
+        return f"mx IN A {self.address}\n" + self.ctl("dns", self.domain).stdout
+
+    def policy(self, world):
+        """The web server of its MTA-STS policy."""
+        with self.host:
+            return PolicyHost(self.address, world.certificate(f"mta-sts.{self.domain}"),
+                              f"version: STSv1\nmode: enforce\nmx: {self.mx}\nmax_age: 604800\n")
 
     def start(self):
         with self.host:
@@ -315,7 +321,13 @@ class World:
         conf = self.dns.conf()
         soon = "[queue]\nretry_first = '1s'\nretry_max = '2s'\nlifetime = '25s'\ndelay_notice = '8s'\n[remote]\ngreeting_timeout = '2s'\n"
         self.one = Mail(directory / "one", "one.test", "10.53.1.1", conf + soon)
-        self.two = Mail(directory / "two", "two.test", "10.53.2.1", conf)
+        # Mail to one domain takes a smart host with a login, and mail below another what that domain's MX is.
+        password = directory / "smart.password"
+        password.write_text("a long secret\n")
+        password.chmod(0o600)
+        routes = ("[[route]]\ndomain = 'far.example'\nhost = 'mx.smart.odd.test'\ntls = 'required'\nuser = 'customer'\n"
+                  f"password_file = '{password}'\n[[route]]\ndomain = '.branch.example'\nhost = 'mx:works.odd.test'\n")
+        self.two = Mail(directory / "two", "two.test", "10.53.2.1", conf + routes)
         self.postfix = Postfix(directory / "postfix", self.ca)
         self.odd, self.records = {}, {"odd.test": [], "plain.test": [], "bogus.test": []}
 
@@ -355,6 +367,7 @@ class World:
         for s in (self.one, self.two):
             s.start()
             self.dns.put(s.domain, s.records())
+            self.odd[f"web-{s.domain}"] = s.policy(self)
         self.dns.put("post.test", self.postfix.records())
         self.dns.put("10.in-addr.arpa", self.reverse(), signed=False)
         for zone, lines in self.records.items():
