@@ -84,12 +84,17 @@ note(struct reach *x, enum remote_outcome outcome, struct str text, struct str h
 	x->failure.host = arena_dup(&x->arena, host);
 }
 
+/* What a host or a policy has said tells more than that another was not reached. */
 static void
 note_host(struct reach *x, struct str text)
 {
+	struct str unreached = STR("4.4.1 ");
+
 	log_info(
 	    "remote.host_failed", LS("dest", x->dest), LZ("host", x->host_text), LS("why", text));
-	note(x, REMOTE_UNREACHED, text, str_z(x->host_text));
+	if (x->failure.text.n == 0 || !str_starts(text, unreached) ||
+	    str_starts(x->failure.text, unreached))
+		note(x, REMOTE_UNREACHED, text, str_z(x->host_text));
 }
 
 /* ---- a session ---- */
