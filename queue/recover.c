@@ -255,10 +255,10 @@ cut_of(const struct recovery *r, uint64_t number)
 	return off;
 }
 
-/* CUT records come after the segment they are about: they are gathered before anything is applied.
- */
+/* CUT records come after the segment they are about, at the head of another (journal.c): they are
+ * gathered before anything is applied. */
 static int
-read_segment(struct recovery *r, struct segment *s, bool gather, struct err *e)
+gather_cuts(struct recovery *r, struct segment *s, struct err *e)
 {
 	struct segment_cursor c;
 	struct record rec;
@@ -267,16 +267,29 @@ read_segment(struct recovery *r, struct segment *s, bool gather, struct err *e)
 	int rc;
 
 	segment_cursor_init(&c, s->fd, s->size);
+	while ((rc = segment_next(&c, s->key, &rec, &at, e)) > 0 &&
+	       (rec.type == RECORD_CUT || rec.type == RECORD_PAD)) {
+		if (rec.type == RECORD_PAD ||
+		    record_get_numbers(rec.payload, &cut.number, &cut.off) < 0)
+			continue;
+		r->cuts = mem_grow(r->cuts, r->ncuts + 1, sizeof(cut));
+		r->cuts[r->ncuts++] = cut;
+	}
+	segment_cursor_done(&c);
+	return rc < 0 ? err_wrap(e, "segment %" PRIu64, s->number) : 0;
+}
+
+static int
+read_segment(struct recovery *r, struct segment *s, struct err *e)
+{
+	struct segment_cursor c;
+	struct record rec;
+	uint64_t at;
+	int rc;
+
+	segment_cursor_init(&c, s->fd, s->size);
 	c.end = cut_of(r, s->number);
 	while ((rc = segment_next(&c, s->key, &rec, &at, e)) > 0) {
-		if (gather && rec.type == RECORD_CUT) {
-			if (record_get_numbers(rec.payload, &cut.number, &cut.off) < 0)
-				continue;
-			r->cuts = mem_grow(r->cuts, r->ncuts + 1, sizeof(cut));
-			r->cuts[r->ncuts++] = cut;
-		}
-		if (gather)
-			continue;
 		r->records++;
 		r->last_seq = num_max(r->last_seq, rec.seq);
 		if (apply(r, s, &rec, at) < 0) {
@@ -345,11 +358,11 @@ recover(struct queue *q, const char *boot, bool forced, struct err *e)
 	if (open_segments(&r, e) < 0)
 		goto out;
 	TAILQ_FOREACH (s, &r.segments, next)
-		if (read_segment(&r, s, true, e) < 0)
+		if (gather_cuts(&r, s, e) < 0)
 			goto out;
 	TAILQ_FOREACH (s, &r.segments, next) {
 		r.nsegments++;
-		if (read_segment(&r, s, false, e) < 0)
+		if (read_segment(&r, s, e) < 0)
 			goto out;
 		if (boots_differ(s, boot))
 			power_was_lost(&r, false);
