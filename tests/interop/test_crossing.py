@@ -82,3 +82,22 @@ def test_a_route_to_the_mx_of_another_domain(world):
     world.two.write("x@paris.branch.example", "by another domain")
     wait_for(lambda: any(b"by another domain" in m[2] and b"x@paris.branch.example" in m[1][0]
                          for m in world.odd["works"].messages))
+
+
+def test_a_forwarded_message_passes_by_its_signature(world):
+    """An alias to another host keeps the sender: SPF fails there, and what the first host signed does not."""
+    world.two.ctl("alias", "add", "friend@two.test", "alice@one.test")
+    world.postfix.send("root@post.test", "friend@two.test", message("root@post.test", "friend@two.test", "forwarded"))
+    got = wait_for(lambda: world.one.found("forwarded"))[0]
+    found = results(got, "mx.one.test")
+    assert (found["spf"], found["dkim"], found["dmarc"]) == ("fail", "pass", "pass"), got.decode()
+
+
+def test_a_bounce_passes_too(world):
+    """A failure found after we took the message: the notice has no sender, and is signed for its author's domain."""
+    world.two.ctl("alias", "add", "former@two.test", "gone@never.odd.test")
+    world.postfix.send("root@post.test", "former@two.test", message("root@post.test", "former@two.test", "to the former"))
+    got = wait_for(lambda: [m for m in world.postfix.inbox() if b"Subject: to the former" in m and b"delivery-status" in m])[0]
+    assert got.startswith(b"Return-Path: <>") and b"we do not like you" in got
+    found = results(got, "mx.post.test")
+    assert (found["spf"], found["dkim"], found["dmarc"]) == ("pass", "pass", "pass"), got.decode()

@@ -197,9 +197,10 @@ class Postfix:
             f"Domain post.test\nSelector p1\nKeyFile {self.dir}/dkim/p1.private\nSocket inet:8891@127.0.0.1\n"
             f"Mode sv\nInternalHosts csl:{POSTFIX},127.0.0.1\nBackground no\nSyslog no\nCanonicalization relaxed/relaxed\n"
             f"AlwaysAddARHeader yes\nAuthservID mx.post.test\nResolverConfiguration {self.dir}/resolver.conf\nUserID root\nRequireSafeKeys no\n")
+        (self.dir / "suffixes").write_text("test\n")
         (self.dir / "opendmarc.conf").write_text(
             "AuthservID mx.post.test\nTrustedAuthservIDs mx.post.test\nSocket inet:8893@127.0.0.1\nSPFSelfValidate yes\n"
-            "SPFIgnoreResults yes\nRejectFailures yes\nBackground no\nSyslog no\nUserID root\n")
+            f"PublicSuffixList {self.dir}/suffixes\nSPFIgnoreResults yes\nRejectFailures yes\nBackground no\nSyslog no\nUserID root\n")
         # Its libunbound takes test. for a zone of its own, which is empty.
         (self.dir / "resolver.conf").write_text('server:\n  local-zone: "test." nodefault\n'
                                                 f'forward-zone:\n  name: "."\n  forward-addr: {RESOLVER}\n')
