@@ -184,7 +184,7 @@ $(B)/tools/hostile/preload.so: tests/hostile/preload.c $(B)/flags
 	@echo "  LINK  $@"
 	@$(CC) $(filter-out -include base/banned.h,$(CFLAGS)) -fPIC -shared -o $@ $<
 $(B)/tools/hostile/gk-imapd: WRAP := ipc_call park_message
-$(B)/tools/hostile/gk-smtpd: WRAP := file_memory ipc_take_fd ipc_end
+$(B)/tools/hostile/gk-smtpd: WRAP := file_memory ipc_take_fd ipc_end ipc_call
 $(B)/tools/hostile/gk-screen: WRAP := check_run
 $(B)/tools/hostile/gk-%: $(B)/obj/tests/hostile/%.o $$(call object,$$(call code,$$(gk-$$*_DIRS))) $(LIB)
 	@mkdir -p $(@D)

@@ -228,6 +228,22 @@ def test_a_hostile_imap_front_opens_nobodys_mailbox(turned):
     assert len(suite.inbox("alice")) == 1 and "192.0.2.66" not in suite.log()
 
 
+def test_a_hostile_smtp_front_has_nobody_elses_mail_signed(turned):
+    suite = turned("gk-smtpd")
+    suite.ctl("domain", "add", "other.test")
+    for domain in ("example.test", "other.test"):
+        suite.ctl("dkim", "generate", domain, "--algorithm", "ed25519")
+    for n in range(2):  # two sessions
+        suite.send("alice", ["bob"], subject=f"signed {n}")
+    wait_for(lambda: len([m for m in suite.inbox("bob") if b"DKIM-Signature" in m]) == 2)
+    wait_for(lambda: "token of a session that is over" in dict(attempts(suite)), what="the last answer")
+    tried = attempts(suite)
+    assert {w for w, r in tried if r == "signed"} == {"own address"}
+    assert {w for w, r in tried if r == "refused"} == {
+        "no token", "invented token", "half a token", "another user", "another domain", "the server", "another author too",
+        "two From fields", "Sender is own", "token of a session that is over"}
+
+
 def test_a_hostile_smtp_front_changes_nothing_it_has_committed(turned):
     suite = turned("gk-smtpd")
     # A small one goes with its commit; the next size in a memory file, which is refused where it is not sealed.
