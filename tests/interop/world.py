@@ -36,6 +36,10 @@ def missing():
     for p in PROGRAMS:
         if shutil.which(p, path=PATH) is None:
             return f"{p} is not installed"
+    try:
+        run("unshare", "-n", "-m", "sh", "-c", "ip link add b type bridge && ip link add v type veth peer name w")
+    except RuntimeError:
+        return "this kernel, or container, lets us make no name spaces with bridges"
     return None
 
 
