@@ -106,5 +106,6 @@ int verb_mailbox_check(struct err *e);
 int verb_mailbox_repair(struct err *e);
 int verb_mailbox_reindex(struct err *e);
 int verb_log(struct err *e);
+int verb_trace(struct err *e);
 int verb_sandbox(struct err *e);
 int verb_completion(struct err *e);

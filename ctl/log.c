@@ -1,5 +1,6 @@
 /*
- * log.c - gkmail log: the lines of log.to that are asked for.
+ * log.c - gkmail log and gkmail trace: the lines of log.to that are asked for. Where log.to cannot
+ * be read back, a message is traced by what the processes' pages remember (svc/metrics.h).
  *
  * Lines are text ("ts level daemon event key=value …") or JSON, whatever log.format was when they
  * were written. With
@@ -11,9 +12,11 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/id.h"
 #include "base/log.h"
 #include "ctl/client.h"
 #include "ctl/output.h"
+#include "io/file.h"
 
 #define LINE_MAX_OCTETS 65536u
 #define POLL_MS         250
@@ -21,6 +24,7 @@
 struct filter {
 	enum log_level level;
 	struct str daemon, mid, sid; /* empty: any */
+	bool about;                  /* mid: also lines of others that are about it */
 };
 
 /* The next "word" of a text line; a quoted value ends at its closing quote. */
@@ -83,7 +87,8 @@ matches(const struct filter *f, struct str line)
 		return false;
 	if (f->daemon.n != 0 && !str_eq(head_of(line, 2, "daemon"), f->daemon))
 		return false;
-	if (f->mid.n != 0 && !str_eq(value_of(line, "mid"), f->mid))
+	if (f->mid.n != 0 && !str_eq(value_of(line, "mid"), f->mid) &&
+	    !(f->about && str_eq(value_of(line, "about"), f->mid)))
 		return false;
 	return f->sid.n == 0 || str_eq(value_of(line, "sid"), f->sid);
 }
@@ -231,4 +236,84 @@ verb_log(struct err *e)
 		    path);
 	path = arena_dupz(&ctl.arena, str_z(path));
 	return read_log(path, &f, follow, e);
+}
+
+/* ---- trace ---- */
+
+static int
+by_time(const void *a, const void *b)
+{
+	const struct str *x = a, *y = b;
+	int order = str_cmp(str_sub(*x, 0, str_chr(*x, ' ')), str_sub(*y, 0, str_chr(*y, ' ')));
+
+	/* What happened in one millisecond in one process stays in its order. */
+	return order != 0 ? order : x->p < y->p ? -1 : x->p > y->p;
+}
+
+static int
+print_events(int fd, const char *mid, struct err *e)
+{
+	uint64_t size;
+	struct str all, line, *v;
+	size_t n = 0;
+	char *p;
+
+	if (file_size(fd, &size, e) < 0)
+		return -1;
+	if (size == 0)
+		return err_set(e, E_NOTFOUND,
+		    "no process remembers anything of %s; a log in a file (log.to) goes back "
+		    "further",
+		    mid);
+	p = arena_alloc(&ctl.arena, (size_t)size);
+	if (file_pread(fd, p, (size_t)size, 0, e) < 0)
+		return -1;
+	v = arena_array(&ctl.arena, (size_t)size / 2 + 1, sizeof(*v));
+	all = str_of(p, (size_t)size);
+	while (str_cut(&all, '\n', &line))
+		v[n++] = line;
+	qsort(v, n, sizeof(*v), by_time);
+	for (size_t i = 0; i < n; i++)
+		print_line(v[i]);
+	return 0;
+}
+
+static int
+trace_pages(const char *mid, struct err *e)
+{
+	struct ipc_out m;
+	struct ipc_in in;
+	int fd, rc;
+
+	ipc_begin(&m, MSG_CTL_TRACE);
+	ipc_put_z(&m, mid);
+	if (client_call(NULL, &m, &in, e) < 0)
+		return -1;
+	fd = ipc_take_fd(&in);
+	rc = ipc_end(&in) < 0 ? err_set(e, E_PROTO, "unreadable answer") : print_events(fd, mid, e);
+	file_close(&fd);
+	return rc;
+}
+
+int
+verb_trace(struct err *e)
+{
+	struct filter f = {.level = LOG_LEVEL_DEBUG, .about = true};
+	bool recent = args_flag("--recent");
+	const struct conf *c;
+	const char *path;
+
+	if (args_end(1, 1, e) < 0)
+		return -1;
+	f.mid = str_z(ctl.args[0]);
+	if (!id_valid(f.mid))
+		return args_wrong(e, "\"%.40s\" is no message's id", ctl.args[0]);
+	if (recent)
+		return trace_pages(ctl.args[0], e);
+	if ((c = client_conf(e)) == NULL)
+		return -1;
+	path = conf_z(c, CONF_LOG_TO);
+	if (path[0] != '/')
+		return trace_pages(ctl.args[0], e);
+	return read_log(arena_dupz(&ctl.arena, str_z(path)), &f, false, e);
 }

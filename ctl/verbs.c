@@ -146,6 +146,10 @@ const struct verb verbs[] = {
 	    "Reads the file of log.to. --level: that and worse (error, warn, info, debug). --mid follows one\n"
 	    "message through all processes, --sid one session.\n\n"
 	    "  gkmail log --follow --level warn\n", verb_log),
+	V("trace", NULL, "MID [--recent]", "follow one message through every process",
+	    "By the file of log.to; where that is none, or with --recent, by what the processes remember themselves,\n"
+	    "which are the last events of each. Notifications about the message are named too.\n\n"
+	    "  gkmail trace 01j9z3k5v7m2q4r8t6wx\n", verb_trace),
 	V("reload", NULL, "", "take up a changed configuration; nothing changes if it is wrong",
 	    "  gkmail check && gkmail reload\n", verb_reload),
 	V("sandbox", NULL, "[--dir DIR] [--domain D] [--users N | --user NAME:PASSWORD ...] [--config EXTRA.toml] "

@@ -16,7 +16,7 @@ _gkmail() {
 		esac
 	done
 	case "$noun${verb:+ $verb}" in
-	'') words='--config --dir --json --help setup check config domain user apppass alias queue mailbox ban dkim dns dmarc status log reload sandbox version completion' ;;
+	'') words='--config --dir --json --help setup check config domain user apppass alias queue mailbox ban dkim dns dmarc status log trace reload sandbox version completion' ;;
 	setup) words='--help --json --domain --user --postmaster --yes --force' ;;
 	check) words='--help --json' ;;
 	config) words='--help show explain sample' ;;
@@ -70,6 +70,7 @@ _gkmail() {
 	'dmarc report') words='--help --json --now' ;;
 	status) words='--help --json --metrics' ;;
 	log) words='--help --json --follow --level --mid --sid --daemon' ;;
+	trace) words='--help --json --recent' ;;
 	reload) words='--help --json' ;;
 	sandbox) words='--help --json --dir --domain --users --user --config --json --demo' ;;
 	version) words='--help --json' ;;

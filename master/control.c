@@ -118,29 +118,42 @@ connect_to(struct ipc_chan *c, struct ipc_in *m)
 }
 
 static void
+reply_text(struct ipc_chan *c, uint64_t call, enum ipc_type answer, struct buf *text)
+{
+	struct ipc_out out;
+	struct err e;
+	int fd = file_memory("text", text->p, text->n, &e);
+
+	if (fd < 0) {
+		ipc_reply_error(c, call, &e);
+		return;
+	}
+	ipc_begin(&out, answer);
+	ipc_put_fd(&out, fd);
+	ipc_reply(c, call, &out);
+}
+
+/* Of all processes, out of their pages. */
+static void
 metrics(struct ipc_chan *c, struct ipc_in *m)
 {
 	const struct metrics_page *pages[SERVICES];
-	struct ipc_out out;
+	struct str mid = m->type == MSG_CTL_TRACE ? ipc_get_str(m) : STR_NONE;
 	struct buf text;
-	struct err e;
-	int fd;
 
 	if (ipc_end(m) < 0)
 		return;
 	for (size_t i = 0; i < SERVICES; i++)
 		pages[i] = master.processes[i].metrics;
-	buf_init(&text, 1u << 20);
-	metrics_text(pages, SERVICES, &text);
-	fd = file_memory("metrics", text.p, text.n, &e);
-	buf_free(&text);
-	if (fd < 0) {
-		ipc_reply_error(c, m->id, &e);
-		return;
+	buf_init(&text, 16u << 20);
+	if (m->type == MSG_CTL_TRACE) {
+		metrics_events(pages, SERVICES, mid, &text);
+		reply_text(c, m->id, MSG_CTL_TRACE_R, &text);
+	} else {
+		metrics_text(pages, SERVICES, &text);
+		reply_text(c, m->id, MSG_CTL_METRICS_R, &text);
 	}
-	ipc_begin(&out, MSG_CTL_METRICS_R);
-	ipc_put_fd(&out, fd);
-	ipc_reply(c, m->id, &out);
+	buf_free(&text);
 }
 
 /* The client that asked may be gone when the reload is done: found again by its number. */
@@ -191,7 +204,7 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		connect_to(c, m);
 	else if (m->type == MSG_CTL_RELOAD)
 		reload(c, m);
-	else if (m->type == MSG_CTL_METRICS)
+	else if (m->type == MSG_CTL_METRICS || m->type == MSG_CTL_TRACE)
 		metrics(c, m);
 	else if (m->type == MSG_DKIM_ADD)
 		dkim_add(c, m);

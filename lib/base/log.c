@@ -169,12 +169,12 @@ put_value(struct buf *b, const struct log_field *f, bool json)
 }
 
 static void
-put_text(
-    struct buf *b, enum log_level level, const char *event, const struct log_field *f, size_t n)
+put_text(struct buf *b, bool dated, enum log_level level, const char *event,
+    const struct log_field *f, size_t n)
 {
 	char ts[CLOCK_RFC3339_SIZE];
 
-	if (state.format != LOG_TO_SYSLOG)
+	if (dated)
 		buf_printf(b, "%s ", clock_rfc3339(clock_wall_us(), ts));
 	buf_printf(b, "%s %s %s", level_names[level], state.daemon, event);
 	for (size_t i = 0; i < n; i++) {
@@ -209,8 +209,32 @@ to_syslog(enum log_level level, const char *event, const struct log_field *f, si
 
 	buf_init(&b, GATHER_MAX);
 	buf_printf(&b, "<%d>gk-%s[%d]: ", LOG_MAIL | severity[level], state.daemon, getpid());
-	put_text(&b, level, event, f, n);
+	put_text(&b, false, level, event, f, n);
 	write_out(buf_view(&b));
+	buf_free(&b);
+}
+
+static void (*tap)(struct str line);
+
+void
+log_tap(void (*fn)(struct str line))
+{
+	tap = fn;
+}
+
+static void
+tell_tap(enum log_level level, const char *event, const struct log_field *f, size_t n)
+{
+	struct buf b;
+	size_t i = 0;
+
+	while (i < n && strcmp(f[i].key, "mid") != 0 && strcmp(f[i].key, "about") != 0)
+		i++;
+	if (i == n)
+		return;
+	buf_init(&b, GATHER_MAX);
+	put_text(&b, true, level, event, f, n);
+	tap(buf_view(&b));
 	buf_free(&b);
 }
 
@@ -219,6 +243,8 @@ log_event(enum log_level level, const char *event, const struct log_field *field
 {
 	if (!log_enabled(level))
 		return;
+	if (tap)
+		tell_tap(level, event, fields, n);
 	if (state.format == LOG_TO_SYSLOG) {
 		to_syslog(level, event, fields, n);
 		return;
@@ -226,7 +252,7 @@ log_event(enum log_level level, const char *event, const struct log_field *field
 	if (state.format == LOG_JSON)
 		put_json(&state.lines, level, event, fields, n);
 	else
-		put_text(&state.lines, level, event, fields, n);
+		put_text(&state.lines, true, level, event, fields, n);
 	buf_putc(&state.lines, '\n');
 	if (level <= LOG_LEVEL_WARN || state.lines.n >= GATHER_MAX)
 		log_flush();

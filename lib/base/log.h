@@ -57,6 +57,10 @@ int log_level_parse(struct str s, enum log_level *out);
 int log_format_parse(struct str s, enum log_format *out);
 void log_flush(void);
 
+/* Gets each event about a message (with a field mid or about) as a line of text without its end, in
+ * whatever format and wherever it is logged. Called in the thread that logs. */
+void log_tap(void (*fn)(struct str line));
+
 void log_event(enum log_level level, const char *event, const struct log_field *fields, size_t n);
 
 #define LOG_AT(level, event, ...)                                             \

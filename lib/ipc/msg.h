@@ -65,6 +65,9 @@ enum ipc_peer {
 	X(CTL_CONNECT_R,  PEER_MASTER, PEER_CTL, 0, "fd:fd") \
 	X(CTL_RELOAD,     PEER_CTL, PEER_MASTER, 60, "") \
 	X(CTL_RELOAD_R,   PEER_MASTER, PEER_CTL, 0, "") \
+	/* The last events about a message, lines of text, process by process. */ \
+	X(CTL_TRACE,      PEER_CTL, PEER_MASTER, 10, "mid:str") \
+	X(CTL_TRACE_R,    PEER_MASTER, PEER_CTL, 0, "text:fd") \
 	X(CTL_METRICS,    PEER_CTL, PEER_MASTER, 10, "") \
 	X(CTL_METRICS_R,  PEER_MASTER, PEER_CTL, 0, "text:fd") \
 	/* DKIM keys (svc/dkim_set.h). pem: the private key. state: enum dkim_state. keys: selector and the state that it

@@ -177,10 +177,49 @@ what_is_no_page_is_refused(void **state)
 	close(fd);
 }
 
+static const char *
+events(const char *mid)
+{
+	static struct buf b;
+
+	buf_free(&b);
+	buf_init(&b, 4u << 20);
+	metrics_events(pages, 2, str_z(mid), &b);
+	buf_putc(&b, '\0');
+	return b.p;
+}
+
+/* The last megabyte of them, however often the ring goes round. */
+static void
+events_of_a_message(void **state)
+{
+	char line[200];
+	struct err e;
+
+	(void)state;
+	assert_int_equal(metrics_attach(fds[1], &e), 0);
+	metrics_event(STR("t info queue queue.accept mid=a size=1"));
+	metrics_event(STR("t info queue queue.accept mid=ab size=1"));
+	metrics_event(STR("t info queue queue.notify mid=b about=a kind=failed"));
+	assert_string_equal(events("a"), "t info queue queue.accept mid=a size=1\n"
+					 "t info queue queue.notify mid=b about=a kind=failed\n");
+	assert_string_equal(events("c"), "");
+	for (int i = 0; i < 30000; i++) {
+		snprintf(line, sizeof(line),
+		    "t info queue queue.deliver mid=m%d text=\"2.0.0 delivered\" ms=3", i);
+		metrics_event((struct str){line, strlen(line)});
+	}
+	assert_string_equal(events("a"), "");
+	assert_string_equal(events("m29999"),
+	    "t info queue queue.deliver mid=m29999 text=\"2.0.0 delivered\" ms=3\n");
+	assert_string_not_equal(events("m20000"), "");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(events_of_a_message, fresh, done),
 	    cmocka_unit_test_setup_teardown(pages_are_added_up, fresh, done),
 	    cmocka_unit_test_setup_teardown(a_successor_counts_on_but_measures_anew, fresh, done),
 	    cmocka_unit_test_setup_teardown(durations_fall_into_buckets, fresh, done),

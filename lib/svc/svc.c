@@ -214,6 +214,7 @@ set_metrics(struct ipc_in *m)
 
 	if (ipc_end(m) == 0 && metrics_attach(fd, &e) < 0)
 		log_warn("svc.metrics", LE(&e));
+	log_tap(metrics_event);
 	close(fd);
 }
 

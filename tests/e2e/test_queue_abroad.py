@@ -245,3 +245,22 @@ def test_bounces_go_out_and_bounces_of_bounces_do_not(fresh_suite, sinks):
     _, r = fields(report)
     assert r["Final-Recipient"] == "rfc822; eve@two.test" and r["Original-Recipient"] == f"rfc822; away@{suite.domain}"
     assert suite.log().count("queue.notify") == 2
+
+
+def test_a_message_is_traced_through_every_process(fresh_suite, sinks):
+    one = sinks(rcpt="550 5.1.1 nobody")
+    suite = fresh_suite(config=CONFIG + route("one.test", one))
+    send(suite, ["x@one.test", suite.user("bob")["address"]])
+    wait_for(lambda: reports(suite, "alice"))
+    log = suite.log()
+    mid = next(word[4:] for line in log.splitlines() if "queue.accept" in line for word in line.split() if word.startswith("mid="))
+    suite.ctl("status")
+    for more in ([], ["--recent"]):
+        lines = suite.ctl("trace", mid, *more).stdout.splitlines()
+        found = {(line.split()[2], line.split()[3]) for line in lines}
+        assert {("queue", "queue.accept"), ("queue", "queue.deliver"), ("queue", "queue.fail"), ("queue", "queue.notify"),
+                ("local", "local.deliver")} <= found, lines
+        assert any(daemon == "smtpd" for daemon, _ in found) and any(daemon == "remote" for daemon, _ in found), lines
+        assert all(mid in line for line in lines) and lines == sorted(lines, key=lambda x: x.split()[0])
+    assert suite.ctl("trace", "0" * 20, "--recent", check=False).returncode == 1
+    assert suite.ctl("trace", "nonsense", check=False).returncode == 2
