@@ -37,7 +37,7 @@ def missing():
         if shutil.which(p, path=PATH) is None:
             return f"{p} is not installed"
     try:
-        run("unshare", "-n", "-m", "sh", "-c", "ip link add b type bridge && ip link add v type veth peer name w")
+        run("unshare", "-n", "-m", "sh", "-c", "ip link add br0 type bridge && ip link add va type veth peer name vb")
     except RuntimeError:
         return "this kernel, or container, lets us make no name spaces with bridges"
     return None
