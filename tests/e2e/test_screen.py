@@ -273,3 +273,30 @@ def test_options(fresh_suite, zones):
     off = fresh_suite(config=zones.conf() + STRANGERS + "[screen]\nenabled = false\n")
     assert hand_in(off, letter("a@good.test", "off"), "a@good.test", BAD)[0] == 250
     assert b"Authentication-Results" not in arrived(off, "off")
+
+
+def test_junk_through_crashes_and_a_replay(fresh_suite, zones):
+    """It comes once, into Junk, whatever dies; and what was expunged there stays so (INVARIANTS 1, 2)."""
+    s = fresh_suite(config=zones.conf() + STRANGERS)
+
+    def subjects(box):
+        return sorted(re.search(rb"Subject: (\S+)", m).group(1).decode() for m in messages(s, box))
+
+    for i in range(3):
+        assert hand_in(s, letter("a@calm.test", f"before-{i}"), "a@calm.test", BAD)[0] == 250
+    wait_for(lambda: subjects("Junk") == ["before-0", "before-1", "before-2"], what="Junk")
+    with s.imap("bob") as c:
+        c.select("Junk")
+        number = next(n for n in (b"1", b"2", b"3") if b"before-1" in c.fetch(n, "(BODY.PEEK[HEADER])")[1][0][1])
+        c.store(number, "+FLAGS", r"(\Deleted)")
+        c.expunge()
+        c.select("INBOX")
+    assert hand_in(s, letter("a@calm.test", "at-the-end"), "a@calm.test", BAD)[0] == 250
+    s.kill()
+    # As after lost power: no name in a Maildir is believed, all that the journal has is written again.
+    (s.dir / "data" / "spool" / "replay").touch()
+    s.start()
+    wait_for(lambda: subjects("Junk") == ["at-the-end", "before-0", "before-2"], what="the replay")
+    s.stop()
+    s.start()
+    assert subjects("Junk") == ["at-the-end", "before-0", "before-2"] and subjects("INBOX") == []
