@@ -2,27 +2,41 @@
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 
 
 class Sink:
-    """answers: a dict from a word ("helo", "mail", "rcpt", "data", "dot") to a reply line, or to a function of the
-    argument that gives one; what is not in it goes well. greet: the first line. dsn: DSN is announced."""
+    """answers: a dict from a word ("helo", "mail", "rcpt", "data", "dot", "starttls") to a reply line, or to a function of
+    the argument that gives one; what is not in it goes well. greet: the first line. dsn: DSN is announced. certificate: a
+    file and its key, STARTTLS is announced; broken_tls: and ends in the middle of the handshake."""
 
-    def __init__(self, greet="220 sink", dsn=False, delay=0.0, port=0, log=None, **answers):
+    def __init__(self, greet="220 sink", dsn=False, delay=0.0, port=0, address="127.0.0.1", log=None, certificate=None,
+                 broken_tls=False, **answers):
         self.greet, self.dsn, self.delay, self.answers = greet, dsn, delay, answers
+        self.context, self.broken_tls = self.load(certificate), broken_tls
+        self.secured = self.handshakes = self.chunks = 0
+        self.hellos = []
         self.lock = threading.Lock()
         self.taken = []  # (sender line, [recipient lines], octets) of messages answered 250
         self.sessions = 0
         self.open = 0
         self.most = 0
         self.log = log
-        self.listener = socket.create_server(("127.0.0.1", port), backlog=200)
+        self.listener = socket.create_server((address, port), backlog=200)
         self.port = self.listener.getsockname()[1]
         self.stopped = False
         self.conns = set()
         threading.Thread(target=self._accept, daemon=True).start()
+
+    @staticmethod
+    def load(certificate):
+        if not certificate:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        return context
 
     @property
     def name(self):
@@ -83,7 +97,10 @@ class Sink:
             words = line.decode().rstrip("\r\n")
             verb = words[:4].upper()
             if verb == "EHLO":
+                self.hellos.append(words)
                 self._say(c, "250-sink")
+                if self.context and not isinstance(c, ssl.SSLSocket):
+                    self._say(c, "250-STARTTLS")
                 if self.dsn:
                     self._say(c, "250-DSN")
                 self._say(c, self._answer("helo", words, "250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8"))
@@ -100,6 +117,22 @@ class Sink:
                 self._say(c, reply)
                 if reply.startswith("354"):
                     self._take(c, f, sender, rcpts)
+            elif verb == "STAR" and self.context:
+                reply = self._answer("starttls", words, "220 go on")
+                self._say(c, reply)
+                if reply.startswith("220"):
+                    self.handshakes += 1
+                    if self.broken_tls:
+                        return
+                    c = self.context.wrap_socket(c, server_side=True)
+                    f = c.makefile("rb")
+                    self.secured += 1
+            elif verb == "BDAT":
+                octets = f.read(int(words.split()[1]))
+                self.chunks += 1
+                with self.lock:
+                    self.taken.append((sender, list(rcpts), octets))
+                self._say(c, "250 2.0.0 taken")
             elif verb == "RSET":
                 self._say(c, "250 2.0.0 ok")
             elif verb == "QUIT":
@@ -109,11 +142,12 @@ class Sink:
                 self._say(c, "502 5.5.1 what?")
 
     def _take(self, c, f, sender, rcpts):
-        octets = b""
+        octets = bytearray()
         while (line := f.readline()) != b".\r\n":
             if not line:
                 return
             octets += line[1:] if line.startswith(b".") else line
+        octets = bytes(octets)
         if self.delay:
             time.sleep(self.delay)
         reply = self._answer("dot", octets, "250 2.0.0 taken")
