@@ -20,13 +20,14 @@ import crowd  # noqa: E402
 import delivery  # noqa: E402
 import hostile  # noqa: E402
 import idling  # noqa: E402
+import outbound  # noqa: E402
 import peers  # noqa: E402
 import reading  # noqa: E402
 import screening  # noqa: E402
 from gk import GkMail  # noqa: E402
 from measure import Table  # noqa: E402
 
-PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile", "checks")
+PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile", "checks", "outbound")
 
 
 def arguments():
@@ -63,6 +64,7 @@ def run(servers, args, load, work):
         "latency": lambda: idling.latency_rows(servers, table, args.rounds),
         "hostile": lambda: hostile.hostile_rows(servers, table),
         "checks": lambda: screening.screening_rows(load, table, args.rounds, work, Path(args.build).resolve()),
+        "outbound": lambda: outbound.outbound_rows(args, load, table, work, Path(args.build).resolve(), len(servers) > 1),
     }
     for name in args.only.split(","):
         if name in parts:

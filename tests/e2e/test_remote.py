@@ -311,7 +311,7 @@ def test_tls_where_it_is_demanded(world, certificate, stripped):
     send(w.suite, "x@one.mail.test")
     if stripped:
         row, = wait_for(lambda: [r for r in ask(w.suite, "list") if r["error"]])
-        assert row["error"] == "4.7.4 TLS is required, and the host does not offer it"
+        assert row["error"].startswith("4.7.4 TLS is required")
         assert one.taken == []
         one.context = one.load(certificate)
     wait_for(lambda: len(one.taken) == 1)
