@@ -214,15 +214,25 @@ verb_status(struct err *e)
 	return status_is_ready(&s) ? EXIT_DONE : EXIT_FAIL;
 }
 
+#define BUSY_TRIES 50u
+
 int
 verb_reload(struct err *e)
 {
+	const struct timespec pause = {.tv_nsec = 100000000};
 	struct ipc_out m;
+	int rc = -1;
 
 	if (args_end(0, 0, e) < 0)
 		return -1;
-	ipc_begin(&m, MSG_CTL_RELOAD);
-	if (client_do(NULL, &m, e) < 0)
+	/* Another one under way (a SIGHUP) read the file before; ours is to follow it. */
+	for (unsigned i = 0; rc < 0 && i < BUSY_TRIES && (i == 0 || e->code == E_TEMP); i++) {
+		if (i > 0)
+			nanosleep(&pause, NULL);
+		ipc_begin(&m, MSG_CTL_RELOAD);
+		rc = client_do(NULL, &m, e);
+	}
+	if (rc < 0)
 		return err_wrap(e, "nothing was changed");
 	puts(ctl.json ? "{\"ok\":true}" : "The new configuration is in force.");
 	return 0;

@@ -8,7 +8,7 @@ import pytest
 from conftest import make, wait_for
 
 EVERYWHERE = ('[smtp]\nlisten = ["*:0"]\ngreet_delay = "0s"\n[imap]\nlisten_tls = ["*:0"]\n[submission]\nlisten_tls = ["*:0"]\n'
-              '[limits]\nconnections_per_ip = 2\ntrusted_networks = []\n')
+              '[limits]\nconnections_per_ip = 2\ntrusted_networks = []\n[screen]\nenabled = false\n')
 
 
 @pytest.fixture(scope="module")
