@@ -7,7 +7,9 @@
 #include "authd/writer.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "io/loop.h"
+#include "net/banlist.h"
 #include "net/trusted.h"
 #include "svc/svc.h"
 
@@ -33,7 +35,7 @@ svc_conf(void)
 static void
 pause_a_turn(void)
 {
-	for (int i = 0; i < 200 && writer_pending() > 0; i++)
+	for (int i = 0; i < 6000 && writer_pending() > 0; i++)
 		loop_once(10);
 	assert_int_equal(writer_pending(), 0);
 }
@@ -334,6 +336,39 @@ a_lying_front_has_a_bound(void **state)
 	assert_true(banned("192.0.2.1"));
 }
 
+/* At the bound those for failed logins go which end first; the operator's stay. */
+static void
+bans_have_a_bound(void **state)
+{
+	struct ban_row row = {.since = 1, .times = 1, .reason = "test"};
+
+	(void)state;
+	bans_done();
+	bans_configure(&(struct bans_rules){.first_ms = 86400000, .most_ms = 86400000});
+	assert_int_equal(db_begin(authd.db, NULL), 0);
+	for (unsigned i = 0; i < BANLIST_MAX; i++) {
+		row.n = (struct network){.net = {[10] = 0xff, 0xff, 11}, .bits = 128};
+		num_put_u16(row.n.net + 14, (uint16_t)i);
+		row.until = clock_wall() + 10000 + i;
+		row.by_hand = i == 0; /* it would end first */
+		assert_int_equal(bans_db_save(authd.db, &row, NULL), 0);
+	}
+	assert_int_equal(db_commit(authd.db, NULL), 0);
+	assert_int_equal(bans_load(authd.db, NULL), 0);
+	assert_int_equal(banlist_count(), BANLIST_MAX);
+	for (unsigned char i = 0; i < 20; i++) {
+		row.n.net[12] = 12;
+		row.n.net[15] = i;
+		bans_add(&row.n, "test", true);
+		assert_true(bans_has(&row.n));
+	}
+	assert_int_equal(banlist_count(), BANLIST_MAX);
+	assert_true(banned("11.0.0.0"));
+	assert_false(banned("11.0.0.1") || banned("11.0.0.19"));
+	assert_true(banned("11.0.0.22"));
+	pause_a_turn();
+}
+
 /* A hundred thousand addresses and names: memory has its bound, and who has failed much is kept. */
 static void
 a_storm_of_addresses(void **state)
@@ -367,6 +402,7 @@ main(void)
 	    TEST(nobody_locks_anybody_out),
 	    TEST(it_survives_a_restart),
 	    TEST(a_lying_front_has_a_bound),
+	    TEST(bans_have_a_bound),
 	    TEST(a_storm_of_addresses),
 	};
 

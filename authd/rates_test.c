@@ -190,7 +190,38 @@ who_was_written_to_is_welcome(void **state)
 	assert_int_equal(grey("192.0.2.1", "a@y.test"), 0);
 }
 
-/* A storm of triplets has its bound, in memory and on disk. */
+static unsigned nloaded;
+
+static void
+loaded(const struct note_row *r)
+{
+	assert_int_equal(r->kind, NOTE_WROTE);
+	assert_true(r->until > 1000);
+	nloaded++;
+}
+
+/* On disk those go that have ended, and above the bound those that end first. */
+static void
+notes_on_disk_have_a_bound(void **state)
+{
+	struct note_row rows[100] = {{0}};
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		rows[i].kind = NOTE_WROTE;
+		rows[i].key.octets[0] = (unsigned char)i;
+		rows[i].until = i < 50 ? 500 : 1000 + (int64_t)i;
+	}
+	assert_int_equal(notes_db_save(authd.db, rows, 100, 600, 40, NULL), 0);
+	nloaded = 0;
+	assert_int_equal(notes_db_load(authd.db, 600, loaded, NULL), 0);
+	assert_int_equal(nloaded, 40);
+	nloaded = 0;
+	assert_int_equal(notes_db_load(authd.db, 1089, loaded, NULL), 0);
+	assert_int_equal(nloaded, 10);
+}
+
+/* A storm of triplets has its bound. */
 static void
 a_storm_of_triplets(void **state)
 {
@@ -215,6 +246,7 @@ main(void)
 	    TEST(strangers_come_again),
 	    TEST(a_network_that_comes_back),
 	    TEST(who_was_written_to_is_welcome),
+	    TEST(notes_on_disk_have_a_bound),
 	    TEST(a_storm_of_triplets),
 	};
 
