@@ -254,6 +254,7 @@ print_next(const struct setup *s)
 		printf("  %s domain add %s\n", self(), domain);
 	if (!s->has_users)
 		printf("  %s user add %s\n", self(), user);
+	printf("  %s dkim generate %s\n  %s dns %s\n", self(), domain, self(), domain);
 	if (conf_z(s->c, CONF_TLS_CERTIFICATE)[0] == '\0')
 		puts("Put your certificate into [tls]; until then a self-signed one is made, which "
 		     "mail programs warn\nabout.");

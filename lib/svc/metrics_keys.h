@@ -58,6 +58,10 @@
 	X(SCREEN_DEFER, "gkmail_screen_messages_total", "verdict=\"defer\"", COUNTER, "Messages whose sender was checked") \
 	X(SCREEN_OPEN, "gkmail_screen_messages_active", "", GAUGE, "Messages whose sender is being checked") \
 	X(SCREEN_SECONDS, "gkmail_screen_duration_seconds", "", HISTOGRAM, "Time from the last octet of a message to gk-screen's verdict") \
+	X(SIGN_SIGNED, "gkmail_sign_messages_total", "result=\"signed\"", COUNTER, "Messages shown to gk-sign") \
+	X(SIGN_UNSIGNED, "gkmail_sign_messages_total", "result=\"unsigned\"", COUNTER, "Messages shown to gk-sign") \
+	X(SIGN_REFUSED, "gkmail_sign_messages_total", "result=\"refused\"", COUNTER, "Messages shown to gk-sign") \
+	X(SIGN_SECONDS, "gkmail_sign_duration_seconds", "", HISTOGRAM, "Time of a message's signatures") \
 	X(QUEUE_SIZE, "queue_size", "", GAUGE, "Messages not yet delivered") \
 	X(QUEUE_OCTETS, "gkmail_queue_octets", "", GAUGE, "Octets not yet delivered") \
 	X(QUEUE_SEGMENTS, "gkmail_queue_segments", "", GAUGE, "Journal segments on disk") \

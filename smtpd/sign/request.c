@@ -22,6 +22,7 @@
 #include "net/idna.h"
 #include "smtpd/dkim/dkim_sign.h"
 #include "smtpd/sign/keys.h"
+#include "svc/metrics.h"
 #include "svc/svc.h"
 
 #define TOKEN_MAX   64u
@@ -118,6 +119,7 @@ answer(struct request *r, struct str fields)
 static void
 go_unsigned(struct request *r, const char *why)
 {
+	metric_add(METRIC_SIGN_UNSIGNED, 1);
 	log_info("sign.unsigned", LS("mid", r->mid), LS("user", r->user), LS("domain", r->domain),
 	    LZ("reason", why));
 	answer(r, STR(""));
@@ -128,6 +130,7 @@ sign(struct request *r)
 {
 	const struct dkim_key *found[DKIM_KEYS_MAX];
 	size_t n = keys_of(r->domain, found);
+	uint64_t began = clock_us();
 	struct buf fields;
 	struct err e;
 
@@ -138,6 +141,8 @@ sign(struct request *r)
 		   0) {
 		fail(r, &e);
 	} else {
+		metric_add(METRIC_SIGN_SIGNED, 1);
+		metric_observe(METRIC_SIGN_SECONDS, clock_us() - began);
 		log_info("sign.done", LS("mid", r->mid), LS("user", r->user),
 		    LS("domain", dkim_key_domain(found[0])), LU("keys", n), LU("size", r->size),
 		    LU("ms", (clock_us() - r->began) / 1000));
