@@ -37,6 +37,21 @@ static struct held {
 	struct sockaddr_in from;
 } held[HELD_MAX];
 
+/* Names that were asked for: on a slow machine the resolver asks again what is held back. */
+static bool met[20000];
+
+static void
+see(const struct held *h)
+{
+	struct str label = str_of(h->p + 14, h->p[12] - 1u); /* "n123" */
+	uint64_t number;
+
+	if (h->p[13] != 'n' || num_parse(label, 0, ARRAY_LEN(met) - 1, &number) < 0 || met[number])
+		return;
+	met[number] = true;
+	nasked++;
+}
+
 /* One address to whatever was asked. */
 static void
 answer(struct held *h)
@@ -69,7 +84,7 @@ on_query(void *arg, unsigned events)
 	n = recvfrom(server, h->p, sizeof(h->p), 0, (struct sockaddr *)&h->from, &size);
 	assert_true(n > 12);
 	h->n = (size_t)n;
-	nasked++;
+	see(h);
 	if (!hold)
 		answer(h);
 	else
@@ -190,6 +205,7 @@ setup(void **state)
 	}
 	hold = true;
 	found = temp = other = nheld = nasked = 0;
+	memset(met, 0, sizeof(met));
 	return 0;
 }
 
@@ -319,6 +335,7 @@ test_another_configuration(void **state)
 	turns(0);
 	assert_int_equal(nasked, 10);
 	nheld = 0; /* nobody waits for these any more */
+	memset(met, 0, sizeof(met));
 	assert_int_equal(resolver_start(conf, NULL, &e), 0);
 	turns(0);
 	assert_int_equal(nasked, 20);

@@ -6,12 +6,14 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "delivery/remote/sts.h"
+#include "delivery/remote/sts_file.h"
 #include "io/loop.h"
 #include "net/dns_script.h"
 
@@ -147,6 +149,45 @@ what_is_under_way_ends_with_it(void **state)
 	close(fd);
 }
 
+/* A day after it was fetched a policy is fetched anew, if it was asked for since. */
+static void
+a_policy_in_use_is_fetched_anew(void **state)
+{
+	struct str mx = STR("mx.a.test");
+	struct sts_kept k = {
+	    .policy = {.id = STR("1"), .mode = STS_ENFORCE, .max_age = 864000, .mx = &mx, .nmx = 1},
+	    .fetched = clock_wall() - 90000};
+	char path[] = "/tmp/sts_test.XXXXXX";
+	struct err e = {0};
+	unsigned before;
+	int dir;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	dir = open(path, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(sts_file_write(dir, STR("a.test"), &k, &e), 0);
+	assert_int_equal(sts_file_write(dir, STR("b.test"), &k, &e), 0);
+	sts_free(&sts);
+	sts = sts_new(dns, https, dir, 443, &e);
+	assert_non_null(sts);
+	dns_script_txt(dns, "_mta-sts.a.test", "v=STSv1; id=1");
+	assert_int_equal(asked_by("a.test"), 1);
+	assert_true(found);
+	before = dns_script_asked(dns);
+	clock_advance(10 * 60 * 1000);
+	for (int i = 0; i < 5; i++)
+		loop_once(1);
+	/* The addresses of one web server; in vain, and the policy holds. */
+	assert_int_equal(dns_script_asked(dns) - before, 2);
+	assert_non_null(sts_find(sts, STR("a.test")));
+	sts_free(&sts);
+	for (const char *const *name = (const char *const[]){"a.test", "b.test", NULL};
+	     *name != NULL; name++)
+		assert_int_equal(sts_file_remove(dir, str_z(*name), &e), 0);
+	close(dir);
+	assert_int_equal(rmdir(path), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -157,6 +198,7 @@ main(void)
 	    TEST(a_failed_fetch_is_not_tried_again_at_once),
 	    TEST(all_wait_for_one_fetch),
 	    TEST(what_is_under_way_ends_with_it),
+	    TEST(a_policy_in_use_is_fetched_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
