@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -109,6 +110,61 @@ check_client_ca(const struct conf *c, struct err *e)
 	return rc;
 }
 
+/* Authorities that other hosts' certificates may end in. */
+static int
+check_authorities(int fd, struct err *e)
+{
+	struct tls_context *t = tls_client_new(fd, e);
+
+	if (t == NULL)
+		return -1;
+	tls_context_free(&t);
+	return 0;
+}
+
+static int
+check_route_file(const struct conf *c, enum conf_key k, size_t i, struct err *e)
+{
+	const char *path = conf_row_z(c, k, i);
+	struct stat st;
+	int fd, rc = 0;
+
+	if (path[0] == '\0')
+		return 0;
+	if ((fd = file_open(AT_FDCWD, path, O_RDONLY, 0, e)) < 0)
+		rc = not_for_us(e) ? 0 : -1;
+	else if (k == CONF_ROUTE_CA_FILE && (rc = check_authorities(fd, e)) < 0)
+		err_wrap(e, "%s", path);
+	else if (k == CONF_ROUTE_PASSWORD_FILE && fstat(fd, &st) == 0 && (st.st_mode & S_IROTH))
+		warn(arena_printf(
+		    &ctl.arena, "%s: everybody on this machine can read the password", path)
+			 .p);
+	if (rc < 0)
+		err_wrap(e, "%s: route.%s", conf_row_origin(c, k, i), conf_rows[k].key);
+	file_close(&fd);
+	return rc;
+}
+
+static int
+check_routes(const struct conf *c, struct err *e)
+{
+	const char *path = conf_z(c, CONF_REMOTE_CA_FILE);
+	struct err why;
+	int fd;
+
+	if ((fd = file_open(AT_FDCWD, path, O_RDONLY, 0, &why)) < 0 ||
+	    check_authorities(fd, &why) < 0)
+		warn(arena_printf(&ctl.arena,
+		    "remote.ca_file: %s; mail that needs a verified host will wait", why.text)
+			 .p);
+	file_close(&fd);
+	for (size_t i = 0; i < conf_count(c, CONF_TABLE_ROUTE); i++)
+		if (check_route_file(c, CONF_ROUTE_PASSWORD_FILE, i, e) < 0 ||
+		    check_route_file(c, CONF_ROUTE_CA_FILE, i, e) < 0)
+			return -1;
+	return 0;
+}
+
 static void
 say(void)
 {
@@ -142,7 +198,7 @@ verb_check(struct err *e)
 	if (ctl.nargs == 1)
 		ctl.config = ctl.args[0];
 	if ((c = client_conf(e)) == NULL || check_certificates(c, e) < 0 ||
-	    check_client_ca(c, e) < 0)
+	    check_client_ca(c, e) < 0 || check_routes(c, e) < 0)
 		return -1;
 	say();
 	return 0;

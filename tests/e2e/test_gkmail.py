@@ -93,6 +93,29 @@ def test_check_looks_at_the_certificate(tmp_path):
     assert done.returncode == 1 and "BEGIN" in done.stderr
 
 
+def test_tables_are_shown_explained_and_checked(tmp_path):
+    file = tmp_path / "x.toml"
+    file.write_text('host_name = "a.example"\n[[route]]\ndomain = "*"\nhost = "relay.example"\ntls = "required"\n'
+                    f'user = "me"\npassword_file = "{tmp_path}/password"\n[[route]]\ndomain = ".b.example"\n')
+    shown = json.loads(gkmail("--config", file, "config", "show", "route", "--json").stdout)
+    assert shown["route.0.host"] == {"value": "relay.example", "origin": f"{file}:4"}
+    assert shown["route.1.domain"]["value"] == ".b.example" and shown["route.1.port"] == {"value": 25, "origin": "default"}
+    text = gkmail("--config", file, "config", "show").stdout
+    assert text.count("[[route]]") == 2 and 'domain = ".b.example"' in text
+    assert "in the file alone" in gkmail("config", "explain", "route.host").stdout
+    done = gkmail("check", file)
+    assert done.returncode == 1 and f"{file}:7: route.password_file: open {tmp_path}/password" in done.stderr
+    (tmp_path / "password").write_text("secret\n")
+    os.chmod(tmp_path / "password", 0o644)
+    done = gkmail("check", file)
+    assert done.returncode == 0 and "everybody on this machine can read the password" in done.stdout
+    os.chmod(tmp_path / "password", 0o600)
+    assert "password" not in gkmail("check", file).stdout
+    file.write_text(file.read_text() + f'ca_file = "{tmp_path}/password"\n')
+    done = gkmail("check", file)
+    assert done.returncode == 1 and "route.ca_file" in done.stderr and "no certificate in it" in done.stderr
+
+
 def test_help_has_an_example_for_every_verb():
     listed = re.findall(r"^  (\w+(?: \w+)?)  +\S", gkmail("--help").stdout, re.M)
     assert len(listed) > 25
