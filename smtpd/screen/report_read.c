@@ -194,7 +194,7 @@ on_text(void *arg, const char *p, int n)
 static struct str
 take_text(struct reader *d)
 {
-	struct str s = str_trim(buf_view(&d->text));
+	struct str s = buf_view(&d->text);
 	char *out;
 
 	while (s.n > 0 && !str_is_utf8(s))
@@ -203,7 +203,7 @@ take_text(struct reader *d)
 	for (size_t i = 0; i < s.n; i++)
 		if (is_cntl(out[i]))
 			out[i] = ' ';
-	return str_of(out, s.n);
+	return str_trim(str_of(out, s.n));
 }
 
 static void

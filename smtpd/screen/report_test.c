@@ -199,6 +199,7 @@ test_what_is_no_report_is_refused(void **state)
 	    "<feedback>" META POLICY ROW("1.2.3", "1", "a.example") "</feedback>",
 	    "<feedback>" META POLICY ROW("1.2.3.4", "-1", "a.example") "</feedback>",
 	    "<feedback>" META POLICY ROW("1.2.3.4", "1", "") "</feedback>",
+	    "<feedback>" META POLICY ROW("1.2.3.4", "1", "\x7f") "</feedback>",
 	    "<feedback>" META POLICY ROW("1.2.3.4", "99999999999999999999", "a") "</feedback>",
 	    "<feedback>" META POLICY "&nbsp;</feedback>"};
 	struct report r;
