@@ -216,7 +216,7 @@ class Postfix:
         """The records of post.test."""
         txt = re.sub(r"\)\s*;.*", ")", (self.dir / "dkim/p1.txt").read_text())
         return (f"@ IN MX 10 mx\nmx IN A {POSTFIX}\n@ IN TXT \"v=spf1 ip4:{POSTFIX} -all\"\n{txt}\n"
-                f"_dmarc IN TXT \"v=DMARC1; p=reject\"\n_25._tcp.mx IN TLSA {tlsa(self.cert)}\nmx IN TXT \"v=spf1 a -all\"\n")
+                f"_dmarc IN TXT \"v=DMARC1; p=reject; rua=mailto:box@post.test\"\n_25._tcp.mx IN TLSA {tlsa(self.cert)}\nmx IN TXT \"v=spf1 a -all\"\n")
 
     def start(self):
         with self.host:
@@ -259,7 +259,7 @@ class Mail(Suite):
         self.address, self.mx = address, f"mx.{domain}"
         self.host = Host(domain.split(".")[0], address)
         super().__init__(directory, "--users", "3", "--domain", domain, config=(
-            f'[server]\nhost_name = "{self.mx}"\n[smtp]\nlisten = ["{address}:25"]\n{extra}'))
+            f'[server]\nhost_name = "{self.mx}"\n[smtp]\nlisten = ["{address}:25"]\n[dmarc]\nreport_address = ["bob@{domain}"]\n{extra}'))
 
     def records(self):
         """What gkmail says that the zone needs, and the address, which only we know."""
