@@ -273,8 +273,8 @@ begin(struct ipc_chan *c, struct ipc_in *m, struct str domain, enum ipc_type ans
 	if ((dir = open_dir(master.conf, e)) < 0)
 		return -1;
 	now.dir = -1;
-	if (file_mkdir(dir, name, 0700, e) == 0 &&
-	    (answer != MSG_DKIM_ADD_R || file_sync_dir(dir, "dkim.domain", e) == 0))
+	if (answer != MSG_DKIM_ADD_R ||
+	    (file_mkdir(dir, name, 0700, e) == 0 && file_sync_dir(dir, "dkim.domain", e) == 0))
 		now.dir = file_open(dir, name, O_RDONLY | O_DIRECTORY, 0, e);
 	file_close(&dir);
 	if (now.dir < 0)

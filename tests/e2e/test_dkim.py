@@ -195,6 +195,20 @@ def test_a_signer_that_is_killed(suite, tmp_path):
     assert sum(b"Subject: killed" in m for m in suite.inbox("bob")) == 1
 
 
+def test_an_authd_that_forgot_the_session(suite, tmp_path):
+    a, b = suite.user("alice")["address"], suite.user("bob")["address"]
+    with suite.smtp("alice") as c:
+        before = suite.processes()["authd"]
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: suite.processes().get("authd") not in (None, 0, before) and
+                 all(p["state"] == "ready" for p in suite.status()["processes"]))
+        assert (c.mail(a)[0], c.rcpt(b)[0]) == (250, 250)
+        assert c.data(f"From: {a}\r\nSubject: forgotten\r\n\r\nx\r\n")[0] == 451
+        assert c.noop()[0] == 421  # to log in again
+    assert verify(suite, submit(suite, "remembered"), tmp_path) == 2
+    assert not any(b"Subject: forgotten" in m for m in suite.inbox("bob"))
+
+
 def test_domains_without_keys_are_not_held_up(fresh_suite, tmp_path):
     s = fresh_suite("--domain", "one.test", "--user", "alice:secret-word-1", "--user", "bob:secret-word-2",
                     config="[submission]\nfree_senders = ['one.test']\n")
