@@ -60,9 +60,14 @@ put_header(struct dkim_input *in, struct err *e)
 	DKIM_STAT st;
 
 	for (size_t i = 0; i < in->n; i++) {
+		size_t fields = 0;
+
 		header = buf_view(&in->header);
 		while (header.n > 0) {
 			take_field(&header, &field);
+			if (++fields > DKIM_FIELDS_MAX)
+				return err_set(
+				    e, E_LIMIT, "more than %u header fields", DKIM_FIELDS_MAX);
 			st = field.n > 0 ? dkim_header(in->handles[i], octets_of(field), field.n)
 					 : DKIM_STAT_OK;
 			/* SYNTAX: no field at all, so nothing that could be signed. */

@@ -19,6 +19,7 @@ struct check {
 	struct check_result r;
 	struct dkim_verifier *dkim;
 	struct buf header; /* until its end has come, then its octets */
+	size_t line;       /* of it, where the last line begins */
 	bool header_whole, author_known, dkim_done;
 };
 
@@ -83,21 +84,43 @@ check_header(const struct check *c)
 	return buf_view(&c->header);
 }
 
+/* Is the last line whole and empty? */
+static bool
+ends_empty(struct str s)
+{
+	if (str_ends(s, STR("\r\n")))
+		s.n -= 2;
+	else if (str_ends(s, STR("\n")))
+		s.n -= 1;
+	else
+		return false;
+	return s.n == 0 || s.p[s.n - 1] == '\n';
+}
+
+/* Only the line under way is looked at again, so that a header that comes octet by octet costs no
+ * more. */
+static void
+feed_header(struct check *c, struct str octets)
+{
+	size_t had = c->header.n, n, lf;
+
+	octets = str_sub(octets, 0, DKIM_HEADER_MAX - had);
+	buf_str(&c->header, octets);
+	n = c->line + header_length(str_from(buf_view(&c->header), c->line));
+	c->header_whole =
+	    n < c->header.n || c->header.n == DKIM_HEADER_MAX || ends_empty(buf_view(&c->header));
+	c->header.n = n;
+	if ((lf = str_rchr(octets, '\n')) < octets.n)
+		c->line = had + lf + 1;
+}
+
 void
 check_feed(struct check *c, struct str octets)
 {
 	struct err e;
 
-	if (!c->header_whole) {
-		size_t had = c->header.n, n;
-
-		buf_put(&c->header, octets.p,
-		    octets.n < DKIM_HEADER_MAX - had ? octets.n : DKIM_HEADER_MAX - had);
-		n = header_length(buf_view(&c->header));
-		/* The empty line is there, or all is header so far. */
-		c->header_whole = n < c->header.n || c->header.n == DKIM_HEADER_MAX;
-		c->header.n = n;
-	}
+	if (!c->header_whole)
+		feed_header(c, octets);
 	if (c->r.dkim_problem.n == 0 && dkim_verifier_feed(c->dkim, octets, &e) < 0)
 		c->r.dkim_problem = arena_dup(&c->arena, str_z(e.text));
 }
