@@ -337,3 +337,25 @@ def test_events_in_the_manual_are_those_of_the_code():
     counters = set(re.findall(r"`([a-z_]+)`", page[page.index("Counters of the same"):].split("(`gkmail")[0]))
     keys = (root / "lib/svc/metrics_keys.h").read_text()
     assert counters and all(f'"{c}"' in keys for c in counters)
+
+
+def test_a_storm_of_addresses(fresh_suite):
+    """Each connection from another address: the front's memory stays within its bound, and others are served."""
+    addresses = int(os.environ.get("STORM", "3000"))
+    suite = fresh_suite("--users", "1", config=GUARDED.replace("300ms", "0s"))
+    alice = suite.user("alice")
+    pid = suite.processes()["smtpd"]
+
+    def resident():
+        return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
+
+    assert smtp_login(suite, "127.0.0.1", alice["address"], alice["password"]) == "235"
+    before = resident()
+    for i in range(addresses):
+        with connect(suite, "smtp", f"127.{1 + i // 65536}.{i // 256 % 256}.{i % 256}") as s:
+            s.recv(4)
+    grown = resident() - before
+    print(f"{addresses} addresses: {grown} KiB more")
+    assert grown < 16384
+    assert smtp_login(suite, "127.0.0.1", alice["address"], alice["password"]) == "235"
+    assert suite.processes()["smtpd"] == pid
