@@ -3,6 +3,8 @@
  */
 #include "authd/checks.h"
 
+#include <sodium.h>
+
 #include "authd/accounts.h"
 #include "authd/authd.h"
 #include "authd/grey.h"
@@ -11,9 +13,11 @@
 #include "authd/resolve.h"
 #include "authd/ticket.h"
 #include "authd/token.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "mail/address.h"
+#include "mail/srs.h"
 #include "svc/conf.h"
 #include "svc/svc.h"
 
@@ -59,15 +63,91 @@ struct rcpt {
 	enum rcpt_verdict verdict;
 };
 
+/* ---- rewritten senders (mail/srs.h) ---- */
+
+/* Their secret is made of the installation's, so that there is nothing more to keep. */
+static void
+srs_key(unsigned char out[SRS_KEY])
+{
+	static const unsigned char purpose[] = "sender rewriting";
+
+	crypto_generichash(
+	    out, SRS_KEY, purpose, sizeof(purpose) - 1, authd.fake_key, sizeof(authd.fake_key));
+}
+
+static uint64_t
+today(void)
+{
+	return (uint64_t)clock_wall() / 86400;
+}
+
+/* A bounce to a sender that was rewritten here is for who wrote. What looks like one and is none
+ * goes the way of any address. */
+static bool
+rewritten(struct str given, struct arena *a, struct str *out)
+{
+	struct str local, domain;
+	unsigned char key[SRS_KEY];
+	bool yes;
+
+	if (!address_split(given, &local, &domain) || !srs_is(local) ||
+	    address_domain(domain, ADDRESS_UTF8, a, &domain, NULL) < 0 ||
+	    accounts_domain(authd.db, domain, NULL) != 1)
+		return false;
+	srs_key(key);
+	yes = srs_reverse(key, local, today(), a, out, NULL) == 0;
+	sodium_memzero(key, sizeof(key));
+	return yes;
+}
+
+static struct str
+forwarded(struct str sender, struct str domain, struct arena *a)
+{
+	struct str local, from, out = sender;
+	unsigned char key[SRS_KEY];
+	struct err e;
+
+	/* What comes from us, SPF finds in order already. */
+	if (!address_split(sender, &local, &from) || accounts_domain(authd.db, from, NULL) != 0 ||
+	    accounts_domain(authd.db, domain, NULL) != 1)
+		return sender;
+	srs_key(key);
+	if (srs_forward(key, sender, domain, today(), a, &out, &e) < 0) {
+		log_info("auth.not_rewritten", LS("sender", sender), LE(&e));
+		out = sender;
+	}
+	sodium_memzero(key, sizeof(key));
+	return out;
+}
+
+void
+checks_forward(struct ipc_chan *c, struct ipc_in *m)
+{
+	struct str sender = ipc_get_str(m), domain = ipc_get_str(m);
+	struct ipc_out out;
+	struct arena a;
+
+	if (ipc_end(m) < 0)
+		return;
+	arena_init(&a);
+	ipc_begin(&out, MSG_SENDER_FORWARD_R);
+	ipc_put_str(&out, forwarded(sender, domain, &a));
+	ipc_reply(c, m->id, &out);
+	arena_free(&a);
+}
+
 /* Where the address leads, and whether that is allowed. -1: an error was answered. */
 static int
 rcpt_look(struct rcpt *q, struct ipc_chan *c, uint64_t call)
 {
+	bool may = q->user.n > 0 || ipc_peer_of(c) == PEER_QUEUE;
+	struct str given = q->given;
 	struct err e;
 
 	q->r = (struct resolved){.verdict = RCPT_NO_USER};
+	may |= rewritten(q->given, &q->a, &given);
 	/* What has no canonical form is nobody's: 550 5.1.1. */
-	if (address_canonical(q->given, &q->a, &q->address, NULL) == 0 &&
+	if (address_canonical(given, &q->a, &q->address, NULL) == 0 &&
 	    resolve(authd.db, q->address, &authd.rules, &q->a, &q->r, &e) < 0) {
 		log_error("auth.rcpt", LS("address", q->given), LE(&e));
 		ipc_reply_error(c, call, &e);
@@ -76,7 +156,7 @@ rcpt_look(struct rcpt *q, struct ipc_chan *c, uint64_t call)
 	if (q->r.over || q->r.loop)
 		log_warn("auth.alias", LS("address", q->given),
 		    LZ("reason", q->r.loop ? "leads in a circle" : "leads too far"));
-	relay(&q->r, q->user.n > 0 || ipc_peer_of(c) == PEER_QUEUE, q->given, &q->a);
+	relay(&q->r, may, given, &q->a);
 	q->verdict = rcpt_verdict(&q->r, q->size);
 	if (q->user.n > 0 && q->verdict == RCPT_OK)
 		grey_wrote(q->user, q->address);

@@ -9,6 +9,7 @@
 
 void checks_rcpt(struct ipc_chan *c, struct ipc_in *m);
 void checks_admit(struct ipc_chan *c, struct ipc_in *m);
+void checks_forward(struct ipc_chan *c, struct ipc_in *m);
 void checks_sender(struct ipc_chan *c, struct ipc_in *m);
 /* For gk-sign: may who has this token send from these addresses? */
 void checks_sign(struct ipc_chan *c, struct ipc_in *m);

@@ -198,6 +198,9 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	case MSG_RCPT_ADMIT:
 		checks_admit(c, m);
 		return;
+	case MSG_SENDER_FORWARD:
+		checks_forward(c, m);
+		return;
 	case MSG_SENDER_CHECK:
 		checks_sender(c, m);
 		return;

@@ -38,6 +38,7 @@ struct delivery {
 	const struct attempt **by_address;
 	size_t naddresses;
 	struct str leaving; /* what own_sign() made of it: goes in place of the message */
+	struct str sender;  /* to_remote.c: under which it goes out */
 	uint64_t began;     /* clock_us */
 	struct str original;
 };

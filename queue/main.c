@@ -35,6 +35,7 @@ take_options(void)
 	o->remote = (size_t)conf_num(c, CONF_DELIVERY_REMOTE_CONCURRENCY);
 	o->destination_first = (size_t)conf_num(c, CONF_DELIVERY_DESTINATION_FIRST);
 	o->destination_max = (size_t)conf_num(c, CONF_DELIVERY_DESTINATION_MAX);
+	o->srs = conf_bool(c, CONF_QUEUE_SRS);
 	o->max_waiting = (size_t)conf_num(c, CONF_QUEUE_MAX_WAITING);
 	/* The journal under way keeps its size until the next start. */
 	o->segment_size = segment_size ? segment_size : conf_num(c, CONF_QUEUE_SEGMENT_SIZE);

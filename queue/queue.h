@@ -18,6 +18,7 @@ struct queue_options {
 	size_t remote;                             /* transactions under way in gk-remote */
 	size_t destination_first, destination_max; /* of these to one destination */
 	size_t max_waiting;                        /* jobs */
+	bool srs;                                  /* senders of what is forwarded are rewritten */
 	char host[256];
 };
 

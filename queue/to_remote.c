@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "io/file.h"
+#include "mail/address.h"
 #include "queue/deliver.h"
 #include "svc/metrics.h"
 #include "svc/svc.h"
@@ -133,7 +134,7 @@ list_rcpts(struct delivery *d, size_t *octets)
 {
 	struct str *v = arena_array(&d->arena, 3 * d->naddresses, sizeof(*v));
 
-	*octets = d->env.sender.n + d->env.envid.n + strlen(d->job->dest->key);
+	*octets = d->sender.n + d->env.envid.n + strlen(d->job->dest->key);
 	for (size_t i = 0; i < d->naddresses; i++) {
 		const struct attempt *t = d->by_address[i];
 
@@ -151,7 +152,7 @@ put_head(const struct delivery *d, enum ipc_type type, const struct str *rcpts, 
 	ipc_begin(m, type);
 	ipc_put_z(m, d->m->mid);
 	ipc_put_z(m, d->job->dest->key);
-	ipc_put_str(m, d->env.sender);
+	ipc_put_str(m, d->sender);
 	ipc_put_u32(m, d->env.flags);
 	ipc_put_u32(m, d->env.ret);
 	ipc_put_str(m, d->env.envid);
@@ -217,8 +218,8 @@ send_file(struct delivery *d)
 		send_fd(d, fd, made ? 0 : d->env.return_path, made ? d->leaving.n : d->m->size);
 }
 
-void
-to_remote(struct delivery *d)
+static void
+send_it(struct delivery *d)
 {
 	struct str *rcpts;
 	struct ipc_out m;
@@ -244,4 +245,52 @@ to_remote(struct delivery *d)
 	} else {
 		send_file(d);
 	}
+}
+
+/* ---- forwards ---- */
+
+/* The alias of ours that leads here; none where the address was written to itself. */
+static struct str
+alias_of(const struct delivery *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (!str_ieq(d->tries[i].rcpt->address, d->tries[i].address))
+			return d->tries[i].rcpt->address;
+	return STR_NONE;
+}
+
+static void
+rewritten(void *arg, struct ipc_in *in, const struct err *e)
+{
+	struct delivery *d = arg;
+	struct str sender;
+
+	OBJ(d, DELIVERY_MAGIC);
+	if (e) {
+		deliver_later(d, e);
+		return;
+	}
+	sender = arena_dup(&d->arena, ipc_get_str(in));
+	/* A null sender would make its bounces go nowhere. */
+	if (ipc_end(in) == 0 && sender.n > 0)
+		d->sender = sender;
+	send_it(d);
+}
+
+void
+to_remote(struct delivery *d)
+{
+	struct str alias = alias_of(d), local, domain;
+	struct ipc_out m;
+
+	d->sender = d->env.sender;
+	if (!d->q->o.srs || d->sender.n == 0 || alias.n == 0 ||
+	    !address_split(alias, &local, &domain)) {
+		send_it(d);
+		return;
+	}
+	ipc_begin(&m, MSG_SENDER_FORWARD);
+	ipc_put_str(&m, d->sender);
+	ipc_put_str(&m, domain);
+	ipc_call(svc_channel(PEER_AUTHD), &m, rewritten, d);
 }

@@ -93,6 +93,10 @@ enum ipc_peer {
 	X(RCPT_ADMIT,     PEER_SMTPD, PEER_AUTHD, 10, \
 	  "address:str user:str size:u64 sender:str peer:str first:u32") \
 	X(RCPT_ADMIT_R,   PEER_AUTHD, PEER_SMTPD, 0, "verdict:u32 local:u32 targets:list wait:u32") \
+	/* The sender under which mail to an alias of that domain goes on to another host (mail/srs.h): another one, or the
+	 * same where that is ours, or cannot be rewritten. */ \
+	X(SENDER_FORWARD, PEER_QUEUE, PEER_AUTHD, 10, "sender:str domain:str") \
+	X(SENDER_FORWARD_R, PEER_AUTHD, PEER_QUEUE, 0, "sender:str") \
 	X(SENDER_CHECK,   PEER_SMTPD, PEER_AUTHD, 10, "user:str address:str") \
 	X(SENDER_CHECK_R, PEER_AUTHD, PEER_SMTPD, 0, "owned:u32") \
 	/* Answers given before may be wrong now: forget them. */ \

@@ -70,6 +70,8 @@
 	X(QUEUE_MAX_BACKLOG, "queue", "max_backlog", SIZE, "2GiB", "1MiB..1TiB", "Undelivered octets in the spool at which new mail has to wait.") \
 	X(QUEUE_MAX_WAITING, "queue", "max_waiting", UINT, "1000000", "100..100000000", \
 	  "Messages waiting, each counted once for every destination it goes to, at which new mail has to wait.") \
+	X(QUEUE_SRS, "queue", "srs", BOOL, "false", "", \
+	  "Forwards by aliases to other hosts get a sender of ours (SRS), so that SPF holds there; bounces find their way back. Otherwise the sender stays.") \
 	X(QUEUE_MIN_FREE, "queue", "min_free", SIZE, "256MiB", "0..1TiB", "Free disk space below which new mail gets 452 4.3.1.") \
 	X(DELIVERY_CONCURRENCY, "delivery", "concurrency", UINT, "64", "1..10000", "Messages under way to gk-local at one time.") \
 	X(DELIVERY_REMOTE_CONCURRENCY, "delivery", "remote_concurrency", UINT, "500", "1..10000", \

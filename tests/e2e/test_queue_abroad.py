@@ -264,3 +264,33 @@ def test_a_message_is_traced_through_every_process(fresh_suite, sinks):
         assert all(mid in line for line in lines) and lines == sorted(lines, key=lambda x: x.split()[0])
     assert suite.ctl("trace", "0" * 20, "--recent", check=False).returncode == 1
     assert suite.ctl("trace", "nonsense", check=False).returncode == 2
+
+
+def test_srs_there_and_back(fresh_suite, sinks):
+    one, two = sinks(), sinks()
+    suite = fresh_suite(config=CONFIG.replace("[queue]", "[queue]\nsrs = true") + route("one.test", one) + route("two.test", two))
+    d = suite.domain
+    suite.ctl("alias", "add", f"away@{d}", "eve@one.test")
+
+    def strange(sender, to):
+        with suite.smtp(None, port="smtp", tls=False) as c:
+            c.sendmail(sender, [to], "Subject: x\r\n\r\nx\r\n")
+
+    strange("Writer@two.test", f"away@{d}")
+    wait_for(lambda: len(one.taken) == 1)
+    sender = one.taken[0][0].split("<")[1].split(">")[0]
+    assert sender.startswith("SRS0=") and sender.endswith(f"=two.test=Writer@{d}")
+    # A bounce to it goes to who wrote; a made-up one nowhere.
+    strange("", sender)
+    wait_for(lambda: len(two.taken) == 1)
+    assert two.taken[0][0].startswith("MAIL FROM:<>") and "RCPT TO:<Writer@two.test>" in two.taken[0][1][0]
+    with suite.smtp(None, port="smtp", tls=False) as c:
+        c.mail("")
+        assert c.rcpt(sender.replace("Writer", "victim"))[0] == 550
+        assert c.rcpt(f"SRS0=aaaa=AA=two.test=victim@{d}")[0] == 550
+    # Ours stay as they are, and so does what was written to the address itself.
+    send(suite, f"away@{d}")
+    send(suite, "x@one.test")
+    wait_for(lambda: len(one.taken) == 3)
+    assert all(t[0].startswith(f"MAIL FROM:<{suite.user('alice')['address']}>") for t in one.taken[1:])
+    empty(suite)
