@@ -521,7 +521,7 @@ test_malformed_signatures(void **state)
 }
 
 static void
-test_a_thousand_signatures_are_bounded(void **state)
+test_many_signatures_are_bounded(void **state)
 {
 	struct str m = sign(rsa, HEADER "\r\n" BODY);
 	const struct dkim_signature *sigs;
@@ -530,7 +530,7 @@ test_a_thousand_signatures_are_bounded(void **state)
 
 	(void)state;
 	buf_init(&b, 1 << 20);
-	for (unsigned i = 0; i < 1000; i++)
+	for (unsigned i = 0; i < 900; i++)
 		buf_printf(&b,
 		    "DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=s%u; h=from;\r\n bh=AAAA; "
 		    "b=AAAA\r\n",
@@ -559,7 +559,7 @@ main(void)
 	    cmocka_unit_test(test_keys_that_are_not_accepted),
 	    cmocka_unit_test(test_signatures_that_verify_and_are_not_accepted),
 	    cmocka_unit_test(test_malformed_signatures),
-	    cmocka_unit_test(test_a_thousand_signatures_are_bounded),
+	    cmocka_unit_test(test_many_signatures_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
