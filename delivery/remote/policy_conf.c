@@ -64,6 +64,7 @@ read_host(struct policy_row *r, struct str host, struct arena *a)
 		host = str_sub(host, 1, host.n - 2);
 	}
 	r->host = arena_dup(a, host);
+	str_lower(r->host, (char *)r->host.p);
 }
 
 static int

@@ -189,7 +189,7 @@ routes_name_hosts(void **state)
 	(void)state;
 	configure(HOST "[[route]]\ndomain = \"a.test\"\nhost = \"relay.test\"\nport = 465\n"
 		       "[[route]]\ndomain = \"b.test\"\nhost = \"[2001:db8::1]\"\ntls = \"none\"\n"
-		       "[[route]]\ndomain = \"c.test\"\nhost = \"mx:d.test\"\nport = 26\n"
+		       "[[route]]\ndomain = \"c.test\"\nhost = \"mx:D.test\"\nport = 26\n"
 		       "[[route]]\ndomain = \"e.test\"\ntls = \"required\"\n");
 	ask("relay.test:465");
 	is(route.name, "route");
@@ -200,7 +200,7 @@ routes_name_hosts(void **state)
 	is(route.hosts[0].name, "2001:db8::1");
 	assert_int_equal(route.tls, POLICY_TLS_NONE);
 	assert_false(route.dane);
-	ask("mx:d.test:26");
+	ask("mx:D.test:26");
 	assert_int_equal(route.nhosts, 0);
 	is(route.domain, "d.test");
 	assert_int_equal(route.port, 26);
