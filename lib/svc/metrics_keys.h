@@ -62,6 +62,9 @@
 	X(SIGN_UNSIGNED, "gkmail_sign_messages_total", "result=\"unsigned\"", COUNTER, "Messages shown to gk-sign") \
 	X(SIGN_REFUSED, "gkmail_sign_messages_total", "result=\"refused\"", COUNTER, "Messages shown to gk-sign") \
 	X(SIGN_SECONDS, "gkmail_sign_duration_seconds", "", HISTOGRAM, "Time of a message's signatures") \
+	X(DMARC_SENT, "gkmail_dmarc_reports_total", "result=\"sent\"", COUNTER, "DMARC aggregate reports sent and received") \
+	X(DMARC_READ, "gkmail_dmarc_reports_total", "result=\"read\"", COUNTER, "DMARC aggregate reports sent and received") \
+	X(DMARC_REFUSED, "gkmail_dmarc_reports_total", "result=\"refused\"", COUNTER, "DMARC aggregate reports sent and received") \
 	X(QUEUE_SIZE, "queue_size", "", GAUGE, "Messages not yet delivered") \
 	X(QUEUE_OCTETS, "gkmail_queue_octets", "", GAUGE, "Octets not yet delivered") \
 	X(QUEUE_SEGMENTS, "gkmail_queue_segments", "", GAUGE, "Journal segments on disk") \

@@ -66,7 +66,7 @@ done(struct report_job *j)
 	LIST_REMOVE(q, link);
 	if (q->chan != NULL)
 		answer(q);
-	if (q->type == MSG_DMARC_SEND && !reports.stopping)
+	if (q->type == MSG_DMARC_SEND && j->rc == 0 && !reports.stopping)
 		reports_look();
 	arena_free(&q->arena);
 	free(q);

@@ -16,6 +16,7 @@
 #include "smtpd/screen/lookup.h"
 #include "smtpd/screen/reports_in.h"
 #include "svc/build.h"
+#include "svc/metrics.h"
 #include "svc/svc.h"
 
 #define LOOK_MS      60000u
@@ -208,6 +209,7 @@ posted(void *arg, struct ipc_in *m, const struct err *e)
 		later(s, POST_RETRY_S, e);
 		return;
 	}
+	metric_add(METRIC_DMARC_SENT, 1);
 	log_info("dmarc.report_sent", LZ("mid", s->mail.mid.p), LS("domain", s->due.domain),
 	    LS("to", to->address), LS("report", s->due.report_id), LU("octets", s->message.n));
 	run(s, sent_work, sent_done);
@@ -386,6 +388,8 @@ look_done(struct report_job *j)
 		uint64_t wait = s->next > s->now ? (uint64_t)(s->next - s->now) * 1000 : LOOK_MS;
 
 		finish(s, wait < LOOK_MS ? wait : LOOK_MS);
+	} else if (!reports.counts) {
+		forget(s); /* counted before dmarc.reports was turned off */
 	} else if (s->due.report_id.n > 0) {
 		build(s);
 	} else if (dmarc_record_parse(s->due.record, &s->arena, &s->record)) {
@@ -411,6 +415,8 @@ reports_look(void)
 {
 	struct sending *s;
 
+	if (reports.store == NULL)
+		return;
 	if (reports.sending != NULL) {
 		reports.again = true;
 		return;

@@ -8,6 +8,7 @@
 #include "mail/header.h"
 #include "smtpd/dkim/dkim_input.h"
 #include "smtpd/screen/reports_in.h"
+#include "svc/metrics.h"
 
 #define MESSAGE_MAX (16u << 20) /* base64 of REPORT_PACKED_MAX, and more */
 
@@ -98,6 +99,8 @@ done(struct report_job *j)
 {
 	struct report_arrival *a = (struct report_arrival *)j;
 
+	if (j->rc == 0 || j->err.code != E_NOTFOUND)
+		metric_add(j->rc == 0 ? METRIC_DMARC_READ : METRIC_DMARC_REFUSED, 1);
 	if (j->rc == 0)
 		log_info("dmarc.report_in", LS("domain", a->report.domain),
 		    LS("org", a->report.organization), LS("report", a->report.id),

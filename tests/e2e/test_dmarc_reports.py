@@ -318,3 +318,20 @@ def test_a_damaged_store_is_put_aside(workdir, zones):
     assert s.stop() == 0
     assert s.start() and waiting(s)["author.test"]["messages"] == 1  # a clean stop writes all down
     assert s.stop() == 0
+
+
+def test_without_a_store_mail_is_checked(workdir, zones):
+    s = make(workdir, *options(), config=zones.conf(timeout="1s") + CONFIG).start()
+    assert s.stop() == 0
+    store, = s.dir.glob("**/screen/reports.db")
+    store.unlink()
+    store.mkdir()
+    s.start()
+    send(s, "author.test", GOOD, 1, "unreported")
+    assert "dmarc=pass" in results(arrived(s, "unreported-0"))
+    deliver(s, carrier("unread", "gzip", "a.xml.gz", gzip.compress(foreign(1))), "unread")
+    for words in (["dmarc", "report", "--now"], ["dmarc", "list"], ["dmarc", "show"]):
+        assert s.ctl(*words, check=False).returncode == 75
+    assert "dmarc.no_store" in s.log()
+    store.rmdir()
+    assert s.stop() == 0
