@@ -102,7 +102,8 @@ dkim_files_open(const struct conf *c, struct err *e)
 	buf_init(&set, DKIM_SET_MAX);
 	if (read_set(c, &set, e) == 0)
 		fd = file_memory("dkim.keys", buf_view(&set).p, set.n, e);
-	explicit_bzero(set.p, set.n);
+	if (set.n > 0) /* without keys there is no memory either */
+		explicit_bzero(set.p, set.n);
 	buf_free(&set);
 	if (fd < 0)
 		return -1;
