@@ -276,7 +276,7 @@ test_zip_bombs_are_refused(void **state)
 }
 
 static void
-le(struct buf *b, uint32_t v, int octets)
+le(struct buf *b, uint64_t v, int octets)
 {
 	for (int i = 0; i < octets; i++)
 		buf_putc(b, (char)(v >> 8 * i));
