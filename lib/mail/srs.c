@@ -87,6 +87,19 @@ is_recent(struct str stamp, uint64_t day)
 
 /* ---- there ---- */
 
+/* One line, of which the parts can be told apart again. */
+static bool
+is_plain(struct str local, struct str domain)
+{
+	for (size_t i = 0; i < local.n; i++)
+		if (is_cntl(local.p[i]) || local.p[i] == '"' || local.p[i] == '@')
+			return false;
+	for (size_t i = 0; i < domain.n; i++)
+		if (is_cntl(domain.p[i]) || domain.p[i] == '=')
+			return false;
+	return local.n > 0 && domain.n > 0;
+}
+
 static int
 finish(struct str local, struct str domain, struct arena *a, struct str *out, struct err *e)
 {
@@ -103,7 +116,7 @@ srs_forward(const unsigned char key[SRS_KEY], struct str sender, struct str doma
 	struct str local, from, said, hop, rest, to;
 	char sum[HASH_LEN + 1], stamp[3];
 
-	if (!address_split(sender, &local, &from) || local.n == 0 || str_chr(local, '"') < local.n)
+	if (!address_split(sender, &local, &from) || !is_plain(local, from))
 		return err_set(e, E_INVAL, "not an address that can be rewritten");
 	rest = str_from(local, num_min(local.n, (size_t)5));
 	if (starts(local, "SRS1") && str_cut(&rest, '=', &said) && str_cut(&rest, '=', &hop) &&
