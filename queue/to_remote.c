@@ -40,6 +40,20 @@ fared(struct delivery *d, uint32_t outcome, struct str why)
 		schedule_fared(d->q, d->job->dest, why.n ? why : STR("no host was reached"));
 }
 
+/* gk-remote reads strangers' answers: its words are one line of printable text, whatever they are.
+ */
+static struct str
+words(struct delivery *d, struct str said, size_t max)
+{
+	struct str s = arena_dup(&d->arena, str_sub(said, 0, max));
+	char *p = (char *)s.p;
+
+	for (size_t i = 0; i < s.n; i++)
+		if (is_cntl(p[i]))
+			p[i] = '?';
+	return s;
+}
+
 static void
 sent(void *arg, struct ipc_in *in, const struct err *e)
 {
@@ -55,13 +69,13 @@ sent(void *arg, struct ipc_in *in, const struct err *e)
 		return;
 	}
 	outcome = ipc_get_u32(in);
-	why = arena_dup(&d->arena, str_sub(ipc_get_str(in), 0, TEXT_MAX));
+	why = words(d, ipc_get_str(in), TEXT_MAX);
 	n = ipc_get_list(in);
 	results = arena_array(&d->arena, d->naddresses, sizeof(*results));
 	for (size_t i = 0; i < n / ITEMS && i < d->naddresses; i++) {
 		results[i].outcome = deliver_outcome(ipc_get_item(in), OUTCOME_SETTLED);
-		results[i].text = arena_dup(&d->arena, str_sub(ipc_get_item(in), 0, TEXT_MAX));
-		results[i].host = arena_dup(&d->arena, str_sub(ipc_get_item(in), 0, HOST_MAX));
+		results[i].text = words(d, ipc_get_item(in), TEXT_MAX);
+		results[i].host = words(d, ipc_get_item(in), HOST_MAX);
 		results[i].took_over = str_eq(ipc_get_item(in), STR("dsn"));
 	}
 	if (ipc_end(in) < 0 || n != ITEMS * d->naddresses) {

@@ -284,3 +284,30 @@ def test_a_hostile_screen_changes_no_message_and_speaks_to_nobody(turned):
     for message, stored in zip(taken, got):
         assert stored.endswith(message) and stored.count(b"Subject:") == 1
         assert b"Authentication-Results: mail.example.test; dmarc=pass\r\nReceived: " in stored
+
+
+def test_a_hostile_client_of_other_hosts_decides_about_its_own_recipients_only(turned):
+    """What a captured gk-remote says is a result for each recipient that it was given, and words."""
+    config = ('[queue]\nretry_first = "1s"\nretry_max = "1s"\n[[route]]\ndomain = "one.test"\nhost = "[127.0.0.1]"\nport = 9\n')
+    suite = turned("gk-remote", config=config)
+    queue = suite.processes()["queue"]
+
+    def abroad(subject):
+        with suite.smtp("alice") as c:
+            c.sendmail(suite.user("alice")["address"], ["x@one.test"], f"Subject: {subject}\r\n\r\nx\r\n")
+
+    abroad("out")
+    wait_for(lambda: [m for m in suite.inbox("alice") if b"multipart/report" in m], 40, what="the notification")
+    abroad("a lie")
+    wait_for(lambda: 'what="a lie"' in suite.log() and suite.ctl("--json", "queue", "list").stdout.strip() == "[]")
+    abroad("no more is heard of it")
+    wait_for(lambda: "ipc.bad_message peer=remote" in suite.log())
+    assert len(set(re.findall(r'hostile\.attempt what=("[^"]*"|\S+)', suite.log()))) == 8
+    assert suite.ctl("--json", "queue", "list").stdout.strip() != "[]"
+    report, = suite.inbox("alice")
+    # Its words stand in the notification as words.
+    assert b"\r\nBcc:" not in report and b"\r\nX-Injected:" not in report and b"\r\nSend money." not in report
+    assert b"eve@one.test" in report
+    suite.send("alice", ["bob"], subject="home")
+    wait_for(lambda: len(suite.inbox("bob")) == 1)
+    assert suite.processes()["queue"] == queue and "x" * 1000 not in suite.log()
