@@ -383,9 +383,13 @@ class World:
 
     def stop(self):
         self.postfix.stop()
+        wrong = []
         for s in (self.one, self.two):
-            s.stop()
+            wrong += [x for x in s.log().splitlines() if re.search(r" error master |loop\.slow", x)]
+            if s.stop() != 0:
+                wrong.append(f"{s.domain} did not drain\n{s.errors()[-4000:]}")
         for h in self.odd.values():
             if h:
                 h.stop()
         self.dns.stop()
+        assert not wrong, wrong
