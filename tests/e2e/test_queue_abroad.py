@@ -294,3 +294,35 @@ def test_srs_there_and_back(fresh_suite, sinks):
     wait_for(lambda: len(one.taken) == 3)
     assert all(t[0].startswith(f"MAIL FROM:<{suite.user('alice')['address']}>") for t in one.taken[1:])
     empty(suite)
+
+
+def test_senders_take_turns(fresh_suite, sinks):
+    """Who has hundreds waiting for a slow host does not delay who has one."""
+    one = sinks(delay=0.1)
+    suite = fresh_suite(config=CONFIG + "[delivery]\ndestination_max = 5\n" + route("one.test", one))
+    with suite.smtp("alice") as c:
+        for i in range(200):
+            c.sendmail(suite.user("alice")["address"], ["x@one.test"], f"Subject: bulk{i}\r\n\r\nx\r\n")
+    at = len(one.taken)
+    send(suite, "x@one.test", subject="single", sender="bob")
+    wait_for(lambda: "single" in one.subjects())
+    assert one.subjects().index("single") - at < 40 and len(ask(suite, "list")) > 50
+    assert one.most <= 5
+
+
+def test_a_changed_route_takes_along_what_waits(fresh_suite, sinks):
+    dead, one = closed_port(), sinks()
+    suite = fresh_suite(config=CONFIG.replace('"1s"', '"1h"').replace('"2s"', '"1h"') + route("one.test", dead))
+    with suite.smtp("alice") as c:
+        for i in range(30):
+            c.sendmail(suite.user("alice")["address"], ["x@one.test"], f"Subject: {i}\r\n\r\nx\r\n")
+    wait_for(lambda: "queue.dead" in suite.log())
+    for f in (suite.dir / "gkmail.toml", *suite.dir.parent.glob(f"{suite.dir.name}-extra.toml")):
+        if f.exists():
+            f.write_text(f.read_text().replace(f"port = {dead}", f"port = {one.port}"))
+    suite.ctl("reload")
+    # Those that were tried wait for their time, which is under the old name until then.
+    wait_for(lambda: len(one.taken) >= 20)
+    suite.ctl("queue", "flush", "all")
+    wait_for(lambda: len(one.taken) == 30)
+    empty(suite)
