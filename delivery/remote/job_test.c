@@ -459,6 +459,32 @@ recipients_fare_apart(void **state)
 	assert_int_equal(one.messages, 2); /* the first time nothing but a dot */
 }
 
+/* Where this machine has IPv6, it comes first; IPv4 takes what it does not. */
+static void
+both_kinds_of_addresses_are_tried(void **state)
+{
+	struct host six = {.address = "[::1]"};
+	char text[64];
+	int fd;
+
+	(void)state;
+	snprintf(text, sizeof(text), "[::1]:%u", port);
+	dns_script_a(remote.dns, "both.test", "127.0.0.11");
+	dns_script_aaaa(remote.dns, "both.test", "::1");
+	goes("both.test", REMOTE_WORKED, TAKEN_BY("both.test [127.0.0.11]"));
+	if ((fd = sock_listen(str_z(text), NULL)) < 0)
+		return;
+	close(fd);
+	pool_close();
+	dead_forget_all();
+	host_open(&six);
+	goes("both.test", REMOTE_WORKED, TAKEN_BY("both.test [::1]"));
+	pool_close();
+	for (int i = 0; i < 20 && session_quitting() > 0; i++)
+		loop_once(20);
+	host_close(&six);
+}
+
 static void
 routes_need_no_mx(void **state)
 {
@@ -530,6 +556,7 @@ main(void)
 	    TEST(a_lost_last_answer_is_temporary),
 	    TEST(what_broke_last_is_told),
 	    TEST(recipients_fare_apart),
+	    TEST(both_kinds_of_addresses_are_tried),
 	    TEST(routes_need_no_mx),
 	    TEST(there_are_so_many_connections),
 	    TEST(the_queue_goes_away),
