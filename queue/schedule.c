@@ -516,6 +516,8 @@ schedule_fared(struct queue *q, struct destination *d, struct str why)
 		if (d->dead)
 			destination_probe(d);
 		set_alive(q, d);
+		if (d->died > 0)
+			log_info("queue.alive", LZ("destination", d->key), LU("waiting", d->jobs));
 		destination_worked(d, q->o.destination_max);
 		return;
 	}
