@@ -101,3 +101,24 @@ def test_a_bounce_passes_too(world):
     assert got.startswith(b"Return-Path: <>") and b"we do not like you" in got
     found = results(got, "mx.post.test")
     assert (found["spf"], found["dkim"], found["dmarc"]) == ("pass", "pass", "pass"), got.decode()
+
+
+def test_srs_keeps_spf_and_brings_bounces_back(world):
+    """queue.srs at two: a forward has a sender of two's, for which SPF passes; its bounce goes to the first sender."""
+    path = world.two.dir / "gkmail.toml"
+    before = path.read_text()
+    path.write_text(before.replace("[queue]\n", "[queue]\nsrs = true\n", 1))
+    try:
+        world.two.ctl("reload")
+        world.two.ctl("alias", "add", "srs@two.test", "alice@one.test")
+        world.two.ctl("alias", "add", "srsgone@two.test", "nobody@one.test")
+        world.postfix.send("root@post.test", "srs@two.test", message("root@post.test", "srs@two.test", "with srs"))
+        got = wait_for(lambda: world.one.found("with srs"))[0]
+        assert got.startswith(b"Return-Path: <SRS0=") and b"@two.test>" in got.split(b"\r\n")[0], got[:200]
+        found = results(got, "mx.one.test")
+        assert (found["spf"], found["dkim"], found["dmarc"]) == ("pass", "pass", "pass"), got.decode()
+        world.postfix.send("root@post.test", "srsgone@two.test", message("root@post.test", "srsgone@two.test", "srs gone"))
+        wait_for(lambda: [m for m in world.postfix.inbox() if b"Subject: srs gone" in m and b"delivery-status" in m])
+    finally:
+        path.write_text(before)
+        world.two.ctl("reload")
