@@ -248,6 +248,45 @@ largest_fits(void **state)
 	write_it();
 }
 
+/* RFC 3464 2.3.5 and 2.3.6: what another host said, in its own words. */
+static void
+another_host_is_quoted(void **state)
+{
+	(void)state;
+	item.text = STR("5.1.1 550 5.1.1 <bob@one.test>: no such user");
+	item.host = STR("mx1.one.test [192.0.2.1]:25");
+	write_it();
+	assert_true(has("\r\nStatus: 5.1.1\r\nRemote-MTA: dns; mx1.one.test\r\n"));
+	assert_true(has("\r\nDiagnostic-Code: smtp; 550 5.1.1 <bob@one.test>: no such user\r\n"));
+}
+
+/* What we say of a host is not what it said. */
+static void
+our_words_are_ours(void **state)
+{
+	(void)state;
+	item.text = STR("4.4.1 connection refused");
+	item.host = STR("mx1.one.test [192.0.2.1]:25");
+	write_it();
+	assert_true(has("\r\nDiagnostic-Code: x-gkmail; 4.4.1 connection refused\r\n"));
+}
+
+/* RFC 3461 5.2.2: the next host tells nothing more. */
+static void
+relayed_is_no_delivery(void **state)
+{
+	(void)state;
+	b.kind = BOUNCE_DELIVERED;
+	item.action = BOUNCE_RELAYED;
+	item.text = STR("2.0.0 250 2.0.0 taken");
+	item.host = STR("mx1.one.test [192.0.2.1]:25");
+	write_it();
+	assert_true(
+	    has("\r\nAction: relayed\r\nStatus: 2.0.0\r\nRemote-MTA: dns; mx1.one.test\r\n"));
+	assert_true(has("\r\nDiagnostic-Code: smtp; 250 2.0.0 taken\r\n"));
+	assert_true(has("relayed to mx1.one.test, which will tell nothing more about it"));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fresh, end)
 
 int
@@ -257,7 +296,8 @@ main(void)
 	    T(header_only_when_asked), T(header_only_of_a_large_one), T(without_the_original),
 	    T(what_the_sender_gave_comes_back), T(nothing_can_be_smuggled_in),
 	    T(delay_says_how_long), T(success_and_lists), T(status_without_a_code),
-	    T(utf8_goes_back_as_utf8), T(largest_fits)};
+	    T(utf8_goes_back_as_utf8), T(largest_fits), T(another_host_is_quoted),
+	    T(our_words_are_ours), T(relayed_is_no_delivery)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
