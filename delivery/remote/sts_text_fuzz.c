@@ -19,13 +19,14 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct sts_kept kept = {.fetched = 1700000000}, again;
-	struct str text = str_of(p, n), id = STR("1");
+	struct str text = str_of(p, n), id;
 	struct arena a;
 	struct err e;
 
 	arena_init(&a);
-	if (sts_is_record(text) && sts_record_id(text, &id, &e) == 0)
-		assume(id.n > 0 && id.n <= STS_ID_MAX);
+	if (!sts_is_record(text) || sts_record_id(text, &id, &e) < 0)
+		id = STR("1");
+	assume(id.n > 0 && id.n <= STS_ID_MAX);
 	if (sts_policy_parse(text, &a, &kept.policy, &e) == 0) {
 		kept.policy.id = id;
 		assume(sts_file_parse(sts_file_text(&kept, &a), &a, &again, &e) == 0);
