@@ -1,4 +1,5 @@
-/* envelope_fuzz.c - what can be read is written again octet for octet. */
+/* envelope_fuzz.c - what can be read is written again octet for octet; of an older version, as what
+ * reads the same. */
 #include "mail/envelope.h"
 
 #include "base/mem.h"
@@ -17,8 +18,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena_init(&a);
 	buf_init(&out, ENVELOPE_MAX);
 	if (envelope_decode(in, &env, &a, &e) == 0) {
-		assume(envelope_encode(&env, &out, &e) == 0);
-		assume(str_eq(buf_view(&out), in));
+		bool old = in.p[0] != ENVELOPE_VERSION;
+
+		/* The newer form is longer. */
+		if (envelope_encode(&env, &out, &e) < 0)
+			assume(old && e.code == E_LIMIT);
+		else if (old)
+			assume(envelope_decode(buf_view(&out), &env, &a, &e) == 0);
+		else
+			assume(str_eq(buf_view(&out), in));
 	}
 	buf_free(&out);
 	arena_free(&a);

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import smtplib
 import socket
 import time
 
@@ -12,12 +11,11 @@ import pytest
 
 from conftest import make, wait_for
 from dkimsign import Key
+from strangers import BAD, GOOD, STRANGERS, hand_in, letter, messages
 from zones import Zones, free_port
 
 pytestmark = pytest.mark.skipif(not (shutil.which("ldns-signzone") and os.path.exists("/usr/sbin/nsd")),
                                 reason="needs nsd and ldnsutils (make deps-check)")
-
-GOOD, BAD = "127.0.0.2", "127.0.0.3"  # may send for the domains below, and may not
 
 
 class Senders(Zones):
@@ -54,9 +52,6 @@ class Senders(Zones):
             "insecure = [", "insecure = ['silent.test', ")
 
 
-STRANGERS = "[limits]\ntrusted_networks = ['127.0.0.1']\n[smtp]\ngreet_delay = '0s'\n"
-
-
 @pytest.fixture(scope="module")
 def zones(workdir):
     z = Senders(workdir / "senders")
@@ -70,31 +65,6 @@ def suite(workdir, zones):
     yield s
     assert "sandbox_violation" not in s.log()
     assert s.stop() == 0
-
-
-def letter(author, subject="hello", body="Hello.\r\n", more=""):
-    date = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime())
-    return (f"{more}From: {author}\r\nTo: bob\r\nSubject: {subject}\r\nDate: {date}\r\n"
-            f"Message-ID: <{time.monotonic_ns()}@x.test>\r\n\r\n{body}").encode()
-
-
-def hand_in(suite, message, sender, source, to="bob", helo="mail.good.test", linger=0):
-    """The reply to the message, as (code, text)."""
-    with smtplib.SMTP("127.0.0.1", suite.port("smtp"), source_address=(source, 0), timeout=60) as c:
-        c.ehlo(helo)
-        time.sleep(linger)  # the name of its address is asked for meanwhile, and waited for by nobody
-        assert c.mail(sender)[0] == 250
-        assert c.rcpt(suite.user(to)["address"])[0] == 250
-        code, text = c.data(message)
-        return code, text.decode()
-
-
-def messages(suite, box="INBOX", user="bob"):
-    with suite.imap(user) as c:
-        c.select(box, readonly=True)
-        _, found = c.uid("SEARCH", None, "ALL")
-        return [next(d[1] for d in c.uid("FETCH", uid.decode(), "(BODY.PEEK[])")[1] if isinstance(d, tuple))
-                for uid in found[0].split()]
 
 
 def arrived(suite, subject, box="INBOX", user="bob"):
