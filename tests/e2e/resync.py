@@ -17,6 +17,7 @@ class Kept:
     def __init__(self, uidvalidity):
         self.uidvalidity, self.modseq = uidvalidity, 0
         self.flags = {}  # uid -> flags without \\Recent
+        self.exists = 0  # how many there are, be their UIDs known or not
         self.upto = 0    # all messages to this UID were asked for; changes of later ones may be heard before
 
 
@@ -125,7 +126,9 @@ class Client:
         if m:
             self.exists = int(m[1])
         if self.selected:
-            self.change(self.kept[self.selected].flags, line)
+            k = self.kept[self.selected]
+            self.change(k.flags, line)
+            k.exists = self.exists
 
     def change(self, here, line):
         m = re.match(rb"\* VANISHED (\(EARLIER\) )?(\S+)$", line)
@@ -150,7 +153,8 @@ class Client:
         uids = sorted(k.flags) if k else []
         known = f" 1:{uids[-1]}" if uids and self.random.random() < 0.5 else ""
         match = ""
-        if uids and self.random.random() < 0.5:
+        # Sequence numbers are known of those only who miss nobody's UID.
+        if uids and len(uids) == k.exists and self.random.random() < 0.5:
             some = sorted(self.random.sample(range(len(uids)), min(len(uids), 5)))
             match = f" ({ranges(i + 1 for i in some)} {ranges(uids[i] for i in some)})"
         return f" (QRESYNC ({k.uidvalidity} {k.modseq}{known}{match}))" if k and k.modseq else ""
