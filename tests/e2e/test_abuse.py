@@ -186,7 +186,7 @@ def test_bans_end_and_survive(fresh_suite):
     # It comes again: the second one lasts twice as long.
     for i in range(4):
         smtp_login(suite, "127.0.0.21", alice["address"], f"again{i}")
-    assert "seconds=8 by=guard" in suite.log()
+    wait_for(lambda: "seconds=8 by=guard" in suite.log(), what="a longer ban")
 
 
 def test_nobody_is_locked_out(guarded):
@@ -292,7 +292,7 @@ def test_what_a_user_may_send(fresh_suite):
     suite.restart()
     replies, code = submit(suite, "127.0.0.61", "carol", [bob])
     assert code == "554" and replies[0].startswith("450 4.7.1 ")
-    assert re.search(r"limit\.user user=carol@\S+ of=domain in=hour what=messages wait=\d+", suite.log())
+    wait_for(lambda: re.search(r"limit\.user user=carol@\S+ of=domain in=hour what=messages wait=\d+", suite.log()), what="its event")
 
 
 def test_greylisting(fresh_suite):
@@ -320,7 +320,7 @@ def test_greylisting(fresh_suite):
     suite.restart()
     assert try_rcpt("127.0.1.1", "a@there.test", alice).startswith("250")
     assert try_rcpt("127.0.3.1", "a@there.test", alice).startswith("451")
-    assert "greylist.defer" in suite.log()
+    wait_for(lambda: "greylist.defer" in suite.log(), what="its event")
     assert re.search(r'gkmail_greylist_total{result="deferred"} [1-9]', suite.ctl("status", "--metrics").stdout)
 
 
