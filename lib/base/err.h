@@ -27,7 +27,7 @@ enum err_code {
 	E_INTERNAL  /* our own mistake */
 };
 
-#define ERR_TEXT_MAX 320
+#define ERR_TEXT_MAX 512
 
 struct err {
 	enum err_code code;
