@@ -79,14 +79,11 @@ copies_are_one_email(void **state)
 static void
 take_back(void)
 {
-	static const char sql[] =
-	    "DROP INDEX message_email; DROP INDEX tombstone_email; DROP TABLE thread;"
-	    "ALTER TABLE message DROP COLUMN email;"
-	    "ALTER TABLE message DROP COLUMN thread;"
-	    "ALTER TABLE tombstone DROP COLUMN email;"
-	    "CREATE INDEX message_base ON message (base);"
-	    "CREATE INDEX tombstone_base ON tombstone (base);"
-	    "PRAGMA user_version = 2";
+	static const char sql[] = "DROP TABLE thread; DELETE FROM fact WHERE name = 'emails';"
+				  "ALTER TABLE message DROP COLUMN email;"
+				  "ALTER TABLE message DROP COLUMN thread;"
+				  "ALTER TABLE tombstone DROP COLUMN email;"
+				  "PRAGMA user_version = 2";
 	const struct db_options o = {.sync = DB_SYNC_FULL};
 	struct db *db = db_open("db/index.db", &o, &err);
 

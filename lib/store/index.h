@@ -111,8 +111,6 @@ int index_message_file(struct index *ix, uint32_t mailbox, uint32_t uid, const s
 
 /* ---- threads (index_email.c) ---- */
 
-/* That of any message of the email; 0: none is known. */
-int index_email_thread(struct index *ix, uint64_t email, uint64_t *thread, struct err *e);
 /* The thread that a message id (its hash, thread.c) belongs to; 0: none. */
 int index_thread_get(struct index *ix, uint64_t id, uint64_t *thread, struct err *e);
 /* What an id belongs to already stays. */

@@ -61,13 +61,19 @@ number_table(struct index *ix, const char *select, const char *update, struct er
 int
 index_number_emails(struct index *ix, struct err *e)
 {
+	uint64_t done;
+
+	if (index_get(ix, "emails", &done, e) < 0)
+		return -1;
+	if (done)
+		return 0;
 	if (number_table(ix, "SELECT mailbox, uid, base FROM message WHERE email = 0 LIMIT 500",
 		"UPDATE message SET email = ? WHERE mailbox = ? AND uid = ?", e) < 0)
 		return -1;
 	if (number_table(ix, "SELECT mailbox, uid, base FROM tombstone WHERE email = 0 LIMIT 500",
 		"UPDATE tombstone SET email = ? WHERE mailbox = ? AND uid = ?", e) < 0)
 		return -1;
-	return ix->dirty ? index_commit(ix, e) : 0;
+	return index_put(ix, "emails", 1, e) < 0 ? -1 : index_commit(ix, e);
 }
 
 /* ---- threads ---- */
@@ -87,13 +93,6 @@ number_of(struct index *ix, const char *sql, uint64_t key, uint64_t *out, struct
 		*out = (uint64_t)db_int(s, 0);
 	db_done(&s);
 	return rc < 0 ? -1 : 0;
-}
-
-int
-index_email_thread(struct index *ix, uint64_t email, uint64_t *thread, struct err *e)
-{
-	return number_of(ix, "SELECT thread FROM message WHERE email = ? AND thread != 0 LIMIT 1",
-	    email, thread, e);
 }
 
 int

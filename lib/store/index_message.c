@@ -104,17 +104,14 @@ index_find_base(struct index *ix, uint32_t mailbox, struct str base, uint32_t *u
     struct index_file *f, struct err *e)
 {
 	struct db_stmt *s = index_read(ix,
-	    "SELECT uid, letters, in_new, missing FROM message"
-	    " WHERE email = ? AND base = ? AND mailbox = ?",
-	    e);
+	    "SELECT uid, letters, in_new, missing FROM message WHERE base = ? AND mailbox = ?", e);
 	int rc;
 
 	*uid = 0;
 	if (s == NULL)
 		return -1;
-	db_bind_int(s, 1, (int64_t)email_number(base));
-	db_bind_str(s, 2, base);
-	db_bind_int(s, 3, mailbox);
+	db_bind_str(s, 1, base);
+	db_bind_int(s, 2, mailbox);
 	if ((rc = db_step(s, e)) == 1) {
 		*uid = (uint32_t)db_int(s, 0);
 		*f = (struct index_file){.base = base,
@@ -284,16 +281,15 @@ int
 index_tombstone(
     struct index *ix, uint32_t mailbox, struct str base, enum tombstone *out, struct err *e)
 {
-	struct db_stmt *s = index_read(
-	    ix, "SELECT min(state) FROM tombstone WHERE email = ? AND base = ? AND mailbox = ?", e);
+	struct db_stmt *s =
+	    index_read(ix, "SELECT min(state) FROM tombstone WHERE base = ? AND mailbox = ?", e);
 	int rc;
 
 	*out = TOMBSTONE_NONE;
 	if (s == NULL)
 		return -1;
-	db_bind_int(s, 1, (int64_t)email_number(base));
-	db_bind_str(s, 2, base);
-	db_bind_int(s, 3, mailbox);
+	db_bind_str(s, 1, base);
+	db_bind_int(s, 2, mailbox);
 	if ((rc = db_step(s, e)) == 1)
 		*out = (enum tombstone)db_int(s, 0);
 	db_done(&s);

@@ -4,7 +4,8 @@
  * Messages belong together that name a common message id (Message-ID, In-Reply-To, References) and
  * have the same base subject (RFC 5256 2.1), as RFC 8621 3 proposes. A thread never changes once it
  * was shown: threads are not joined later, and a new one takes its number from the oldest id that
- * its first message names, so that the order in which messages are looked at hardly matters.
+ * its first message names, so that the order in which messages are looked at hardly matters. Copies
+ * come out the same by themselves.
  */
 #include "mail/header.h"
 #include "mail/msgid.h"
@@ -70,16 +71,11 @@ join(struct index *ix, const struct ids *ids, uint64_t *thread, struct err *e)
 static int
 find(struct mailbox *mb, uint32_t uid, uint64_t email, uint64_t *thread, struct err *e)
 {
-	struct index *ix = mb->home->index;
 	struct content *c;
 	struct arena a;
 	struct ids ids;
 	int rc;
 
-	if (index_email_thread(ix, email, thread, e) < 0)
-		return -1;
-	if (*thread != 0)
-		return 0;
 	if ((c = content_open(mb, uid, e)) == NULL)
 		return -1;
 	arena_init(&a);
@@ -88,7 +84,7 @@ find(struct mailbox *mb, uint32_t uid, uint64_t email, uint64_t *thread, struct 
 	if (ids.n == 0) {
 		*thread = email;
 		rc = 0;
-	} else if ((rc = join(ix, &ids, thread, e)) < 0) {
+	} else if ((rc = join(mb->home->index, &ids, thread, e)) < 0) {
 		rc = home_fail(mb->home, e);
 	}
 	arena_free(&a);
