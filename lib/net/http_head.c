@@ -64,7 +64,7 @@ is_uri(struct str s)
 static bool
 is_host(struct str s)
 {
-	struct str name = s;
+	struct str name;
 	size_t end;
 
 	if (s.n > 0 && s.p[0] == '[') {
