@@ -67,9 +67,10 @@ static void
 test_time(void **state)
 {
 	(void)state;
-	clock_advance(TOKEN_MS - 1);
+	/* The clock goes on by itself meanwhile. */
+	clock_advance(TOKEN_MS / 2);
 	assert_true(is(a, "alice@x.test", false));
-	clock_advance(2);
+	clock_advance(TOKEN_MS / 2);
 	assert_false(is(a, "alice@x.test", false));
 }
 
