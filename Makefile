@@ -76,7 +76,7 @@ code      = $(filter-out %_test.c %_fuzz.c,$(wildcard $(addsuffix /*.c,$(1))))
 LIB_DIRS := $(patsubst %/,%,$(wildcard lib/*/))
 LIB_SRC  := $(call code,$(LIB_DIRS))
 
-PROGRAMS          := gk-master gk-authd gk-dnsd gk-smtpd gk-screen gk-sign gk-queue gk-local gk-remote gk-mailboxd gk-imapd gkmail sendmail
+PROGRAMS          := gk-master gk-authd gk-dnsd gk-smtpd gk-screen gk-sign gk-queue gk-local gk-remote gk-mailboxd gk-imapd gk-webd gkmail sendmail
 gk-master_DIRS    := master
 gk-authd_DIRS     := authd
 gk-dnsd_DIRS      := dnsd
@@ -88,6 +88,7 @@ gk-local_DIRS     := delivery/local
 gk-remote_DIRS    := delivery/remote
 gk-mailboxd_DIRS  := mailboxd mailboxd/imap
 gk-imapd_DIRS     := imapd
+gk-webd_DIRS      := webd
 gkmail_DIRS       := ctl
 sendmail_DIRS     := sendmail
 DAEMONS           := $(filter gk-%,$(PROGRAMS))

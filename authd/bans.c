@@ -118,7 +118,7 @@ bans_has(const struct network *n)
 
 /* ---- to the fronts ---- */
 
-static const enum ipc_peer fronts[] = {PEER_SMTPD, PEER_IMAPD};
+static const enum ipc_peer fronts[] = {PEER_SMTPD, PEER_IMAPD, PEER_WEBD};
 
 static void
 send_set(struct ipc_chan *c, bool reset, const struct str *rows, size_t n)

@@ -24,6 +24,7 @@ static const struct listener {
     {"submissions", "submission", "listen_tls", 2465},
     {"imap", "imap", "listen", 2143},
     {"imaps", "imap", "listen_tls", 2993},
+    {"https", "web", "listen", 8443},
 };
 
 static int

@@ -85,7 +85,8 @@ setup_accounts(struct setup *s, struct err *e)
 {
 	static const char *const no_ports[] = {"-o", "smtp.listen=", "-o",
 	    "submission.listen=", "-o", "submission.listen_tls=", "-o", "imap.listen=", "-o",
-	    "imap.listen_tls=", "-o", "log.to=stdout", "-o", "log.level=error", NULL};
+	    "imap.listen_tls=", "-o", "web.listen=", "-o", "log.to=stdout", "-o", "log.level=error",
+	    NULL};
 	struct sandbox *box = arena_new(&ctl.arena, struct sandbox);
 	bool asked = false;
 	struct err end;

@@ -17,8 +17,8 @@
 /* In the order of conf_rows; those that are not set stand there as comments with the default. */
 static const enum conf_key shown[] = {CONF_SERVER_HOST_NAME, CONF_TLS_CERTIFICATE, CONF_TLS_KEY,
     CONF_SMTP_LISTEN, CONF_SMTP_MAX_SIZE, CONF_SUBMISSION_LISTEN, CONF_SUBMISSION_LISTEN_TLS,
-    CONF_IMAP_LISTEN, CONF_IMAP_LISTEN_TLS, CONF_AUTH_POSTMASTER, CONF_AUTH_DEFAULT_QUOTA,
-    CONF_LOG_TO, CONF_LOG_LEVEL};
+    CONF_IMAP_LISTEN, CONF_IMAP_LISTEN_TLS, CONF_WEB_LISTEN, CONF_AUTH_POSTMASTER,
+    CONF_AUTH_DEFAULT_QUOTA, CONF_LOG_TO, CONF_LOG_LEVEL};
 
 static const char *
 own_value(const struct setup *s, enum conf_key k)

@@ -17,6 +17,7 @@ SECTIONS = {
     "imap": "Reading mail.",
     "mailbox": "The processes that own mailboxes.",
     "queue": "Messages that wait.",
+    "web": "The web client and JMAP:\n.Xr gk-webd 8 .",
     "delivery": "Into mailboxes.",
     "dns": "Questions to the DNS.",
     "auth": "Accounts and passwords.",
@@ -28,7 +29,6 @@ SECTIONS = {
     "remote": "Mail to other hosts.",
     "screen": "Checks of mail from other hosts:\n.Xr gk-screen 8 .",
     "dmarc": "Policies that domains publish about mail in their name, and reports about it.",
-    "dmarc": "Policies that domains publish about mail in their name.",
     "dkim": "Signatures on what users send.",
     "route": "Where mail to a domain goes, in place of the hosts that the DNS names, and how it is protected on the way.\n"
              "The most specific domain wins: a name over those below\n.Dq .example.org ,\nlonger ones over shorter, and\n"

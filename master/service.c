@@ -26,6 +26,8 @@ const struct service services[SERVICES] = {
 	CONF_LOG_SMTPD},
     {"imapd", PEER_IMAPD, "imap", 5, 0, true,
 	{{"imap", CONF_IMAP_LISTEN}, {"imaps", CONF_IMAP_LISTEN_TLS}, {NULL, -1}}, CONF_LOG_IMAPD},
+    {"webd", PEER_WEBD, "web", 10, 0, true, {{"https", CONF_WEB_LISTEN}, {NULL, -1}, {NULL, -1}},
+	CONF_LOG_WEBD},
 };
 
 const unsigned service_channels[] = {
@@ -39,6 +41,8 @@ const unsigned service_channels[] = {
     PEER_SIGN | PEER_AUTHD,
     PEER_IMAPD | PEER_AUTHD,
     PEER_IMAPD | PEER_MAILBOXD,
+    PEER_WEBD | PEER_AUTHD,
+    PEER_WEBD | PEER_MAILBOXD,
     PEER_MAILBOXD | PEER_AUTHD,
     PEER_QUEUE | PEER_AUTHD,
     PEER_QUEUE | PEER_LOCAL,

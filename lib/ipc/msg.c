@@ -31,6 +31,7 @@ static const struct {
     {PEER_MAILBOXD, "mailboxd"},
     {PEER_OWNER, "owner"},
     {PEER_IMAPD, "imapd"},
+    {PEER_WEBD, "webd"},
     {PEER_CTL, "ctl"},
     {PEER_DNSD, "dnsd"},
     {PEER_SCREEN, "screen"},

@@ -287,6 +287,7 @@ static const struct {
     {CONF_SUBMISSION_LISTEN_TLS, address},
     {CONF_IMAP_LISTEN, address},
     {CONF_IMAP_LISTEN_TLS, address},
+    {CONF_WEB_LISTEN, address},
     {CONF_AUTH_MECHANISMS, mechanism},
     {CONF_AUTH_POSTMASTER, mailbox},
     {CONF_AUTH_TAG_SEPARATOR, tag_separator},

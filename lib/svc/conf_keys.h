@@ -19,7 +19,7 @@
 	X(SERVER_DATA_DIR, "server", "data_dir", STR, "/var/lib/gkmail", "", "Where mail, the spool and accounts live.") \
 	X(SERVER_RUN_DIR, "server", "run_dir", STR, "/run/gkmail", "", "Where the control socket and the pid file live.") \
 	X(SERVER_USER_PREFIX, "server", "user_prefix", STR, "gkmail", "", \
-	  "System users are PREFIX-auth, PREFIX-dns, PREFIX-smtp, PREFIX-screen, PREFIX-sign, PREFIX-queue, PREFIX-store, PREFIX-out, PREFIX-imap.") \
+	  "System users are PREFIX-auth, PREFIX-dns, PREFIX-smtp, PREFIX-screen, PREFIX-sign, PREFIX-queue, PREFIX-store, PREFIX-out, PREFIX-imap, PREFIX-web.") \
 	X(SERVER_ADMIN_GROUP, "server", "admin_group", STR, "gkmail-admin", "", "Members of this group may use gkmail beside root.") \
 	X(SERVER_SANDBOX, "server", "sandbox", CHOICE, "auto", "auto|required", \
 	  "With \"required\" nothing starts where the kernel lacks Landlock or seccomp, or where master is not root.") \
@@ -57,6 +57,7 @@
 	X(IMAP_LOGIN_TIMEOUT, "imap", "login_timeout", DURATION, "1m", "5s..30m", "How long a client may take to log in.") \
 	X(IMAP_PARK_AFTER, "imap", "park_after", DURATION, "2s", "0s..1h", "How long a connection is in IDLE before it is parked without a process.") \
 	X(IMAP_MAX_SIZE, "imap", "max_size", SIZE, "50MiB", "1KiB..1GiB", "The largest message taken by APPEND.") \
+	X(WEB_LISTEN, "web", "listen", LIST, "*:443", "", "Addresses and ports for the web client and JMAP, by HTTPS.") \
 	X(MAILBOX_MAX_OWNERS, "mailbox", "max_owners", UINT, "1000", "1..100000", "Owner processes at one time; further logins wait.") \
 	X(MAILBOX_LINGER, "mailbox", "linger", DURATION, "10s", "0s..1h", "How long an owner stays after its last connection.") \
 	X(MAILBOX_MAX_CONNECTIONS, "mailbox", "max_connections", UINT, "50", "1..10000", "Connections of one user at one time.") \
@@ -202,7 +203,8 @@
 	X(LOG_LOCAL, "log", "local", CHOICE, "", "|error|warn|info|debug", "Level of gk-local.") \
 	X(LOG_REMOTE, "log", "remote", CHOICE, "", "|error|warn|info|debug", "Level of gk-remote.") \
 	X(LOG_MAILBOXD, "log", "mailboxd", CHOICE, "", "|error|warn|info|debug", "Level of gk-mailboxd.") \
-	X(LOG_IMAPD, "log", "imapd", CHOICE, "", "|error|warn|info|debug", "Level of gk-imapd.")
+	X(LOG_IMAPD, "log", "imapd", CHOICE, "", "|error|warn|info|debug", "Level of gk-imapd.") \
+	X(LOG_WEBD, "log", "webd", CHOICE, "", "|error|warn|info|debug", "Level of gk-webd.")
 
 #define CONF_TABLES(X) \
 	X(ROUTE, "route", "Where mail to a domain goes in place of the hosts in the DNS, and how it is protected. The most specific domain wins.") \

@@ -324,7 +324,7 @@ def test_status(suite):
     status = ask(suite, "status")
     assert status["ready"] and status["pid"] == suite.info["pid"]
     assert {p["name"] for p in status["processes"]} >= {"master", "authd", "dnsd", "smtpd", "queue", "local", "mailboxd",
-                                                        "imapd"}
+                                                        "imapd", "webd"}
     assert {x["name"] for x in status["listeners"]} == set(suite.info["ports"])
     assert "all ready" in suite.ctl("status").stdout
     metrics = suite.ctl("status", "--metrics").stdout
@@ -495,14 +495,14 @@ def test_named_users_domains_and_extra_settings(fresh_suite):
 
 def test_demo(workdir):
     """What make run shows: fixed ports, mail in the mailboxes, lines that can be pasted."""
-    for port in (2525, 2587, 2465, 2143, 2993):
+    for port in (2525, 2587, 2465, 2143, 2993, 8443):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 pytest.skip(f"port {port} is taken: does make run run here?")
     d = workdir / "a demo"
     d.mkdir()
     s = Suite(d, "--demo", "--user", "alice:it's a \"secret\"", "--user", "bob", "--user", "carol").start()
-    assert s.info["ports"] == {"smtp": 2525, "submission": 2587, "submissions": 2465, "imap": 2143, "imaps": 2993}
+    assert s.info["ports"] == {"smtp": 2525, "submission": 2587, "submissions": 2465, "imap": 2143, "imaps": 2993, "https": 8443}
     assert [u["address"] for u in s.info["users"]] == [f"{n}@example.test" for n in ("alice", "bob", "carol")]
     for name, count in (("alice", 5), ("bob", 3), ("carol", 4)):
         assert len(s.inbox(name)) >= count, name

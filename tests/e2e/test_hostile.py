@@ -20,7 +20,7 @@ from conftest import BIN, make, wait_for
 from test_owner import Idle, no_owner
 
 TOOLS = Path(os.environ.get("GKMAIL_TOOLS", BIN.parent / "tools")).resolve() / "hostile"
-KINDS = ("authd", "dnsd", "smtpd", "screen", "sign", "queue", "local", "remote", "mailboxd", "imapd", "owner")
+KINDS = ("authd", "dnsd", "smtpd", "screen", "sign", "queue", "local", "remote", "mailboxd", "imapd", "webd", "owner")
 NOT_TRIED, RUNNING, REFUSED, SUCCEEDED = range(4)
 ROUNDS = 40  # of a suite's life: each ends what a filter kills
 

@@ -38,7 +38,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define KINDS    11u
+#define KINDS    12u
 #define ATTACKS  96u
 #define TARGETS  24u
 #define NAME     64u
