@@ -37,10 +37,13 @@ DEPS_BUILD := gcc libc6-dev pkg-config libevent-dev libssl-dev libsodium-dev lib
 	libcurl4-openssl-dev ca-certificates libexpat1-dev zlib1g-dev
 # A machine without /etc/hosts (a bare container) has no localhost; this gives it one (RFC 6761 6.3).
 LOCALHOST  := $(shell getent hosts localhost >/dev/null || echo libnss-myhostname)
-DEPS_RUN   := $(DEPS_BUILD) $(LOCALHOST)
+# The web client is bundled by Node 18 or newer: whichever is there, else Debian's.
+NODE_READY := $(shell node -e 'process.exit(process.versions.node.split(".")[0] >= 18 ? 0 : 1)' 2>/dev/null && \
+	command -v npm >/dev/null && echo yes)
+DEPS_RUN   := $(DEPS_BUILD) $(LOCALHOST) $(if $(NODE_READY),,nodejs npm)
 DEPS_CHECK := $(DEPS_RUN) clang-14 clang-format-14 libclang-rt-14-dev libcmocka-dev mandoc python3 python3-pytest \
 	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync neomutt curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux mount e2fsprogs procps \
-	nsd ldnsutils python3-dkim python3-nacl
+	nsd ldnsutils python3-dkim python3-nacl chromium
 # Peers are kept from starting (deps-check).
 DEPS_INTEROP := postfix opendkim opendkim-tools opendmarc unbound iproute2
 DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
@@ -108,13 +111,13 @@ FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(FUZZ_SRC))
 ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests/unit tests/bench tests/hostile))
 ALL_H    := $(wildcard $(addsuffix /*.h,$(CODE_DIRS) tests/unit tests/bench tests/hostile))
 
-.PHONY: help all run check check-long unit e2e e2e-long conformance asan fuzz fuzz-short crash interop bench lint tidy format install uninstall clean \
+.PHONY: help all run check check-long unit ui-unit e2e e2e-long conformance asan fuzz fuzz-short crash interop bench lint tidy format install uninstall clean \
 	deps deps-check deps-bench samples FORCE
 
 help: ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-all: $(BINS) $(B)/compile_commands.json ## build every program into build/bin
+all: $(BINS) $(UI)/policy $(B)/compile_commands.json ## build every program into build/bin
 
 # ---- compiling ------------------------------------------------------------------------------------------------------
 
@@ -148,6 +151,17 @@ $(B)/bin/$(1): $(call object,$(call code,$($(1)_DIRS))) $(LIB)
 	@$(CC) $(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+
+# The page (webd/ui) is the same in every build. `policy` is the last file written: what depends on the page depends on it.
+UI     := build/ui
+UI_SRC := $(shell find webd/ui -type f -not -path '*/node_modules/*' -not -path '*/test/*' 2>/dev/null)
+webd/ui/node_modules/.package-lock.json: webd/ui/package-lock.json webd/ui/package.json
+	@[ -n "$(NODE_READY)" ] || { echo "webd/ui needs Node 18 or newer and npm: make deps" >&2; exit 1; }
+	@echo "  NPM   webd/ui"
+	@cd webd/ui && npm ci --ignore-scripts --silent
+	@touch $@
+$(UI)/policy: webd/ui/node_modules/.package-lock.json $(UI_SRC)
+	@cd webd/ui && node build.mjs
 
 # A unit test is linked with the other objects of its folder (but main) and with the library. (A % written in a pattern
 # rule would be replaced by its stem, hence a function.)
@@ -249,6 +263,7 @@ check: deps-check ## every test
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory ui-unit
 	@$(MAKE) --no-print-directory asan
 	@$(MAKE) --no-print-directory fuzz-short
 	@$(MAKE) --no-print-directory conformance
@@ -263,6 +278,9 @@ check-long: check tidy ## the long forms of the tests too
 
 unit: $(TESTS) ## unit tests
 	@tests/run-unit $(TESTS)
+
+ui-unit: webd/ui/node_modules/.package-lock.json ## unit tests of the web client
+	@cd webd/ui && npm run --silent test
 
 asan: ## unit tests under ASan and UBSan
 	@$(MAKE) --no-print-directory B=$(B)/asan SAN=1 unit
@@ -298,8 +316,9 @@ bench: deps-bench ## compare with Postfix and Dovecot, as a table
 	@$(MAKE) --no-print-directory all $(B)/tools/load
 	@$(PYTHON) tests/bench/bench.py --build $(B) $(BENCH)
 
-lint: ## layout, floors of the house, manual pages
+lint: webd/ui/node_modules/.package-lock.json ## layout, floors of the house, manual pages, types and layout of the web client
 	@tests/lint $(ALL_C) $(ALL_H)
+	@cd webd/ui && npm run --silent check && npm run --silent lint
 
 # Of the system's headers cppcheck reads those whose macros it must know.
 CPPCHECK_MACROS = $(addprefix --include=,$(shell $(CC) -M -include sys/queue.h -x c /dev/null | grep -o '/[^ ]*/queue.h') \
@@ -317,6 +336,7 @@ samples: all ## write anew what is printed from tables: etc/gkmail.toml, etc/gkm
 
 format: ## lay the code out
 	@clang-format-14 -i $(ALL_C) $(ALL_H)
+	@[ ! -d webd/ui/node_modules ] || (cd webd/ui && npm run --silent format >/dev/null)
 
 # ---- installing -----------------------------------------------------------------------------------------------------
 
