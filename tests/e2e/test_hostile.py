@@ -37,7 +37,7 @@ class Slot(ctypes.Structure):
 class Page(ctypes.Structure):
     _fields_ = [("go", ctypes.c_uint32), ("victim", ctypes.c_uint32), ("own", ctypes.c_char * 256),
                 ("same", ctypes.c_char * 256), ("socket", ctypes.c_char * 256), ("abstract", ctypes.c_char * 64),
-                ("targets", (ctypes.c_char * 256) * 24), ("names", (ctypes.c_char * 64) * 96), ("slots", Slot * 11)]
+                ("targets", (ctypes.c_char * 256) * 24), ("names", (ctypes.c_char * 64) * 96), ("slots", Slot * 12)]
 
 
 def children(suite):
