@@ -1,0 +1,63 @@
+/*
+ * pipe.h - what gk-webd and a user's owner say to each other: the kinds of frames (ipc/frames.h) on
+ * the socket that OWNER_OPEN passes.
+ *
+ * One exchange at a time: gk-webd asks by the first of the kinds below, what it asks has a body in
+ * DATA and an END where the table says so; the owner answers with HEAD, DATA, END. A pipe that has
+ * had TEXT or PUSH is a WebSocket's or an event source's: the owner says TEXT, DATA, END whenever
+ * it has something to tell, one message at a time, also while a body is coming in. Who gives an
+ * exchange up closes the pipe.
+ *
+ * Neither side believes the other: kinds out of order, or fields that do not fit, end the pipe.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "ipc/frames.h"
+
+enum pipe_kind {
+	PIPE_NONE,
+	PIPE_DATA, /* of a body, either way */
+	PIPE_END,  /* of it */
+	/* gk-webd to the owner; fields in order. */
+	PIPE_SESSION,  /* base: the URL of this server, "https://mail.example"; no body */
+	PIPE_CALL,     /* body: a JMAP Request (RFC 8620 3.3) */
+	PIPE_UPLOAD,   /* account, type; body: the octets (RFC 8620 6.1) */
+	PIPE_DOWNLOAD, /* account, blob, type, name; no body (RFC 8620 6.2) */
+	PIPE_TEXT,     /* body: a message of a WebSocket (RFC 8887 4.3); either way */
+	/* Tell of changes from now on. types: names of data types between commas, "*" for all;
+	 * state: what was told last (PIPE_STATE), or empty: from now. What has changed since is
+	 * told. No body, no answer. */
+	PIPE_PUSH,
+	/* gk-webd would close: the owner tells what it still has to, and answers with LEFT. */
+	PIPE_LEAVE,
+	/* The owner to gk-webd. */
+	PIPE_HEAD,  /* of an answer: struct pipe_head; a body follows */
+	PIPE_STATE, /* types, state: up to here the client knows; types empty: it wants no more */
+	PIPE_LEFT,
+	PIPE_KINDS
+};
+
+#define PIPE_FIELDS_MAX 4u
+#define PIPE_NO_LENGTH  UINT64_MAX
+
+struct pipe_head {
+	uint32_t status; /* of HTTP */
+	uint64_t length; /* of the body; PIPE_NO_LENGTH: not known yet */
+	struct str type; /* of the content */
+	struct str name; /* of a file, as the client asked for it; or empty */
+	bool keep;       /* it never changes: may be kept by caches */
+};
+
+const char *pipe_kind_name(unsigned kind);
+
+/* All that the kind has; a kind's fields are strings. -1: what comes from outside is too long. */
+int pipe_put(struct frames *f, enum pipe_kind kind, const struct str *fields, size_t n);
+/* Takes the fields of the kind out of the octets; -1 where they are others. */
+int pipe_parse(unsigned kind, struct str octets, struct str out[PIPE_FIELDS_MAX]);
+void pipe_put_head(struct frames *f, const struct pipe_head *head);
+int pipe_parse_head(struct str octets, struct pipe_head *out);
