@@ -101,6 +101,7 @@ comma     := ,
 # A program whose main.c is not there yet is left out.
 READY  := $(foreach p,$(PROGRAMS),$(if $(wildcard $(firstword $($(p)_DIRS))/main.c),$(p)))
 BINS   := $(addprefix $(B)/bin/,$(READY))
+UI     := build/ui
 LIB    := $(B)/libgkmail.a
 object  = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
@@ -153,7 +154,6 @@ endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
 # The page (webd/ui) is the same in every build. `policy` is the last file written: what depends on the page depends on it.
-UI     := build/ui
 UI_SRC := $(shell find webd/ui -type f -not -path '*/node_modules/*' -not -path '*/test/*' 2>/dev/null)
 webd/ui/node_modules/.package-lock.json: webd/ui/package-lock.json webd/ui/package.json
 	@[ -n "$(NODE_READY)" ] || { echo "webd/ui needs Node 18 or newer and npm: make deps" >&2; exit 1; }
