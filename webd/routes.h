@@ -1,0 +1,11 @@
+/*
+ * routes.h - every table of routes. An area adds its own here and in routes.c.
+ */
+#pragma once
+
+#include "webd/exchange.h"
+
+/* The row for a path and method. NULL: *status is 404 or 405, and *allow then the methods there
+ * are. */
+const struct route *
+routes_find(struct str path, unsigned method, unsigned *status, unsigned *allow);
