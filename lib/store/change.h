@@ -18,7 +18,7 @@ enum change_kind {
 	CHANGE_ADDED = 1,    /* delivered, appended, found; before: empty */
 	CHANGE_COPIED = 2,   /* before: "<mailbox id> <uid>" of the source */
 	CHANGE_FLAGS = 3,    /* before: flags and keywords, "\Seen $Label1" */
-	CHANGE_EXPUNGED = 4, /* before: flags and keywords */
+	CHANGE_EXPUNGED = 4, /* before: flags and keywords; empty when the mailbox was deleted */
 	CHANGE_MOVED = 5, /* left for another mailbox; before: "<mailbox id> <uid>" it has there */
 	CHANGE_CREATED = 6, /* a mailbox; before: empty */
 	CHANGE_DELETED = 7, /* before: its name */
@@ -39,6 +39,9 @@ struct change {
 	uint32_t mailbox;
 	uint32_t uid; /* 0: the mailbox itself */
 	struct str before;
+	/* Of a message. email is 0 in rows of an older version, thread where it was never asked
+	 * for. */
+	uint64_t email, thread;
 };
 
 /* Calls fn for each change with modseq > after, oldest first, until fn returns false. Strings hold

@@ -83,6 +83,8 @@ take_back(void)
 				  "ALTER TABLE message DROP COLUMN email;"
 				  "ALTER TABLE message DROP COLUMN thread;"
 				  "ALTER TABLE tombstone DROP COLUMN email;"
+				  "ALTER TABLE change DROP COLUMN email;"
+				  "ALTER TABLE change DROP COLUMN thread;"
 				  "PRAGMA user_version = 2";
 	const struct db_options o = {.sync = DB_SYNC_FULL};
 	struct db *db = db_open("db/index.db", &o, &err);
@@ -112,6 +114,46 @@ an_older_index_is_numbered(void **state)
 	assert_true(email_of("INBOX", uids[0]) == first);
 	assert_true(email_of("INBOX", uids[699]) == last);
 	assert_int_equal(box("INBOX")->messages[0].thread, 0);
+}
+
+/* ---- the log ---- */
+
+struct logged {
+	struct change v[16];
+	size_t n;
+};
+
+static bool
+note_logged(void *arg, const struct change *c)
+{
+	struct logged *l = arg;
+
+	if (c->uid != 0 && l->n < ARRAY_LEN(l->v))
+		l->v[l->n++] = *c;
+	return true;
+}
+
+static void
+the_log_names_emails_and_threads(void **state)
+{
+	struct logged l = {.n = 0};
+	struct mailbox *mb;
+	uint64_t email, thread;
+	uint32_t uid;
+
+	(void)state;
+	assert_int_equal(home_create(home, STR("Work"), &me, &mb, &err), 0);
+	uid = append(box("Work"), "Message-ID: <a@x>\r\n" BODY, 0);
+	email = email_of("Work", uid);
+	assert_int_equal(mailbox_thread(mb, uid, &thread, &err), 0);
+	/* The thread is known from then on, and the email is expunged with its mailbox. */
+	assert_int_equal(home_delete(home, STR("Work"), &me, &err), 0);
+	assert_int_equal(change_each(home, 0, note_logged, &l, &err), 0);
+	assert_int_equal(l.n, 2);
+	assert_int_equal(l.v[0].kind, CHANGE_ADDED);
+	assert_true(l.v[0].email == email && l.v[0].thread == 0);
+	assert_int_equal(l.v[1].kind, CHANGE_EXPUNGED);
+	assert_true(l.v[1].email == email && l.v[1].thread == thread);
 }
 
 /* ---- threads ---- */
@@ -204,6 +246,7 @@ main(void)
 	    TEST(numbers_follow_from_names),
 	    TEST(copies_are_one_email),
 	    TEST(an_older_index_is_numbered),
+	    TEST(the_log_names_emails_and_threads),
 	    TEST(answers_belong_together),
 	    TEST(an_answer_may_come_first),
 	    TEST(a_copy_is_in_the_same_thread),

@@ -435,6 +435,19 @@ home_messages(const struct home *h)
 	return h->messages;
 }
 
+void
+home_observe(struct home *h, struct home_observer *o)
+{
+	LIST_INSERT_HEAD(&h->observers, o, link);
+}
+
+void
+home_unobserve(struct home *h, struct home_observer *o)
+{
+	(void)h;
+	LIST_REMOVE(o, link);
+}
+
 uint64_t
 home_epoch(const struct home *h)
 {

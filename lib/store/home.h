@@ -34,6 +34,7 @@ enum cache_kind {
 	CACHE_BODY,
 	CACHE_BODYSTRUCTURE,
 	CACHE_FIELDS, /* fields as they stand, for those who ask for them by name */
+	CACHE_EMAIL,  /* what lists of emails show (mailboxd/jmap) */
 	CACHE_COUNT
 };
 
@@ -117,6 +118,18 @@ int home_rename(
 /* Durable by home_commit(). The name need not exist (RFC 3501 6.3.6). */
 int
 home_subscribe(struct home *h, struct str name, bool on, const struct change_by *by, struct err *e);
+
+/* Embedded in who follows the list of mailboxes itself; what is in them is in mailbox.h. */
+struct home_observer {
+	/* A mailbox was created, renamed, (un)subscribed, or deleted: CHANGE_… of change.h. It is
+	 * freed after the call that tells of its deletion. Must not change the store. */
+	void (*mailbox)(void *arg, struct mailbox *mb, unsigned change, const struct change_by *by);
+	void *arg;
+	LIST_ENTRY(home_observer) link; /* private */
+};
+
+void home_observe(struct home *h, struct home_observer *o);
+void home_unobserve(struct home *h, struct home_observer *o);
 
 /* ---- new mail, quota, numbers ---- */
 

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/model.h"
 #include "store/uidlist.h"
@@ -93,8 +94,9 @@ add_mailbox(struct home *h, const struct level *l, const struct change_by *by, s
 	model_insert(h, mb);
 	uidlist_note_box(mb);
 	if (model_row(mb, false, e) < 0 ||
-	    model_log(h, l->modseq, CHANGE_CREATED, l->id, 0, STR_NONE, by, e) < 0)
+	    model_log(h, l->modseq, CHANGE_CREATED, l->id, NULL, STR_NONE, by, e) < 0)
 		return home_fail(h, e);
+	model_tell_mailbox(h, mb, CHANGE_CREATED, by);
 	*out = mb;
 	return 0;
 }
@@ -193,7 +195,8 @@ home_delete(struct home *h, struct str name, const struct change_by *by, struct 
 		return -1;
 	id = mb->id;
 	if (model_row(mb, true, e) < 0 ||
-	    model_log(h, modseq, CHANGE_DELETED, id, 0, name, by, e) < 0)
+	    model_log(h, modseq, CHANGE_DELETED, id, NULL, name, by, e) < 0 ||
+	    index_change_mailbox(h->index, id, modseq, clock_wall(), by, e) < 0)
 		return home_fail(h, e);
 	uidlist_note_drop(h, id);
 	h->octets -= mb->octets;
@@ -207,6 +210,7 @@ home_delete(struct home *h, struct str name, const struct change_by *by, struct 
 	forget_dead(&h->graves, id);
 	rc = commit_now(h, e);
 	tell_gone(mb);
+	model_tell_mailbox(h, mb, CHANGE_DELETED, by);
 	/* It is deleted, whatever comes now: what is left undone is done when the home opens. */
 	if (rc == 0 && files_remove_folder(mb->name, &why) == 0 &&
 	    (home_ready(h, &why) < 0 || index_mailbox_drop(h->index, id, &why) < 0))
@@ -255,8 +259,8 @@ rename_one(
 	uidlist_note_box(mb);
 	/* RFC 3501 6.3.5 leaves subscriptions alone: they are names. */
 	mb->subscribed = model_is_sub(mb->home, new);
-	if (model_row(mb, false, e) < 0 ||
-	    model_log(mb->home, modseq, CHANGE_RENAMED, mb->id, 0, mb->priv->old_name, by, e) < 0)
+	if (model_row(mb, false, e) < 0 || model_log(mb->home, modseq, CHANGE_RENAMED, mb->id, NULL,
+					       mb->priv->old_name, by, e) < 0)
 		return home_fail(mb->home, e);
 	return 0;
 }
@@ -284,6 +288,14 @@ move_directories(struct home *h)
 	(void)home_ready(h, NULL);
 }
 
+static void
+tell_renamed(struct home *h, struct str to, const struct change_by *by)
+{
+	for (size_t i = 0; i < h->nboxes; i++)
+		if (str_eq(h->boxes[i]->name, to) || is_inferior(h->boxes[i]->name, to))
+			model_tell_mailbox(h, h->boxes[i], CHANGE_RENAMED, by);
+}
+
 static int
 rename_tree(struct home *h, struct str from, struct str to, const struct change_by *by,
     struct arena *a, struct err *e)
@@ -307,6 +319,7 @@ rename_tree(struct home *h, struct str from, struct str to, const struct change_
 	if (commit_now(h, e) < 0)
 		return -1;
 	move_directories(h);
+	tell_renamed(h, to, by);
 	return 0;
 }
 
@@ -369,9 +382,11 @@ home_subscribe(struct home *h, struct str name, bool on, const struct change_by 
 	if (home_ready(h, e) < 0 || model_next_modseq(h, &modseq, e) < 0)
 		return -1;
 	if (index_subscribe(h->index, name, on, e) < 0 ||
-	    model_log(h, modseq, CHANGE_SUBSCRIBED, mb ? mb->id : 0, 0, name, by, e) < 0)
+	    model_log(h, modseq, CHANGE_SUBSCRIBED, mb ? mb->id : 0, NULL, name, by, e) < 0)
 		return home_fail(h, e);
 	uidlist_note_sub(h, name, on);
 	model_sub(h, name, on);
+	if (mb != NULL)
+		model_tell_mailbox(h, mb, CHANGE_SUBSCRIBED, by);
 	return 0;
 }

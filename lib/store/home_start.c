@@ -259,7 +259,7 @@ take_in(struct home *h, struct str name, const struct uidlist_box *known, enum m
 	uidlist_note_box(mb);
 	if (files_make_folder(name, &made, e) < 0 || model_row(mb, false, e) < 0)
 		return -1;
-	return model_log(h, modseq, CHANGE_CREATED, mb->id, 0, STR_NONE, &by, e);
+	return model_log(h, modseq, CHANGE_CREATED, mb->id, NULL, STR_NONE, &by, e);
 }
 
 /* Folders on disk that have no row. */

@@ -386,6 +386,47 @@ a_torn_state_file_is_a_lost_one(void **state)
 	assert_true(home_epoch(home) > epoch);
 }
 
+/* ---- who follows the list ---- */
+
+struct listed {
+	struct home_observer o;
+	unsigned seen[16];
+	uint32_t last;
+};
+
+static void
+note_listed(void *arg, struct mailbox *mb, unsigned change, const struct change_by *by)
+{
+	struct listed *l = arg;
+
+	assert_ptr_equal(by, &me);
+	l->seen[change]++;
+	l->last = mb->id;
+}
+
+static void
+an_observer_hears_of_mailboxes(void **state)
+{
+	struct listed l = {.o = {.mailbox = note_listed}};
+	struct mailbox *mb;
+
+	(void)state;
+	l.o.arg = &l;
+	home_observe(home, &l.o);
+	assert_int_equal(home_create(home, STR("a/b"), &me, &mb, &err), 0);
+	assert_int_equal(l.seen[CHANGE_CREATED], 2);
+	assert_int_equal(l.last, mb->id);
+	assert_int_equal(home_rename(home, STR("a"), STR("c"), &me, &err), 0);
+	assert_int_equal(l.seen[CHANGE_RENAMED], 2);
+	assert_int_equal(home_subscribe(home, STR("c"), true, &me, &err), 0);
+	assert_int_equal(l.seen[CHANGE_SUBSCRIBED], 1);
+	assert_int_equal(home_delete(home, STR("c/b"), &me, &err), 0);
+	assert_int_equal(l.seen[CHANGE_DELETED], 1);
+	home_unobserve(home, &l.o);
+	assert_int_equal(home_delete(home, STR("c"), &me, &err), 0);
+	assert_int_equal(l.seen[CHANGE_DELETED], 1);
+}
+
 /* ---- rebuilding ---- */
 
 static void
@@ -782,7 +823,7 @@ every_change_is_logged(void **state)
 	assert_int_equal(n[CHANGE_COPIED], 2);
 	assert_int_equal(n[CHANGE_MOVED], 1);
 	assert_int_equal(n[CHANGE_FLAGS], 1);
-	assert_int_equal(n[CHANGE_EXPUNGED], 1);
+	assert_int_equal(n[CHANGE_EXPUNGED], 2); /* one with its mailbox */
 	assert_int_equal(n[CHANGE_DELETED], 1);
 }
 
@@ -804,6 +845,7 @@ main(void)
 	    TEST(reading_alone_leaves_a_clean_end),
 	    TEST(a_lost_state_file_jumps),
 	    TEST(a_torn_state_file_is_a_lost_one),
+	    TEST(an_observer_hears_of_mailboxes),
 	    TEST(a_lost_index_comes_back_from_files_and_uid_list),
 	    TEST(without_the_uid_list_uidvalidity_changes),
 	    TEST(a_damaged_index_is_put_aside),

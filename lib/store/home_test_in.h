@@ -211,14 +211,14 @@ heard_flags(void *arg, struct mailbox *mb, const struct message *m, const struct
 }
 
 static inline void
-heard_expunged(void *arg, struct mailbox *mb, uint32_t uid, const struct change_by *by)
+heard_expunged(void *arg, struct mailbox *mb, const struct message *was, const struct change_by *by)
 {
 	struct heard *h = arg;
 
 	(void)by;
-	assert_null(mailbox_get(mb, uid));
+	assert_null(mailbox_get(mb, was->uid));
 	h->expunged++;
-	h->last = uid;
+	h->last = was->uid;
 }
 
 static inline void

@@ -56,9 +56,15 @@ static const char step_3[] =
 	"CREATE TABLE thread (id INTEGER PRIMARY KEY, thread INTEGER NOT NULL);"
 	"INSERT INTO fact (name, value) SELECT 'emails', 1"
 	" WHERE NOT EXISTS (SELECT 1 FROM message) AND NOT EXISTS (SELECT 1 FROM tombstone)";
+/* The log names the email and its thread, which are not to be found any more once the mailbox has gone.
+ * Cached text has more kinds (index_cache_id). */
+static const char step_4[] =
+	"ALTER TABLE change ADD COLUMN email INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE change ADD COLUMN thread INTEGER NOT NULL DEFAULT 0;"
+	"DELETE FROM cache";
 /* clang-format on */
 
-static const char *const steps[] = {step_1, step_2, step_3};
+static const char *const steps[] = {step_1, step_2, step_3, step_4};
 static const struct db_schema schema = {APPLICATION_ID, steps, ARRAY_LEN(steps)};
 
 struct index *
@@ -356,7 +362,7 @@ index_mailbox_drop(struct index *ix, uint32_t id, struct err *e)
 {
 	static const char *const sql[] = {"DELETE FROM message WHERE mailbox = ?",
 	    "DELETE FROM tombstone WHERE mailbox = ?",
-	    "DELETE FROM cache WHERE id >= ?1 << 34 AND id < (?1 + 1) << 34",
+	    "DELETE FROM cache WHERE id >= ?1 << 35 AND id < (?1 + 1) << 35",
 	    "DELETE FROM keyword WHERE mailbox = ?", "DELETE FROM mailbox WHERE id = ?"};
 
 	for (size_t i = 0; i < ARRAY_LEN(sql); i++)
@@ -430,8 +436,8 @@ index_subscribe(struct index *ix, struct str name, bool on, struct err *e)
 int64_t
 index_cache_id(uint32_t mailbox, uint32_t uid, enum cache_kind kind)
 {
-	assume(mailbox < 1u << 29 && kind < 4);
-	return ((int64_t)mailbox << 34) | ((int64_t)uid << 2) | (int64_t)kind;
+	assume(mailbox < 1u << 28 && (unsigned)kind < CACHE_KINDS);
+	return ((int64_t)mailbox << 35) | ((int64_t)uid << 3) | (int64_t)kind;
 }
 
 int
@@ -482,8 +488,9 @@ int
 index_change_add(struct index *ix, const struct change *c, struct err *e)
 {
 	struct db_stmt *s = index_write(ix,
-	    "INSERT INTO change (modseq, time, kind, actor, sid, mailbox, uid, before)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	    "INSERT INTO change (modseq, time, kind, actor, sid, mailbox, uid, before, email, "
+	    "thread)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	    e);
 
 	if (s == NULL)
@@ -496,6 +503,29 @@ index_change_add(struct index *ix, const struct change *c, struct err *e)
 	db_bind_int(s, 6, c->mailbox);
 	db_bind_int(s, 7, c->uid);
 	db_bind_str(s, 8, c->before.p ? c->before : STR(""));
+	db_bind_int(s, 9, (int64_t)c->email);
+	db_bind_int(s, 10, (int64_t)c->thread);
+	return db_run(&s, e);
+}
+
+int
+index_change_mailbox(struct index *ix, uint32_t mailbox, uint64_t modseq, int64_t time,
+    const struct change_by *by, struct err *e)
+{
+	struct db_stmt *s = index_write(ix,
+	    "INSERT INTO change (modseq, time, kind, actor, sid, mailbox, uid, before, email, "
+	    "thread)"
+	    " SELECT ?, ?, ?, ?, ?, mailbox, uid, '', email, thread FROM message WHERE mailbox = ?",
+	    e);
+
+	if (s == NULL)
+		return -1;
+	db_bind_int(s, 1, (int64_t)modseq);
+	db_bind_int(s, 2, time);
+	db_bind_int(s, 3, CHANGE_EXPUNGED);
+	db_bind_str(s, 4, by->actor.p ? by->actor : STR(""));
+	db_bind_str(s, 5, by->sid.p ? by->sid : STR(""));
+	db_bind_int(s, 6, mailbox);
 	return db_run(&s, e);
 }
 
@@ -518,7 +548,7 @@ index_changes(struct index *ix, uint64_t after, bool (*fn)(void *arg, const stru
     void *arg, struct err *e)
 {
 	struct db_stmt *s = index_read(ix,
-	    "SELECT modseq, time, kind, actor, sid, mailbox, uid, before FROM change"
+	    "SELECT modseq, time, kind, actor, sid, mailbox, uid, before, email, thread FROM change"
 	    " WHERE modseq > ? ORDER BY modseq, id",
 	    e);
 	int rc;
@@ -534,7 +564,9 @@ index_changes(struct index *ix, uint64_t after, bool (*fn)(void *arg, const stru
 		    .sid = db_str(s, 4),
 		    .mailbox = (uint32_t)db_int(s, 5),
 		    .uid = (uint32_t)db_int(s, 6),
-		    .before = db_str(s, 7)};
+		    .before = db_str(s, 7),
+		    .email = (uint64_t)db_int(s, 8),
+		    .thread = (uint64_t)db_int(s, 9)};
 
 		if (!fn(arg, &c)) {
 			rc = 0;

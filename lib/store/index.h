@@ -151,6 +151,9 @@ int index_cache_put(struct index *ix, uint32_t mailbox, uint32_t uid, enum cache
 int index_cache_clear(struct index *ix, struct err *e);
 
 int index_change_add(struct index *ix, const struct change *c, struct err *e);
+/* All messages of a mailbox that goes are expunged with it; what their flags were is not kept. */
+int index_change_mailbox(struct index *ix, uint32_t mailbox, uint64_t modseq, int64_t time,
+    const struct change_by *by, struct err *e);
 /* The lowest modseq that the log still has; 0: it is empty. */
 int index_change_oldest(struct index *ix, uint64_t *modseq, struct err *e);
 int index_changes(struct index *ix, uint64_t after, bool (*fn)(void *arg, const struct change *c),

@@ -249,7 +249,7 @@ forget_cached(struct index *ix, uint32_t mailbox, uint32_t uid, struct err *e)
 	if (s == NULL)
 		return -1;
 	db_bind_int(s, 1, index_cache_id(mailbox, uid, 0));
-	db_bind_int(s, 2, index_cache_id(mailbox, uid, 0) + 4);
+	db_bind_int(s, 2, index_cache_id(mailbox, uid, 0) + CACHE_KINDS);
 	return db_run(&s, e);
 }
 

@@ -17,5 +17,6 @@ struct db_stmt *index_read(struct index *ix, const char *sql, struct err *e);
 struct db_stmt *index_write(struct index *ix, const char *sql, struct err *e);
 /* index_email.c: rows that an older version wrote get their email. */
 int index_number_emails(struct index *ix, struct err *e);
+#define CACHE_KINDS 8 /* that the key has room for */
 /* The key of cached text; the kinds of a message and the messages of a mailbox stand together. */
 int64_t index_cache_id(uint32_t mailbox, uint32_t uid, enum cache_kind kind);

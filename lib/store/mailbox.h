@@ -105,8 +105,9 @@ struct mailbox_observer {
 	void (*added)(void *arg, struct mailbox *mb, uint32_t uid, const struct change_by *by);
 	void (*flags)(
 	    void *arg, struct mailbox *mb, const struct message *m, const struct change_by *by);
-	/* Called after it has left the array. */
-	void (*expunged)(void *arg, struct mailbox *mb, uint32_t uid, const struct change_by *by);
+	/* Called after it has left the array; `was` is a copy. */
+	void (*expunged)(
+	    void *arg, struct mailbox *mb, const struct message *was, const struct change_by *by);
 	/* A new keyword (FLAGS and PERMANENTFLAGS have changed). Optional. */
 	void (*keyword)(void *arg, struct mailbox *mb);
 	/* The mailbox is deleted and freed after the call; the observer is out of its list. */

@@ -286,6 +286,7 @@ bury_all(struct mailbox *mb, const uint32_t *uids, size_t n, uint64_t modseq,
     const struct copy_result *moved, const struct mailbox *to, const struct change_by *by,
     struct err *e)
 {
+	struct message *were = mem_array(n, sizeof *were);
 	struct arena a;
 	int rc = -1;
 
@@ -300,11 +301,12 @@ bury_all(struct mailbox *mb, const uint32_t *uids, size_t n, uint64_t modseq,
 		if (index_file_get(mb->home->index, mb->id, uids[i], &f, base, e) < 0 ||
 		    files_path(mb, &f, path, e) < 0)
 			goto out;
-		if (model_log(mb->home, modseq, moved ? CHANGE_MOVED : CHANGE_EXPUNGED, mb->id,
-			uids[i], before, by, e) < 0 ||
+		if (model_log(mb->home, modseq, moved ? CHANGE_MOVED : CHANGE_EXPUNGED, mb->id, m,
+			before, by, e) < 0 ||
 		    index_message_expunge(
 			mb->home->index, mb->id, uids[i], modseq, TOMBSTONE_PENDING, e) < 0)
 			goto out;
+		were[i] = *m;
 		model_count(mb, m, -1);
 		commit_bury(mb, uids[i], path);
 		arena_reset(&a);
@@ -312,12 +314,15 @@ bury_all(struct mailbox *mb, const uint32_t *uids, size_t n, uint64_t modseq,
 	rc = 0;
 out:
 	arena_free(&a);
-	if (rc < 0)
+	if (rc < 0) {
+		free(were);
 		return home_fail(mb->home, e);
+	}
 	mb->highestmodseq = num_max(mb->highestmodseq, modseq);
 	model_drop(mb, uids, n);
 	for (size_t i = 0; i < n; i++)
-		model_tell_expunged(mb, uids[i], by);
+		model_tell_expunged(mb, &were[i], by);
+	free(were);
 	return 0;
 }
 
@@ -374,7 +379,7 @@ model_vanish(struct mailbox *mb, const struct message *m, uint64_t modseq,
 	int rc = -1;
 
 	arena_init(&a);
-	if (model_log(mb->home, modseq, CHANGE_VANISHED, mb->id, copy.uid,
+	if (model_log(mb->home, modseq, CHANGE_VANISHED, mb->id, &copy,
 		model_flags_text(mb, &copy, &a), by, e) < 0 ||
 	    index_message_expunge(
 		mb->home->index, mb->id, copy.uid, modseq, TOMBSTONE_VANISHED, e) < 0)
@@ -382,7 +387,7 @@ model_vanish(struct mailbox *mb, const struct message *m, uint64_t modseq,
 	model_count(mb, &copy, -1);
 	mb->highestmodseq = num_max(mb->highestmodseq, modseq);
 	model_drop(mb, &copy.uid, 1);
-	model_tell_expunged(mb, copy.uid, by);
+	model_tell_expunged(mb, &copy, by);
 	rc = 0;
 out:
 	arena_free(&a);

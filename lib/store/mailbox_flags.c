@@ -84,8 +84,8 @@ model_set_flags(struct mailbox *mb, struct message *m, uint32_t flags, uint64_t 
 	int rc = -1;
 
 	arena_init(&a);
-	if (model_log(mb->home, modseq, CHANGE_FLAGS, mb->id, m->uid, model_flags_text(mb, m, &a),
-		by, e) < 0)
+	if (model_log(
+		mb->home, modseq, CHANGE_FLAGS, mb->id, m, model_flags_text(mb, m, &a), by, e) < 0)
 		goto out;
 	mb->unseen += !(flags & FLAG_SEEN);
 	mb->unseen -= !(m->flags & FLAG_SEEN);

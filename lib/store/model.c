@@ -265,8 +265,8 @@ model_count(struct mailbox *mb, const struct message *m, int sign)
 }
 
 int
-model_log(struct home *h, uint64_t modseq, enum change_kind kind, uint32_t mailbox, uint32_t uid,
-    struct str before, const struct change_by *by, struct err *e)
+model_log(struct home *h, uint64_t modseq, enum change_kind kind, uint32_t mailbox,
+    const struct message *m, struct str before, const struct change_by *by, struct err *e)
 {
 	const struct change c = {.modseq = modseq,
 	    .time = clock_wall(),
@@ -274,7 +274,9 @@ model_log(struct home *h, uint64_t modseq, enum change_kind kind, uint32_t mailb
 	    .actor = by->actor,
 	    .sid = by->sid,
 	    .mailbox = mailbox,
-	    .uid = uid,
+	    .uid = m != NULL ? m->uid : 0,
+	    .email = m != NULL ? m->email : 0,
+	    .thread = m != NULL ? m->thread : 0,
 	    .before = before};
 
 	return index_change_add(h->index, &c, e);
@@ -287,7 +289,7 @@ model_add(struct mailbox *mb, const struct message *m, const struct index_file *
 	struct mailbox_private *p = mb->priv;
 
 	if (index_message_add(mb->home->index, mb->id, m, f, dirty, e) < 0 ||
-	    model_log(mb->home, m->modseq, kind, mb->id, m->uid, before, by, e) < 0)
+	    model_log(mb->home, m->modseq, kind, mb->id, m, before, by, e) < 0)
 		return home_fail(mb->home, e);
 	if (mb->loaded) {
 		if (mb->n == p->cap) {
@@ -407,10 +409,21 @@ model_tell_flags(struct mailbox *mb, const struct message *m, const struct chang
 }
 
 void
-model_tell_expunged(struct mailbox *mb, uint32_t uid, const struct change_by *by)
+model_tell_expunged(struct mailbox *mb, const struct message *was, const struct change_by *by)
 {
 	struct mailbox_observer *o, *next;
 
 	EACH_OBSERVER(mb, o, next)
-	o->expunged(o->arg, mb, uid, by);
+	o->expunged(o->arg, mb, was, by);
+}
+
+void
+model_tell_mailbox(
+    struct home *h, struct mailbox *mb, enum change_kind kind, const struct change_by *by)
+{
+	struct home_observer *o, *next;
+
+	for (o = LIST_FIRST(&h->observers); o != NULL && (next = LIST_NEXT(o, link), true);
+	     o = next)
+		o->mailbox(o->arg, mb, kind, by);
 }

@@ -94,10 +94,10 @@ on_flags(void *arg, struct mailbox *mb, const struct message *m, const struct ch
 }
 
 static void
-on_expunged(void *arg, struct mailbox *mb, uint32_t uid, const struct change_by *by)
+on_expunged(void *arg, struct mailbox *mb, const struct message *was, const struct change_by *by)
 {
 	struct imap_conn *c = arg;
-	size_t at = imap_view_find(&c->view, uid);
+	size_t at = imap_view_find(&c->view, was->uid);
 
 	(void)by;
 	if (at == c->view.n)
