@@ -10,18 +10,15 @@
 #include "mailboxd/parent.h"
 #include "svc/svc.h"
 
-/* A connection whose ticket is at authd. */
+/* A connection, or a watch, whose ticket is at authd. */
 struct redeeming {
+	enum ipc_peer front;
+	uint64_t age; /* the front's when it asked */
 	uint64_t call, conn;
+	bool watch;
 	int fd;
 	char *peer, *sid, *tag;
 };
-
-static struct ipc_chan *
-front(void)
-{
-	return svc_channel(PEER_IMAPD);
-}
 
 static char *
 dup_str(struct str s)
@@ -36,7 +33,7 @@ refuse(struct conn *c, const struct err *e)
 	    "mailbox.refuse", LZ("sid", c->sid ? c->sid : ""), LZ("user", c->user->name), LE(e));
 	/* One that was with an owner already just ends: the front sees its descriptor closed. */
 	if (!c->answered)
-		ipc_reply_error(front(), c->call, e);
+		ipc_reply_error(conn_front(c), c->call, e);
 	conn_free(&c);
 }
 
@@ -61,7 +58,8 @@ hand_over(struct conn *c)
 	struct ipc_out m;
 
 	ipc_begin(&m, MSG_OWN_CONN);
-	ipc_put_u64(&m, c->id);
+	ipc_put_u32(&m, (uint32_t)c->key.front);
+	ipc_put_u64(&m, c->key.id);
 	ipc_put_z(&m, c->peer);
 	ipc_put_z(&m, c->sid);
 	ipc_put_z(&m, c->tag ? c->tag : "");
@@ -76,12 +74,12 @@ hand_over(struct conn *c)
 	if (c->answered)
 		return;
 	if (c->resumed) {
-		ipc_reply_ok(front(), c->call, MSG_OWNER_RESUME_R);
+		ipc_reply_ok(conn_front(c), c->call, MSG_OWNER_RESUME_R);
 		return;
 	}
 	ipc_begin(&m, MSG_OWNER_OPEN_R);
 	ipc_put_z(&m, u->name);
-	ipc_reply(front(), c->call, &m);
+	ipc_reply(conn_front(c), c->call, &m);
 }
 
 void
@@ -99,7 +97,8 @@ open_ready(struct user *u)
 void
 open_back(struct user *u, struct ipc_in *m)
 {
-	struct conn *c = conn_find(ipc_get_u64(m));
+	enum ipc_peer front = (enum ipc_peer)ipc_get_u32(m);
+	struct conn *c = conn_find(front, ipc_get_u64(m));
 	struct str peer = ipc_get_str(m), sid = ipc_get_str(m), tag = ipc_get_str(m);
 	struct str record = ipc_get_str(m);
 	int fd = ipc_take_fd(m);
@@ -172,7 +171,7 @@ static void
 reply_refused(struct redeeming *r, const struct err *e)
 {
 	log_info("mailbox.refuse", LZ("sid", r->sid), LE(e));
-	ipc_reply_error(front(), r->call, e);
+	ipc_reply_error(svc_channel(r->front), r->call, e);
 	redeeming_free(r);
 }
 
@@ -183,7 +182,7 @@ check_limits(const struct user *u, const struct redeeming *r, struct err *e)
 
 	if (svc_draining())
 		return err_set(e, E_TEMP, "shutting down");
-	if (conn_find(r->conn) != NULL)
+	if (conn_find(r->front, r->conn) != NULL)
 		return err_set(e, E_EXISTS, "a connection number that is taken");
 	if (u->nwaiting + u->nlive + u->nparked >= most || u->nwaiting >= WAITING_MAX)
 		return err_set(e, E_LIMIT, "too many connections of this user");
@@ -216,13 +215,39 @@ open_quota(struct ipc_in *m)
 		set_quota(u, quota);
 }
 
+/* From now on its front hears of changes. Nothing can have gone to it before. */
+static void
+watch(struct user *u, struct redeeming *r)
+{
+	struct conn *c = conn_new(u, r->front, r->conn);
+
+	c->watch = true;
+	c->exists = c->told = NO_COUNT;
+	conn_move(c, CONN_PARKED);
+	ipc_reply_ok(conn_front(c), r->call, MSG_OWNER_WATCH_R);
+	redeeming_free(r);
+}
+
+static void
+enter(struct user *u, struct redeeming *r)
+{
+	struct conn *c = conn_new(u, r->front, r->conn);
+
+	c->call = r->call;
+	c->fd = r->fd;
+	c->peer = r->peer;
+	c->sid = r->sid;
+	c->tag = r->tag;
+	free(r);
+	admit(c);
+}
+
 static void
 redeemed(void *arg, struct ipc_in *m, const struct err *why)
 {
 	struct redeeming *r = arg;
 	struct str name;
 	struct user *u;
-	struct conn *c;
 	uint64_t quota;
 	struct err e;
 
@@ -232,7 +257,8 @@ redeemed(void *arg, struct ipc_in *m, const struct err *why)
 	}
 	name = ipc_get_str(m);
 	quota = ipc_get_u64(m);
-	if (ipc_end(m) < 0) {
+	/* The next process of a front knows nothing of what the last one asked. */
+	if (ipc_end(m) < 0 || r->age != parent_front_age(r->front)) {
 		redeeming_free(r);
 		return;
 	}
@@ -243,38 +269,43 @@ redeemed(void *arg, struct ipc_in *m, const struct err *why)
 		return;
 	}
 	set_quota(u, quota);
-	c = conn_new(u, r->conn);
-	c->call = r->call;
-	c->fd = r->fd;
-	c->peer = r->peer;
-	c->sid = r->sid;
-	c->tag = r->tag;
-	free(r);
-	admit(c);
+	if (r->watch)
+		watch(u, r);
+	else
+		enter(u, r);
 	user_settle(u);
 }
 
+/* A ticket is good for the service and the front that it was given to (INVARIANTS 16): which front
+ * asks the channel says. */
 static void
-on_open(struct ipc_in *m)
+on_ticket(struct ipc_chan *front, struct ipc_in *m)
 {
 	struct redeeming *r = mem_alloc(sizeof *r);
 	struct str ticket = ipc_get_str(m);
 	struct ipc_out out;
 
+	r->front = ipc_peer_of(front);
+	r->age = parent_front_age(r->front);
 	r->call = m->id;
 	r->conn = ipc_get_u64(m);
-	r->peer = dup_str(ipc_get_str(m));
+	r->watch = m->type == MSG_OWNER_WATCH;
+	r->fd = -1;
+	if (!r->watch)
+		r->peer = dup_str(ipc_get_str(m));
 	r->sid = dup_str(ipc_get_str(m));
-	r->tag = dup_str(ipc_get_str(m));
-	r->fd = ipc_take_fd(m);
+	if (!r->watch) {
+		r->tag = dup_str(ipc_get_str(m));
+		r->fd = ipc_take_fd(m);
+	}
 	if (ipc_end(m) < 0) {
 		redeeming_free(r);
 		return;
 	}
 	ipc_begin(&out, MSG_TICKET_REDEEM);
 	ipc_put_str(&out, ticket);
-	ipc_put_z(&out, "imap");
-	ipc_put_u32(&out, PEER_IMAPD);
+	ipc_put_z(&out, r->front == PEER_WEBD ? "web" : "imap");
+	ipc_put_u32(&out, r->front);
 	ipc_put_u64(&out, r->conn);
 	ipc_call(svc_channel(PEER_AUTHD), &out, redeemed, r);
 }
@@ -282,7 +313,7 @@ on_open(struct ipc_in *m)
 /* ---- with a token ---- */
 
 static void
-on_resume(struct ipc_in *m)
+on_resume(struct ipc_chan *front, struct ipc_in *m)
 {
 	struct str token = ipc_get_str(m), record = ipc_get_str(m);
 	uint64_t id = ipc_get_u64(m);
@@ -300,7 +331,7 @@ on_resume(struct ipc_in *m)
 	}
 	if (svc_draining() || (c = park_take(id, token, record, told)) == NULL) {
 		err_set(&e, E_DENIED, "not a parked connection");
-		ipc_reply_error(front(), m->id, &e);
+		ipc_reply_error(front, m->id, &e);
 		close(fd);
 		return;
 	}
@@ -318,10 +349,10 @@ on_resume(struct ipc_in *m)
 }
 
 void
-open_message(struct ipc_in *m)
+open_message(struct ipc_chan *front, struct ipc_in *m)
 {
-	if (m->type == MSG_OWNER_OPEN)
-		on_open(m);
+	if (m->type == MSG_OWNER_RESUME)
+		on_resume(front, m);
 	else
-		on_resume(m);
+		on_ticket(front, m);
 }

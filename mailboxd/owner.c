@@ -36,8 +36,14 @@
 #define ROOM_TRIES    100u  /* looks for the room that the parent makes on a full disk */
 #define ROOM_MS       2u
 
-struct session {
+/* Each front counts its own connections. */
+struct session_key {
 	uint64_t id;
+	uint64_t front;
+};
+
+struct session {
+	struct session_key key;
 	struct imap_conn *imap;
 	bool parking;
 	UT_hash_handle hh;
@@ -256,21 +262,21 @@ linger_over(void *arg)
 }
 
 static struct session *
-find(uint64_t id)
+find(enum ipc_peer front, uint64_t id)
 {
+	const struct session_key key = {id, front};
 	struct session *s;
 
-	HASH_FIND(hh, self.sessions, &id, sizeof id, s);
+	HASH_FIND(hh, self.sessions, &key, sizeof key, s);
 	return s;
 }
 
 static void
-on_closed(void *arg, uint64_t id)
+closed(enum ipc_peer front, uint64_t id)
 {
-	struct session *s = find(id);
+	struct session *s = find(front, id);
 	struct ipc_out m;
 
-	(void)arg;
 	if (s == NULL)
 		return;
 	if (s->parking)
@@ -278,18 +284,27 @@ on_closed(void *arg, uint64_t id)
 	HASH_DEL(self.sessions, s);
 	free(s);
 	ipc_begin(&m, MSG_OWN_CLOSED);
+	ipc_put_u32(&m, front);
 	ipc_put_u64(&m, id);
 	ipc_send(self.parent, &m);
 	settle();
 }
 
+static void
+on_closed(void *arg, uint64_t id)
+{
+	(void)arg;
+	closed(PEER_IMAPD, id);
+}
+
 /* Nobody has read a byte of it: the next owner does. */
 static void
-give_back(const struct imap_conn_args *a)
+give_back(enum ipc_peer front, const struct imap_conn_args *a)
 {
 	struct ipc_out m;
 
 	ipc_begin(&m, MSG_OWN_BACK);
+	ipc_put_u32(&m, front);
 	ipc_put_u64(&m, a->conn);
 	ipc_put_str(&m, a->peer);
 	ipc_put_str(&m, a->sid);
@@ -303,6 +318,7 @@ static void
 on_conn(struct ipc_in *m)
 {
 	struct imap_conn_args a = {.user = str_z(self.user)};
+	enum ipc_peer front = (enum ipc_peer)ipc_get_u32(m);
 	struct session *s;
 
 	a.conn = ipc_get_u64(m);
@@ -318,18 +334,18 @@ on_conn(struct ipc_in *m)
 		return;
 	}
 	if (self.bye != NULL) {
-		give_back(&a);
+		give_back(front, &a);
 		return;
 	}
 	loop_timer_stop(self.linger);
-	if ((s = find(a.conn)) != NULL) {
+	if ((s = find(front, a.conn)) != NULL) {
 		/* A front that was started again counts from the start: the old one is dead. */
 		imap_conn_free(&s->imap);
 		self.parking -= s->parking;
 	} else {
 		s = mem_alloc(sizeof *s);
-		s->id = a.conn;
-		HASH_ADD(hh, self.sessions, id, sizeof s->id, s);
+		s->key = (struct session_key){a.conn, front};
+		HASH_ADD(hh, self.sessions, key, sizeof s->key, s);
 	}
 	s->parking = false;
 	s->imap = imap_conn_new(&self.host, &a);
@@ -340,7 +356,7 @@ on_conn(struct ipc_in *m)
 static void
 parked(void *arg, struct ipc_in *m, const struct err *e)
 {
-	struct session *s = find(*(uint64_t *)arg);
+	struct session *s = find(PEER_IMAPD, *(uint64_t *)arg);
 	bool accepted = false;
 
 	(void)e;
@@ -362,7 +378,7 @@ parked(void *arg, struct ipc_in *m, const struct err *e)
 static void
 on_park(void *arg, uint64_t id, uint64_t consumed, struct str record, uint32_t exists)
 {
-	struct session *s = find(id);
+	struct session *s = find(PEER_IMAPD, id);
 	uint64_t *copy = mem_alloc(sizeof *copy);
 	struct ipc_out m;
 

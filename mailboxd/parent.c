@@ -53,8 +53,8 @@ parent_start(struct err *e)
 static void
 on_closed(struct user *u, struct ipc_in *m)
 {
-	uint64_t id = ipc_get_u64(m);
-	struct conn *c = conn_find(id);
+	enum ipc_peer front = (enum ipc_peer)ipc_get_u32(m);
+	struct conn *c = conn_find(front, ipc_get_u64(m));
 
 	if (ipc_end(m) < 0)
 		return;
@@ -216,7 +216,7 @@ on_revoked(struct ipc_in *m)
 	operator_refuse(u, &e);
 	for (c = TAILQ_FIRST(&u->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
-		park_kick(c->id);
+		park_kick((enum ipc_peer)c->key.front, c->key.id);
 		if (c->state == CONN_PARKED) {
 			conn_free(&c);
 			continue;
@@ -234,14 +234,14 @@ void
 parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
-	if (m->type == MSG_OWNER_OPEN || m->type == MSG_OWNER_RESUME)
-		open_message(m);
+	if (m->type == MSG_OWNER_OPEN || m->type == MSG_OWNER_WATCH || m->type == MSG_OWNER_RESUME)
+		open_message(c, m);
 	else if (m->type == MSG_DELIVERED)
 		on_delivered(m);
 	else if (m->type == MSG_HOME_ENSURE)
 		on_ensure(m);
 	else if (m->type == MSG_CONN_GONE)
-		park_gone(m);
+		park_gone(ipc_peer_of(c), m);
 	else if (m->type == MSG_USER_REVOKED)
 		on_revoked(m);
 	else if (m->type == MSG_QUOTA_CHANGED)
@@ -257,6 +257,15 @@ parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		ipc_refuse(m);
 }
 
+static uint64_t ages[2]; /* of gk-imapd, of gk-webd */
+static enum ipc_peer gone_front;
+
+uint64_t
+parent_front_age(enum ipc_peer front)
+{
+	return ages[front == PEER_WEBD];
+}
+
 /* The front is gone, and all that it held: its connections with owners end by themselves. */
 static void
 forget_front(struct user *u)
@@ -265,7 +274,8 @@ forget_front(struct user *u)
 
 	for (c = TAILQ_FIRST(&u->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
-		conn_free(&c);
+		if (c->key.front == gone_front)
+			conn_free(&c);
 	}
 	spawn_idle(u);
 	user_settle(u);
@@ -274,11 +284,15 @@ forget_front(struct user *u)
 void
 parent_channel(struct ipc_chan *c, bool open)
 {
-	if (ipc_peer_of(c) == PEER_IMAPD && !open)
+	enum ipc_peer peer = ipc_peer_of(c);
+
+	if ((peer == PEER_IMAPD || peer == PEER_WEBD) && !open) {
+		ages[peer == PEER_WEBD]++;
+		gone_front = peer;
 		user_each(forget_front);
-	else if (ipc_peer_of(c) == PEER_QUEUE && open)
+	} else if (peer == PEER_QUEUE && open)
 		hold_begin();
-	else if (ipc_peer_of(c) == PEER_CTL && !open)
+	else if (peer == PEER_CTL && !open)
 		operator_gone(c);
 }
 

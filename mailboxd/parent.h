@@ -35,9 +35,15 @@ enum conn_state {
 	CONN_PARKED
 };
 
+/* Each front counts its own connections. */
+struct conn_key {
+	uint64_t id;
+	uint64_t front; /* PEER_IMAPD or PEER_WEBD */
+};
+
 /* A front's connection: waiting for the owner, served by it, or parked. */
 struct conn {
-	uint64_t id; /* the front's number */
+	struct conn_key key;
 	struct user *user;
 	enum conn_state state;
 	/* While waiting. */
@@ -53,6 +59,7 @@ struct conn {
 	uint64_t park_call; /* the owner's, to be answered; 0: none */
 	uint64_t changes;   /* user->changes when the owner asked */
 	/* While parked. */
+	bool watch; /* of gk-webd: there is nothing to take up, it is only woken */
 	unsigned char hash[PARK_HASH_LEN];
 	bool woken;
 	uint32_t exists; /* messages in INBOX with what has come since; NO_COUNT: not there */
@@ -75,6 +82,7 @@ struct user {
 	/* Waking of parked connections. */
 	uint64_t changes; /* counts deliveries and changes */
 	uint64_t woke_at;
+	bool wake_all; /* not watches alone */
 	struct loop_timer *wake, *news;
 	uint64_t told_at;
 	size_t njobs; /* of the operator (operator.c), waiting or with the owner */
@@ -89,8 +97,10 @@ struct user *user_get(struct str name); /* made when unknown */
 struct user *user_find(struct str name);
 /* Frees the user when nothing is known of it any more. */
 void user_settle(struct user *u);
-struct conn *conn_find(uint64_t id);
-struct conn *conn_new(struct user *u, uint64_t id);
+struct conn *conn_find(enum ipc_peer front, uint64_t id);
+struct conn *conn_new(struct user *u, enum ipc_peer front, uint64_t id);
+/* The channel to the connection's front. */
+struct ipc_chan *conn_front(const struct conn *c);
 void conn_move(struct conn *c, enum conn_state state);
 /* Lets go of what only a waiting one has. */
 void conn_strip(struct conn *c);
@@ -118,8 +128,9 @@ size_t spawn_count(void);
 
 /* ---- open.c: connections that come ---- */
 
-void open_message(struct ipc_in *m); /* OWNER_OPEN, OWNER_RESUME */
-void open_quota(struct ipc_in *m);   /* QUOTA_CHANGED */
+/* OWNER_OPEN, OWNER_WATCH, OWNER_RESUME */
+void open_message(struct ipc_chan *front, struct ipc_in *m);
+void open_quota(struct ipc_in *m); /* QUOTA_CHANGED */
 /* OWN_BACK: it waits for the next owner. */
 void open_back(struct user *u, struct ipc_in *m);
 /* Hands those that wait to the owner that is ready now. */
@@ -131,13 +142,13 @@ void open_refuse(struct user *u, const struct err *e);
 
 /* ---- park.c: connections without a process ---- */
 
-void park_message(struct user *u, struct ipc_in *m); /* OWN_PARK */
-void park_gone(struct ipc_in *m);                    /* CONN_GONE */
-/* Takes a parked connection up again; NULL when token, record and what was told are not what was
- * given. */
+void park_message(struct user *u, struct ipc_in *m);   /* OWN_PARK */
+void park_gone(enum ipc_peer front, struct ipc_in *m); /* CONN_GONE */
+/* Takes a parked connection of IMAP up again; NULL when token, record and what was told are not
+ * what was given. */
 struct conn *park_take(uint64_t id, struct str token, struct str record, uint32_t told);
 /* Tells the front that a connection has to end. */
-void park_kick(uint64_t conn);
+void park_kick(enum ipc_peer front, uint64_t conn);
 /* Something in the user's mail has changed. */
 void park_changed(struct user *u);
 /* So many messages have come to the user's INBOX. */
@@ -152,6 +163,8 @@ park_hash(unsigned char out[PARK_HASH_LEN], struct str token, struct str record,
 void parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m);
 void parent_owner_message(struct user *u, struct ipc_in *m);
 void parent_channel(struct ipc_chan *c, bool open);
+/* Another number with each process that the front has been. */
+uint64_t parent_front_age(enum ipc_peer front);
 void parent_log(enum log_format format, enum log_level level, int fd);
 void parent_drain(void);
 int parent_reload(struct err *e);

@@ -5,6 +5,8 @@
  * token, record and user. What comes back must be exactly what was given, once. A change in the
  * user's mail wakes the user's parked connections: at once, then at most once a second. New mail is
  * only counted, and those in INBOX are told its number by the front, without an owner.
+ * A watch of gk-webd holds nothing that could be taken up again: it is only woken, also for new
+ * mail.
  */
 #include <sodium.h>
 
@@ -44,41 +46,38 @@ park_hash(unsigned char out[PARK_HASH_LEN], struct str token, struct str record,
 /* ---- waking ---- */
 
 static void
-wake_all(struct user *u)
+wake_due(void *arg)
 {
+	struct user *u = arg;
 	struct conn *c;
 
 	TAILQ_FOREACH (c, &u->conns, link) {
 		struct ipc_out m;
 
-		if (c->state != CONN_PARKED || c->woken)
+		if (c->state != CONN_PARKED || c->woken || !(c->watch || u->wake_all))
 			continue;
 		c->woken = true;
 		ipc_begin(&m, MSG_WAKE);
-		ipc_put_u64(&m, c->id);
-		ipc_send(svc_channel(PEER_IMAPD), &m);
+		ipc_put_u64(&m, c->key.id);
+		ipc_send(conn_front(c), &m);
 	}
+	u->wake_all = false;
 	u->woke_at = clock_ms();
 }
 
+/* Wakes now, or when a second has passed since the last time; watches alone, or all. */
 static void
-wake_due(void *arg)
-{
-	wake_all(arg);
-}
-
-/* Wakes now, or when a second has passed since the last time. */
-static void
-wake(struct user *u)
+wake(struct user *u, bool all)
 {
 	uint64_t now = clock_ms();
 
+	u->wake_all |= all;
 	if (u->wake == NULL)
 		u->wake = loop_timer_new(wake_due, u);
 	if (loop_timer_pending(u->wake))
 		return;
 	if (u->woke_at == 0 || now - u->woke_at >= WAKE_EVERY_MS)
-		wake_all(u);
+		wake_due(u);
 	else
 		loop_timer_set(u->wake, WAKE_EVERY_MS - (now - u->woke_at));
 }
@@ -96,9 +95,9 @@ news_due(void *arg)
 			continue;
 		c->told = c->exists;
 		ipc_begin(&m, MSG_NEWS);
-		ipc_put_u64(&m, c->id);
+		ipc_put_u64(&m, c->key.id);
 		ipc_put_u32(&m, c->told);
-		ipc_send(svc_channel(PEER_IMAPD), &m);
+		ipc_send(conn_front(c), &m);
 	}
 	u->told_at = clock_ms();
 }
@@ -122,14 +121,19 @@ void
 park_delivered(struct user *u, uint32_t messages)
 {
 	struct conn *c;
+	bool watched = false;
 
 	u->changes++;
 	if (u->nparked == 0 || messages == 0)
 		return;
-	TAILQ_FOREACH (c, &u->conns, link)
+	TAILQ_FOREACH (c, &u->conns, link) {
 		if (c->state == CONN_PARKED && c->exists < NO_COUNT - messages)
 			c->exists += messages;
+		watched |= c->watch;
+	}
 	tell_news(u);
+	if (watched)
+		wake(u, false);
 }
 
 void
@@ -138,8 +142,8 @@ park_junk(struct user *u)
 	struct conn *c;
 
 	TAILQ_FOREACH (c, &u->conns, link) {
-		if (c->state == CONN_PARKED && c->exists == NO_COUNT) {
-			wake(u);
+		if (c->state == CONN_PARKED && c->exists == NO_COUNT && !c->watch) {
+			wake(u, true);
 			return;
 		}
 	}
@@ -150,19 +154,19 @@ park_changed(struct user *u)
 {
 	u->changes++;
 	if (u->nparked > 0)
-		wake(u);
+		wake(u, true);
 }
 
 /* ---- parking ---- */
 
 void
-park_kick(uint64_t conn)
+park_kick(enum ipc_peer front, uint64_t conn)
 {
 	struct ipc_out m;
 
 	ipc_begin(&m, MSG_KICK);
 	ipc_put_u64(&m, conn);
-	ipc_send(svc_channel(PEER_IMAPD), &m);
+	ipc_send(svc_channel(front), &m);
 }
 
 static void
@@ -182,7 +186,7 @@ static void
 parked(void *arg, struct ipc_in *m, const struct err *e)
 {
 	uint64_t the_id = *(uint64_t *)arg;
-	struct conn *c = conn_find(the_id);
+	struct conn *c = conn_find(PEER_IMAPD, the_id);
 	bool accepted = false;
 
 	(void)e;
@@ -196,7 +200,7 @@ parked(void *arg, struct ipc_in *m, const struct err *e)
 	 * wake what the front holds now. */
 	if (c == NULL || c->park_call == 0) {
 		if (accepted)
-			park_kick(the_id);
+			park_kick(PEER_IMAPD, the_id);
 		return;
 	}
 	answer(c->user, c->park_call, accepted);
@@ -206,9 +210,9 @@ parked(void *arg, struct ipc_in *m, const struct err *e)
 	conn_move(c, CONN_PARKED);
 	c->woken = false;
 	spawn_idle(c->user);
-	log_debug("mailbox.parked", LZ("user", c->user->name), LU("conn", c->id));
+	log_debug("mailbox.parked", LZ("user", c->user->name), LU("conn", the_id));
 	if (c->changes != c->user->changes)
-		wake(c->user);
+		wake(c->user, true);
 }
 
 void
@@ -218,7 +222,7 @@ park_message(struct user *u, struct ipc_in *m)
 	struct str record = ipc_get_str(m), token;
 	uint32_t exists = ipc_get_u32(m);
 	unsigned char random[PARK_TOKEN_LEN];
-	struct conn *c = conn_find(id);
+	struct conn *c = conn_find(PEER_IMAPD, id);
 	struct ipc_out out;
 	uint64_t *arg;
 
@@ -248,10 +252,9 @@ park_message(struct user *u, struct ipc_in *m)
 }
 
 void
-park_gone(struct ipc_in *m)
+park_gone(enum ipc_peer front, struct ipc_in *m)
 {
-	uint64_t id = ipc_get_u64(m);
-	struct conn *c = conn_find(id);
+	struct conn *c = conn_find(front, ipc_get_u64(m));
 	struct user *u;
 
 	if (ipc_end(m) < 0 || c == NULL || c->state != CONN_PARKED)
@@ -264,7 +267,7 @@ park_gone(struct ipc_in *m)
 struct conn *
 park_take(uint64_t id, struct str token, struct str record, uint32_t told)
 {
-	struct conn *c = conn_find(id);
+	struct conn *c = conn_find(PEER_IMAPD, id);
 	unsigned char hash[PARK_HASH_LEN];
 
 	if (c == NULL || c->state != CONN_PARKED)

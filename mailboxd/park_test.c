@@ -16,7 +16,7 @@
 static struct conn *
 park(uint64_t id)
 {
-	struct conn *c = conn_new(user_get(STR("alice@x.test")), id);
+	struct conn *c = conn_new(user_get(STR("alice@x.test")), PEER_IMAPD, id);
 
 	conn_move(c, CONN_PARKED);
 	park_hash(c->hash, TOKEN, RECORD, STR("alice@x.test"));
@@ -103,7 +103,7 @@ static void
 connections_are_counted_by_state(void **state)
 {
 	struct user *u = user_get(STR("bob@x.test"));
-	struct conn *c = conn_new(u, 9);
+	struct conn *c = conn_new(u, PEER_IMAPD, 9);
 
 	(void)state;
 	assert_int_equal(u->nwaiting, 1);
@@ -114,12 +114,42 @@ connections_are_counted_by_state(void **state)
 	assert_int_equal(u->nparked, 1);
 	user_settle(u); /* somebody is there yet */
 	assert_ptr_equal(user_find(STR("bob@x.test")), u);
-	assert_ptr_equal(conn_find(9), c);
+	assert_ptr_equal(conn_find(PEER_IMAPD, 9), c);
 	conn_free(&c);
-	assert_null(conn_find(9));
+	assert_null(conn_find(PEER_IMAPD, 9));
 	assert_int_equal(u->nparked, 0);
 	user_settle(u);
 	assert_null(user_find(STR("bob@x.test")));
+}
+
+/* Each front counts its own, and each ends alone. */
+static void
+fronts_count_for_themselves(void **state)
+{
+	struct user *u = user_get(STR("bob@x.test"));
+	struct conn *imap = conn_new(u, PEER_IMAPD, 9), *web = conn_new(u, PEER_WEBD, 9);
+
+	(void)state;
+	assert_ptr_equal(conn_find(PEER_IMAPD, 9), imap);
+	assert_ptr_equal(conn_find(PEER_WEBD, 9), web);
+	conn_move(web, CONN_PARKED);
+	web->watch = true;
+	/* What is woken only has no token. */
+	assert_null(park_take(9, STR_NONE, STR_NONE, 0));
+	/* New mail wakes it, and it alone. */
+	u->woke_at = u->told_at = clock_ms();
+	park_junk(u);
+	assert_null(u->wake);
+	park_delivered(u, 1);
+	assert_true(loop_timer_pending(u->wake));
+	assert_false(u->wake_all);
+	park_changed(u);
+	assert_true(u->wake_all);
+	conn_free(&imap);
+	assert_ptr_equal(conn_find(PEER_WEBD, 9), web);
+	assert_int_equal(u->nparked, 1);
+	conn_free(&web);
+	user_settle(u);
 }
 
 int
@@ -131,6 +161,7 @@ main(void)
 	    cmocka_unit_test(mail_that_comes_is_counted),
 	    cmocka_unit_test(the_user_is_part_of_the_hash),
 	    cmocka_unit_test(connections_are_counted_by_state),
+	    cmocka_unit_test(fronts_count_for_themselves),
 	};
 
 	if (sodium_init() < 0 || loop_init(NULL) < 0)

@@ -87,7 +87,7 @@ says(enum ipc_type type)
 static struct conn *
 live(struct user *u, uint64_t id)
 {
-	struct conn *c = conn_new(u, id);
+	struct conn *c = conn_new(u, PEER_IMAPD, id);
 
 	conn_move(c, CONN_LIVE);
 	return c;
@@ -102,6 +102,7 @@ gives_back(uint64_t id)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
 	ipc_begin(&m, MSG_OWN_BACK);
+	ipc_put_u32(&m, PEER_IMAPD);
 	ipc_put_u64(&m, id);
 	ipc_put_z(&m, "192.0.2.1");
 	ipc_put_z(&m, "sid");
@@ -161,7 +162,7 @@ static void
 an_owner_gives_back_its_own_alone(void **state)
 {
 	struct user *bob = user_get(STR("bob@x.test"));
-	struct conn *c = live(bob, 8), *parked = conn_new(alice, 9);
+	struct conn *c = live(bob, 8), *parked = conn_new(alice, PEER_IMAPD, 9);
 
 	(void)state;
 	conn_move(parked, CONN_PARKED);

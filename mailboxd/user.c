@@ -1,8 +1,9 @@
 /*
- * user.c - see parent.h: users by name, connections by the front's number.
+ * user.c - see parent.h: users by name, connections by front and its number.
  */
 #include "base/mem.h"
 #include "mailboxd/parent.h"
+#include "svc/svc.h"
 
 static struct user *users;
 static struct conn *conns;
@@ -62,12 +63,19 @@ user_waits(const struct user *u)
 /* ---- connections ---- */
 
 struct conn *
-conn_find(uint64_t id)
+conn_find(enum ipc_peer front, uint64_t id)
 {
+	const struct conn_key key = {id, front};
 	struct conn *c;
 
-	HASH_FIND(hh, conns, &id, sizeof id, c);
+	HASH_FIND(hh, conns, &key, sizeof key, c);
 	return c;
+}
+
+struct ipc_chan *
+conn_front(const struct conn *c)
+{
+	return svc_channel((enum ipc_peer)c->key.front);
 }
 
 static size_t *
@@ -85,17 +93,17 @@ counter(struct conn *c)
 }
 
 struct conn *
-conn_new(struct user *u, uint64_t id)
+conn_new(struct user *u, enum ipc_peer front, uint64_t id)
 {
 	struct conn *c = mem_alloc(sizeof *c);
 
-	c->id = id;
+	c->key = (struct conn_key){id, front};
 	c->user = u;
 	c->fd = -1;
 	c->state = CONN_WAITING;
 	u->nwaiting++;
 	TAILQ_INSERT_TAIL(&u->conns, c, link);
-	HASH_ADD(hh, conns, id, sizeof c->id, c);
+	HASH_ADD(hh, conns, key, sizeof c->key, c);
 	return c;
 }
 

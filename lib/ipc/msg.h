@@ -216,23 +216,27 @@ enum ipc_peer {
 	X(REMOTE_SEND,    PEER_QUEUE, PEER_REMOTE, 3600, \
 	  "mid:str dest:str sender:str flags:u32 ret:u32 envid:str rcpts:list skip:u32 size:u64 fd:fd") \
 	X(REMOTE_SEND_R,  PEER_REMOTE, PEER_QUEUE, 0, "outcome:u32 why:str results:list") \
-	/* Opening and parking. conn: the front's number for the connection. */ \
-	X(OWNER_OPEN,     PEER_IMAPD, PEER_MAILBOXD, 30, "ticket:str conn:u64 peer:str sid:str tag:str fd:fd") \
-	X(OWNER_OPEN_R,   PEER_MAILBOXD, PEER_IMAPD, 0, "user:str") \
+	/* Opening and parking. conn: the front's number for the connection. gk-webd's are pipes (ipc/pipe.h), without a tag. */ \
+	X(OWNER_OPEN,     PEER_IMAPD | PEER_WEBD, PEER_MAILBOXD, 30, \
+	  "ticket:str conn:u64 peer:str sid:str tag:str fd:fd") \
+	X(OWNER_OPEN_R,   PEER_MAILBOXD, PEER_IMAPD | PEER_WEBD, 0, "user:str") \
+	/* A page that only waits: no owner is needed. WAKE is said when the user's mail changes; until CONN_GONE. */ \
+	X(OWNER_WATCH,    PEER_WEBD, PEER_MAILBOXD, 30, "ticket:str conn:u64 sid:str") \
+	X(OWNER_WATCH_R,  PEER_MAILBOXD, PEER_WEBD, 0, "") \
 	/* told: the number of messages that the front has told of in answer to NEWS; 0: none. */ \
 	X(OWNER_RESUME,   PEER_IMAPD, PEER_MAILBOXD, 30, \
 	  "token:str record:str conn:u64 peer:str sid:str told:u32 fd:fd") \
 	X(OWNER_RESUME_R, PEER_MAILBOXD, PEER_IMAPD, 0, "") \
 	X(PARK,           PEER_MAILBOXD, PEER_IMAPD, 10, "conn:u64 consumed:u64 token:str record:str") \
 	X(PARK_R,         PEER_IMAPD, PEER_MAILBOXD, 0, "accepted:u32") \
-	X(WAKE,           PEER_MAILBOXD, PEER_IMAPD, 0, "conn:u64") \
+	X(WAKE,           PEER_MAILBOXD, PEER_IMAPD | PEER_WEBD, 0, "conn:u64") \
 	/* Mail has come to a parked connection in INBOX: so many messages exist there now. */ \
 	X(NEWS,           PEER_MAILBOXD, PEER_IMAPD, 0, "conn:u64 exists:u32") \
-	X(KICK,           PEER_MAILBOXD, PEER_IMAPD, 0, "conn:u64") \
-	X(CONN_GONE,      PEER_IMAPD, PEER_MAILBOXD, 0, "conn:u64") \
-	/* Between the parent and one owner. */ \
+	X(KICK,           PEER_MAILBOXD, PEER_IMAPD | PEER_WEBD, 0, "conn:u64") \
+	X(CONN_GONE,      PEER_IMAPD | PEER_WEBD, PEER_MAILBOXD, 0, "conn:u64") \
+	/* Between the parent and one owner. front: PEER_IMAPD or PEER_WEBD, each of which counts its own connections. */ \
 	X(OWN_CONN,       PEER_MAILBOXD, PEER_OWNER, 0, \
-	  "conn:u64 peer:str sid:str tag:str record:str told:u32 fd:fd") \
+	  "front:u32 conn:u64 peer:str sid:str tag:str record:str told:u32 fd:fd") \
 	X(OWN_LOG,        PEER_MAILBOXD, PEER_OWNER, 0, "format:u32 level:u32 fd:fd") \
 	/* The configuration is another one now; as in CONFIG. */ \
 	X(OWN_CONFIG,     PEER_MAILBOXD, PEER_OWNER, 0, "keys:list") \
@@ -246,14 +250,14 @@ enum ipc_peer {
 	 * has not seen. A connection that came behind ENDING goes back unread, as it came with OWN_CONN. */ \
 	X(OWN_LEAVE,      PEER_OWNER, PEER_MAILBOXD, 0, "") \
 	X(OWN_ENDING,     PEER_OWNER, PEER_MAILBOXD, 0, "") \
-	X(OWN_BACK,       PEER_OWNER, PEER_MAILBOXD, 0, "conn:u64 peer:str sid:str tag:str record:str fd:fd") \
+	X(OWN_BACK,       PEER_OWNER, PEER_MAILBOXD, 0, "front:u32 conn:u64 peer:str sid:str tag:str record:str fd:fd") \
 	X(OWN_USAGE,      PEER_OWNER, PEER_MAILBOXD, 0, "octets:u64 messages:u64") \
 	/* exists: what the client knows of in INBOX, when new mail may be told by its number alone; else 2^32 - 1. */ \
 	X(OWN_PARK,       PEER_OWNER, PEER_MAILBOXD, 15, "conn:u64 consumed:u64 record:str exists:u32") \
 	X(OWN_PARK_R,     PEER_MAILBOXD, PEER_OWNER, 0, "accepted:u32") \
 	/* A session has changed mail: the user's parked connections are woken (coalesced, INVARIANTS 17). */ \
 	X(OWN_CHANGED,    PEER_OWNER, PEER_MAILBOXD, 0, "") \
-	X(OWN_CLOSED,     PEER_OWNER, PEER_MAILBOXD, 0, "conn:u64") \
+	X(OWN_CLOSED,     PEER_OWNER, PEER_MAILBOXD, 0, "front:u32 conn:u64") \
 	/* The disk is full: something of the reserve, please. The owner looks itself whether there is room. */ \
 	X(OWN_ROOM,       PEER_OWNER, PEER_MAILBOXD, 0, "") \
 	/* The operator looks after a mailbox: enum mailbox_task. found: differences between files, index and the rest;
