@@ -52,6 +52,14 @@ static const char *const steps[] = {
     " until INTEGER NOT NULL, PRIMARY KEY (kind, key)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX notes_until ON notes (until);",
+
+    /* Version 4: browsers' sessions (web.h), each known by the BLAKE2b of its token. */
+    "CREATE TABLE web_sessions ("
+    " id INTEGER PRIMARY KEY, user INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " digest BLOB NOT NULL UNIQUE, created INTEGER NOT NULL, proven INTEGER NOT NULL,"
+    " used INTEGER NOT NULL, peer TEXT NOT NULL, agent TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX web_sessions_user ON web_sessions (user);",
 };
 static const struct db_schema schema = {ACCOUNTS_ID, steps, ARRAY_LEN(steps)};
 
@@ -185,6 +193,25 @@ accounts_alias(struct db *db, struct str address, struct arena *a, struct str **
 	}
 	db_done(&s);
 	return rc < 0 ? -1 : *n > 0;
+}
+
+int
+accounts_addresses(
+    struct db *db, struct str user, struct arena *a, struct str **out, size_t *n, struct err *e)
+{
+	static const char sql[] =
+	    "WITH RECURSIVE mine (address) AS (SELECT ?1 UNION SELECT aliases.address FROM aliases "
+	    "JOIN mine ON aliases.target = mine.address LIMIT 100) SELECT address FROM mine "
+	    "WHERE substr(address, 1, 1) <> '@'";
+	struct db_stmt *s = NULL;
+	int rc = look(db, sql, user, &s, e);
+
+	*n = 0;
+	*out = arena_array(a, ACCOUNTS_ADDRESSES_MAX, sizeof(**out));
+	for (; rc == 1 && *n < ACCOUNTS_ADDRESSES_MAX; rc = db_step(s, e))
+		(*out)[(*n)++] = arena_dup(a, db_str(s, 0));
+	db_done(&s);
+	return rc < 0 ? -1 : 0;
 }
 
 int

@@ -18,9 +18,10 @@
 #include "base/str.h"
 #include "db/db.h"
 
-#define ACCOUNTS_TARGETS_MAX 100u /* of one alias */
-#define ACCOUNTS_APPPASS_MAX 32u  /* of one user */
-#define ACCOUNTS_NAME_MAX    64u  /* octets of an app password's name */
+#define ACCOUNTS_TARGETS_MAX   100u /* of one alias */
+#define ACCOUNTS_APPPASS_MAX   32u  /* of one user */
+#define ACCOUNTS_ADDRESSES_MAX 100u
+#define ACCOUNTS_NAME_MAX      64u /* octets of an app password's name */
 
 struct account {
 	int64_t id;
@@ -55,6 +56,10 @@ int accounts_first_user(
     struct db *db, struct str domain, struct arena *a, struct str *out, struct err *e);
 int accounts_alias(struct db *db, struct str address, struct arena *a, struct str **targets,
     size_t *n, struct err *e);
+/* The user's own address and the aliases that lead to it, by whatever way, catch-alls left out;
+ * ACCOUNTS_ADDRESSES_MAX at most. */
+int accounts_addresses(
+    struct db *db, struct str user, struct arena *a, struct str **out, size_t *n, struct err *e);
 /* How many, -1 on error. */
 int accounts_apppasses(
     struct db *db, int64_t user, struct arena *a, struct apppass **out, struct err *e);
@@ -76,9 +81,10 @@ int accounts_domain_add(struct db *db, struct str domain, uint64_t quota, struct
 int accounts_domain_del(struct db *db, struct str domain, struct err *e);
 int accounts_user_add(struct db *db, struct str address, const struct password_secret *s,
     uint64_t quota, struct err *e);
-/* E_TEMP when the user's salt changed since s was made with it. */
-int
-accounts_passwd(struct db *db, struct str address, const struct password_secret *s, struct err *e);
+/* E_TEMP when the user's salt changed since s was made with it. With the old password go the user's
+ * browser sessions (web.h), but keep, whose user has shown it. */
+int accounts_passwd(struct db *db, struct str address, const struct password_secret *s,
+    uint64_t keep, struct err *e);
 /* The same password, made into a secret anew, unless old is not its hash any more or the salt may
  * not change. Rows changed: 0 or 1. */
 int accounts_renew(struct db *db, struct str address, struct str old,

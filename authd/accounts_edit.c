@@ -189,13 +189,31 @@ update_secret(struct db *db, struct str address, struct str old, const struct pa
 }
 
 int
-accounts_passwd(struct db *db, struct str address, const struct password_secret *p, struct err *e)
+accounts_passwd(struct db *db, struct str address, const struct password_secret *p, uint64_t keep,
+    struct err *e)
 {
-	int rows = update_secret(db, address, STR_NONE, p, e);
+	struct db_stmt *s;
+	int rc = -1, rows;
 
-	if (rows < 0)
+	if (db_begin(db, e) < 0)
 		return -1;
-	return rows > 0 ? 0 : err_set(e, E_TEMP, "the user changed meanwhile: try again");
+	if ((rows = update_secret(db, address, STR_NONE, p, e)) < 0)
+		goto out;
+	if (rows == 0) {
+		err_set(e, E_TEMP, "the user changed meanwhile: try again");
+		goto out;
+	}
+	s = db_sql(db,
+	    "DELETE FROM web_sessions WHERE id <> ?2 AND "
+	    "user = (SELECT id FROM users WHERE address = ?1)",
+	    e);
+	if (s == NULL)
+		goto out;
+	db_bind_str(s, 1, address);
+	db_bind_int(s, 2, (int64_t)keep);
+	rc = db_run(&s, e);
+out:
+	return finish(db, rc, e);
 }
 
 int

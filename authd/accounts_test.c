@@ -121,11 +121,11 @@ app_passwords_pin_the_salt(void **state)
 	assert_int_equal(e.code, E_EXISTS);
 	assert_int_equal(accounts_apppasses(authd.db, a.id, &fixture_arena, &apps, &e), 1);
 	assert_true(str_eq_z(apps[0].name, "phone"));
-	assert_int_equal(accounts_passwd(authd.db, STR("a@x.test"), &fresh, &e), -1);
+	assert_int_equal(accounts_passwd(authd.db, STR("a@x.test"), &fresh, 0, &e), -1);
 	assert_int_equal(e.code, E_TEMP);
 	assert_int_equal(accounts_apppass_del(authd.db, STR("a@x.test"), STR("phone"), &e), 0);
 	assert_int_equal(accounts_apppass_del(authd.db, STR("a@x.test"), STR("phone"), &e), -1);
-	assert_int_equal(accounts_passwd(authd.db, STR("a@x.test"), &fresh, &e), 0);
+	assert_int_equal(accounts_passwd(authd.db, STR("a@x.test"), &fresh, 0, &e), 0);
 	assert_true(str_eq_z(get("a@x.test").hash, fresh.hash));
 }
 

@@ -37,7 +37,7 @@ authd_changed(void)
 void
 authd_revoke(struct str user, bool deleted)
 {
-	static const enum ipc_peer peers[] = {PEER_MAILBOXD, PEER_SMTPD};
+	static const enum ipc_peer peers[] = {PEER_MAILBOXD, PEER_SMTPD, PEER_WEBD};
 	struct ipc_out m;
 
 	cache_forget(user);

@@ -8,6 +8,7 @@
 #include "authd/authd.h"
 #include "authd/gone.h"
 #include "authd/quota.h"
+#include "authd/web.h"
 #include "authd/writer.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -60,7 +61,8 @@ work(void *arg, struct db *db)
 		op->rc = accounts_user_add(db, op->address, &op->secret, op->quota, e);
 		break;
 	case MSG_USER_PASSWD:
-		op->rc = accounts_passwd(db, op->address, &op->secret, e);
+	case MSG_WEB_PASSWD:
+		op->rc = accounts_passwd(db, op->address, &op->secret, op->session, e);
 		break;
 	case MSG_USER_QUOTA:
 		op->rc = accounts_quota(db, op->address, op->quota, e);
@@ -71,10 +73,12 @@ work(void *arg, struct db *db)
 		    db, op->address, op->rules.separator, op->type == MSG_USER_PURGE, e);
 		break;
 	case MSG_APPPASS_ADD:
+	case MSG_WEB_APPPASS_ADD:
 		op->rc = accounts_apppass_add(
 		    db, op->address, &op->app, str_of(op->secret.salt, sizeof(op->secret.salt)), e);
 		break;
 	case MSG_APPPASS_DEL:
+	case MSG_WEB_APPPASS_DEL:
 		op->rc = accounts_apppass_del(db, op->address, op->name, e);
 		break;
 	case MSG_DOMAIN_ADD:
@@ -111,10 +115,18 @@ consequences(const struct change *op)
 	case MSG_USER_PURGE:
 		quota_user_gone(op->address);
 		authd_revoke(op->address, true);
+		web_revoke(op->address, true, 0);
 		break;
 	case MSG_USER_PASSWD:
-	case MSG_APPPASS_DEL:
+	case MSG_WEB_PASSWD:
 		authd_revoke(op->address, false);
+		web_revoke(op->address, true, op->session);
+		break;
+	case MSG_APPPASS_DEL:
+	case MSG_WEB_APPPASS_DEL:
+		/* Which of them it was, programs' sessions do not say; a browser never has one. */
+		authd_revoke(op->address, false);
+		web_revoke(op->address, false, 0);
 		break;
 	case MSG_DOMAIN_ADD:
 		quota_domain_set(op->address, op->quota);
@@ -142,10 +154,11 @@ done(void *arg)
 	log_info("auth.changed", LZ("what", ipc_row(op->type)->name), LS("address", op->address));
 	if (op->type == MSG_USER_DEL || op->type == MSG_USER_PURGE) {
 		gone_add(op->address, op->type == MSG_USER_PURGE, op->chan, op->call, op->type);
-	} else if (op->chan != NULL && op->type == MSG_APPPASS_ADD) {
+	} else if (op->chan != NULL &&
+		   (op->type == MSG_APPPASS_ADD || op->type == MSG_WEB_APPPASS_ADD)) {
 		struct ipc_out out;
 
-		ipc_begin(&out, MSG_APPPASS_ADD_R);
+		ipc_begin(&out, op->type + 1);
 		ipc_put_z(&out, op->app_password);
 		ipc_reply(op->chan, op->call, &out);
 	} else if (op->chan != NULL)

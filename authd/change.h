@@ -1,5 +1,6 @@
 /*
- * change.h - one change to accounts.db on its way, asked for by the operator.
+ * change.h - one change to accounts.db on its way, asked for by the operator or, about its own
+ * account, by a user in a browser.
  *
  * Words are checked in the loop (operator.c), a secret is made in a hashing thread where one is
  * needed, rows are written in the writer's thread; consequences and answer come in the loop again,
@@ -25,6 +26,7 @@ struct change {
 	struct str *targets;
 	size_t ntargets;
 	uint64_t quota;
+	uint64_t session; /* of a browser that asks: stays */
 	struct password_secret secret;
 	struct apppass app;
 	unsigned char app_salt[APPPASS_SALT], app_hash[APPPASS_HASH];
@@ -35,7 +37,7 @@ struct change {
 	TAILQ_ENTRY(change) link;
 };
 
-/* Taken from message m of the operator's channel c. */
+/* Taken from message m of channel c. */
 struct change *change_new(struct ipc_chan *c, struct ipc_in *m);
 /* Answers with e, and frees. */
 void change_fail(struct change *op, const struct err *e);

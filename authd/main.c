@@ -24,6 +24,8 @@
 #include "authd/ticket.h"
 #include "authd/token.h"
 #include "authd/usage.h"
+#include "authd/web.h"
+#include "authd/web_calls.h"
 #include "authd/writer.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -102,8 +104,14 @@ take_limits(const struct conf *conf, struct err *e)
 	size_t n;
 	const struct str *trusted = conf_list(conf, CONF_LIMITS_TRUSTED_NETWORKS, &n);
 
+	const struct web_rules web = {
+	    .unused_s = (int64_t)(conf_num(conf, CONF_WEB_SESSION_LIFETIME) / 1000),
+	    .age_s = (int64_t)(conf_num(conf, CONF_WEB_SESSION_AGE) / 1000),
+	};
+
 	if (trusted_configure(trusted, n, e) < 0)
 		return -1;
+	web_configure(&web);
 	rates_configure(&user, &domain);
 	grey_configure(
 	    conf_bool(conf, CONF_LIMITS_GREYLIST), conf_num(conf, CONF_LIMITS_GREYLIST_DELAY));
@@ -154,11 +162,12 @@ start(struct err *e)
 	    writer_init(e) < 0 || (authd.db = accounts_open(e)) == NULL ||
 	    accounts_fake_key(authd.db, authd.fake_key, e) < 0 || quota_load(authd.db, e) < 0 ||
 	    gone_init(authd.db, e) < 0 || notes_load(authd.db, authd.fake_key, e) < 0 ||
-	    bans_load(authd.db, e) < 0)
+	    web_load(authd.db, e) < 0 || bans_load(authd.db, e) < 0)
 		return -1;
 	cache_init();
 	session_init();
 	usage_init();
+	web_init();
 	notes_init();
 	bans_init();
 	return 0;
@@ -231,7 +240,7 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		bans_operator(c, m);
 		return;
 	default:
-		assume(operator_message(c, m));
+		assume(web_calls(c, m) || operator_message(c, m));
 	}
 }
 
@@ -246,6 +255,8 @@ channel(struct ipc_chan *c, bool open)
 	} else if ((ipc_peer_of(c) & PEER_FRONT) != 0) {
 		bans_tell(c);
 	}
+	if (!open)
+		web_calls_gone(c);
 	/* Sessions of a gk-smtpd that ended are over. */
 	if (!open && ipc_peer_of(c) == PEER_SMTPD)
 		token_done();
@@ -256,7 +267,8 @@ static void
 drain_tick(void *arg)
 {
 	(void)arg;
-	if (change_pending() == 0 && usage_save() && notes_save() && writer_pending() == 0) {
+	if (change_pending() == 0 && usage_save() && notes_save() && web_save() &&
+	    writer_pending() == 0) {
 		svc_drained();
 		return;
 	}
@@ -278,7 +290,7 @@ static const struct sandbox_path paths[] = {
 static const struct svc svc = {
     .name = "authd",
     .peer = PEER_AUTHD,
-    .sections = "server auth submission limits",
+    .sections = "server auth submission web limits",
     .root = "auth",
     .sandbox = SB_IPC | SB_FILES | SB_WRITE | SB_SQLITE | SB_THREADS,
     .paths = paths,

@@ -178,6 +178,27 @@ user_passwd(struct change *op, const struct words *w, struct err *e)
 	return rc;
 }
 
+/* Characters of valid UTF-8 that change how others are shown: C0, DEL, C1, line and paragraph
+ * separators, and what turns the direction of text (Unicode 23.2). */
+static bool
+has_control(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		unsigned next = i + 1 < s.n ? (unsigned char)s.p[i + 1] : 0;
+		unsigned last = i + 2 < s.n ? (unsigned char)s.p[i + 2] : 0;
+
+		if (is_cntl(s.p[i]) || (c == 0xc2 && next < 0xa0))
+			return true;
+		/* U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069 */
+		if (c == 0xe2 && ((next == 0x80 && (last == 0x8e || last == 0x8f ||
+						       (last >= 0xa8 && last <= 0xae))) ||
+				     (next == 0x81 && last >= 0xa6 && last <= 0xa9)))
+			return true;
+	}
+	return false;
+}
+
 static int
 apppass_add(struct change *op, const struct words *w, struct err *e)
 {
@@ -189,9 +210,8 @@ apppass_add(struct change *op, const struct words *w, struct err *e)
 		return -1;
 	if (name.n == 0 || name.n > ACCOUNTS_NAME_MAX || !str_is_utf8(name))
 		return err_set(e, E_INVAL, "a name has 1 to %u octets of UTF-8", ACCOUNTS_NAME_MAX);
-	for (size_t i = 0; i < name.n; i++)
-		if (is_cntl(name.p[i]))
-			return err_set(e, E_INVAL, "a name has no control characters");
+	if (has_control(name))
+		return err_set(e, E_INVAL, "a name has no control characters");
 	apppass_new(op->app_password);
 	randombytes_buf(op->app_salt, sizeof(op->app_salt));
 	op->name = arena_dup(&op->a, name);
@@ -214,6 +234,7 @@ plain_change(struct change *op, const struct words *w, struct err *e)
 	case MSG_USER_PURGE:
 		return take_address(op, w->first, e);
 	case MSG_APPPASS_DEL:
+	case MSG_WEB_APPPASS_DEL:
 		op->name = arena_dup(&op->a, w->second);
 		return take_address(op, w->first, e);
 	case MSG_DOMAIN_ADD:
@@ -225,27 +246,52 @@ plain_change(struct change *op, const struct words *w, struct err *e)
 }
 
 static void
+begin(struct change *op, const struct words *w)
+{
+	struct err e;
+	int rc;
+
+	switch ((unsigned)op->type) {
+	case MSG_USER_ADD:
+		rc = user_add(op, w, &e);
+		break;
+	case MSG_USER_PASSWD:
+	case MSG_WEB_PASSWD:
+		rc = user_passwd(op, w, &e);
+		break;
+	case MSG_APPPASS_ADD:
+	case MSG_WEB_APPPASS_ADD:
+		rc = apppass_add(op, w, &e);
+		break;
+	default:
+		if ((rc = plain_change(op, w, &e)) == 0)
+			change_submit(op);
+	}
+	if (rc < 0)
+		change_fail(op, &e);
+}
+
+static void
 change(struct ipc_chan *c, struct ipc_in *m)
 {
 	struct change *op = change_new(c, m);
 	struct words w;
-	struct err e;
-	int rc;
 
-	if (read_words(op, m, &w) < 0) {
+	if (read_words(op, m, &w) < 0)
 		change_free(op);
-		return;
-	}
-	if (m->type == MSG_USER_ADD)
-		rc = user_add(op, &w, &e);
-	else if (m->type == MSG_USER_PASSWD)
-		rc = user_passwd(op, &w, &e);
-	else if (m->type == MSG_APPPASS_ADD)
-		rc = apppass_add(op, &w, &e);
-	else if ((rc = plain_change(op, &w, &e)) == 0)
-		change_submit(op);
-	if (rc < 0)
-		change_fail(op, &e);
+	else
+		begin(op, &w);
+}
+
+void
+operator_as_user(
+    struct ipc_chan *c, struct ipc_in *m, struct str user, uint64_t session, struct str word)
+{
+	const struct words w = {.first = user, .second = word};
+	struct change *op = change_new(c, m);
+
+	op->session = session;
+	begin(op, &w);
 }
 
 /* ---- lists ---- */

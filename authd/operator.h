@@ -10,3 +10,7 @@
 
 /* False when the message is none of these. */
 bool operator_message(struct ipc_chan *c, struct ipc_in *m);
+/* A user changes its own password (WEB_PASSWD) or app passwords (WEB_APPPASS_…) in that session; m
+ * is read already. */
+void operator_as_user(
+    struct ipc_chan *c, struct ipc_in *m, struct str user, uint64_t session, struct str word);

@@ -21,6 +21,7 @@
 #include "authd/sasl.h"
 #include "authd/ticket.h"
 #include "authd/token.h"
+#include "authd/web.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/id.h"
@@ -33,6 +34,15 @@
 #define SWEEP_MS      5000u
 #define CHECK_TRIES   2u
 
+/* What a login gets. */
+enum grant {
+	GRANT_TICKET,
+	GRANT_SENDER,  /* "smtp": a sender token */
+	GRANT_BROWSER, /* "web": a session */
+	GRANT_PROGRAM, /* "jmap": a session for a while */
+	GRANT_PROOF    /* "prove": a ticket that nobody opens a mailbox with */
+};
+
 struct session {
 	unsigned magic;
 	uint64_t id;
@@ -40,6 +50,7 @@ struct session {
 	enum ipc_peer front;
 	uint64_t call;
 	enum ipc_type reply;
+	enum grant grant;
 	uint64_t conn, until, started;
 	unsigned tries;
 	bool checking;                   /* a thread has the password, or the session is held */
@@ -166,6 +177,38 @@ refuse(struct session *s, enum auth_state state, const char *why)
 	hold(s, state == AUTH_FAIL ? guard_failed(&login) : 0, tell_refusal);
 }
 
+/* The last step: it has what it logged in for. */
+static void
+grant(struct session *s, struct str ticket)
+{
+	count(s->sasl.mech, true);
+	log_info("auth.ok", LS("sid", s->sid), LS("user", s->sasl.user), LS("peer", s->peer),
+	    LZ("mech", sasl_mech_name(s->sasl.mech)), LS("service", s->service),
+	    LS("secret", s->app.n ? s->app : STR("password")), LU("ms", clock_ms() - s->started));
+	answer(s, AUTH_OK, STR(""), s->sasl.user, ticket, "");
+	session_free(s);
+}
+
+static void
+opened(void *arg, const unsigned char *token, const struct err *e)
+{
+	struct session *s = arg;
+	struct web *w = token != NULL ? web_find(str_of(token, WEB_TOKEN)) : NULL;
+
+	OBJ(s, SESSION_MAGIC);
+	s->checking = false;
+	if (token == NULL)
+		refuse(s, AUTH_TEMP, e->text);
+	else if (!s->gone)
+		grant(s, str_of(token, WEB_TOKEN));
+	else {
+		/* Nobody will ever know the token. */
+		if (w != NULL)
+			web_end(w->user, w->row.id, 0, NULL, NULL);
+		session_free(s);
+	}
+}
+
 static void
 admit(struct session *s)
 {
@@ -177,17 +220,18 @@ admit(struct session *s)
 		session_free(s);
 		return;
 	}
-	count(s->sasl.mech, true);
-	log_info("auth.ok", LS("sid", s->sid), LS("user", s->sasl.user), LS("peer", s->peer),
-	    LZ("mech", sasl_mech_name(s->sasl.mech)), LS("service", s->service),
-	    LS("secret", s->app.n ? s->app : STR("password")), LU("ms", clock_ms() - s->started));
-	if (str_eq(s->service, STR("smtp")))
+	if (s->grant == GRANT_BROWSER || s->grant == GRANT_PROGRAM) {
+		s->checking = true;
+		web_open(s->grant == GRANT_BROWSER ? WEB_BROWSER : WEB_PROGRAM, s->sasl.user,
+		    s->hash, s->peer, opened, s);
+		return;
+	}
+	if (s->grant == GRANT_SENDER)
 		token_issue(s->sasl.user, false, ticket);
 	else
 		ticket_issue(s->sasl.user, s->service, s->front, s->conn, ticket);
-	answer(s, AUTH_OK, STR(""), s->sasl.user, str_of(ticket, sizeof(ticket)), "");
+	grant(s, str_of(ticket, sizeof(ticket)));
 	sodium_memzero(ticket, sizeof(ticket));
-	session_free(s);
 }
 
 static void
@@ -289,14 +333,16 @@ check_now(struct session *s)
 		return;
 	}
 	if (s->sasl.user.n > 0) {
-		if (cache_knows(s->sasl.user, password_of(s))) {
+		/* A browser's session lasts: the password is seen to be the user's now. */
+		if (s->grant != GRANT_BROWSER && cache_knows(s->sasl.user, password_of(s))) {
 			admit(s);
 			return;
 		}
 		rc = accounts_user(authd.db, s->sasl.user, &s->a, &account, &e);
 	}
 	s->hash = rc == 1 ? account.hash : STR("");
-	if (rc == 1 && (rc = fits_app(s, &account, &e)) == 1) {
+	if (rc == 1 && s->grant != GRANT_BROWSER && s->grant != GRANT_PROOF &&
+	    (rc = fits_app(s, &account, &e)) == 1) {
 		admit(s);
 		return;
 	}
@@ -393,6 +439,32 @@ go_on(struct session *s, enum sasl_result result)
 	}
 }
 
+/* What a front may ask for; false: nothing under that name, or not so. A form on a page is no SASL:
+ * auth.mechanisms has no say in it, and there is nothing but a name and a password. */
+static bool
+take_grant(enum ipc_peer front, struct str service, enum sasl_mech mech, enum grant *out)
+{
+	static const struct {
+		struct str service;
+		enum ipc_peer front;
+		enum grant grant;
+	} services[] = {
+	    {STR_INIT("smtp"), PEER_SMTPD, GRANT_SENDER},
+	    {STR_INIT("imap"), PEER_IMAPD, GRANT_TICKET},
+	    {STR_INIT("web"), PEER_WEBD, GRANT_BROWSER},
+	    {STR_INIT("jmap"), PEER_WEBD, GRANT_PROGRAM},
+	    {STR_INIT("prove"), PEER_WEBD, GRANT_PROOF},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(services); i++)
+		if (services[i].front == front && str_eq(service, services[i].service)) {
+			*out = services[i].grant;
+			return front == PEER_WEBD ? mech == SASL_PLAIN
+						  : mech != SASL_MECHS && authd.mechs[mech];
+		}
+	return false;
+}
+
 struct start {
 	struct str service, mech, initial, peer, sid;
 	bool has_initial, tls;
@@ -452,12 +524,13 @@ session_start(struct ipc_chan *c, struct ipc_in *m)
 {
 	struct start in;
 	enum sasl_mech mech;
+	enum grant granted = GRANT_TICKET;
 	struct session *s;
 
 	if (read_start(m, &in) < 0)
 		return;
 	mech = sasl_mech_parse(in.mech);
-	if (mech == SASL_MECHS || !authd.mechs[mech]) {
+	if (!take_grant(ipc_peer_of(c), in.service, mech, &granted)) {
 		refuse_start(c, m->id, AUTH_BAD, "no such mechanism");
 		return;
 	}
@@ -476,6 +549,7 @@ session_start(struct ipc_chan *c, struct ipc_in *m)
 	s->chan = c;
 	s->call = m->id;
 	s->reply = MSG_AUTH_START_R;
+	s->grant = granted;
 	go_on(s, in.has_initial ? sasl_feed(&s->sasl, in.initial) : sasl_begin(&s->sasl));
 }
 

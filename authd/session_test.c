@@ -259,7 +259,7 @@ the_second_login_is_remembered_until_a_change(void **state)
 	START(imapd, "PLAIN", "\0alice@x.test\0open sesam");
 	assert_int_equal(got.state, AUTH_TEMP);
 	assert_int_equal(password_start(1, NULL), 0);
-	assert_int_equal(accounts_passwd(authd.db, STR("alice@x.test"), &other, NULL), 0);
+	assert_int_equal(accounts_passwd(authd.db, STR("alice@x.test"), &other, 0, NULL), 0);
 	cache_forget(STR("alice@x.test"));
 	START(imapd, "PLAIN", "\0alice@x.test\0open sesame");
 	assert_int_equal(got.state, AUTH_FAIL);
@@ -277,7 +277,7 @@ a_password_changed_during_the_check_does_not_fit(void **state)
 	/* The question arrives and goes to a thread; before its answer is taken the password is
 	 * another. */
 	loop_once(0);
-	assert_int_equal(accounts_passwd(authd.db, STR("alice@x.test"), &other, NULL), 0);
+	assert_int_equal(accounts_passwd(authd.db, STR("alice@x.test"), &other, 0, NULL), 0);
 	wait_answer();
 	assert_int_equal(got.state, AUTH_FAIL);
 	assert_false(cache_knows(STR("alice@x.test"), STR("open sesame")));

@@ -36,6 +36,14 @@ on_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	} else if (m->type == MSG_BAN_CLEAR) {
 		(void)ipc_get_str(m);
 		(void)ipc_end(m);
+	} else if (m->type == MSG_USER_REVOKED) {
+		(void)ipc_get_str(m);
+		(void)ipc_get_u32(m);
+		(void)ipc_end(m);
+	} else if (m->type == MSG_SESSION_GONE) {
+		(void)ipc_get_str(m);
+		(void)ipc_get_str(m);
+		(void)ipc_end(m);
 	} else {
 		ipc_refuse(m);
 	}

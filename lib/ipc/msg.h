@@ -78,13 +78,50 @@ enum ipc_peer {
 	X(DKIM_CHANGE,    PEER_CTL, PEER_MASTER, 60, "domain:str keys:list") \
 	X(DKIM_CHANGE_R,  PEER_MASTER, PEER_CTL, 0, "") \
 	/* Logging in. A front hands over SASL octets (base64 taken off); authd keeps the exchange. service: "smtp",
-	 * "imap". binding data: exporter, then end point (empty where there is none). sid: for the log. state: enum auth_state. */ \
+	 * "imap", "web", "jmap", "prove". binding data: exporter, then end point (empty where there is none). sid: for the log. state: enum auth_state. */ \
 	X(AUTH_START,     PEER_FRONT, PEER_AUTHD, 30, \
 	  "service:str mech:str has_initial:u32 initial:str peer:str tls:u32 exporter:str end_point:str conn:u64 sid:str") \
 	X(AUTH_STEP,      PEER_FRONT, PEER_AUTHD, 30, "session:u64 data:str") \
 	X(AUTH_START_R,   PEER_AUTHD, PEER_FRONT, 0, "state:u32 session:u64 data:str user:str ticket:str text:str") \
 	X(AUTH_STEP_R,    PEER_AUTHD, PEER_FRONT, 0, "state:u32 session:u64 data:str user:str ticket:str text:str") \
 	X(AUTH_ABORT,     PEER_FRONT, PEER_AUTHD, 0, "session:u64") \
+	/* Sessions of gk-webd. A token is the `ticket` of AUTH_START_R where the service is "web" (a browser: with the
+	 * user's own password alone, kept over restarts) or "jmap" (a program that shows a password with each request: also
+	 * an app password, kept for minutes). Service "prove" opens none: its ticket proves for some seconds that the
+	 * password was shown again, to PROVE and WEB_PASSWD on the same conn. The mechanism is always PLAIN. Everything
+	 * below that is not about the session itself is for browsers. E_DENIED: no such session (any more); E_PERM: not for
+	 * a program; E_PROTO: the password has to be shown (again). id: of a session, for people and logs. Times are seconds
+	 * since the epoch. */ \
+	/* Who is it? agent: what the client calls itself. proven: when the password was shown last. until: when it ends at
+	 * the latest. */ \
+	X(SESSION_OPEN,   PEER_WEBD, PEER_AUTHD, 10, "token:str peer:str agent:str") \
+	X(SESSION_OPEN_R, PEER_AUTHD, PEER_WEBD, 0, "user:str id:str browser:u32 created:u64 proven:u64 until:u64") \
+	/* A ticket of service "web" for OWNER_OPEN. */ \
+	X(SESSION_TICKET, PEER_WEBD, PEER_AUTHD, 10, "token:str conn:u64") \
+	X(SESSION_TICKET_R, PEER_AUTHD, PEER_WEBD, 0, "ticket:str") \
+	/* rows: id, "browser" or "program", created, last used, password shown (RFC 3339), address, agent, "1" for the one
+	 * that asks, eight a session. addresses: the user's own first. */ \
+	X(SESSION_LIST,   PEER_WEBD, PEER_AUTHD, 10, "token:str") \
+	X(SESSION_LIST_R, PEER_AUTHD, PEER_WEBD, 0, "rows:list") \
+	X(SESSION_ADDRESSES, PEER_WEBD, PEER_AUTHD, 10, "token:str") \
+	X(SESSION_ADDRESSES_R, PEER_AUTHD, PEER_WEBD, 0, "addresses:list") \
+	/* id: the user's session to end; empty: this one; "others": all but this one. */ \
+	X(SESSION_END,    PEER_WEBD, PEER_AUTHD, 10, "token:str id:str") \
+	X(SESSION_END_R,  PEER_AUTHD, PEER_WEBD, 0, "count:u64") \
+	X(SESSION_PROVE,  PEER_WEBD, PEER_AUTHD, 10, "token:str proof:str conn:u64") \
+	X(SESSION_PROVE_R, PEER_AUTHD, PEER_WEBD, 0, "") \
+	/* A new password: ends all sessions of the user but this one. */ \
+	X(WEB_PASSWD,     PEER_WEBD, PEER_AUTHD, 30, "token:str proof:str conn:u64 password:str") \
+	X(WEB_PASSWD_R,   PEER_AUTHD, PEER_WEBD, 0, "") \
+	/* As the operator's. ADD wants the password shown lately. */ \
+	X(WEB_APPPASS_ADD, PEER_WEBD, PEER_AUTHD, 30, "token:str name:str") \
+	X(WEB_APPPASS_ADD_R, PEER_AUTHD, PEER_WEBD, 0, "password:str") \
+	X(WEB_APPPASS_DEL, PEER_WEBD, PEER_AUTHD, 10, "token:str name:str") \
+	X(WEB_APPPASS_DEL_R, PEER_AUTHD, PEER_WEBD, 0, "") \
+	X(WEB_APPPASS_LIST, PEER_WEBD, PEER_AUTHD, 10, "token:str") \
+	X(WEB_APPPASS_LIST_R, PEER_AUTHD, PEER_WEBD, 0, "rows:list") \
+	/* It is over: nothing that it carries goes on. */ \
+	X(SESSION_GONE,   PEER_AUTHD, PEER_WEBD, 0, "user:str id:str") \
 	/* Recipients and senders. verdict: enum rcpt_verdict. targets: where the address leads; the first `local` of
 	 * them are mailboxes (user addresses), the others addresses at other hosts. */ \
 	X(RCPT_CHECK,     PEER_SMTPD | PEER_QUEUE, PEER_AUTHD, 10, "address:str user:str size:u64") \
@@ -103,7 +140,7 @@ enum ipc_peer {
 	/* Answers given before may be wrong now: forget them. */ \
 	X(AUTH_CHANGED,   PEER_AUTHD, PEER_SMTPD, 0, "") \
 	/* Every session of the user ends, and every resume token (INVARIANTS 16). deleted: the user is gone. */ \
-	X(USER_REVOKED,   PEER_AUTHD, PEER_MAILBOXD | PEER_SMTPD, 0, "user:str deleted:u32") \
+	X(USER_REVOKED,   PEER_AUTHD, PEER_MAILBOXD | PEER_SMTPD | PEER_WEBD, 0, "user:str deleted:u32") \
 	/* Networks whose clients are turned away, and those not logged in ended. bans: network, milliseconds left (0: until
 	 * it is cleared), two a ban. reset: no others are. */ \
 	X(BAN_SET,        PEER_AUTHD, PEER_FRONT, 0, "reset:u32 bans:list") \
@@ -292,6 +329,11 @@ enum ipc_peer {
 	X(APPPASS_DEL_R,  PEER_AUTHD, PEER_CTL, 0, "") \
 	X(APPPASS_LIST,   PEER_CTL, PEER_AUTHD, 10, "address:str") \
 	X(APPPASS_LIST_R, PEER_AUTHD, PEER_CTL, 0, "rows:list") \
+	/* Sessions of gk-webd: rows as in SESSION_LIST. id: empty for all. */ \
+	X(USER_SESSIONS,  PEER_CTL, PEER_AUTHD, 10, "address:str") \
+	X(USER_SESSIONS_R, PEER_AUTHD, PEER_CTL, 0, "rows:list") \
+	X(USER_SESSIONS_END, PEER_CTL, PEER_AUTHD, 10, "address:str id:str") \
+	X(USER_SESSIONS_END_R, PEER_AUTHD, PEER_CTL, 0, "count:u64") \
 	X(DOMAIN_ADD,     PEER_CTL, PEER_AUTHD, 10, "domain:str quota:u64") \
 	X(DOMAIN_ADD_R,   PEER_AUTHD, PEER_CTL, 0, "") \
 	X(DOMAIN_DEL,     PEER_CTL, PEER_AUTHD, 10, "domain:str") \

@@ -58,6 +58,10 @@
 	X(IMAP_PARK_AFTER, "imap", "park_after", DURATION, "2s", "0s..1h", "How long a connection is in IDLE before it is parked without a process.") \
 	X(IMAP_MAX_SIZE, "imap", "max_size", SIZE, "50MiB", "1KiB..1GiB", "The largest message taken by APPEND.") \
 	X(WEB_LISTEN, "web", "listen", LIST, "*:443", "", "Addresses and ports for the web client and JMAP, by HTTPS.") \
+	X(WEB_SESSION_LIFETIME, "web", "session_lifetime", DURATION, "14d", "1m..365d", \
+	  "How long a browser stays logged in that is not used.") \
+	X(WEB_SESSION_AGE, "web", "session_age", DURATION, "90d", "1m..3650d", \
+	  "How long a browser stays logged in that is used; then the password is asked for again.") \
 	X(MAILBOX_MAX_OWNERS, "mailbox", "max_owners", UINT, "1000", "1..100000", "Owner processes at one time; further logins wait.") \
 	X(MAILBOX_LINGER, "mailbox", "linger", DURATION, "10s", "0s..1h", "How long an owner stays after its last connection.") \
 	X(MAILBOX_MAX_CONNECTIONS, "mailbox", "max_connections", UINT, "50", "1..10000", "Connections of one user at one time.") \

@@ -31,6 +31,7 @@
 	X(BANNED_IMAP, "gkmail_banned_total", "front=\"imapd\"", COUNTER, "Connections ended because their address is banned") \
 	X(AUTH_BANS, "gkmail_auth_bans_total", "", COUNTER, "Addresses and networks banned for failed logins") \
 	X(AUTH_BANS_ACTIVE, "gkmail_auth_bans_active", "", GAUGE, "Addresses and networks that are banned now") \
+	X(WEB_SESSIONS, "gkmail_web_sessions_active", "", GAUGE, "Sessions of browsers and of programs that speak HTTP") \
 	X(AUTH_DELAYED, "gkmail_auth_delayed_total", "", COUNTER, "Logins whose check or answer was put off") \
 	X(IMAP_CONNECTIONS, "imap_connections_active", "", GAUGE, "IMAP connections open") \
 	X(IMAP_PARKED, "gkmail_imap_connections_parked", "", GAUGE, "IMAP connections in IDLE without a process") \
