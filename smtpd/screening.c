@@ -21,13 +21,11 @@ struct screening {
 	const char *mid;
 	const struct screening_events *events;
 	void *arg;
-	struct parcel *parcel; /* NULL: it could not be sent */
-	uint64_t stream;       /* our number for it; 0: not longer than a packet so far */
+	struct parcel *parcel;
+	uint64_t stream; /* our number for it; 0: not longer than a packet so far */
 	uint64_t size;
 	uint64_t call;
 	bool ended;
-	struct err err;
-	struct loop_defer failing;
 };
 
 static uint64_t last_stream;
@@ -157,12 +155,12 @@ tell(const struct screening *s, enum ipc_type type)
 }
 
 static void
-failed(void *arg)
+failed(void *arg, const struct err *e)
 {
 	struct screening *s = arg;
 
 	OBJ(s, SCREENING_MAGIC);
-	s->events->answered(s->arg, NULL, &s->err);
+	s->events->answered(s->arg, NULL, e);
 }
 
 static void
@@ -178,7 +176,8 @@ struct screening *
 screening_new(
     struct session *session, const char *mid, const struct screening_events *events, void *arg)
 {
-	static const struct parcel_events parcel = {.send = send_call, .ready = on_ready};
+	static const struct parcel_events parcel = {
+	    .send = send_call, .ready = on_ready, .failed = failed};
 	struct screening *s = mem_alloc(sizeof(*s));
 
 	s->magic = SCREENING_MAGIC;
@@ -187,7 +186,6 @@ screening_new(
 	s->events = events;
 	s->arg = arg;
 	s->parcel = parcel_new(&parcel, s);
-	loop_defer_init(&s->failing, failed, s);
 	return s;
 }
 
@@ -205,7 +203,6 @@ screening_free(struct screening **sp)
 		if (s->stream != 0)
 			tell(s, MSG_SCREEN_ABORT);
 	}
-	loop_defer_cancel(&s->failing);
 	parcel_free(&s->parcel);
 	s->magic = 0;
 	free(s);
@@ -216,16 +213,13 @@ screening_put(struct screening *s, struct str octets)
 {
 	OBJ(s, SCREENING_MAGIC);
 	s->size += octets.n;
-	if (s->parcel == NULL || parcel_put(s->parcel, octets, &s->err) == 0)
-		return;
-	parcel_free(&s->parcel);
-	loop_defer(&s->failing);
+	parcel_put(s->parcel, octets);
 }
 
 bool
 screening_blocked(const struct screening *s)
 {
-	return s->parcel != NULL && parcel_blocked(s->parcel);
+	return parcel_blocked(s->parcel);
 }
 
 void
@@ -233,8 +227,6 @@ screening_end(struct screening *s)
 {
 	OBJ(s, SCREENING_MAGIC);
 	s->ended = true;
-	if (s->parcel == NULL)
-		return;
 	parcel_end(s->parcel);
 	if (s->stream != 0)
 		tell(s, MSG_SCREEN_END);

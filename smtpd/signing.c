@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "io/loop.h"
 #include "ipc/parcel.h"
 #include "mail/addrlist.h"
 #include "mail/header.h"
@@ -80,8 +79,6 @@ struct signing {
 	void *arg;
 	struct parcel *parcel;
 	uint64_t call;
-	struct err err; /* of a parcel that could not be sent */
-	struct loop_defer failing;
 };
 
 static void
@@ -144,18 +141,17 @@ ready(void *arg)
 }
 
 static void
-failed(void *arg)
+failed(void *arg, const struct err *e)
 {
-	struct signing *s = arg;
-
-	answered(s, NULL, &s->err);
+	answered(arg, NULL, e);
 }
 
 struct signing *
 signing_new(
     const char mid[ID_SIZE], struct str token, const struct signing_events *events, void *arg)
 {
-	static const struct parcel_events parcel = {.send = send_call, .ready = ready};
+	static const struct parcel_events parcel = {
+	    .send = send_call, .ready = ready, .failed = failed};
 	struct signing *s = mem_alloc(sizeof(*s));
 
 	memcpy(s->mid, mid, ID_SIZE);
@@ -164,7 +160,6 @@ signing_new(
 	s->events = events;
 	s->arg = arg;
 	s->parcel = parcel_new(&parcel, s);
-	loop_defer_init(&s->failing, failed, s);
 	return s;
 }
 
@@ -178,7 +173,6 @@ signing_free(struct signing **sp)
 	*sp = NULL;
 	if (s->call != 0)
 		ipc_cancel(svc_channel(PEER_SIGN), s->call);
-	loop_defer_cancel(&s->failing);
 	parcel_free(&s->parcel);
 	free(s);
 }
@@ -186,21 +180,17 @@ signing_free(struct signing **sp)
 void
 signing_put(struct signing *s, struct str octets)
 {
-	if (s->parcel == NULL || parcel_put(s->parcel, octets, &s->err) == 0)
-		return;
-	parcel_free(&s->parcel);
-	loop_defer(&s->failing);
+	parcel_put(s->parcel, octets);
 }
 
 bool
 signing_blocked(const struct signing *s)
 {
-	return s->parcel != NULL && parcel_blocked(s->parcel);
+	return parcel_blocked(s->parcel);
 }
 
 void
 signing_end(struct signing *s)
 {
-	if (s->parcel != NULL)
-		parcel_end(s->parcel);
+	parcel_end(s->parcel);
 }

@@ -24,6 +24,8 @@ struct parcel {
 	struct buf held; /* while it may still fit a packet */
 	struct stream *stream;
 	bool streamed, blocked;
+	struct err err; /* why it could not be streamed */
+	struct loop_defer failing;
 };
 
 /* ---- the writer ---- */
@@ -58,6 +60,14 @@ on_input(void *arg)
 	stream_consume(p->stream, stream_input(p->stream).n);
 }
 
+static void
+failed(void *arg)
+{
+	struct parcel *p = arg;
+
+	p->events->failed(p->arg, &p->err);
+}
+
 static const struct stream_events out_events = {
     .input = on_input, .drained = on_drained, .closed = on_closed};
 
@@ -69,6 +79,7 @@ parcel_new(const struct parcel_events *events, void *arg)
 	p->events = events;
 	p->arg = arg;
 	buf_init(&p->held, IPC_INLINE_MAX);
+	loop_defer_init(&p->failing, failed, p);
 	return p;
 }
 
@@ -80,43 +91,45 @@ parcel_free(struct parcel **pp)
 	if (p == NULL)
 		return;
 	*pp = NULL;
+	loop_defer_cancel(&p->failing);
 	stream_free(&p->stream);
 	buf_free(&p->held);
 	free(p);
 }
 
-static int
-open_stream(struct parcel *p, struct err *e)
+static void
+open_stream(struct parcel *p)
 {
 	static const struct stream_limits limits = {.in_max = 1, .out_max = OUT_MAX};
 	int fds[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
-		return err_sys(e, "socketpair");
-	p->stream = stream_new(fds[1], &limits, &out_events, p);
 	p->streamed = true;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) {
+		err_sys(&p->err, "socketpair");
+		loop_defer(&p->failing);
+		return;
+	}
+	p->stream = stream_new(fds[1], &limits, &out_events, p);
 	stream_start(p->stream);
 	stream_write(p->stream, p->held.p, p->held.n);
 	buf_free(&p->held);
 	buf_init(&p->held, 0);
 	p->events->send(p->arg, STR_NONE, fds[0]);
-	return 0;
 }
 
-int
-parcel_put(struct parcel *p, struct str octets, struct err *e)
+void
+parcel_put(struct parcel *p, struct str octets)
 {
 	if (!p->streamed && p->held.n + octets.n <= IPC_INLINE_MAX) {
 		buf_str(&p->held, octets);
-		return 0;
+		return;
 	}
-	if (!p->streamed && open_stream(p, e) < 0)
-		return -1;
+	if (!p->streamed)
+		open_stream(p);
 	if (p->stream == NULL)
-		return 0;
+		return;
 	stream_write(p->stream, octets.p, octets.n);
 	p->blocked = stream_pending(p->stream) >= BLOCK_AT;
-	return 0;
 }
 
 bool

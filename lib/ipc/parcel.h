@@ -7,7 +7,7 @@
  * that: nobody holds the whole of it, and the reader can change nothing of it.
  *
  *	p = parcel_new(&events, message);
- *	parcel_put(p, octets, &e);     // events.send(fd) may come from inside
+ *	parcel_put(p, octets);         // events.send(fd) may come from inside
  *	if (parcel_blocked(p))
  *		...                    // feed no more until events.ready()
  *	parcel_end(p);                 // events.send(octets) may come from inside
@@ -30,11 +30,12 @@ struct parcel_events {
 	void (*send)(void *arg, struct str octets, int fd);
 	/* No longer blocked. */
 	void (*ready)(void *arg);
+	/* It cannot be sent, and there is no call: only parcel_free() remains. From the loop. */
+	void (*failed)(void *arg, const struct err *e);
 };
 
 struct parcel *parcel_new(const struct parcel_events *events, void *arg);
-/* -1: no socket is to be had, and nothing will be sent. */
-int parcel_put(struct parcel *p, struct str octets, struct err *e);
+void parcel_put(struct parcel *p, struct str octets);
 bool parcel_blocked(const struct parcel *p);
 void parcel_end(struct parcel *p);
 /* NULL inside is fine. */
