@@ -46,14 +46,12 @@ struct message {
 	const char *refusal_arg; /* the field's name, or gk-screen's words */
 	uint32_t flags;          /* ENVELOPE_ bits beside those of the transaction */
 	struct spool *spool;
-	uint32_t return_path;
 	struct author authors[AUTHORS_MAX];
 	unsigned nauthors, asking;
 	struct signing *signing;     /* asks gk-sign, or did */
 	struct screening *screening; /* asks gk-screen, or did */
 	bool checking;               /* it has not answered yet */
-	bool prefixed;
-	struct str fields; /* its answer, to stand on top */
+	struct str fields;           /* its answer, to stand on top */
 };
 
 static uint64_t full_until; /* clock_ms */
@@ -205,15 +203,6 @@ trace_of(const struct message *m)
 	};
 }
 
-static void
-set_prefix(struct message *m)
-{
-	struct trace t = trace_of(m);
-
-	m->prefixed = true;
-	spool_prefix(m->spool, trace_make(&t, &m->s->tx.arena, &m->return_path));
-}
-
 /* ---- those who look at all of it ---- */
 
 static void
@@ -344,8 +333,6 @@ header_known(struct message *m)
 	if (m->refusal != REPLY_COUNT)
 		return;
 	begin_signing(m);
-	if (!m->checking)
-		set_prefix(m);
 	spool_go(m->spool);
 }
 
@@ -395,7 +382,7 @@ bool
 message_blocked(const struct message *m)
 {
 	return (m->spool && spool_blocked(m->spool)) ||
-	       (m->refusal == REPLY_COUNT && m->signing && signing_blocked(m->signing)) ||
+	       (m->signing && signing_blocked(m->signing)) ||
 	       (m->screening && screening_blocked(m->screening));
 }
 
@@ -436,12 +423,13 @@ commit(struct message *m)
 	    .envid = s->tx.envid,
 	    .ret = s->tx.ret,
 	    .flags = s->tx.flags | m->flags | (s->user.n > 0 ? ENVELOPE_SUBMITTED : 0),
-	    .return_path = m->return_path,
 	    .rcpts = s->tx.rcpts,
 	    .nrcpts = s->tx.nrcpts,
 	};
+	struct trace t = trace_of(m);
 
 	s->state = SESSION_WAIT;
+	spool_prefix(m->spool, trace_make(&t, &s->tx.arena, &env.return_path));
 	spool_commit(m->spool, &env);
 }
 
@@ -503,11 +491,8 @@ go_on(struct message *m)
 		session_run(m->s);
 	else if (m->refusal != REPLY_COUNT)
 		answer(m, m->refusal, message_refusal_arg(m));
-	else if (m->asking == 0 && !m->checking) {
-		if (!m->prefixed)
-			set_prefix(m);
+	else if (m->asking == 0 && !m->checking)
 		commit(m);
-	}
 }
 
 void
@@ -523,7 +508,7 @@ message_finish(struct message *m)
 		headscan_finish(&m->head);
 		header_known(m);
 	}
-	if (m->signing && m->refusal == REPLY_COUNT)
+	if (m->signing)
 		signing_end(m->signing);
 	if (m->screening)
 		screening_end(m->screening);

@@ -45,8 +45,7 @@ struct spool {
 	bool common; /* mem has the usual ceiling and may serve again */
 	size_t counted; /* what of mem stands in `crowd` */
 	bool going;     /* spool_go() was called */
-	bool prefixed;
-	char *prefix;
+	char *prefix;   /* NULL: not known yet */
 	size_t nprefix;
 	bool ending;   /* spool_commit() was called */
 	bool lent;     /* the queue may have a file open for us */
@@ -387,8 +386,7 @@ void
 spool_prefix(struct spool *s, struct str prefix)
 {
 	OBJ(s, SPOOL_MAGIC);
-	assume(!s->prefixed && prefix.n <= TRACE_MAX);
-	s->prefixed = true;
+	assume(s->prefix == NULL && prefix.n <= TRACE_MAX);
 	s->prefix = mem_dup(prefix.p, prefix.n);
 	s->nprefix = prefix.n;
 	s->size += prefix.n;
@@ -434,7 +432,7 @@ spool_commit(struct spool *s, const struct envelope *env)
 	s->ending = true;
 	if (s->state == DEAD)
 		return; /* failed() is on its way, and says so */
-	assume(s->prefixed);
+	assume(s->prefix != NULL);
 	if (envelope_encode(env, &s->envelope, &e) < 0) {
 		fail(s, &e);
 		return;
