@@ -132,7 +132,7 @@ grey_check(
 
 	if (!on || network_parse(peer, &net, NULL) < 0 || trusted_has(&net))
 		return 0;
-	network_cut(&net, network_is_v4(&net) ? 96 + 24 : 64, &net);
+	network_around(&net, 24, 64, &net);
 	where = str_of(net.net, sizeof(net.net));
 	arena_init(&a);
 	from = lower(sender, &a);

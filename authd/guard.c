@@ -64,23 +64,19 @@ static bool
 place(struct str peer, struct network *address, struct network *network)
 {
 	struct network n;
-	bool v4;
 
 	if (rules.failures == 0 || network_parse(peer, &n, NULL) < 0 || trusted_has(&n))
 		return false;
-	v4 = network_is_v4(&n);
-	network_cut(&n, v4 ? 128 : 64, address);
-	network_cut(&n, v4 ? 96 + 24 : 48, network);
+	network_around(&n, 32, 64, address);
+	network_around(&n, 24, 48, network);
 	return true;
 }
 
 static struct tally_entry *
 source(const struct network *n)
 {
-	struct tally_key k;
+	struct tally_key k = tally_key_of(n);
 
-	memcpy(k.octets, n->net, sizeof(n->net));
-	k.octets[sizeof(n->net)] = n->bits;
 	return tally_get(sources, &k);
 }
 

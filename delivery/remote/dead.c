@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/network.h"
 
 struct key { /* without padding */
 	unsigned char address[16];
@@ -27,16 +28,12 @@ key_of(const struct sockaddr_storage *a, enum dead_kind kind)
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
-	struct key k = {.kind = (uint16_t)kind};
+	struct key k = {
+	    .kind = (uint16_t)kind, .port = a->ss_family == AF_INET ? v4->sin_port : v6->sin6_port};
+	struct network n;
 
-	if (a->ss_family == AF_INET) {
-		k.address[10] = k.address[11] = 0xff;
-		memcpy(k.address + 12, &v4->sin_addr, 4);
-		k.port = v4->sin_port;
-	} else {
-		memcpy(k.address, &v6->sin6_addr, 16);
-		k.port = v6->sin6_port;
-	}
+	(void)network_of(a, 32, 128, &n);
+	memcpy(k.address, n.net, sizeof(k.address));
 	return k;
 }
 

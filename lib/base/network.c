@@ -52,6 +52,12 @@ network_holds(const struct network *outer, const struct network *inner)
 	return network_eq(outer, &cut);
 }
 
+void
+network_around(const struct network *n, unsigned v4, unsigned v6, struct network *out)
+{
+	network_cut(n, network_is_v4(n) ? V4_BITS + v4 : v6, out);
+}
+
 bool
 network_of(const struct sockaddr_storage *peer, unsigned v4, unsigned v6, struct network *out)
 {
@@ -71,7 +77,7 @@ network_of(const struct sockaddr_storage *peer, unsigned v4, unsigned v6, struct
 	} else {
 		return false;
 	}
-	network_cut(&n, network_is_v4(&n) ? V4_BITS + v4 : v6, out);
+	network_around(&n, v4, v6, out);
 	return true;
 }
 

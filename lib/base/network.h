@@ -26,6 +26,8 @@ int network_parse(struct str text, struct network *out, struct err *e);
 /* The address of a peer, cut to a prefix of v4 or v6 bits of its notation (32, 128: all of it).
  * False, and all zero, for a peer that has none (a local socket). */
 bool network_of(const struct sockaddr_storage *peer, unsigned v4, unsigned v6, struct network *out);
+/* The network around n by the same prefixes; out may be n. */
+void network_around(const struct network *n, unsigned v4, unsigned v6, struct network *out);
 /* A prefix of at most bits of what n is; bits as in struct network. */
 void network_cut(const struct network *n, unsigned bits, struct network *out);
 bool network_is_v4(const struct network *n);

@@ -44,22 +44,12 @@ limits_done(void)
 }
 
 static struct tally_key
-key_of(const struct network *n)
-{
-	struct tally_key k;
-
-	memcpy(k.octets, n->net, sizeof(n->net));
-	k.octets[sizeof(n->net)] = n->bits;
-	return k;
-}
-
-static struct tally_key
 address_key(const struct sockaddr_storage *peer)
 {
 	struct network n;
 
 	(void)network_of(peer, 32, 64, &n);
-	return key_of(&n);
+	return tally_key_of(&n);
 }
 
 static struct tally_entry *
@@ -135,7 +125,7 @@ limits_enter(const struct sockaddr_storage *peer, struct limits_source *out)
 		out->address = pinned(&k);
 		/* A program of this machine has no network: only how many there are counts. */
 		if (network_of(peer, 24, 48, &n)) {
-			k = key_of(&n);
+			k = tally_key_of(&n);
 			out->network = pinned(&k);
 		}
 		if ((v = judge(out)) != LIMITS_OK) {

@@ -20,6 +20,16 @@ struct tally {
 	size_t nlight, nheavy, max;
 };
 
+struct tally_key
+tally_key_of(const struct network *n)
+{
+	struct tally_key k;
+
+	memcpy(k.octets, n->net, sizeof(n->net));
+	k.octets[sizeof(n->net)] = n->bits;
+	return k;
+}
+
 struct tally *
 tally_new(size_t max)
 {

@@ -18,6 +18,7 @@
 #include <sys/queue.h>
 
 #include "base/hash.h"
+#include "base/network.h"
 
 #define TALLY_KEY     17u
 #define TALLY_BUCKETS 5u
@@ -47,6 +48,8 @@ struct tally_entry {
 };
 
 struct tally;
+
+struct tally_key tally_key_of(const struct network *n);
 
 /* Holds max entries beside the pinned ones. */
 struct tally *tally_new(size_t max);
