@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "mail/compose.h"
+#include "mail/xtext.h"
 
 #define ORCPT_MAX 600u
 
@@ -24,26 +25,6 @@ bounce_wanted(const struct envelope *env, const struct envelope_rcpt *r, enum bo
 }
 
 /* ---- values ---- */
-
-static int
-hex(char c)
-{
-	return is_digit(c) ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* xtext (RFC 3461 4) back into text; what is no xtext stays as it is. */
-static void
-put_xtext(struct buf *out, struct str s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '+' && s.n - i > 2 && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0) {
-			buf_putc(out, (char)(hex(s.p[i + 1]) * 16 + hex(s.p[i + 2])));
-			i += 2;
-		} else {
-			buf_putc(out, s.p[i]);
-		}
-	}
-}
 
 /* "5.1.1" of "5.1.1 no such user" (RFC 3463 2); the kind's own where there is none. */
 static struct str
@@ -193,7 +174,7 @@ put_item(const struct bounce *b, const struct bounce_item *i, struct buf *out)
 	buf_puts(out, "\r\n");
 	if (i->rcpt->orcpt.n) {
 		buf_init(&v, 2048);
-		put_xtext(&v, str_sub(i->rcpt->orcpt, 0, ORCPT_MAX));
+		xtext_decode(str_sub(i->rcpt->orcpt, 0, ORCPT_MAX), &v);
 		compose_raw(out, "Original-Recipient", buf_view(&v));
 		buf_free(&v);
 	} else if (!str_ieq(i->rcpt->address, final_address(i))) {
@@ -223,7 +204,7 @@ put_status(const struct bounce *b, struct buf *out)
 	put_field(out, "Reporting-MTA", "dns; ", str_z(b->host));
 	if (b->env->envid.n) {
 		buf_init(&v, 2048);
-		put_xtext(&v, b->env->envid);
+		xtext_decode(b->env->envid, &v);
 		compose_raw(out, "Original-Envelope-Id", buf_view(&v));
 		buf_free(&v);
 	}

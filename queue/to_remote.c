@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "io/file.h"
 #include "mail/address.h"
+#include "mail/xtext.h"
 #include "queue/deliver.h"
 #include "svc/metrics.h"
 #include "svc/svc.h"
@@ -114,17 +115,6 @@ notify_of(const struct attempt *t)
 	return n ? n : NOTIFY_NEVER;
 }
 
-static void
-put_xtext(struct buf *out, struct str s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] > ' ' && s.p[i] < 0x7f && s.p[i] != '+' && s.p[i] != '=')
-			buf_putc(out, s.p[i]);
-		else
-			buf_printf(out, "+%02X", (unsigned char)s.p[i]);
-	}
-}
-
 /* RFC 3461 5.2.1: who was written to is told when the address becomes another. */
 static struct str
 orcpt_of(struct delivery *d, const struct attempt *t)
@@ -137,7 +127,7 @@ orcpt_of(struct delivery *d, const struct attempt *t)
 		return t->rcpt->orcpt;
 	buf_init(&b, 1024);
 	buf_puts(&b, "rfc822;");
-	put_xtext(&b, t->rcpt->address);
+	xtext_encode(t->rcpt->address, &b);
 	out = b.over ? STR_NONE : arena_dup(&d->arena, buf_view(&b));
 	buf_free(&b);
 	return out;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "mail/envelope.h"
+#include "mail/xtext.h"
 
 static const struct verb_row {
 	struct str name;
@@ -178,28 +179,6 @@ parse_path(struct str arg, struct str keyword, struct str *path, struct str *res
 
 /* ---- parameters ---- */
 
-/* RFC 3461 4: printable ASCII without "+" and "=", and "+" with two upper-case hexadecimal digits.
- * Octets above 127 come with SMTPUTF8 (RFC 6533 3, utf-8-addr-unitext). */
-static bool
-is_xtext(struct str s)
-{
-	static const char hex[] = "0123456789ABCDEF";
-
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if (c == '+') {
-			if (s.n - i < 3 || !memchr(hex, s.p[i + 1], 16) ||
-			    !memchr(hex, s.p[i + 2], 16))
-				return false;
-			i += 2;
-		} else if (c < 33 || c == 127 || c == '=') {
-			return false;
-		}
-	}
-	return str_is_ascii(s) || str_is_utf8(s);
-}
-
 /* RFC 3461 4.1: NEVER alone, or a list of the others. */
 static int
 parse_notify(struct str v, uint32_t *out)
@@ -241,7 +220,7 @@ is_orcpt(struct str v)
 	for (size_t i = 0; i < type.n; i++)
 		if (!is_alnum(type.p[i]) && type.p[i] != '-')
 			return false;
-	return is_xtext(v);
+	return xtext_valid(v);
 }
 
 static int
@@ -268,13 +247,13 @@ mail_param(struct command *c, struct str key, bool has_value, struct str v, unsi
 	if (str_ieq_z(key, "ENVID")) {
 		*bit = PARAM_ENVID;
 		c->envid = v;
-		return v.n > 0 && v.n <= 100 && is_xtext(v) ? 0 : -1;
+		return v.n > 0 && v.n <= 100 && xtext_valid(v) ? 0 : -1;
 	}
 	if (str_ieq_z(key, "AUTH")) {
 		/* Taken and not believed: nobody here is trusted to speak for others (RFC 4954 5).
 		 */
 		*bit = PARAM_AUTH;
-		return v.n > 0 && v.n <= 500 && is_xtext(v) ? 0 : -1;
+		return v.n > 0 && v.n <= 500 && xtext_valid(v) ? 0 : -1;
 	}
 	*bit = 0;
 	return 0;

@@ -130,6 +130,23 @@ get_be(const unsigned char *p, size_t n)
 	return v;
 }
 
+int
+num_hex(char c)
+{
+	if (is_digit(c))
+		return c - '0';
+	c = to_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int
+num_hex_octet(struct str s, size_t at)
+{
+	if (at >= s.n || s.n - at < 2 || num_hex(s.p[at]) < 0 || num_hex(s.p[at + 1]) < 0)
+		return -1;
+	return num_hex(s.p[at]) * 16 + num_hex(s.p[at + 1]);
+}
+
 void
 num_put_u16(void *p, uint16_t v)
 {

@@ -29,6 +29,10 @@ int num_parse_duration(struct str s, uint64_t *out);
 const char *num_size_text(uint64_t octets, char out[24]);
 const char *num_duration_text(uint64_t ms, char out[24]);
 
+/* The value of a hexadecimal digit, or of the two at s[at]; -1 where they are none. */
+int num_hex(char c);
+int num_hex_octet(struct str s, size_t at);
+
 /* Big-endian octets, as every format of ours on disk and on a channel has them. */
 void num_put_u16(void *p, uint16_t v);
 void num_put_u32(void *p, uint32_t v);

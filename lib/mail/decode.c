@@ -1,6 +1,7 @@
 /* decode.c - content transfer encodings (RFC 2045 6). */
 #include "mail/decode.h"
 
+#include "base/num.h"
 #include "mail/charset.h"
 
 /* ---- base64
@@ -77,19 +78,12 @@ decode_base64(struct str in, struct buf *out)
 /* ---- quoted-printable
  * --------------------------------------------------------------------------------------------- */
 
-static int
-hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c = to_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One line without its end; true when it ends in a soft line break. */
 static bool
 qp_line(struct str line, char *to, size_t *n)
 {
+	int octet;
+
 	/* RFC 2045 6.7 (3): blanks at the end were added on the way. */
 	while (line.n > 0 && is_space(line.p[line.n - 1]))
 		line.n--;
@@ -103,8 +97,8 @@ qp_line(struct str line, char *to, size_t *n)
 			return false;
 		if (line.n == 1)
 			return true;
-		if (line.n >= 3 && hex_value(line.p[1]) >= 0 && hex_value(line.p[2]) >= 0) {
-			to[(*n)++] = (char)(hex_value(line.p[1]) * 16 + hex_value(line.p[2]));
+		if ((octet = num_hex_octet(line, 1)) >= 0) {
+			to[(*n)++] = (char)octet;
 			line = str_from(line, 3);
 		} else {
 			/* RFC 2045 6.7: a wrong '=' is best left as it is. */

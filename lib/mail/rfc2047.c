@@ -8,6 +8,7 @@
  */
 #include "mail/rfc2047.h"
 
+#include "base/num.h"
 #include "mail/charset.h"
 #include "mail/decode.h"
 
@@ -45,23 +46,15 @@ parse_word(struct str s, struct word *w)
 	return true;
 }
 
-static int
-hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c = to_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The "Q" encoding, RFC 2047 4.2. Words that were folded (which they may not be) lose the fold. */
 static void
 decode_q(struct str s, struct buf *out)
 {
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '=' && i + 2 < s.n && hex_value(s.p[i + 1]) >= 0 &&
-		    hex_value(s.p[i + 2]) >= 0) {
-			buf_putc(out, (char)(hex_value(s.p[i + 1]) * 16 + hex_value(s.p[i + 2])));
+		int octet = s.p[i] == '=' ? num_hex_octet(s, i + 1) : -1;
+
+		if (octet >= 0) {
+			buf_putc(out, (char)octet);
 			i += 2;
 		} else if (s.p[i] == '\n') {
 			while (i + 1 < s.n && is_space(s.p[i + 1]))

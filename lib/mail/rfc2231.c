@@ -313,26 +313,14 @@ rfc2231_get(const struct params *p, struct str name)
 	return found ? found->value : STR_NONE;
 }
 
-static int
-hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c = to_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void
 put_decoded(struct str s, struct buf *out)
 {
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '%' && i + 2 < s.n && hex_value(s.p[i + 1]) >= 0 &&
-		    hex_value(s.p[i + 2]) >= 0) {
-			buf_putc(out, (char)(hex_value(s.p[i + 1]) * 16 + hex_value(s.p[i + 2])));
-			i += 2;
-		} else {
-			buf_putc(out, s.p[i]);
-		}
+		int octet = s.p[i] == '%' ? num_hex_octet(s, i + 1) : -1;
+
+		buf_putc(out, octet >= 0 ? (char)octet : s.p[i]);
+		i += octet >= 0 ? 2 : 0;
 	}
 }
 

@@ -93,8 +93,6 @@ int http_body_read(
 
 /* Of a token (RFC 9110 5.6.2)? */
 bool http_is_tchar(char c);
-/* The value of a hexadecimal digit, or -1. */
-int http_hex(char c);
 /* Decodes %XX of a path or, with plus, of a form or query, where '+' is a blank. -1 for what is
  * badly encoded, or has a NUL. */
 int http_decode(struct str s, bool plus, struct arena *a, struct str *out);

@@ -75,7 +75,7 @@ extension(struct http_body *b, char c, struct http_error *e)
 static int
 size_digit(struct http_body *b, char c, struct http_error *e)
 {
-	int digit = http_hex(c);
+	int digit = num_hex(c);
 
 	if (digit >= 0 && b->line < 16) {
 		b->line++;

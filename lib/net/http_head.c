@@ -12,15 +12,6 @@ refuse(struct http_error *e, enum http_refusal status, const char *why)
 
 /* ---- characters ---- */
 
-int
-http_hex(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c = to_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool
 http_is_tchar(char c)
 {
@@ -36,12 +27,6 @@ is_token(struct str s)
 	return s.n > 0;
 }
 
-static bool
-is_hex(char c)
-{
-	return http_hex(c) >= 0;
-}
-
 /* What may stand in a path and a query (RFC 3986 3.3, 3.4), percent-encoding well-formed. */
 static bool
 is_uri(struct str s)
@@ -50,7 +35,7 @@ is_uri(struct str s)
 		char c = s.p[i];
 
 		if (c == '%') {
-			if (i + 2 >= s.n || !is_hex(s.p[i + 1]) || !is_hex(s.p[i + 2]))
+			if (num_hex_octet(s, i + 1) < 0)
 				return false;
 			i += 2;
 		} else if (!is_alnum(c) && (c == '\0' || !strchr("-._~!$&'()*+,;=:@/?", c))) {
@@ -70,7 +55,7 @@ is_host(struct str s)
 	if (s.n > 0 && s.p[0] == '[') {
 		end = str_chr(s, ']');
 		for (size_t i = 1; i < end && i < s.n; i++)
-			if (!is_hex(s.p[i]) && s.p[i] != ':' && s.p[i] != '.')
+			if (num_hex(s.p[i]) < 0 && s.p[i] != ':' && s.p[i] != '.')
 				return false;
 		if (end == s.n || end < 3)
 			return false;
@@ -352,11 +337,9 @@ http_decode(struct str s, bool plus, struct arena *a, struct str *out)
 
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] == '%') {
-			int v = i + 2 < s.n && is_hex(s.p[i + 1]) && is_hex(s.p[i + 2])
-				    ? http_hex(s.p[i + 1]) * 16 + http_hex(s.p[i + 2])
-				    : 0;
+			int v = num_hex_octet(s, i + 1);
 
-			if (v == 0)
+			if (v <= 0)
 				return -1;
 			to[n++] = (char)v;
 			i += 2;

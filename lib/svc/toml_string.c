@@ -3,17 +3,7 @@
  */
 #include "svc/toml_in.h"
 
-static int
-hex_digit(int c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "base/num.h"
 
 static void
 put_utf8(struct buf *b, uint32_t u)
@@ -42,7 +32,7 @@ unicode(struct toml_in *in, size_t start, size_t digits)
 	uint32_t u = 0;
 
 	for (size_t k = 0; k < digits; k++, in->off++) {
-		int d = hex_digit(toml_peek(in, 0));
+		int c = toml_peek(in, 0), d = c < 0 ? -1 : num_hex((char)c);
 
 		if (d < 0)
 			return toml_fail(in, start,

@@ -2,6 +2,7 @@
 #include "smtpd/screen/report_to.h"
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "mail/address.h"
 #include "net/idna.h"
 
@@ -19,14 +20,6 @@ struct find {
 	size_t n;
 };
 
-static int
-hex(char c)
-{
-	return is_digit(c)                                ? c - '0'
-	       : to_lower(c) >= 'a' && to_lower(c) <= 'f' ? to_lower(c) - 'a' + 10
-							  : -1;
-}
-
 /* RFC 3986 2.1 */
 static struct str
 decoded(struct str s, struct arena *a)
@@ -35,12 +28,10 @@ decoded(struct str s, struct arena *a)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '%' && s.n - i > 2 && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0) {
-			out[n++] = (char)(hex(s.p[i + 1]) * 16 + hex(s.p[i + 2]));
-			i += 2;
-		} else {
-			out[n++] = s.p[i];
-		}
+		int octet = s.p[i] == '%' ? num_hex_octet(s, i + 1) : -1;
+
+		out[n++] = octet >= 0 ? (char)octet : s.p[i];
+		i += octet >= 0 ? 2 : 0;
 	}
 	return str_of(out, n);
 }
