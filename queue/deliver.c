@@ -69,7 +69,7 @@ deliver_away(struct delivery *d, const struct err *e)
 
 	log_debug("queue.away", LZ("mid", d->m->mid), LE(e));
 	/* What makes the other daemon fall over each time is not to be tried for ever. */
-	if (schedule_is_late(q, d->m, q->o.lifetime)) {
+	if (schedule_is_late(d->m, q->o.lifetime)) {
 		deliver_all(d, OUTCOME_WAITING, arena_printf(&d->arena, "4.3.0 %s", e->text));
 		deliver_finish(d);
 		return;
@@ -152,7 +152,7 @@ conclude(struct delivery *d)
 		checkpoint_wants(q, m);
 	notify_results(d);
 	if (!message_is_done(m) && !(m->flags & MESSAGE_DELAYED) &&
-	    schedule_is_late(q, m, q->o.delay_notice)) {
+	    schedule_is_late(m, q->o.delay_notice)) {
 		m->flags |= MESSAGE_DELAYED;
 		notify_delay(d);
 	}
@@ -185,7 +185,7 @@ original_read(void *arg, struct ipc_in *in, const struct err *e)
 void
 deliver_finish(struct delivery *d)
 {
-	bool late = schedule_is_late(d->q, d->m, d->q->o.lifetime);
+	bool late = schedule_is_late(d->m, d->q->o.lifetime);
 	struct ipc_out m;
 
 	for (size_t i = 0; i < d->n && late; i++) {

@@ -92,8 +92,7 @@ item_of(const struct attempt *t)
 static bool
 is_delay_due(const struct delivery *d)
 {
-	return !(d->m->flags & MESSAGE_DELAYED) &&
-	       schedule_is_late(d->q, d->m, d->q->o.delay_notice);
+	return !(d->m->flags & MESSAGE_DELAYED) && schedule_is_late(d->m, d->q->o.delay_notice);
 }
 
 bool

@@ -185,7 +185,7 @@ list(struct queue *q, struct ipc_chan *c, struct ipc_in *in)
 	for (m = first_after(q, after); m; m = TAILQ_NEXT(m, in_line)) {
 		if (r.n >= ROWS_MAX * LIST_WIDTH || r.octets > ANSWER_MAX - 8192)
 			break;
-		if (m->segment && order_matches(q, &f, m))
+		if (m->segment && order_matches(&f, m))
 			list_message(&r, q, m);
 	}
 	ipc_begin(&out, MSG_QUEUE_LIST_R);

@@ -56,9 +56,8 @@ is_from(const struct message *m, struct str sender)
 }
 
 bool
-order_matches(const struct queue *q, const struct order_filter *f, const struct message *m)
+order_matches(const struct order_filter *f, const struct message *m)
 {
-	(void)q;
 	return (str_eq(f->what, STR("all")) || str_eq_z(f->what, m->mid)) &&
 	       (f->destination.n == 0 || job_for(m, f->destination)) &&
 	       (f->sender.n == 0 || is_from(m, f->sender));
@@ -213,7 +212,7 @@ order_one(struct order *o, struct message *m, const char *event)
 {
 	bool done;
 
-	if (!m->segment || message_is_done(m) || !order_matches(o->q, &o->filter, m))
+	if (!m->segment || message_is_done(m) || !order_matches(&o->filter, m))
 		return;
 	if (o->type == RECORD_DELETE)
 		done = order_delete(o, m);

@@ -34,7 +34,7 @@ read_all(const struct delivery *d, struct arena *a, struct str *out, struct err 
 static void
 away(struct delivery *d, const struct err *e)
 {
-	if (schedule_is_late(d->q, d->m, d->q->o.lifetime)) {
+	if (schedule_is_late(d->m, d->q->o.lifetime)) {
 		deliver_all(d, OUTCOME_WAITING, STR("4.7.5 the message cannot be signed"));
 		deliver_finish(d);
 	} else {

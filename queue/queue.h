@@ -140,7 +140,7 @@ void schedule_job_done(struct queue *q, struct job *j);
 void schedule_fared(struct queue *q, struct destination *d, struct str why);
 /* Is what waits of the message to be told to its sender: since it has waited so long, or too long?
  */
-bool schedule_is_late(const struct queue *q, const struct message *m, uint64_t ms);
+bool schedule_is_late(const struct message *m, uint64_t ms);
 
 /* ---- deliver.c ---- */
 
@@ -213,7 +213,7 @@ struct order_filter {
 	struct str destination; /* empty: any */
 };
 
-bool order_matches(const struct queue *q, const struct order_filter *f, const struct message *m);
+bool order_matches(const struct order_filter *f, const struct message *m);
 /* False: it is none of these. */
 bool order_message(struct queue *q, struct ipc_chan *c, struct ipc_in *m);
 

@@ -232,9 +232,8 @@ schedule_backoff(const struct queue_options *o, uint32_t attempts)
 }
 
 bool
-schedule_is_late(const struct queue *q, const struct message *m, uint64_t ms)
+schedule_is_late(const struct message *m, uint64_t ms)
 {
-	(void)q;
 	return ms > 0 && clock_wall_us() - m->arrived >= (int64_t)(ms * 1000);
 }
 
@@ -476,8 +475,8 @@ struct lateness {
 static bool
 is_to_be_told(const struct queue *q, const struct message *m)
 {
-	return schedule_is_late(q, m, q->o.lifetime) ||
-	       (!(m->flags & MESSAGE_DELAYED) && schedule_is_late(q, m, q->o.delay_notice));
+	return schedule_is_late(m, q->o.lifetime) ||
+	       (!(m->flags & MESSAGE_DELAYED) && schedule_is_late(m, q->o.delay_notice));
 }
 
 static void

@@ -165,12 +165,11 @@ put_head(const struct delivery *d, enum ipc_type type, const struct str *rcpts, 
 
 /* Of a file: size octets in all, of which the first skip are ours alone. */
 static void
-send_fd(struct delivery *d, int fd, uint32_t skip, uint64_t size)
+send_fd(struct delivery *d, const struct str *rcpts, int fd, uint32_t skip, uint64_t size)
 {
 	struct ipc_out m;
-	size_t octets;
 
-	put_head(d, MSG_REMOTE_SEND, list_rcpts(d, &octets), &m);
+	put_head(d, MSG_REMOTE_SEND, rcpts, &m);
 	ipc_put_u32(&m, skip);
 	ipc_put_u64(&m, size);
 	ipc_put_fd(&m, fd);
@@ -181,13 +180,14 @@ static void
 large_opened(void *arg, struct ipc_in *in, const struct err *e)
 {
 	struct delivery *d = arg;
+	size_t octets;
 	int fd;
 
 	OBJ(d, DELIVERY_MAGIC);
 	if (e && (e->code == E_CLOSED || e->code == E_TEMP || e->code == E_TIMEOUT)) {
 		deliver_later(d, e); /* gk-local is away, not gk-remote */
 	} else if (!e && (fd = ipc_take_fd(in)) >= 0 && ipc_end(in) == 0) {
-		send_fd(d, fd, d->env.return_path, d->m->size);
+		send_fd(d, list_rcpts(d, &octets), fd, d->env.return_path, d->m->size);
 	} else {
 		deliver_all(d, OUTCOME_WAITING, STR("4.3.0 the message cannot be read"));
 		deliver_finish(d);
@@ -209,7 +209,7 @@ put_small(struct delivery *d, const struct str *rcpts, struct ipc_out *m, struct
 }
 
 static void
-send_file(struct delivery *d)
+send_file(struct delivery *d, const struct str *rcpts)
 {
 	bool made = d->leaving.n > 0;
 	struct err e;
@@ -219,7 +219,8 @@ send_file(struct delivery *d)
 	if (fd < 0)
 		deliver_later(d, &e);
 	else
-		send_fd(d, fd, made ? 0 : d->env.return_path, made ? d->leaving.n : d->m->size);
+		send_fd(
+		    d, rcpts, fd, made ? 0 : d->env.return_path, made ? d->leaving.n : d->m->size);
 }
 
 static void
@@ -247,7 +248,7 @@ send_it(struct delivery *d)
 		else
 			ipc_call(svc_channel(PEER_REMOTE), &m, sent, d);
 	} else {
-		send_file(d);
+		send_file(d, rcpts);
 	}
 }
 
