@@ -10,12 +10,6 @@
 #include "base/mem.h"
 #include "mail/address.h"
 
-static struct str
-domain_of(struct str address)
-{
-	return str_from(address, str_rchr(address, '@') + 1);
-}
-
 /* Ends a transaction well or badly. */
 static int
 finish(struct db *db, int rc, struct err *e)
@@ -98,7 +92,7 @@ insert_user(struct db *db, struct str address, const struct password_secret *p, 
 	if (s == NULL)
 		return -1;
 	db_bind_str(s, 1, address);
-	db_bind_str(s, 2, domain_of(address));
+	db_bind_str(s, 2, address_host(address));
 	db_bind_str(s, 3, str_z(p->hash));
 	db_bind_blob(s, 4, str_of(p->salt, sizeof(p->salt)));
 	db_bind_int(s, 5, p->iterations);
@@ -113,7 +107,7 @@ insert_user(struct db *db, struct str address, const struct password_secret *p, 
 	else if (e && e->code == E_NOTFOUND)
 		err_set(e, E_NOTFOUND,
 		    STR_FMT " is not a domain of ours; gkmail domain add makes it one",
-		    STR_ARG(domain_of(address)));
+		    STR_ARG(address_host(address)));
 	return -1;
 }
 
@@ -291,7 +285,7 @@ check_target(struct db *db, struct str target, const struct resolve_rules *rules
     struct err *e)
 {
 	struct resolved r;
-	int ours = accounts_domain(db, domain_of(target), e);
+	int ours = accounts_domain(db, address_host(target), e);
 
 	if (ours < 0)
 		return -1;
@@ -316,13 +310,13 @@ insert_target(struct db *db, struct str address, struct str target, struct err *
 		return -1;
 	db_bind_str(s, 1, address);
 	db_bind_str(s, 2, target);
-	db_bind_str(s, 3, domain_of(address));
+	db_bind_str(s, 3, address_host(address));
 	if (db_run(&s, e) == 0)
 		return 0;
 	return e && e->code == E_NOTFOUND
 		   ? err_set(e, E_NOTFOUND,
 			 STR_FMT " is not a domain of ours; gkmail domain add makes it one",
-			 STR_ARG(domain_of(address)))
+			 STR_ARG(address_host(address)))
 		   : -1;
 }
 

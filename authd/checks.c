@@ -279,12 +279,6 @@ checks_sender(struct ipc_chan *c, struct ipc_in *m)
 
 /* ---- what is to be signed ---- */
 
-static struct str
-domain_of(struct str address)
-{
-	return str_from(address, num_min(str_rchr(address, '@') + 1, address.n));
-}
-
 /* Where the operator lets users send as any address, it is signed for them in their own domain. */
 static bool
 is_free(struct str user, struct str address)
@@ -292,13 +286,13 @@ is_free(struct str user, struct str address)
 	const struct str *free_ones;
 	size_t n;
 
-	if (!str_ieq(domain_of(user), domain_of(address)))
+	if (!str_ieq(address_host(user), address_host(address)))
 		return false;
 	if (!conf_bool(svc_conf(), CONF_SUBMISSION_SENDER_OWNERSHIP))
 		return true;
 	free_ones = conf_list(svc_conf(), CONF_SUBMISSION_FREE_SENDERS, &n);
 	for (size_t i = 0; i < n; i++)
-		if (str_ieq(free_ones[i], domain_of(user)))
+		if (str_ieq(free_ones[i], address_host(user)))
 			return true;
 	return false;
 }

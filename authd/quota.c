@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "mail/address.h"
 
 struct domain {
 	char *name;
@@ -117,7 +118,7 @@ quota_user_new(struct str user, uint64_t quota)
 	u = mem_alloc(sizeof(*u));
 	u->address = mem_dup(user.p, user.n);
 	u->n = user.n;
-	u->domain = domain_find(str_from(user, str_rchr(user, '@') + 1));
+	u->domain = domain_find(address_host(user));
 	u->quota = quota;
 	HASH_ADD_KEYPTR(hh, users, u->address, u->n, u);
 }

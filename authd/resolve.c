@@ -135,8 +135,7 @@ is_ours(struct walk *w, struct str address, struct err *e)
 bool
 resolve_is_host(struct str address, const struct resolve_rules *rules)
 {
-	return str_ieq(
-	    str_from(address, num_min(str_rchr(address, '@') + 1, address.n)), rules->host);
+	return str_ieq(address_host(address), rules->host);
 }
 
 /* 1: it led somewhere, or is at another host. */

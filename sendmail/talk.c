@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "mail/address.h"
 #include "sendmail/sendmail.h"
 
 #define REPLY_SIZE 8192u
@@ -127,7 +128,7 @@ on_extension(void *arg, struct str s)
 		return;
 	g->who->any = str_cut(&s, ' ', &address) && str_eq(s, STR("ANY"));
 	g->who->address = arena_dup(g->a, address);
-	g->who->host = str_from(g->who->address, str_rchr(g->who->address, '@') + 1);
+	g->who->host = address_host(g->who->address);
 }
 
 static int

@@ -406,6 +406,14 @@ address_split_tag(struct str local, char sep, struct str *user, struct str *tag)
 	*tag = at < local.n ? str_from(local, at + 1) : STR_NONE;
 }
 
+struct str
+address_host(struct str address)
+{
+	struct str local, host;
+
+	return address_split(address, &local, &host) ? host : STR("");
+}
+
 bool
 address_split(struct str address, struct str *local, struct str *domain)
 {

@@ -58,6 +58,9 @@ void address_split_tag(struct str local, char sep, struct str *user, struct str 
 /* Splits "local@domain" at the last '@'; false when there is none. */
 bool address_split(struct str address, struct str *local, struct str *domain);
 
+/* What stands behind the last '@'; empty where there is none. */
+struct str address_host(struct str address);
+
 #define ADDRESS_HOME_SIZE (ADDRESS_DOMAIN_MAX + 1 + ADDRESS_LOCAL_MAX + 1)
 /* "<domain>/<local>" of a user address, for the file system. Refuses (E_INVAL) what would not be
  * one plain name each: '/', NUL, control characters, a leading '.', a literal domain, an address

@@ -235,7 +235,7 @@ is_own(struct str domain)
 	struct str reports = conf_str(svc_conf(), CONF_DMARC_REPORT_FROM);
 
 	return str_ieq(domain, conf_str(svc_conf(), CONF_SERVER_HOST_NAME)) ||
-	       str_ieq(domain, str_from(reports, num_min(str_rchr(reports, '@') + 1, reports.n)));
+	       str_ieq(domain, address_host(reports));
 }
 
 static void
