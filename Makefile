@@ -34,7 +34,7 @@ SUITES ?= $(wildcard ../shared/data)
 
 DEPS_BUILD := gcc libc6-dev pkg-config libevent-dev libssl-dev libsodium-dev libsqlite3-dev libseccomp-dev libcap-dev \
 	uthash-dev libutf8proc-dev libidn2-dev libunbound-dev dns-root-data libopendkim-dev libspf2-dev openssl \
-	libcurl4-openssl-dev ca-certificates libexpat1-dev zlib1g-dev
+	libcurl4-openssl-dev ca-certificates libexpat1-dev zlib1g-dev libcjson-dev
 # A machine without /etc/hosts (a bare container) has no localhost; this gives it one (RFC 6761 6.3).
 LOCALHOST  := $(shell getent hosts localhost >/dev/null || echo libnss-myhostname)
 # The web client is bundled by Node 18 or newer: whichever is there, else Debian's.
@@ -50,7 +50,7 @@ DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 
-PKGS     := libevent_core libssl libcrypto libsodium sqlite3 libseccomp libutf8proc libidn2 libcap libunbound opendkim expat zlib libcurl
+PKGS     := libevent_core libssl libcrypto libsodium sqlite3 libseccomp libutf8proc libidn2 libcap libunbound opendkim expat zlib libcurl libcjson
 # libspf2 has no file for pkg-config.
 PKG_LIBS  = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lspf2
 
@@ -184,7 +184,7 @@ $(B)/tools/%: $(B)/obj/tests/unit/%.o $(LIB)
 	@$(CC) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $(PKG_LIBS)
 $(B)/tools/dkim_tool: $(call object,$(call code,smtpd/dkim))
 $(B)/tools/spf_tool: $(call object,smtpd/screen/spf2.c)
-$(B)/tools/owner_attack: $(call no_main,$(call object,$(call code,mailboxd mailboxd/imap)))
+$(B)/tools/owner_attack: $(call no_main,$(call object,$(call code,$(gk-mailboxd_DIRS))))
 $(B)/tools/%: $(B)/obj/tests/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"

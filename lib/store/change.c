@@ -39,3 +39,18 @@ change_each(struct home *h, uint64_t after, bool (*fn)(void *arg, const struct c
 {
 	return index_changes(h->index, after, fn, arg, e);
 }
+
+int
+change_latest(struct home *h, uint32_t kinds, struct str actor, uint64_t *modseq, struct err *e)
+{
+	return index_change_latest(h->index, kinds, actor, modseq, e);
+}
+
+bool
+change_is_known(const struct home *h, uint64_t modseq)
+{
+	uint64_t forgotten = 0;
+
+	return home_modseq_is_known(h, modseq) &&
+	       index_get(h->index, "log_pruned", &forgotten, NULL) == 0 && modseq >= forgotten;
+}

@@ -48,3 +48,13 @@ struct change {
  * during the call. fn must not change the store. */
 int change_each(struct home *h, uint64_t after, bool (*fn)(void *arg, const struct change *c),
     void *arg, struct err *e);
+
+#define CHANGE_BIT(kind) (1u << (kind))
+
+/* The modseq of the last change of one of these kinds (bits), by that actor where one is given; 0:
+ * the log has none. */
+int
+change_latest(struct home *h, uint32_t kinds, struct str actor, uint64_t *modseq, struct err *e);
+/* Does the log still have every change after modseq? Not when that lies in the gap of an unclean
+ * end or of a lost index (home_modseq_is_known), or before what was forgotten. */
+bool change_is_known(const struct home *h, uint64_t modseq);

@@ -119,11 +119,17 @@ int home_rename(
 int
 home_subscribe(struct home *h, struct str name, bool on, const struct change_by *by, struct err *e);
 
-/* Embedded in who follows the list of mailboxes itself; what is in them is in mailbox.h. */
+struct change;
+
+/* Embedded in who follows the list of mailboxes itself; what is in them is in mailbox.h. Either may
+ * be NULL. */
 struct home_observer {
 	/* A mailbox was created, renamed, (un)subscribed, or deleted: CHANGE_… of change.h. It is
 	 * freed after the call that tells of its deletion. Must not change the store. */
 	void (*mailbox)(void *arg, struct mailbox *mb, unsigned change, const struct change_by *by);
+	/* A row of the change log was written. Its messages that went with a deleted mailbox have
+	 * rows of their own, which are not told. The same rule. */
+	void (*logged)(void *arg, const struct change *c);
 	void *arg;
 	LIST_ENTRY(home_observer) link; /* private */
 };

@@ -287,6 +287,12 @@ index_prune(struct index *ix, int64_t before, struct err *e)
 		return -1;
 	if (prune(ix, "DELETE FROM tombstone WHERE time < ? AND state <> 1", before, e) < 0)
 		return -1;
+	if (prune(ix,
+		"INSERT OR REPLACE INTO fact (name, value) SELECT 'log_pruned', max(modseq) FROM "
+		"change"
+		" WHERE time < ? HAVING max(modseq) IS NOT NULL",
+		before, e) < 0)
+		return -1;
 	return prune(ix, "DELETE FROM change WHERE time < ?", before, e);
 }
 
@@ -527,6 +533,27 @@ index_change_mailbox(struct index *ix, uint32_t mailbox, uint64_t modseq, int64_
 	db_bind_str(s, 5, by->sid.p ? by->sid : STR(""));
 	db_bind_int(s, 6, mailbox);
 	return db_run(&s, e);
+}
+
+int
+index_change_latest(
+    struct index *ix, uint32_t kinds, struct str actor, uint64_t *modseq, struct err *e)
+{
+	struct db_stmt *s = index_read(ix,
+	    "SELECT modseq FROM change WHERE (1 << kind) & ?1 <> 0 AND (?2 = '' OR actor = ?2)"
+	    " ORDER BY modseq DESC LIMIT 1",
+	    e);
+	int rc;
+
+	*modseq = 0;
+	if (s == NULL)
+		return -1;
+	db_bind_int(s, 1, kinds);
+	db_bind_str(s, 2, actor.p != NULL ? actor : STR(""));
+	if ((rc = db_step(s, e)) == 1)
+		*modseq = (uint64_t)db_int(s, 0);
+	db_done(&s);
+	return rc < 0 ? -1 : 0;
 }
 
 int

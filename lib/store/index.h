@@ -42,8 +42,8 @@ int index_gap_add(struct index *ix, uint64_t low, uint64_t high, struct err *e);
 int index_gap_has(struct index *ix, uint64_t modseq, bool *in_gap, struct err *e);
 /* The highest modseq in any gap; 0: there is none. */
 int index_gap_end(struct index *ix, uint64_t *high, struct err *e);
-/* Forgets tombstones and changes older than `before` (seconds); the fact "pruned" holds the highest
- * modseq of a forgotten tombstone. */
+/* Forgets tombstones and changes older than `before` (seconds); the facts "pruned" and "log_pruned"
+ * hold the highest modseq of a forgotten tombstone and change. */
 int index_prune(struct index *ix, int64_t before, struct err *e);
 
 /* ---- mailboxes ---- */
@@ -154,6 +154,9 @@ int index_change_add(struct index *ix, const struct change *c, struct err *e);
 /* All messages of a mailbox that goes are expunged with it; what their flags were is not kept. */
 int index_change_mailbox(struct index *ix, uint32_t mailbox, uint64_t modseq, int64_t time,
     const struct change_by *by, struct err *e);
+/* change_latest() */
+int index_change_latest(
+    struct index *ix, uint32_t kinds, struct str actor, uint64_t *modseq, struct err *e);
 /* The lowest modseq that the log still has; 0: it is empty. */
 int index_change_oldest(struct index *ix, uint64_t *modseq, struct err *e);
 int index_changes(struct index *ix, uint64_t after, bool (*fn)(void *arg, const struct change *c),

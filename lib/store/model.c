@@ -278,8 +278,14 @@ model_log(struct home *h, uint64_t modseq, enum change_kind kind, uint32_t mailb
 	    .email = m != NULL ? m->email : 0,
 	    .thread = m != NULL ? m->thread : 0,
 	    .before = before};
+	struct home_observer *o;
 
-	return index_change_add(h->index, &c, e);
+	if (index_change_add(h->index, &c, e) < 0)
+		return -1;
+	LIST_FOREACH(o, &h->observers, link)
+	if (o->logged != NULL)
+		o->logged(o->arg, &c);
+	return 0;
 }
 
 int
@@ -425,5 +431,6 @@ model_tell_mailbox(
 
 	for (o = LIST_FIRST(&h->observers); o != NULL && (next = LIST_NEXT(o, link), true);
 	     o = next)
-		o->mailbox(o->arg, mb, kind, by);
+		if (o->mailbox != NULL)
+			o->mailbox(o->arg, mb, kind, by);
 }

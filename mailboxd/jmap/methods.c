@@ -1,0 +1,30 @@
+/*
+ * methods.c - see jmap.h: every method, and every capability. A type's file has its rows.
+ */
+#include "mailboxd/jmap/methods.h"
+
+#include "base/mem.h"
+
+static const struct jmap_method *const tables[] = {jmap_core_methods};
+
+static const char *const capabilities[] = {
+    JMAP_CORE, JMAP_MAIL, JMAP_SUBMISSION, JMAP_VACATION, JMAP_WEBSOCKET};
+
+const struct jmap_method *
+jmap_method_find(struct str name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(tables); i++)
+		for (const struct jmap_method *m = tables[i]; m->name != NULL; m++)
+			if (str_eq_z(name, m->name))
+				return m;
+	return NULL;
+}
+
+uint32_t
+jmap_capability(struct str urn)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(capabilities); i++)
+		if (str_eq_z(urn, capabilities[i]))
+			return 1u << i;
+	return 0;
+}

@@ -1,0 +1,8 @@
+/*
+ * methods.h - tables of methods, one of each file that has some; a row without a name ends each.
+ */
+#pragma once
+
+#include "mailboxd/jmap/request.h"
+
+extern const struct jmap_method jmap_core_methods[];

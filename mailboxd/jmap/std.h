@@ -1,0 +1,20 @@
+/*
+ * std.h - between the files of the standard methods.
+ */
+#pragma once
+
+#include "mailboxd/jmap/request.h"
+
+/* ---- std_changes.c ---- */
+
+void jmap_changes_begin(struct jmap_call *c, struct jmap_changes *ch, struct jmap_point since);
+/* Notes what the log has; DONE when all is noted or the call has failed. c->cleanup frees it. */
+enum jmap_step jmap_changes_walk(struct jmap_call *c, struct jmap_changes *ch);
+/* What came of an id; false: nothing. */
+bool jmap_noted(const struct jmap_changes *ch, uint64_t id, enum jmap_noted *what);
+void jmap_changes_done(struct jmap_changes *ch);
+
+/* ---- std_query.c ---- */
+
+/* Arguments filter and sort; -1: the call has failed. */
+int jmap_query_read(struct jmap_call *c, struct jmap_query *q);
