@@ -164,13 +164,21 @@ rfc2047_decode(struct str value, struct buf *out)
  * -----------------------------------------------------------------------------------------------------
  */
 
+#define RUN_MAX 900u
+
 /* Whether a word may go as it is. */
 static bool
 is_plain(struct str s, bool phrase)
 {
+	size_t run = 0;
+
 	if (str_find(s, STR("=?")) < s.n)
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
+		run = s.p[i] == ' ' ? 0 : run + 1;
+		/* What could not be folded into a line (RFC 5322 2.1.1) can be as encoded words. */
+		if (run > RUN_MAX)
+			return false;
 		if ((unsigned char)s.p[i] > 126 || (is_cntl(s.p[i]) && s.p[i] != '\t'))
 			return false;
 		/* specials of RFC 5322 3.2.3 may not stand in a phrase without quotes */
