@@ -1,5 +1,7 @@
 #include "authd/fixture.h"
 
+#include "base/mem.h"
+
 #include <sys/stat.h>
 
 static struct account
@@ -176,6 +178,30 @@ a_deleted_user_leaves_the_aliases(void **state)
 }
 
 static void
+a_user_knows_the_addresses_that_lead_to_it(void **state)
+{
+	static const char *const want[] = {"a@x.test", "all@x.test", "info@x.test", "help@x.test"};
+	struct str *v;
+	size_t n;
+
+	(void)state;
+	fixture_domain("x.test");
+	fixture_user("a@x.test", "secret");
+	fixture_user("b@x.test", "secret");
+	assert_int_equal(fixture_alias("all@x.test", "a@x.test", NULL), 0);
+	assert_int_equal(fixture_alias("all@x.test", "b@x.test", NULL), 0);
+	assert_int_equal(fixture_alias("info@x.test", "a@x.test", NULL), 0);
+	assert_int_equal(fixture_alias("help@x.test", "info@x.test", NULL), 0);
+	assert_int_equal(fixture_alias("other@x.test", "b@x.test", NULL), 0);
+	assert_int_equal(fixture_alias("@x.test", "a@x.test", NULL), 0);
+	assert_int_equal(
+	    accounts_addresses(authd.db, STR("a@x.test"), &fixture_arena, &v, &n, NULL), 0);
+	assert_int_equal(n, ARRAY_LEN(want));
+	for (size_t i = 0; i < n; i++)
+		assert_true(str_eq_z(v[i], want[i]));
+}
+
+static void
 aliases_come_and_go(void **state)
 {
 	struct str two[] = {STR("a@x.test"), STR("b@x.test")}, *targets;
@@ -338,6 +364,7 @@ main(void)
 	    FIXTURE_TEST(app_passwords_are_bounded_and_go_with_their_user),
 	    FIXTURE_TEST(a_deleted_user_leaves_the_aliases),
 	    FIXTURE_TEST(aliases_come_and_go),
+	    FIXTURE_TEST(a_user_knows_the_addresses_that_lead_to_it),
 	    FIXTURE_TEST(bad_targets_are_refused),
 	    FIXTURE_TEST(lists_page),
 	    FIXTURE_TEST(an_alias_is_never_cut_between_pages),

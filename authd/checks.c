@@ -277,6 +277,38 @@ checks_sender(struct ipc_chan *c, struct ipc_in *m)
 	arena_free(&a);
 }
 
+void
+checks_sender_list(struct ipc_chan *c, struct ipc_in *m)
+{
+	struct str user = ipc_get_str(m), *v;
+	struct ipc_out out;
+	struct arena a;
+	struct err e;
+	size_t n = 0, kept = 0;
+	int is;
+
+	if (ipc_end(m) < 0)
+		return;
+	arena_init(&a);
+	if ((is = accounts_is_user(authd.db, user, &e)) == 0)
+		is = err_set(&e, E_NOTFOUND, "no such user");
+	if (is == 1)
+		is = accounts_addresses(authd.db, user, &a, &v, &n, &e);
+	/* What leads there may be cut off on the way: by a user of that name, say. */
+	for (size_t i = 0; i < n && is >= 0; i++)
+		if ((is = checks_owns(user, v[i], &a, &e)) == 1)
+			v[kept++] = v[i];
+	if (is < 0) {
+		log_error("auth.sender", LS("user", user), LE(&e));
+		ipc_reply_error(c, m->id, &e);
+	} else {
+		ipc_begin(&out, MSG_SENDER_LIST_R);
+		ipc_put_list(&out, v, kept);
+		ipc_reply(c, m->id, &out);
+	}
+	arena_free(&a);
+}
+
 /* ---- what is to be signed ---- */
 
 /* Where the operator lets users send as any address, it is signed for them in their own domain. */
@@ -355,6 +387,8 @@ checks_sender_token(struct ipc_chan *c, struct ipc_in *m)
 
 	if (ipc_end(m) < 0)
 		return;
+	/* Only the kernel's word, through master, makes anybody trusted. */
+	trusted = trusted && ipc_peer_of(c) == PEER_MASTER;
 	token_issue(user, trusted, token);
 	ipc_begin(&out, MSG_SENDER_TOKEN_R);
 	ipc_put_str(&out, str_of(token, sizeof(token)));

@@ -213,6 +213,9 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	case MSG_SENDER_CHECK:
 		checks_sender(c, m);
 		return;
+	case MSG_SENDER_LIST:
+		checks_sender_list(c, m);
+		return;
 	case MSG_SIGN_CHECK:
 		checks_sign(c, m);
 		return;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/file.h"
+#include "mailboxd/errand.h"
 #include "mailboxd/gone.h"
 #include "mailboxd/hold.h"
 #include "mailboxd/operator.h"
@@ -96,7 +97,7 @@ parent_owner_message(struct user *u, struct ipc_in *m)
 		park_changed(u);
 	else if (m->type == MSG_OWN_ROOM && ipc_end(m) == 0)
 		(void)parent_give_room();
-	else if (m->type != MSG_OWN_CHANGED && m->type != MSG_OWN_ROOM)
+	else if (m->type != MSG_OWN_CHANGED && m->type != MSG_OWN_ROOM && !errand_message(u, m))
 		ipc_refuse(m);
 }
 

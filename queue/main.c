@@ -88,6 +88,8 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	(void)arg;
 	if (ipc_peer_of(c) == PEER_CTL)
 		operator_message(&queue, c, m);
+	else if (m->type == MSG_SUBMITTED)
+		submitted_message(&queue, c, m);
 	else
 		spool_message(&queue, c, m);
 }

@@ -42,6 +42,7 @@ struct message {
 	uint8_t *outcomes;  /* enum record_outcome of each target */
 	uint8_t near[MESSAGE_NEAR];
 	int64_t arrived; /* microseconds */
+	int64_t release; /* the same: nothing of it is tried before (RFC 4865); 0: at once */
 	uint64_t size;
 	struct segment *segment; /* where its record is; NULL until that is durable */
 	uint64_t envelope_at, octets_at;

@@ -66,6 +66,8 @@ state_name(const struct message *m, const struct job *j)
 		return "active";
 	if (m->flags & MESSAGE_HELD)
 		return "held";
+	if (schedule_embargo(m) > 0)
+		return "scheduled";
 	return j && (j->attempts > 0 || j->dest->dead) ? "deferred" : "waiting";
 }
 
@@ -232,6 +234,8 @@ show_facts(
 	fact(r, "mid", str_z(m->mid));
 	fact(r, "state", str_z(state_name(m, first)));
 	fact(r, "arrived", time_text(&r->arena, m->arrived));
+	if (m->release > 0)
+		fact(r, "release", time_text(&r->arena, m->release));
 	fact(r, "size", number(&r->arena, m->size));
 	fact(r, "sender", env->sender);
 	fact(r, "user", env->user);

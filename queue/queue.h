@@ -98,6 +98,8 @@ void asker_error(struct queue *q, struct asker **a, const struct err *e);
 void asker_ok(struct queue *q, struct asker **a);
 void asker_fd(struct queue *q, struct asker **a, int fd);
 void asker_count(struct queue *q, struct asker **a, uint64_t count);
+/* SUBMITTED_R, without results. */
+void asker_state(struct queue *q, struct asker **a, enum submitted_state state);
 /* The channel is closed. */
 void asker_forget(struct queue *q, const struct ipc_chan *c);
 
@@ -116,6 +118,8 @@ void schedule_init(struct queue *q);
 void schedule_done(struct queue *q);
 /* What waits of the message is tried in ms from now; jobs are made where there are none yet. */
 void schedule_message(struct queue *q, struct message *m, uint64_t ms);
+/* Milliseconds until it may be tried; 0: it may. */
+uint64_t schedule_embargo(const struct message *m);
 /* Its jobs wait for nothing until the next schedule_message(). Those under way go on. */
 void schedule_stop(struct queue *q, struct message *m);
 /* Its jobs go, but for those under way. */
@@ -216,6 +220,10 @@ struct order_filter {
 bool order_matches(const struct order_filter *f, const struct message *m);
 /* False: it is none of these. */
 bool order_message(struct queue *q, struct ipc_chan *c, struct ipc_in *m);
+
+/* ---- submitted.c ---- */
+
+void submitted_message(struct queue *q, struct ipc_chan *c, struct ipc_in *in); /* SUBMITTED */
 
 /* ---- recover.c ---- */
 

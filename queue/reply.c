@@ -80,6 +80,20 @@ asker_count(struct queue *q, struct asker **a, uint64_t count)
 }
 
 void
+asker_state(struct queue *q, struct asker **a, enum submitted_state state)
+{
+	struct ipc_out m;
+
+	if ((*a)->channel) {
+		ipc_begin(&m, (*a)->answer);
+		ipc_put_u32(&m, state);
+		ipc_put_list(&m, NULL, 0);
+		ipc_reply((*a)->channel, (*a)->id, &m);
+	}
+	done(q, a);
+}
+
+void
 asker_forget(struct queue *q, const struct ipc_chan *c)
 {
 	struct asker *a;

@@ -192,6 +192,15 @@ wait_until(struct queue *q, struct job *j, uint64_t due)
 	loop_defer(&q->schedule.run);
 }
 
+/* Nothing ends it, not even an order to try now: the sender may count on it to take it back. */
+uint64_t
+schedule_embargo(const struct message *m)
+{
+	int64_t left = m->release > 0 ? m->release - clock_wall_us() : 0;
+
+	return left > 0 ? (uint64_t)left / 1000 + 1 : 0;
+}
+
 void
 schedule_job(struct queue *q, struct job *j, uint64_t ms)
 {
@@ -201,6 +210,7 @@ schedule_job(struct queue *q, struct job *j, uint64_t ms)
 	stop(q, j);
 	if (message_is_done(j->m) || (j->m->flags & (MESSAGE_HELD | MESSAGE_DELETED)))
 		return;
+	ms = num_max(ms, schedule_embargo(j->m));
 	if (ms > 0) {
 		wait_until(q, j, clock_ms() + ms);
 		return;
@@ -231,17 +241,24 @@ schedule_backoff(const struct queue_options *o, uint32_t attempts)
 	return num_min(ms, num_max(o->retry_max, o->retry_first));
 }
 
+/* Since when it is on its way. */
+static int64_t
+began(const struct message *m)
+{
+	return num_max(m->arrived, m->release);
+}
+
 bool
 schedule_is_late(const struct message *m, uint64_t ms)
 {
-	return ms > 0 && clock_wall_us() - m->arrived >= (int64_t)(ms * 1000);
+	return ms > 0 && clock_wall_us() - began(m) >= (int64_t)(ms * 1000);
 }
 
 void
 schedule_retry(struct queue *q, struct job *j)
 {
 	uint64_t ms = jitter(schedule_backoff(&q->o, ++j->attempts));
-	int64_t left = j->m->arrived + (int64_t)(q->o.lifetime * 1000) - clock_wall_us();
+	int64_t left = began(j->m) + (int64_t)(q->o.lifetime * 1000) - clock_wall_us();
 
 	/* What could not be delivered at once need not be held in memory for the wait. */
 	message_close(&q->messages, j->m);
@@ -258,6 +275,7 @@ name_party(struct message *m, const struct envelope *env)
 {
 	struct str who = env->user.n > 0 ? env->user : env->sender;
 
+	m->release = env->release;
 	m->sender = hash_keyed(env->sender.p, env->sender.n);
 	m->party = hash_keyed(who.p, who.n);
 }
@@ -306,6 +324,9 @@ schedule_message(struct queue *q, struct message *m, uint64_t ms)
 			(void)job_new(q, m, q->schedule.local);
 	}
 	arena_free(&a);
+	/* It may be days: what it weighs in memory others may use. */
+	if (schedule_embargo(m) > 0)
+		message_close(&q->messages, m);
 	for (struct job *j = m->jobs; j; j = j->next)
 		schedule_job(q, j, ms);
 }

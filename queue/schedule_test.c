@@ -93,6 +93,31 @@ no_wait_beyond_the_lifetime(void **state)
 	assert_in_range(j->timer.due - clock_ms(), 1, 5001);
 }
 
+/* RFC 4865: nothing, and no order to try now, sends it before its time. */
+static void
+what_is_to_wait_waits(void **state)
+{
+	struct message *m;
+
+	(void)state;
+	fixture_append(1, 10, &told);
+	restart();
+	m = fixture_find(1);
+	assert_int_equal(m->release, 0);
+	assert_int_equal(m->jobs->state, JOB_READY);
+	m->release = clock_wall_us() + 3600000000;
+	schedule_job(&fixture, m->jobs, 0);
+	assert_int_equal(m->jobs->state, JOB_WAITS);
+	assert_in_range(m->jobs->timer.due - clock_ms(), 3599000, 3600002);
+	/* Its lifetime begins with that. */
+	m->arrived -= 6ll * 86400 * 1000000;
+	assert_false(schedule_is_late(m, fixture.o.lifetime));
+	clock_advance(3600000);
+	assert_int_equal(schedule_embargo(m), 0);
+	schedule_job(&fixture, m->jobs, 0);
+	assert_int_equal(m->jobs->state, JOB_READY);
+}
+
 static void
 earliest_comes_first(void **state)
 {
@@ -303,6 +328,7 @@ main(void)
 	    cmocka_unit_test(waits_double_up_to_the_longest),
 	    cmocka_unit_test_setup_teardown(retry_is_within_a_tenth, fresh, end),
 	    cmocka_unit_test_setup_teardown(no_wait_beyond_the_lifetime, fresh, end),
+	    cmocka_unit_test_setup_teardown(what_is_to_wait_waits, fresh, end),
 	    cmocka_unit_test(earliest_comes_first),
 	    cmocka_unit_test_setup_teardown(held_and_done_are_not_tried, fresh, end),
 	    cmocka_unit_test_setup_teardown(a_job_for_each_destination, fresh, end),

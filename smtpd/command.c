@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "mail/date.h"
 #include "mail/envelope.h"
 #include "mail/xtext.h"
 
@@ -226,6 +227,8 @@ is_orcpt(struct str v)
 static int
 mail_param(struct command *c, struct str key, bool has_value, struct str v, unsigned *bit)
 {
+	struct date until;
+
 	if (str_ieq_z(key, "SIZE")) {
 		*bit = PARAM_SIZE;
 		return has_value && v.n <= 20 ? num_parse(v, 0, UINT64_MAX, &c->size) : -1;
@@ -248,6 +251,18 @@ mail_param(struct command *c, struct str key, bool has_value, struct str v, unsi
 		*bit = PARAM_ENVID;
 		c->envid = v;
 		return v.n > 0 && v.n <= 100 && xtext_valid(v) ? 0 : -1;
+	}
+	/* RFC 4865 5: one of the two, so they count as one. */
+	if (str_ieq_z(key, "HOLDFOR")) {
+		*bit = PARAM_HOLD;
+		return v.n <= 9 ? num_parse(v, 0, 999999999, &c->hold_for) : -1;
+	}
+	if (str_ieq_z(key, "HOLDUNTIL")) {
+		*bit = PARAM_HOLD;
+		if (date_rfc3339_parse(v, &until) < 0 || until.utc <= 0)
+			return -1;
+		c->hold_until = until.utc;
+		return 0;
 	}
 	if (str_ieq_z(key, "AUTH")) {
 		/* Taken and not believed: nobody here is trusted to speak for others (RFC 4954 5).

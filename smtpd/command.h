@@ -47,14 +47,15 @@ enum command_result {
 };
 
 /* Parameters that were given. */
-#define PARAM_SIZE     0x01u /* RFC 1870 */
-#define PARAM_BODY     0x02u /* RFC 6152 */
-#define PARAM_SMTPUTF8 0x04u /* RFC 6531 */
-#define PARAM_RET      0x08u /* RFC 3461 4.3 */
-#define PARAM_ENVID    0x10u /* RFC 3461 4.4 */
-#define PARAM_AUTH     0x20u /* RFC 4954 5 */
-#define PARAM_NOTIFY   0x40u /* RFC 3461 4.1 */
-#define PARAM_ORCPT    0x80u /* RFC 3461 4.2 */
+#define PARAM_SIZE     0x01u  /* RFC 1870 */
+#define PARAM_BODY     0x02u  /* RFC 6152 */
+#define PARAM_SMTPUTF8 0x04u  /* RFC 6531 */
+#define PARAM_RET      0x08u  /* RFC 3461 4.3 */
+#define PARAM_ENVID    0x10u  /* RFC 3461 4.4 */
+#define PARAM_AUTH     0x20u  /* RFC 4954 5 */
+#define PARAM_NOTIFY   0x40u  /* RFC 3461 4.1 */
+#define PARAM_ORCPT    0x80u  /* RFC 3461 4.2 */
+#define PARAM_HOLD     0x100u /* RFC 4865 5: HOLDFOR or HOLDUNTIL */
 
 struct command {
 	enum verb verb;
@@ -66,6 +67,8 @@ struct command {
 	bool ret_full;   /* RET=FULL; else HDRS */
 	uint32_t notify; /* NOTIFY_ bits of mail/envelope.h */
 	struct str envid, orcpt; /* as given */
+	uint64_t hold_for;       /* HOLDFOR: seconds */
+	int64_t hold_until;      /* HOLDUNTIL: seconds since the epoch; 0: HOLDFOR was given */
 	bool last;               /* BDAT … LAST */
 	struct str mech;         /* AUTH */
 	struct str initial;      /* AUTH: the initial response in base64 */

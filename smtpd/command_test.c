@@ -117,6 +117,11 @@ mail_parameters(void **state)
 	assert_true(c.eightbit);
 	assert_true(c.ret_full);
 	assert_str(c.envid, "QQ+2B1");
+	assert_int_equal(parse("MAIL FROM:<a@b> HOLDFOR=60", &c), COMMAND_OK);
+	assert_int_equal(c.hold_for, 60);
+	assert_int_equal(c.hold_until, 0);
+	assert_int_equal(parse("MAIL FROM:<a@b> HOLDUNTIL=2023-11-14T22:13:20Z", &c), COMMAND_OK);
+	assert_int_equal(c.hold_until, 1700000000);
 	assert_int_equal(parse("MAIL FROM:<a@b> BODY=7BIT RET=HDRS", &c), COMMAND_OK);
 	assert_false(c.eightbit);
 	assert_false(c.ret_full);
@@ -144,6 +149,9 @@ bad_parameters(void **state)
 	    "MAIL FROM:<a@b> SMTPUTF8=1", "MAIL FROM:<a@b> RET=ALL",
 	    "MAIL FROM:<a@b> ENVID=", "MAIL FROM:<a@b> ENVID=a+2b", "MAIL FROM:<a@b> ENVID=a=b",
 	    "MAIL FROM:<a@b> ENVID=a+2", "MAIL FROM:<a@b> SIZE",
+	    "MAIL FROM:<a@b> HOLDFOR=", "MAIL FROM:<a@b> HOLDFOR=1x",
+	    "MAIL FROM:<a@b> HOLDFOR=1000000000", "MAIL FROM:<a@b> HOLDUNTIL=tomorrow",
+	    "MAIL FROM:<a@b> HOLDFOR=1 HOLDUNTIL=2030-01-01T00:00:00Z",
 	    "MAIL FROM:<a@b> SIZE=99999999999999999999",
 	    "RCPT TO:<a@b> NOTIFY=", "RCPT TO:<a@b> NOTIFY=NEVER,DELAY",
 	    "RCPT TO:<a@b> NOTIFY=SUCCESS,,DELAY", "RCPT TO:<a@b> ORCPT=a@b",

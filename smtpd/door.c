@@ -92,7 +92,7 @@ end_banned(struct session *s)
 {
 	struct network n;
 
-	if (s->kind == SESSION_LOCAL || s->user.n > 0 || s->state == SESSION_CLOSING ||
+	if (session_is_inside(s) || s->user.n > 0 || s->state == SESSION_CLOSING ||
 	    network_parse(str_z(s->peer), &n, NULL) < 0 || !banlist_has(&n))
 		return;
 	metric_add(METRIC_BANNED_SMTP, 1);
@@ -113,7 +113,7 @@ door_bans(struct ipc_in *m)
 static bool
 is_stranger(const struct session *s)
 {
-	return s->kind != SESSION_LOCAL && s->user.n == 0 && s->source.address != NULL;
+	return !session_is_inside(s) && s->user.n == 0 && s->source.address != NULL;
 }
 
 void
@@ -215,7 +215,7 @@ door_rcpt(struct session *s)
 bool
 door_is_weighed(const struct session *s)
 {
-	if (s->kind == SESSION_LOCAL)
+	if (session_is_inside(s))
 		return !s->trusted;
 	if (s->source.address == NULL)
 		return false;

@@ -2,6 +2,7 @@
  * helo.c - HELO, EHLO and STARTTLS: who the client says it is, what the server can, and TLS.
  */
 #include "base/buf.h"
+#include "base/clock.h"
 #include "smtpd/session.h"
 #include "svc/conf.h"
 
@@ -52,7 +53,18 @@ helo_helo(struct session *s, const struct command *c)
 static bool
 offers_starttls(const struct session *s)
 {
-	return s->kind != SESSION_LOCAL && tls_server(s->kind) != NULL && !stream_is_tls(s->stream);
+	return !session_is_inside(s) && tls_server(s->kind) != NULL && !stream_is_tls(s->stream);
+}
+
+/* RFC 4865 4: for so many seconds, and until when that is. */
+static void
+put_futurerelease(struct session *s)
+{
+	uint64_t max = mail_max_hold(s);
+	char until[CLOCK_RFC3339_SIZE];
+
+	clock_rfc3339(clock_wall_us() + (int64_t)max * 1000000, until);
+	stream_printf(s->stream, "250-FUTURERELEASE %llu %s\r\n", (unsigned long long)max, until);
 }
 
 void
@@ -83,6 +95,8 @@ helo_ehlo(struct session *s, const struct command *c)
 			    s->stream, "250-AUTH " STR_FMT "\r\n", STR_ARG(buf_view(&mechs)));
 		buf_free(&mechs);
 	}
+	if (mail_max_hold(s) > 0)
+		put_futurerelease(s);
 	/* Between sendmail and us: the program's address, and whether it may take another. */
 	if (s->kind == SESSION_LOCAL)
 		stream_printf(s->stream, "250-XUSER " STR_FMT "%s\r\n", STR_ARG(s->user),
@@ -93,7 +107,7 @@ helo_ehlo(struct session *s, const struct command *c)
 void
 helo_starttls(struct session *s)
 {
-	if (stream_is_tls(s->stream) || s->kind == SESSION_LOCAL) {
+	if (stream_is_tls(s->stream) || session_is_inside(s)) {
 		session_reply(s, REPLY_NO_STARTTLS);
 		return;
 	}

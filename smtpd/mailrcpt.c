@@ -145,6 +145,32 @@ mail_forbidden(const struct session *s)
 	return message_no_room() ? REPLY_NO_SPACE : REPLY_OK;
 }
 
+/* A service of submission (RFC 4865 3). */
+uint64_t
+mail_max_hold(const struct session *s)
+{
+	return s->kind == SESSION_SMTP ? 0 : conf_num(svc_conf(), CONF_SUBMISSION_MAX_HOLD) / 1000;
+}
+
+/* RFC 4865 4, 5. A time that has passed is now. */
+static enum reply
+hold(const struct session *s, const struct command *c, int64_t *release)
+{
+	uint64_t max = mail_max_hold(s);
+	int64_t now = clock_wall_us(), us;
+
+	*release = 0;
+	if (!(c->params & PARAM_HOLD))
+		return REPLY_OK;
+	if (max == 0)
+		return REPLY_UNKNOWN_PARAM;
+	us = c->hold_until > 0 ? c->hold_until * 1000000 : now + (int64_t)c->hold_for * 1000000;
+	if (us > now + (int64_t)max * 1000000)
+		return REPLY_SYNTAX;
+	*release = us > now ? us : 0;
+	return REPLY_OK;
+}
+
 /* All of them: an earlier MAIL that was refused may have left some. */
 static void
 take_params(struct transaction *tx, const struct command *c)
@@ -177,6 +203,8 @@ mail_command(struct session *s, const struct command *c)
 	struct address address = {0};
 	struct slot *slot;
 
+	if (r == REPLY_OK)
+		r = hold(s, c, &s->tx.release);
 	if (r == REPLY_OK && c->params & PARAM_SIZE &&
 	    c->size > conf_num(svc_conf(), CONF_SMTP_MAX_SIZE))
 		r = REPLY_TOO_BIG;

@@ -31,13 +31,34 @@ space(struct ipc_in *m)
 		message_space(low);
 }
 
+/* The owner of a user's mailbox has something to send (INVARIANTS 19). */
+static void
+owner(struct ipc_chan *chan, struct ipc_in *m)
+{
+	struct svc_conn c = {.name = "owner", .peer_text = "local"};
+
+	c.user = ipc_get_str(m);
+	c.token = ipc_get_str(m);
+	c.fd = ipc_take_fd(m);
+	if (ipc_end(m) < 0 || c.user.n == 0 || svc_draining()) {
+		if (c.fd >= 0)
+			close(c.fd);
+		if (!m->bad)
+			ipc_reply_ok(chan, m->id, MSG_OWNER_SMTP_R);
+		return;
+	}
+	ipc_reply_ok(chan, m->id, MSG_OWNER_SMTP_R);
+	session_accept(&c);
+}
+
 static void
 smtpd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
-	(void)c;
 	if (m->type == MSG_USER_REVOKED)
 		revoked(m);
+	else if (m->type == MSG_OWNER_SMTP)
+		owner(c, m);
 	else if (m->type == MSG_SPOOL_SPACE)
 		space(m);
 	else if (m->type == MSG_SIGN_DOMAINS)

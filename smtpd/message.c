@@ -194,6 +194,7 @@ trace_of(const struct message *m)
 	    .esmtp = s->esmtp,
 	    .authed = submitted,
 	    .account = s->kind == SESSION_LOCAL ? s->user : STR_NONE,
+	    .from_mailbox = s->kind == SESSION_OWNER,
 	    .utf8 = s->tx.flags & ENVELOPE_SMTPUTF8,
 	    .add_date = submitted && !m->head.date,
 	    .add_message_id = submitted && !m->head.message_id,
@@ -406,6 +407,18 @@ message_refusal_arg(const struct message *m)
 
 /* ---- the end ---- */
 
+/* An owner sends what its user has written, or answers in the name of one who is away: that alone
+ * has no sender (RFC 3834 3.3; INVARIANTS 19). */
+static struct str
+actor_of(const struct session *s)
+{
+	if (s->kind == SESSION_OWNER)
+		return s->tx.sender.n > 0 ? STR("jmap") : STR("vacation");
+	if (s->kind == SESSION_LOCAL)
+		return STR("local");
+	return s->user.n > 0 ? STR("submission") : STR("smtp");
+}
+
 static void
 commit(struct message *m)
 {
@@ -415,12 +428,11 @@ commit(struct message *m)
 	    .arrived = m->arrived,
 	    .sender = s->tx.sender,
 	    .user = s->user,
-	    .actor = s->kind == SESSION_LOCAL ? STR("local")
-		     : s->user.n > 0          ? STR("submission")
-					      : STR("smtp"),
+	    .actor = actor_of(s),
 	    .peer = str_z(s->peer),
 	    .helo = str_of(s->helo, s->helo_n),
 	    .envid = s->tx.envid,
+	    .release = s->tx.release,
 	    .ret = s->tx.ret,
 	    .flags = s->tx.flags | m->flags | (s->user.n > 0 ? ENVELOPE_SUBMITTED : 0),
 	    .rcpts = s->tx.rcpts,

@@ -259,6 +259,8 @@ kind_of(const char *listener)
 		return SESSION_SUBMISSIONS;
 	if (strcmp(listener, "local") == 0)
 		return SESSION_LOCAL;
+	if (strcmp(listener, "owner") == 0)
+		return SESSION_OWNER;
 	return strcmp(listener, "submission") == 0 ? SESSION_SUBMISSION : SESSION_SMTP;
 }
 
@@ -283,7 +285,7 @@ session_accept(const struct svc_conn *c)
 	memcpy(s->peer, c->peer_text, sizeof(s->peer));
 	arena_init(&s->arena);
 	arena_init(&s->tx.arena);
-	if (s->kind == SESSION_LOCAL) {
+	if (session_is_inside(s)) {
 		s->user = arena_dup(&s->arena, c->user);
 		s->trusted = c->trusted;
 		s->token = arena_dup(&s->arena, c->token);
@@ -294,7 +296,7 @@ session_accept(const struct svc_conn *c)
 	log_debug("smtp.connect", LZ("sid", s->sid), LZ("peer", s->peer), LZ("listener", c->name));
 	s->stream = stream_new(c->fd, &limits, &events, s);
 	s->timer = loop_timer_new(on_timer, s);
-	if (s->kind != SESSION_LOCAL)
+	if (!session_is_inside(s))
 		s->looking_up = dns_client_ask(dns, &c->peer, 0, on_client, s);
 	loop_timer_set(s->timer, conf_num(svc_conf(), CONF_SMTP_COMMAND_TIMEOUT));
 	stream_start(s->stream);

@@ -37,6 +37,7 @@ enum session_kind {
 	SESSION_SUBMISSION,  /* port 587: mail from users, STARTTLS */
 	SESSION_SUBMISSIONS, /* port 465: the same under TLS from the start, RFC 8314 */
 	SESSION_LOCAL, /* run_dir/submit.sock: a program on this machine, known from the start */
+	SESSION_OWNER, /* the owner of a user's mailbox, by its parent's word */
 };
 
 enum session_state {
@@ -80,8 +81,9 @@ struct transaction {
 	struct arena arena;
 	struct str sender, envid;
 	enum envelope_ret ret;
-	uint32_t flags; /* ENVELOPE_ bits */
-	uint64_t size;  /* SIZE=, or 0 */
+	uint32_t flags;  /* ENVELOPE_ bits */
+	uint64_t size;   /* SIZE=, or 0 */
+	int64_t release; /* RFC 4865: not before, microseconds since the epoch; 0: at once */
 	struct envelope_rcpt *rcpts;
 	uint32_t nrcpts, cap;
 	uint32_t waiting; /* RCPTs under way */
@@ -131,6 +133,13 @@ struct session {
 	enum reply chunk_refused; /* or REPLY_COUNT */
 	char chunk_text[24];      /* its size, for the reply */
 };
+
+/* Not by a network: who it is was known from the start. */
+static inline bool
+session_is_inside(const struct session *s)
+{
+	return s->kind == SESSION_LOCAL || s->kind == SESSION_OWNER;
+}
 
 /* ---- session.c ---- */
 
@@ -211,6 +220,8 @@ void mail_command(struct session *s, const struct command *c);
 /* False: not yet, the same line comes again when a reply is out. */
 bool rcpt_command(struct session *s, const struct command *c);
 void transaction_reset(struct session *s);
+/* May messages be held until later (RFC 4865)? For how long, in seconds; 0: no. */
+uint64_t mail_max_hold(const struct session *s);
 /* Is what the session sends to bear its user's own addresses? Not where the operator lets the
  * user's domain, or everybody, send as they like (INVARIANTS 18). */
 bool sender_must_own(const struct session *s);

@@ -700,6 +700,76 @@ a_program_is_nobody_else(void **state)
 	leave();
 }
 
+/* ---- the owner of a mailbox ---- */
+
+static void
+an_owner_sends_as_its_user(void **state)
+{
+	(void)state;
+	connect_as("owner", "alice@here.test", false);
+	say(STR("EHLO localhost\r\n"));
+	assert_null(strstr(heard.p, "STARTTLS"));
+	assert_null(strstr(heard.p, "AUTH"));
+	assert_null(strstr(heard.p, "XUSER"));
+	assert_string_equal(codes(), "220 250");
+	expect("MAIL FROM:<bob@here.test>\r\n", "550");
+	expect("MAIL FROM:<alice@here.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n"
+	       "From: bob@here.test\r\nSender: alice@here.test\r\n\r\n.\r\n",
+	    "250 250 354 550");
+	assert_int_equal(committed, 0);
+	expect("MAIL FROM:<alice@here.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n"
+	       "From: alice@here.test\r\n\r\n.\r\n",
+	    "250 250 354 250");
+	assert_true(str_eq_z(env.user, "alice@here.test"));
+	assert_true(str_eq_z(env.actor, "jmap"));
+	assert_true(env.flags & ENVELOPE_SUBMITTED);
+	assert_int_equal(env.release, 0);
+	/* Who wrote it stands in From: nothing else tells of the account. */
+	assert_true(str_find(buf_view(&stored), STR("Received: by mail.here.test (GK Mail, from a "
+						    "mailbox here)\r\n\tid ")) < stored.n);
+	/* The answer of who is away has no sender, and is still its user's. */
+	expect("MAIL FROM:<>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n"
+	       "From: bob@here.test\r\n\r\n.\r\n",
+	    "250 250 354 550");
+	expect("MAIL FROM:<>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n"
+	       "From: alice@here.test\r\n\r\n.\r\n",
+	    "250 250 354 250");
+	assert_true(str_eq_z(env.actor, "vacation"));
+	leave();
+}
+
+/* RFC 4865: on submission alone, within what is announced. */
+static void
+users_may_have_messages_wait(void **state)
+{
+	int64_t now = clock_wall_us();
+
+	(void)state;
+	connect_as("owner", "alice@here.test", false);
+	say(STR("EHLO localhost\r\n"));
+	assert_non_null(strstr(heard.p, "\r\n250-FUTURERELEASE 2592000 20"));
+	assert_string_equal(codes(), "220 250");
+	expect("MAIL FROM:<alice@here.test> HOLDFOR=2592001\r\n", "501");
+	expect("MAIL FROM:<alice@here.test> HOLDUNTIL=2999-01-01T00:00:00Z\r\n", "501");
+	expect("MAIL FROM:<alice@here.test> HOLDFOR=1 HOLDFOR=2\r\n", "501");
+	expect("MAIL FROM:<alice@here.test> HOLDFOR=3600\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n"
+	       "From: alice@here.test\r\n\r\n.\r\n",
+	    "250 250 354 250");
+	assert_in_range(env.release, now + 3600000000, now + 3660000000);
+	/* It is of that message alone; what has passed is now. */
+	expect("MAIL FROM:<alice@here.test> HOLDUNTIL=2020-01-01T00:00:00Z\r\n"
+	       "RCPT TO:<bob@here.test>\r\nDATA\r\nFrom: alice@here.test\r\n\r\n.\r\n",
+	    "250 250 354 250");
+	assert_int_equal(env.release, 0);
+	leave();
+	connect_to("smtp");
+	say(STR("EHLO c\r\n"));
+	assert_null(strstr(heard.p, "FUTURERELEASE"));
+	assert_string_equal(codes(), "220 250");
+	expect("MAIL FROM:<a@b.test> HOLDFOR=60\r\n", "555");
+	leave();
+}
+
 /* ---- signing ---- */
 
 #define SUBMIT "MAIL FROM:<alice@here.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n"
@@ -867,6 +937,8 @@ main(void)
 	    TEST(names_and_addresses),
 	    TEST(a_program_is_known_from_the_start),
 	    TEST(a_program_is_nobody_else),
+	    TEST(an_owner_sends_as_its_user),
+	    TEST(users_may_have_messages_wait),
 	    TEST(what_has_keys_is_signed),
 	    TEST(signing_of_all_sizes),
 	    TEST(a_signer_that_cannot),

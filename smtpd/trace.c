@@ -86,7 +86,11 @@ static void
 put_received(struct buf *b, const struct trace *t)
 {
 	(void)buf_puts(b, "Received: ");
-	if (t->account.n > 0) {
+	if (t->from_mailbox) {
+		(void)buf_printf(b,
+		    "by " STR_FMT " (GK Mail, from a mailbox here)\r\n\tid " STR_FMT,
+		    STR_ARG(str_sub(t->host, 0, 255)), STR_ARG(t->mid));
+	} else if (t->account.n > 0) {
 		/* RFC 5322 3.6.7 leaves the clauses free; there is no host to name. */
 		(void)buf_printf(b,
 		    "by " STR_FMT " (GK Mail, from a program of " STR_FMT ")\r\n\tid " STR_FMT,

@@ -25,6 +25,7 @@ struct trace {
 	struct str mid;
 	struct str tls;     /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or empty */
 	struct str account; /* of a program on this machine: it did not come over a network */
+	bool from_mailbox;  /* out of a mailbox here: whose, its reader is told by From alone */
 	struct str rcpt;    /* the one recipient; empty when there are several */
 	bool esmtp, authed, utf8;
 	bool add_date, add_message_id; /* RFC 6409 8.2, 8.3 */

@@ -53,8 +53,11 @@ enum ipc_peer {
 	X(LOCAL_CONN,     PEER_MASTER, PEER_SMTPD, 30, "user:str trusted:u32 token:str fd:fd") \
 	X(LOCAL_CONN_R,   PEER_SMTPD, PEER_MASTER, 0, "") \
 	/* For such a program: what it will have its mail signed with. */ \
-	X(SENDER_TOKEN,   PEER_MASTER, PEER_AUTHD, 5, "user:str trusted:u32") \
-	X(SENDER_TOKEN_R, PEER_AUTHD, PEER_MASTER, 0, "token:str") \
+	X(SENDER_TOKEN,   PEER_MASTER | PEER_MAILBOXD, PEER_AUTHD, 5, "user:str trusted:u32") \
+	X(SENDER_TOKEN_R, PEER_AUTHD, PEER_MASTER | PEER_MAILBOXD, 0, "token:str") \
+	/* The owner of a user's mailbox has mail to send: by the parent's word it is that user, and trusted in nothing. */ \
+	X(OWNER_SMTP,     PEER_MAILBOXD, PEER_SMTPD, 30, "user:str token:str fd:fd") \
+	X(OWNER_SMTP_R,   PEER_SMTPD, PEER_MAILBOXD, 0, "") \
 	/* gkmail to master. CTL_CONNECT gives a channel straight to a daemon. */ \
 	X(CTL_HELLO,      PEER_CTL, PEER_MASTER, 10, "build:str") \
 	X(CTL_HELLO_R,    PEER_MASTER, PEER_CTL, 0, "build:str pid:u32") \
@@ -137,6 +140,9 @@ enum ipc_peer {
 	X(SENDER_FORWARD_R, PEER_AUTHD, PEER_QUEUE, 0, "sender:str") \
 	X(SENDER_CHECK,   PEER_SMTPD, PEER_AUTHD, 10, "user:str address:str") \
 	X(SENDER_CHECK_R, PEER_AUTHD, PEER_SMTPD, 0, "owned:u32") \
+	/* The addresses that lead to a user and may be its senders' (INVARIANTS 18): its own first, catch-alls not. */ \
+	X(SENDER_LIST,    PEER_MAILBOXD, PEER_AUTHD, 10, "user:str") \
+	X(SENDER_LIST_R,  PEER_AUTHD, PEER_MAILBOXD, 0, "addresses:list") \
 	/* Answers given before may be wrong now: forget them. */ \
 	X(AUTH_CHANGED,   PEER_AUTHD, PEER_SMTPD, 0, "") \
 	/* Every session of the user ends, and every resume token (INVARIANTS 16). deleted: the user is gone. */ \
@@ -168,6 +174,11 @@ enum ipc_peer {
 	X(SPOOL_COMMIT_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER | PEER_SCREEN, 0, "") \
 	X(SPOOL_COMMIT_LARGE, PEER_SMTPD | PEER_OWNER, PEER_QUEUE, 120, "envelope:str size:u64 digest:str prefix:str") \
 	X(SPOOL_COMMIT_LARGE_R, PEER_QUEUE, PEER_SMTPD | PEER_OWNER, 0, "") \
+	/* What became of a message that this user has submitted. cancel: it is not to be sent, where none of it is under way
+	 * or sent yet; durable then. state: enum submitted_state. results: address, enum submitted_result as a digit, what
+	 * the last host said, three a recipient. */ \
+	X(SUBMITTED,      PEER_MAILBOXD, PEER_QUEUE, 10, "user:str mid:str cancel:u32") \
+	X(SUBMITTED_R,    PEER_QUEUE, PEER_MAILBOXD, 0, "state:u32 results:list") \
 	/* DKIM (docs/adr/0018-dkim-signing.md). token: of AUTH_START_R where the service is "smtp" (in `ticket`), or of
 	 * LOCAL_CONN: it proves to authd whose submission it is, as long as the session lasts. The octets are the message
 	 * without Return-Path and Received. fields: DKIM-Signature, one a key, with CRLF; empty: nothing to sign with. */ \
@@ -297,6 +308,13 @@ enum ipc_peer {
 	X(OWN_CLOSED,     PEER_OWNER, PEER_MAILBOXD, 0, "front:u32 conn:u64") \
 	/* The disk is full: something of the reserve, please. The owner looks itself whether there is room. */ \
 	X(OWN_ROOM,       PEER_OWNER, PEER_MAILBOXD, 0, "") \
+	/* The parent passes these on with the user's name: OWNER_SMTP, SENDER_LIST, SUBMITTED. */ \
+	X(OWN_SMTP,       PEER_OWNER, PEER_MAILBOXD, 40, "") \
+	X(OWN_SMTP_R,     PEER_MAILBOXD, PEER_OWNER, 0, "fd:fd") \
+	X(OWN_SENDERS,    PEER_OWNER, PEER_MAILBOXD, 15, "") \
+	X(OWN_SENDERS_R,  PEER_MAILBOXD, PEER_OWNER, 0, "addresses:list") \
+	X(OWN_SUBMITTED,  PEER_OWNER, PEER_MAILBOXD, 15, "mid:str cancel:u32") \
+	X(OWN_SUBMITTED_R, PEER_MAILBOXD, PEER_OWNER, 0, "state:u32 results:list") \
 	/* The operator looks after a mailbox: enum mailbox_task. found: differences between files, index and the rest;
 	 * mended: of these. rows: mailbox, what differs, two each, as many as fit; all are counted. */ \
 	X(MAILBOX_TASK,   PEER_CTL, PEER_MAILBOXD, 600, "address:str task:u32") \
@@ -428,6 +446,20 @@ enum mailbox_task {
 	MAILBOX_CHECK,  /* says what differs */
 	MAILBOX_REPAIR, /* and mends it */
 	MAILBOX_REINDEX /* forgets what can be made anew from the messages */
+};
+
+enum submitted_state {
+	SUBMITTED_UNKNOWN, /* not this user's, or all of it was done with long ago */
+	SUBMITTED_WAITS,   /* nothing of it is sent, or under way */
+	SUBMITTED_SENT,    /* some of it is, or may be */
+	SUBMITTED_CANCELED
+};
+
+enum submitted_result {
+	SUBMITTED_QUEUED,
+	SUBMITTED_DELIVERED, /* into a mailbox here */
+	SUBMITTED_RELAYED,   /* to another host */
+	SUBMITTED_FAILED
 };
 
 enum deliver_result {

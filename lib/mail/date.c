@@ -319,3 +319,79 @@ date_day(struct date d)
 {
 	return floor_div(d.utc + (int64_t)d.zone * 60, 86400);
 }
+
+/* ---- RFC 3339 ---- */
+
+/* n digits at the front; -1: they are not there. */
+static int
+take_digits(struct str *s, size_t n)
+{
+	int v = 0;
+
+	if (s->n < n)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (!is_digit(s->p[i]))
+			return -1;
+		v = v * 10 + (s->p[i] - '0');
+	}
+	*s = str_from(*s, n);
+	return v;
+}
+
+static bool
+take_char(struct str *s, const char *any)
+{
+	if (s->n == 0 || s->p[0] == '\0' || strchr(any, s->p[0]) == NULL)
+		return false;
+	*s = str_from(*s, 1);
+	return true;
+}
+
+static int
+take_offset(struct str *s, int *minutes)
+{
+	int sign, h, m;
+
+	*minutes = 0;
+	if (take_char(s, "Zz"))
+		return 0;
+	sign = s->n > 0 && s->p[0] == '-' ? -1 : 1;
+	if (!take_char(s, "+-") || (h = take_digits(s, 2)) < 0 || h > 23 || !take_char(s, ":") ||
+	    (m = take_digits(s, 2)) < 0 || m > 59)
+		return -1;
+	*minutes = sign * (h * 60 + m);
+	return 0;
+}
+
+int
+date_rfc3339_parse(struct str s, struct date *out)
+{
+	int year, month, day, hour, minute, second, zone, m;
+	int64_t days, y;
+	int d;
+
+	if ((year = take_digits(&s, 4)) < 0 || !take_char(&s, "-") ||
+	    (month = take_digits(&s, 2)) < 1 || month > 12 || !take_char(&s, "-") ||
+	    (day = take_digits(&s, 2)) < 1 || day > 31 || !take_char(&s, "Tt") ||
+	    (hour = take_digits(&s, 2)) < 0 || hour > 23 || !take_char(&s, ":") ||
+	    (minute = take_digits(&s, 2)) < 0 || minute > 59 || !take_char(&s, ":") ||
+	    (second = take_digits(&s, 2)) < 0 || second > 60)
+		return -1;
+	if (take_char(&s, ".")) {
+		if (take_digits(&s, 1) < 0)
+			return -1;
+		while (take_digits(&s, 1) >= 0)
+			continue;
+	}
+	if (take_offset(&s, &zone) < 0 || s.n > 0)
+		return -1;
+	/* The 31st of a month that has none comes out as another day. */
+	days = days_from_civil(year, month, day);
+	civil_from_days(days, &y, &m, &d);
+	if (d != day || m != month)
+		return -1;
+	*out = (struct date){
+	    days * 86400 + hour * 3600 + minute * 60 + second - (int64_t)zone * 60, zone};
+	return 0;
+}

@@ -20,6 +20,10 @@ int date_parse(struct str s, struct date *out);
 /* IMAP date-time without its quotes: "17-Jul-1996 02:44:25 -0700", " 7-Jul-…". */
 int date_imap_parse(struct str s, struct date *out);
 
+/* "2026-01-31T12:00:00.5+01:00" (RFC 3339 5.6); a fraction of a second is dropped. -1 when it is
+ * none. */
+int date_rfc3339_parse(struct str s, struct date *out);
+
 #define DATE_IMAP_SIZE 27
 /* The same form from seconds, shown in a zone (minutes). */
 const char *date_imap(int64_t utc, int32_t zone, char out[DATE_IMAP_SIZE]);

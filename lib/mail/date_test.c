@@ -137,12 +137,35 @@ test_calendar(void **state)
 	}
 }
 
+static void
+test_rfc3339(void **state)
+{
+	static const char *const bad[] = {"", "2026-01-31", "2026-01-31T12:00:00",
+	    "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-01-31T24:00:00Z",
+	    "2026-01-31T12:00:00.Z", "2026-01-31T12:00:00Zx", "2026-01-31T12:00:00+1:00",
+	    "26-01-31T12:00:00Z", "2026-01-31 12:00:00Z", "2026-01-31T12:00:00+24:00"};
+	struct date d;
+
+	(void)state;
+	assert_int_equal(date_rfc3339_parse(STR("1970-01-01T00:00:00Z"), &d), 0);
+	assert_int_equal(d.utc, 0);
+	assert_int_equal(date_rfc3339_parse(STR("2023-11-14T22:13:20.999Z"), &d), 0);
+	assert_int_equal(d.utc, 1700000000);
+	assert_int_equal(date_rfc3339_parse(STR("2023-11-15T00:13:20+02:00"), &d), 0);
+	assert_int_equal(d.utc, 1700000000);
+	assert_int_equal(d.zone, 120);
+	assert_int_equal(date_rfc3339_parse(STR("2024-02-29T00:00:00-00:30"), &d), 0);
+	assert_int_equal(d.zone, -30);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(date_rfc3339_parse(str_z(bad[i]), &d), -1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rfc5322),
 	    cmocka_unit_test(test_bad), cmocka_unit_test(test_imap), cmocka_unit_test(test_days),
-	    cmocka_unit_test(test_calendar)};
+	    cmocka_unit_test(test_calendar), cmocka_unit_test(test_rfc3339)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

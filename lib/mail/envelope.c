@@ -1,8 +1,8 @@
 /*
  * envelope.c - the codec of envelopes.
  *
- * Version 2: u8 version, then the members of struct envelope in the order written below. Version 1
- * had no nlocal: all targets were mailboxes of ours. Both ways check the same things, so that
+ * Version 3: u8 version, then the members of struct envelope in the order written below. Version 2
+ * had no release. Both ways check the same things, so that
  * nothing is stored that cannot be read again.
  */
 #include "mail/envelope.h"
@@ -51,6 +51,8 @@ check(const struct envelope *env, struct err *e)
 	const struct str *lines[] = {
 	    &env->sender, &env->user, &env->actor, &env->peer, &env->helo, &env->envid};
 
+	if (env->release < 0)
+		return err_set(e, E_INVAL, "envelope: bad time");
 	if (!id_valid(env->mid))
 		return err_set(e, E_INVAL, "envelope: bad message id");
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
@@ -95,6 +97,7 @@ envelope_encode(const struct envelope *env, struct buf *out, struct err *e)
 	wire_put_u8(out, (uint8_t)env->ret);
 	wire_put_u32(out, env->flags);
 	wire_put_u32(out, env->return_path);
+	wire_put_u64(out, (uint64_t)env->release);
 	wire_put_u32(out, env->nrcpts);
 	for (uint32_t i = 0; i < env->nrcpts && !out->over && out->n - start <= ENVELOPE_MAX; i++)
 		put_rcpt(out, &env->rcpts[i]);
@@ -115,13 +118,13 @@ get_count(struct wire_in *w, size_t least)
 }
 
 static void
-get_rcpt(struct wire_in *w, uint8_t version, struct envelope_rcpt *r, struct arena *a)
+get_rcpt(struct wire_in *w, struct envelope_rcpt *r, struct arena *a)
 {
 	r->address = wire_str(w);
 	r->orcpt = wire_str(w);
 	r->notify = wire_u32(w);
 	r->ntargets = get_count(w, TARGET_OCTETS);
-	r->nlocal = version == 1 ? r->ntargets : wire_u32(w);
+	r->nlocal = wire_u32(w);
 	r->targets = arena_array(a, r->ntargets, sizeof(*r->targets));
 	for (uint32_t i = 0; i < r->ntargets; i++)
 		r->targets[i] = wire_str(w);
@@ -141,10 +144,11 @@ get_envelope(struct wire_in *w, uint8_t version, struct envelope *env, struct ar
 	env->ret = (enum envelope_ret)wire_u8(w);
 	env->flags = wire_u32(w);
 	env->return_path = wire_u32(w);
+	env->release = version == ENVELOPE_VERSION ? (int64_t)wire_u64(w) : 0;
 	env->nrcpts = get_count(w, RCPT_OCTETS);
 	env->rcpts = arena_array(a, env->nrcpts, sizeof(*env->rcpts));
 	for (uint32_t i = 0; i < env->nrcpts; i++)
-		get_rcpt(w, version, &env->rcpts[i], a);
+		get_rcpt(w, &env->rcpts[i], a);
 }
 
 int

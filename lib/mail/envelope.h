@@ -14,7 +14,7 @@
 #include "base/id.h"
 
 #define ENVELOPE_MAX     60000u
-#define ENVELOPE_VERSION 2
+#define ENVELOPE_VERSION 3
 
 /* RFC 3461 4.1 */
 #define NOTIFY_NEVER   0x01u
@@ -47,6 +47,7 @@ struct envelope_rcpt {
 struct envelope {
 	struct str mid;    /* id.h */
 	int64_t arrived;   /* wall clock, microseconds */
+	int64_t release;   /* the same: not to be sent before (RFC 4865); 0: at once */
 	struct str sender; /* MAIL FROM without brackets; empty: the null reverse-path */
 	struct str user;   /* who authenticated; empty: nobody */
 	struct str

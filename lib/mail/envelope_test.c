@@ -20,6 +20,7 @@ sample(void)
 {
 	return (struct envelope){.mid = STR("01hx7h5k2mabcdefghjk"),
 	    .arrived = 1700000000123456,
+	    .release = 1700000060000000,
 	    .sender = STR("a@x.test"),
 	    .user = STR("alice@x.test"),
 	    .actor = STR("submission"),
@@ -46,7 +47,7 @@ test_round_trip(void **state)
 	assert_int_equal(envelope_encode(&env, &out, &err), 0);
 	assert_int_equal(envelope_decode(buf_view(&out), &got, &a, &err), 0);
 	assert_true(str_eq(got.mid, env.mid) && got.arrived == env.arrived &&
-		    str_eq(got.sender, env.sender));
+		    got.release == env.release && str_eq(got.sender, env.sender));
 	assert_true(str_eq(got.user, env.user) && str_eq(got.actor, env.actor) &&
 		    str_eq(got.peer, env.peer));
 	assert_true(str_eq(got.helo, env.helo) && str_eq(got.envid, env.envid));
@@ -96,17 +97,18 @@ test_version_before(void **state)
 	(void)state;
 	arena_init(&a);
 	buf_init(&out, ENVELOPE_MAX);
-	env.nrcpts = 1;
+	env.nrcpts = 0;
 	assert_int_equal(envelope_encode(&env, &out, &err), 0);
-	/* nlocal stands before the two targets at the end. */
-	at = out.n - (4 + targets[0].n) - (4 + targets[1].n) - 4;
-	memmove(out.p + at, out.p + at + 4, out.n - at - 4);
-	out.n -= 4;
-	out.p[0] = 1;
+	/* release stands before the count of recipients at the end. */
+	at = out.n - 4 - 8;
+	memmove(out.p + at, out.p + at + 8, 4);
+	out.n -= 8;
+	out.p[0] = ENVELOPE_VERSION - 1;
 	assert_int_equal(envelope_decode(buf_view(&out), &got, &a, &err), 0);
-	assert_int_equal(got.rcpts[0].ntargets, 2);
-	assert_int_equal(got.rcpts[0].nlocal, 2);
-	assert_true(str_eq(got.rcpts[0].targets[1], targets[1]));
+	assert_int_equal(got.release, 0);
+	assert_int_equal(got.return_path, 26);
+	out.p[0] = ENVELOPE_VERSION - 2;
+	assert_int_equal(envelope_decode(buf_view(&out), &got, &a, &err), -1);
 	buf_free(&out);
 	arena_free(&a);
 }
@@ -134,6 +136,9 @@ test_refused(void **state)
 	refused(&env, E_INVAL);
 	env = sample();
 	env.sender = STR("a@x\r\nBcc: b@y");
+	refused(&env, E_INVAL);
+	env = sample();
+	env.release = -1;
 	refused(&env, E_INVAL);
 	env = sample();
 	env.flags = 0x80000000u;

@@ -46,6 +46,8 @@
 	X(SUBMISSION_SENDER_OWNERSHIP, "submission", "sender_ownership", BOOL, "true", "", "Users send only as their own addresses (MAIL FROM, From and Sender).") \
 	X(SUBMISSION_FREE_SENDERS, "submission", "free_senders", LIST, "", "", \
 	  "Domains whose users may send as any address, though sender_ownership is on.") \
+	X(SUBMISSION_MAX_HOLD, "submission", "max_hold", DURATION, "30d", "", \
+	  "How long users may have a message wait before it is sent (FUTURERELEASE, JMAP); 0s: not at all.") \
 	X(SUBMISSION_CLIENT_CERTIFICATES, "submission", "client_certificates", CHOICE, "off", "off|request|require", \
 	  "Whether users' programs show a certificate by tls.client_ca, beside the password; with \"require\" none comes in without.") \
 	X(SUBMISSION_LOCAL, "submission", "local", BOOL, "true", "", \

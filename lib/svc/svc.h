@@ -28,7 +28,8 @@
 struct svc_conn {
 	int fd;           /* the accepted socket, non-blocking; the daemon's from now on */
 	const char *name; /* the listener: "smtp", "submission", "submissions", "imap", "imaps"; or
-			     "local": a program on this machine, by run_dir/submit.sock */
+			     "local": a program on this machine, by run_dir/submit.sock; or
+			     "owner": the owner of a mailbox (gk-smtpd) */
 	struct sockaddr_storage peer;
 	char peer_text[INET6_ADDRSTRLEN];
 	struct str user;  /* "local": the address of the account it runs as, by master's word */
