@@ -321,8 +321,7 @@ batch_of_cuts(struct journal *j)
 	struct batch *b = batch_new(j);
 	struct cut *c;
 
-	STAILQ_FOREACH(c, &j->cuts, next)
-	{
+	STAILQ_FOREACH (c, &j->cuts, next) {
 		record_header(header, RECORD_CUT, 16);
 		buf_put(&b->octets, header, sizeof(header));
 		record_put_numbers(&b->octets, c->number, c->off);

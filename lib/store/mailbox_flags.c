@@ -41,9 +41,9 @@ add_keyword(struct mailbox *mb, struct str name, struct err *e)
 		return home_fail(mb->home, e);
 	mb->keywords[bit] = str_of(mem_dup(name.p, name.n), name.n);
 	mb->nkeywords++;
-	LIST_FOREACH(o, &mb->priv->observers, link)
-	if (o->keyword != NULL)
-		o->keyword(o->arg, mb);
+	LIST_FOREACH (o, &mb->priv->observers, link)
+		if (o->keyword != NULL)
+			o->keyword(o->arg, mb);
 	return 0;
 }
 

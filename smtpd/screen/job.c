@@ -265,9 +265,9 @@ find(uint64_t stream)
 {
 	struct job *j;
 
-	LIST_FOREACH(j, &jobs, link)
-	if (j->stream == stream && stream != 0)
-		return j;
+	LIST_FOREACH (j, &jobs, link)
+		if (j->stream == stream && stream != 0)
+			return j;
 	return NULL;
 }
 

@@ -124,7 +124,7 @@ reports_forget(struct ipc_chan *c)
 {
 	struct question *q;
 
-	LIST_FOREACH(q, &questions, link)
-	if (q->chan == c)
-		q->chan = NULL;
+	LIST_FOREACH (q, &questions, link)
+		if (q->chan == c)
+			q->chan = NULL;
 }
