@@ -208,11 +208,14 @@ void
 https_free(struct https **h)
 {
 	struct https *x = *h;
+	struct https_get *g, *next;
 
 	if (x == NULL)
 		return;
-	while (!LIST_EMPTY(&x->fetches))
-		get_free(LIST_FIRST(&x->fetches));
+	for (g = LIST_FIRST(&x->fetches); g != NULL; g = next) {
+		next = LIST_NEXT(g, link);
+		get_free(g);
+	}
 	curl_multi_cleanup(x->multi);
 	loop_timer_free(&x->timer);
 	tls_context_free(&x->trust);

@@ -95,22 +95,22 @@ scram_reply(struct session *s)
 	struct err e;
 	size_t n;
 
-	if (challenge(s, text, &n, &e) < 0) {
-		session_fail(s, SESSION_AUTH, "4.7.8 %s", e.text);
-	} else if (s->state == SESSION_SCRAM) {
-		if (scram_client_final(&s->scram, str_of(text, n), &out, &e) < 0 ||
-		    out.n > SCRAM_MAX) {
-			session_fail(s, SESSION_AUTH, "4.7.8 %s", e.text);
-			return;
-		}
+	if (challenge(s, text, &n, &e) < 0)
+		goto fail;
+	if (s->state == SESSION_SCRAM) {
+		if (scram_client_final(&s->scram, str_of(text, n), &out, &e) < 0)
+			goto fail;
 		put_base64(s, out.p, out.n);
 		s->state = SESSION_SCRAM_PROVEN;
-	} else if (scram_client_check(&s->scram, str_of(text, n), &e) < 0) {
-		session_fail(s, SESSION_AUTH, "4.7.8 %s", e.text);
 	} else {
+		if (scram_client_check(&s->scram, str_of(text, n), &e) < 0)
+			goto fail;
 		put_base64(s, "", 0);
 		s->state = SESSION_AUTHED;
 	}
+	return;
+fail:
+	session_fail(s, SESSION_AUTH, "4.7.8 %s", e.text);
 }
 
 void

@@ -18,6 +18,7 @@
 #define BASE64     sodium_base64_VARIANT_ORIGINAL
 #define SALT_MAX   1024u
 #define NONCE_SIZE 24u
+#define NONCE_MAX  1024u /* with the server's part */
 
 bool
 scram_client_can(struct str password)
@@ -112,6 +113,8 @@ read_first(const struct scram_client *c, struct str s, struct first *f, struct e
 	/* RFC 5802 5.1: ours in front, and more behind it. */
 	if (!str_starts(f->nonce, c->nonce) || f->nonce.n == c->nonce.n)
 		return err_set(e, E_PROTO, "SCRAM: the nonce is not ours");
+	if (f->nonce.n > NONCE_MAX)
+		return err_set(e, E_PROTO, "SCRAM: a nonce of %zu octets", f->nonce.n);
 	if (sodium_base642bin(
 		f->salt, sizeof(f->salt), salt.p, salt.n, NULL, &f->salt_n, NULL, BASE64) < 0 ||
 	    f->salt_n == 0)

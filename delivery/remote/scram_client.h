@@ -25,7 +25,8 @@ bool scram_client_can(struct str password);
 /* The first message. nonce: empty, for a random one; tests say it. */
 struct str scram_client_first(struct scram_client *c, struct str user, struct str password,
     struct str nonce, struct arena *a);
-/* The answer to the server's first message. */
+#define SCRAM_CLIENT_FINAL_MAX 1200u
+/* The answer to the server's first message, of SCRAM_CLIENT_FINAL_MAX octets at most. */
 int
 scram_client_final(struct scram_client *c, struct str server_first, struct str *out, struct err *e);
 /* Does the server's last message prove that it knows the password? */

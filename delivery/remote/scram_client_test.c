@@ -83,6 +83,24 @@ a_server_that_breaks_the_rules_is_refused(void **state)
 	assert_int_equal(scram_client_check(&c, STR("e=other-error"), &err), -1);
 }
 
+/* The answer repeats the nonce, and has to fit a line. */
+static void
+the_answer_is_bounded(void **state)
+{
+	char text[4096];
+	int n = 20;
+
+	(void)state;
+	for (; n < 3900; n += 100) {
+		snprintf(text, sizeof(text), "r=rOprNGfwEbeRWgbNEkqO%0*d,s=QQ==,i=4096", n, 0);
+		if (scram_client_final(&c, str_z(text), &out, &err) < 0)
+			break;
+		assert_true(out.n <= SCRAM_CLIENT_FINAL_MAX);
+	}
+	assert_true(n > 900 && n < 1200);
+	assert_non_null(strstr(err.text, "a nonce of"));
+}
+
 /* Cut anywhere, the server's first message is none or means fewer iterations. */
 static void
 a_part_of_a_message_is_none(void **state)
@@ -117,6 +135,7 @@ main(void)
 	    TEST(the_example_of_rfc_7677),
 	    TEST(nonces_are_fresh_and_names_escaped),
 	    TEST(a_server_that_breaks_the_rules_is_refused),
+	    TEST(the_answer_is_bounded),
 	    TEST(a_part_of_a_message_is_none),
 	    TEST(only_ascii_is_used_as_it_stands),
 	};

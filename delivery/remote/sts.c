@@ -88,21 +88,28 @@ answer(struct sts_ask *a)
 	ask_free(a);
 }
 
+static struct sts_ask *
+waiting_for(struct sts *s, struct str domain)
+{
+	struct sts_ask *a;
+
+	LIST_FOREACH (a, &s->asks, link)
+		/* clang-tidy does not see that LIST_REMOVE changes the head of the list. */
+		if (a->waits && str_eq(a->domain, domain)) /* NOLINT(clang-analyzer-unix.Malloc) */
+			return a;
+	return NULL;
+}
+
 /* Whoever is called back may cancel other questions: each is looked for afresh. */
 static void
 answer_all(struct sts *s, struct str domain)
 {
 	struct sts_ask *a;
 
-	do {
-		LIST_FOREACH(a, &s->asks, link)
-		if (a->waits && str_eq(a->domain, domain))
-			break;
-		if (a != NULL) {
-			a->waits = false;
-			answer(a);
-		}
-	} while (a != NULL);
+	while ((a = waiting_for(s, domain)) != NULL) {
+		a->waits = false;
+		answer(a);
+	}
 }
 
 /* ---- fetches ---- */
@@ -294,12 +301,15 @@ void
 sts_free(struct sts **s)
 {
 	struct sts *x = *s;
+	struct sts_ask *a, *next;
 	struct sts_fetching *f;
 
 	if (x == NULL)
 		return;
-	while (!LIST_EMPTY(&x->asks))
-		ask_free(LIST_FIRST(&x->asks));
+	for (a = LIST_FIRST(&x->asks); a != NULL; a = next) {
+		next = LIST_NEXT(a, link);
+		ask_free(a);
+	}
 	TAILQ_CONCAT(&x->running, &x->waiting, link);
 	while ((f = TAILQ_FIRST(&x->running)) != NULL) {
 		TAILQ_REMOVE(&x->running, f, link);

@@ -134,10 +134,12 @@ sts_cache_init(struct sts_cache *c, int dir, struct err *e)
 void
 sts_cache_done(struct sts_cache *c)
 {
-	struct sts_domain *d;
+	struct sts_domain *d, *next;
 
-	while ((d = TAILQ_FIRST(&c->order)) != NULL)
+	for (d = TAILQ_FIRST(&c->order); d != NULL; d = next) {
+		next = TAILQ_NEXT(d, link);
 		remove_domain(c, d, false);
+	}
 }
 
 void
