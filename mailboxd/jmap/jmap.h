@@ -145,6 +145,10 @@ struct jmap {
 	char session_state[24];
 };
 
+/* The user's emails, made at the first call and ready for this turn (model.h); NULL: e says why
+ * not. */
+struct jmap_model *jmap_emails(struct jmap *j, struct err *e);
+
 /* ---- a method ---- */
 
 enum jmap_step {

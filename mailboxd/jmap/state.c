@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "mailboxd/jmap/model.h"
 #include "mailboxd/jmap/request.h"
 
 static const char *const names[] = {"Mailbox", "Thread", "Email", "EmailDelivery", "Identity",
@@ -246,6 +247,14 @@ jmap_new(const struct jmap_host *host)
 	return j;
 }
 
+struct jmap_model *
+jmap_emails(struct jmap *j, struct err *e)
+{
+	if (j->model == NULL)
+		j->model = jmap_model_new(j->home, e);
+	return j->model != NULL && jmap_model_ready(j->model, e) == 0 ? j->model : NULL;
+}
+
 void
 jmap_free(struct jmap **jp)
 {
@@ -256,6 +265,7 @@ jmap_free(struct jmap **jp)
 		return;
 	while ((r = LIST_FIRST(&j->requests)) != NULL)
 		jmap_request_free(&r);
+	jmap_model_free(&j->model);
 	home_unobserve(j->home, &j->observer);
 	loop_defer_cancel(&j->tell);
 	free((char *)j->user.p);
