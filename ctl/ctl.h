@@ -74,6 +74,8 @@ int verb_user_quota(struct err *e);
 int verb_apppass_add(struct err *e);
 int verb_apppass_del(struct err *e);
 int verb_apppass_list(struct err *e);
+int verb_session_list(struct err *e);
+int verb_session_revoke(struct err *e);
 int verb_domain_add(struct err *e);
 int verb_domain_del(struct err *e);
 int verb_domain_list(struct err *e);

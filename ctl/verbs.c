@@ -57,6 +57,12 @@ const struct verb verbs[] = {
 	    "  gkmail apppass del alice@example.org phone\n", verb_apppass_del),
 	V("apppass", "list", "ADDRESS", "list a user's program passwords by name",
 	    "  gkmail apppass list alice@example.org\n", verb_apppass_list),
+	V("session", "list", "ADDRESS", "list where a user is logged in on the page or with a program over HTTP",
+	    "A program's session ends minutes after its last request.\n\n"
+	    "  gkmail session list alice@example.org\n", verb_session_list),
+	V("session", "revoke", "ADDRESS [ID]", "log a user out there",
+	    "One session, or all. Who knows the password may log in again; user passwd and apppass del see to that.\n\n"
+	    "  gkmail session revoke alice@example.org\n", verb_session_revoke),
 	V("alias", "add", "ADDRESS TARGET ...", "lead an address to one or more others",
 	    "ADDRESS may be @DOMAIN: the catch-all of that domain.\n\n"
 	    "  gkmail alias add sales@example.org alice@example.org bob@example.org\n", verb_alias_add),
