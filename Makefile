@@ -52,7 +52,7 @@ DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
 
 PKGS     := libevent_core libssl libcrypto libsodium sqlite3 libseccomp libutf8proc libidn2 libcap libunbound opendkim expat zlib libcurl libcjson
 # libspf2 has no file for pkg-config.
-PKG_LIBS  = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lspf2
+PKG_LIBS  = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lspf2 -lm
 
 WARN := -Wall -Wextra -Werror -Wformat=2 -Wshadow -Wvla -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wundef -Wswitch-enum -Wnull-dereference -Wno-format-nonliteral

@@ -235,6 +235,8 @@ db_open(const char *path, const struct db_options *o, struct err *e)
 	}
 	if (configure(db, o, e) < 0)
 		goto fail;
+	if (o->extend && o->extend(db->h, e) < 0)
+		goto fail;
 	if (o->schema && upgrade(db, o->schema, o->read_only, e) < 0)
 		goto fail;
 	return db;

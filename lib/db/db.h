@@ -31,6 +31,7 @@
 
 struct db;
 struct db_stmt;
+struct sqlite3;
 
 /*
  * What a file holds. steps[i] is the SQL that brings version i to i + 1 (version 0 is an empty
@@ -52,6 +53,8 @@ enum db_sync {
 
 struct db_options {
 	const struct db_schema *schema; /* NULL: take the file as it is */
+	/* Before the schema is looked at: registers what it uses (tokenizers). Optional. */
+	int (*extend)(struct sqlite3 *h, struct err *e);
 	mode_t mode; /* of a new file (its -wal and -shm follow it); 0: must exist */
 	enum db_sync sync;
 	bool read_only;
@@ -111,6 +114,5 @@ int db_sync(struct db *db, struct err *e);
 int db_error(struct db *db, struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4), cold));
 
-struct sqlite3;
 /* The handle beneath, for what has no place here (blobs, backup, FTS5 auxiliaries). Borrowed. */
 struct sqlite3 *db_handle(struct db *db);

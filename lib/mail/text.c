@@ -202,6 +202,51 @@ text_file_names(const struct mime_part *root, size_t max, struct buf *out)
 	buf_free(&name);
 }
 
+/* ---- fields ---- */
+
+void
+text_fields_init(struct text_fields *f)
+{
+	for (unsigned i = 0; i < TEXT_FIELDS; i++)
+		buf_init(&f->text[i], i == TEXT_BODY ? TEXT_BODY_MAX : TEXT_FIELD_MAX);
+}
+
+void
+text_fields_free(struct text_fields *f)
+{
+	for (unsigned i = 0; i < TEXT_FIELDS; i++)
+		buf_free(&f->text[i]);
+}
+
+/* All fields of a name count (RFC 5322 3.6 has one of each, but mail has more). */
+static void
+read_header(struct text_fields *f, struct str header)
+{
+	static const struct str names[TEXT_BODY] = {
+	    STR_INIT("From"), STR_INIT("To"), STR_INIT("Cc"), STR_INIT("Bcc"), STR_INIT("Subject")};
+	struct header_field field;
+
+	while (header_next(&header, &field))
+		for (unsigned i = 0; i < TEXT_BODY; i++)
+			if (str_ieq(field.name, names[i])) {
+				if (f->text[i].n > 0)
+					buf_putc(&f->text[i], '\n');
+				rfc2047_decode(field.value, &f->text[i]);
+			}
+}
+
+void
+text_fields_read(struct text_fields *f, struct str message, struct arena *a)
+{
+	struct mime_part *root = mime_parse(message, a);
+
+	for (unsigned i = 0; i < TEXT_FIELDS; i++)
+		buf_reset(&f->text[i]);
+	read_header(f, mime_octets(message, root->header));
+	text_of_message(root, message, TEXT_BODY_MAX, &f->text[TEXT_BODY]);
+	text_file_names(root, TEXT_FIELD_MAX, &f->text[TEXT_FILES]);
+}
+
 /* ---- preview ---- */
 
 struct preview {

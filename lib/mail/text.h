@@ -12,7 +12,7 @@
 #include "mail/mime.h"
 
 #define TEXT_PREVIEW_CHARS 256u       /* RFC 8621 4.1.4 */
-#define TEXT_INPUT_MAX     (4u << 20) /* octets of parts, as stored, that are looked at */
+#define TEXT_INPUT_MAX     (2u << 20) /* octets of parts, as stored, that are looked at */
 
 /* The part after p in the order of the message; NULL at the end. */
 const struct mime_part *text_next_part(const struct mime_part *p);
@@ -32,3 +32,27 @@ void text_file_names(const struct mime_part *root, size_t max, struct buf *out);
 /* Appends the beginning of what the message says, on one line and without quotes where there is
  * something else: at most TEXT_PREVIEW_CHARS characters. */
 void text_preview(const struct mime_part *root, struct str message, struct buf *out);
+
+/* What is looked for in a message by its words. */
+enum text_field {
+	TEXT_FROM,
+	TEXT_TO,
+	TEXT_CC,
+	TEXT_BCC,
+	TEXT_SUBJECT,
+	TEXT_BODY,
+	TEXT_FILES,
+	TEXT_FIELDS
+};
+
+#define TEXT_BODY_MAX  (512u << 10) /* octets of TEXT_BODY; what is behind is not found */
+#define TEXT_FIELD_MAX (64u << 10)  /* of each other */
+
+struct text_fields {
+	struct buf text[TEXT_FIELDS];
+};
+
+void text_fields_init(struct text_fields *f);
+void text_fields_free(struct text_fields *f);
+/* Of a whole message; what was there before is forgotten. */
+void text_fields_read(struct text_fields *f, struct str message, struct arena *a);
