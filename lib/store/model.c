@@ -282,9 +282,9 @@ model_log(struct home *h, uint64_t modseq, enum change_kind kind, uint32_t mailb
 
 	if (index_change_add(h->index, &c, e) < 0)
 		return -1;
-	LIST_FOREACH(o, &h->observers, link)
-	if (o->logged != NULL)
-		o->logged(o->arg, &c);
+	LIST_FOREACH (o, &h->observers, link)
+		if (o->logged != NULL)
+			o->logged(o->arg, &c);
 	return 0;
 }
 

@@ -134,8 +134,13 @@ struct jmap {
 	struct str user;
 	char account[JMAP_ID_SIZE]; /* "a…", a hash of the address */
 	struct jmap_host host;
-	struct jmap_model *model; /* model.h; NULL until it is first asked for */
 	/* private */
+	struct jmap_model *model;
+	struct {
+		struct jmap_uploaded *by_id;
+		uint64_t octets;
+		size_t n, coming;
+	} uploads;
 	size_t running;
 	LIST_HEAD(, jmap_request) requests;
 	LIST_HEAD(, jmap_watch) watches;

@@ -5,4 +5,5 @@
 
 #include "mailboxd/jmap/request.h"
 
+extern const struct jmap_method jmap_blob_methods[];
 extern const struct jmap_method jmap_core_methods[];

@@ -426,8 +426,8 @@ jmap_request_free(struct jmap_request **rp)
 		cJSON_Delete(jmap_call_result(&r->call));
 		jmap_call_end(&r->call);
 	}
-	STAILQ_FOREACH(f, &r->further, link)
-	cJSON_Delete(f->args);
+	STAILQ_FOREACH (f, &r->further, link)
+		cJSON_Delete(f->args);
 	LIST_REMOVE(r, link);
 	r->jmap->running--;
 	loop_timer_free(&r->turn);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "mailboxd/jmap/blob.h"
 #include "mailboxd/jmap/model.h"
 #include "mailboxd/jmap/request.h"
 
@@ -171,8 +172,7 @@ tell_all(void *arg)
 
 	do {
 		found = false;
-		LIST_FOREACH(w, &j->watches, link)
-		{
+		LIST_FOREACH (w, &j->watches, link) {
 			for (enum jmap_type t = 0; t < JMAP_TYPES && !found; t++)
 				found = (w->types & 1u << t) && w->told[t] != j->modseq[t];
 			if (found) {
@@ -244,6 +244,7 @@ jmap_new(const struct jmap_host *host)
 			log_warn("jmap.state", LS("user", j->user), LE(&e));
 	j->observer = (struct home_observer){.logged = on_logged, .arg = j};
 	home_observe(j->home, &j->observer);
+	jmap_uploads_open(j);
 	return j;
 }
 
@@ -265,6 +266,7 @@ jmap_free(struct jmap **jp)
 		return;
 	while ((r = LIST_FIRST(&j->requests)) != NULL)
 		jmap_request_free(&r);
+	jmap_uploads_close(j);
 	jmap_model_free(&j->model);
 	home_unobserve(j->home, &j->observer);
 	loop_defer_cancel(&j->tell);
