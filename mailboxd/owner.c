@@ -23,6 +23,7 @@
 #include "io/loop.h"
 #include "ipc/ipc.h"
 #include "mailboxd/imap/imap.h"
+#include "mailboxd/jmap/row.h"
 #include "mailboxd/task.h"
 #include "store/home.h"
 #include "store/reserve.h"
@@ -532,14 +533,23 @@ open_home(const struct home_options *o, struct err *e)
 	}
 }
 
+static void
+render(void *arg, enum cache_kind kind, struct str octets, struct buf *out)
+{
+	if (kind == CACHE_EMAIL)
+		jmap_row_write(octets, out);
+	else
+		imap_render(arg, kind, octets, out);
+}
+
 static int
 begin(const struct owner_start *s, struct err *e)
 {
 	const struct conf *conf = svc_conf();
 	const struct home_options o = {.host = conf_str(conf, CONF_SERVER_HOST_NAME),
 	    .quota = s->quota,
-	    .render = imap_render,
-	    .render_version = IMAP_RENDER_VERSION,
+	    .render = render,
+	    .render_version = IMAP_RENDER_VERSION << 8 | JMAP_RENDER_VERSION,
 	    .usage = on_usage,
 	    .failed = on_failed};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};

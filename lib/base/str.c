@@ -102,6 +102,16 @@ str_cut(struct str *s, char c, struct str *head)
 	return true;
 }
 
+struct str
+str_cut_utf8(struct str s, size_t n)
+{
+	if (n >= s.n)
+		return s;
+	while (n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+		n--;
+	return str_of(s.p, n);
+}
+
 int
 str_cz(struct str s, char *out, size_t size)
 {

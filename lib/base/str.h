@@ -93,6 +93,8 @@ struct str str_trim(struct str s);
 /* Takes what stands before the first c into *head and moves *s behind it; false (and *head = all)
  * when there is no c. */
 bool str_cut(struct str *s, char c, struct str *head);
+/* The first octets, n at most, not ending within a character of UTF-8. */
+struct str str_cut_utf8(struct str s, size_t n);
 /* Copies into out with a NUL; -1 when it does not fit or has a NUL inside. */
 int str_cz(struct str s, char *out, size_t size);
 /* Lower-cases ASCII letters from s into out (may be s.p itself; room for s.n). */

@@ -303,6 +303,25 @@ date_imap(int64_t utc, int32_t zone, char out[DATE_IMAP_SIZE])
 	return out;
 }
 
+const char *
+date_rfc3339(int64_t utc, int32_t zone, char out[DATE_RFC3339_SIZE])
+{
+	int64_t local = utc + (int64_t)zone * 60, days = floor_div(local, 86400), y;
+	int rest = (int)(local - days * 86400), m, d, z = zone < 0 ? -zone : zone;
+	char text[64], offset[16] = "Z";
+
+	civil_from_days(days, &y, &m, &d);
+	if (zone != 0)
+		snprintf(offset, sizeof offset, "%c%02d:%02d", zone < 0 ? '-' : '+', z / 60 % 100,
+		    z % 60);
+	snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d%s", (int)y % 10000, m, d,
+	    rest / 3600, rest / 60 % 60, rest % 60, offset);
+	out[0] = '\0';
+	if (y >= 0 && y <= 9999)
+		memcpy(out, text, strlen(text) + 1);
+	return out;
+}
+
 int
 date_day_parse(struct str s, int64_t *day)
 {

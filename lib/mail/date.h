@@ -28,6 +28,11 @@ int date_rfc3339_parse(struct str s, struct date *out);
 /* The same form from seconds, shown in a zone (minutes). */
 const char *date_imap(int64_t utc, int32_t zone, char out[DATE_IMAP_SIZE]);
 
+#define DATE_RFC3339_SIZE 26
+/* "2026-01-31T12:00:00+01:00", or with Z where zone is 0 (RFC 3339 5.6); "" where the year has not
+ * four digits. */
+const char *date_rfc3339(int64_t utc, int32_t zone, char out[DATE_RFC3339_SIZE]);
+
 /* IMAP date of SEARCH, "1-Feb-1994" (without quotes): days since the epoch. */
 int date_day_parse(struct str s, int64_t *day);
 

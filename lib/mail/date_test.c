@@ -87,6 +87,10 @@ test_imap(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		if (date_imap_parse(str_z(bad[i]), &d) == 0)
 			fail_msg("taken: %s", bad[i]);
+	assert_string_equal(date_rfc3339(0, 0, text), "1970-01-01T00:00:00Z");
+	assert_string_equal(date_rfc3339(951782400, 330, text), "2000-02-29T05:30:00+05:30");
+	assert_string_equal(date_rfc3339(951782400, -90, text), "2000-02-28T22:30:00-01:30");
+	assert_string_equal(date_rfc3339(INT64_MAX / 2, 0, text), "");
 	assert_string_equal(date_imap(INT64_MAX / 2, 0, text), " 1-Jan-1970 00:00:00 +0000");
 }
 

@@ -69,9 +69,15 @@ meta_charset(struct str html)
 	return str_sub(html, 0, n);
 }
 
-/* The part's text as it was written, as UTF-8 in `utf8`; `input` octets of it are looked at. */
-static void
-decode(const struct mime_part *p, struct str message, size_t input, struct buf *utf8)
+static bool
+has_replacement(struct str s)
+{
+	return str_find(s, STR("\xef\xbf\xbd")) < s.n;
+}
+
+void
+text_decode(
+    const struct mime_part *p, struct str message, size_t input, struct buf *utf8, bool *problem)
 {
 	struct str charset = rfc2231_get(&p->params, STR("charset")), octets;
 	struct mime_part part = *p;
@@ -86,9 +92,14 @@ decode(const struct mime_part *p, struct str message, size_t input, struct buf *
 	}
 	if (charset.n == 0 && is_html(p))
 		charset = meta_charset(octets);
+	if (charset.n == 0 && !str_is_utf8(octets) && !str_is_ascii(octets))
+		charset = STR("windows-1252");
 	/* No charset makes more than three octets of one. */
 	buf_init(utf8, octets.n * 3 + 64);
 	charset_to_utf8(charset, octets, utf8);
+	if (problem != NULL)
+		*problem = p->encoding == MIME_OTHER || !charset_known(charset) ||
+			   (has_replacement(buf_view(utf8)) && !has_replacement(octets));
 	buf_free(&decoded);
 }
 
@@ -110,7 +121,7 @@ text_with(const struct mime_part *p, struct str message, unsigned html_options, 
 {
 	struct buf utf8;
 
-	decode(p, message, input, &utf8);
+	text_decode(p, message, input, &utf8, NULL);
 	if (is_html(p))
 		html_text(buf_view(&utf8), html_options, max, out);
 	else

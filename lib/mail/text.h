@@ -19,6 +19,12 @@ const struct mime_part *text_next_part(const struct mime_part *p);
 /* Is this a text whose words count, text/plain, text/html, text/csv …? */
 bool text_is_text(const struct mime_part *p);
 
+/* The text of a text part as it was written, as UTF-8 in *utf8, which is initialized here; `input`
+ * octets of the part as stored are looked at. Without a charset what is no UTF-8 is read as
+ * windows-1252. *problem (or NULL): wrong octets were replaced, or charset or encoding are not
+ * known. */
+void text_decode(
+    const struct mime_part *p, struct str message, size_t input, struct buf *utf8, bool *problem);
 /* Appends the text of one text part, plain or of HTML, at most max octets. */
 void text_of_part(const struct mime_part *p, struct str message, unsigned html_options, size_t max,
     struct buf *out);

@@ -26,6 +26,7 @@
 #include "base/num.h"
 #include "io/loop.h"
 #include "mailboxd/jmap/request.h"
+#include "mailboxd/jmap/row.h"
 #include "store/mailbox.h"
 
 static struct home *home;
@@ -44,7 +45,10 @@ static inline void
 render(void *arg, enum cache_kind kind, struct str octets, struct buf *out)
 {
 	(void)arg;
-	(void)buf_printf(out, "%d:%zu", kind, octets.n);
+	if (kind == CACHE_EMAIL)
+		jmap_row_write(octets, out);
+	else
+		(void)buf_printf(out, "%d:%zu", kind, octets.n);
 }
 
 static const struct home_options home_o = {.host = STR_INIT("host.test"), .render = render};

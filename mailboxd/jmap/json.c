@@ -217,6 +217,8 @@ json_print(const cJSON *v, struct buf *out)
 				return;
 		}
 		buf_putc(out, named ? '}' : ']');
+	} else if (cJSON_IsRaw(v)) {
+		buf_puts(out, v->valuestring);
 	} else if (cJSON_IsString(v)) {
 		print_clean(json_str(v), out);
 	} else if (cJSON_IsNumber(v)) {
@@ -262,6 +264,37 @@ void
 json_put_str(cJSON *object, const char *name, struct str s)
 {
 	json_put(object, name, json_new_str(s));
+}
+
+void
+json_put_raw(cJSON *object, const char *name, struct str text)
+{
+	cJSON *v = made(cJSON_CreateNull());
+
+	v->type = cJSON_Raw;
+	v->valuestring = mem_dup(text.p, text.n);
+	json_put(object, name, v);
+}
+
+void
+json_expand(cJSON *v)
+{
+	cJSON *m, *tree;
+
+	if (!cJSON_IsRaw(v)) {
+		cJSON_ArrayForEach(m, v) json_expand(m);
+		return;
+	}
+	assume((tree = cJSON_Parse(v->valuestring)) != NULL);
+	cJSON_free(v->valuestring);
+	v->type = (v->type & cJSON_StringIsConst) | (tree->type & ~cJSON_StringIsConst);
+	v->child = tree->child;
+	v->valuestring = tree->valuestring;
+	v->valueint = tree->valueint;
+	v->valuedouble = tree->valuedouble;
+	tree->child = NULL;
+	tree->valuestring = NULL;
+	cJSON_Delete(tree);
 }
 
 void

@@ -54,6 +54,10 @@ void json_put_num(cJSON *object, const char *name, int64_t n);
 void json_put_bool(cJSON *object, const char *name, bool v);
 /* The same with a name from outside, which is copied. */
 void json_put_named(cJSON *object, struct str name, cJSON *v);
+/* A value that is JSON text already. */
+void json_put_raw(cJSON *object, const char *name, struct str text);
+/* Such texts in a tree become trees, for those who look into it. */
+void json_expand(cJSON *v);
 void json_add(cJSON *array, cJSON *v);
 
 /* A copy of an object with a patch applied (RFC 8620 5.3): "a/b": value, null removes. NULL:

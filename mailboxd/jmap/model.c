@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "mailboxd/jmap/jmap.h"
 #include "mailboxd/jmap/model_in.h"
 #include "store/change.h"
 
@@ -451,6 +452,14 @@ jmap_model_free(struct jmap_model **mp)
 	free(m->boxes);
 	free(m->order);
 	free(m);
+}
+
+struct jmap_model *
+jmap_model(struct jmap *j, struct err *e)
+{
+	if (j->model == NULL && (j->model = jmap_model_new(j->home, e)) == NULL)
+		return NULL;
+	return jmap_model_ready(j->model, e) < 0 ? NULL : j->model;
 }
 
 /* ---- mailboxes ---- */

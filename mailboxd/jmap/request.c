@@ -222,6 +222,7 @@ take_result(struct jmap_request *r)
 	put_result(r, name, result, c->id);
 	if (r->invocation != NULL && jmap_is_referred_to(r->invocation, c->id)) {
 		kept = cJSON_CreateArray();
+		json_expand(result);
 		json_add(kept, json_new_str(str_z(name)));
 		json_add(kept, result);
 		json_add(kept, json_new_str(c->id));
