@@ -522,6 +522,13 @@ stream_tls_cipher(const struct stream *s)
 	return s->secure ? tls_session_cipher(s->tls) : "";
 }
 
+struct str
+stream_tls_alpn(const struct stream *s)
+{
+	OBJ(s, STREAM_MAGIC);
+	return s->secure ? tls_session_alpn(s->tls) : STR_NONE;
+}
+
 size_t
 stream_tls_binding(const struct stream *s, enum tls_binding kind, unsigned char out[64])
 {

@@ -97,6 +97,8 @@ const char *stream_tls_doubt(const struct stream *s);
 bool stream_is_tls(const struct stream *s);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" on a plain stream. */
 const char *stream_tls_cipher(const struct stream *s);
+/* The protocol that both chose (RFC 7301); empty where the client offered none. */
+struct str stream_tls_alpn(const struct stream *s);
 /* Writes channel binding data for SCRAM-…-PLUS into out (64 octets); its length, or 0 where there
  * is none. */
 size_t stream_tls_binding(const struct stream *s, enum tls_binding kind, unsigned char out[64]);

@@ -496,10 +496,10 @@ weak_ciphers_are_refused(void **state)
 }
 
 static void
-assert_alpn(const char *offer, bool accepted)
+assert_alpn(const char *ours, const char *offer, const char *chosen)
 {
-	const struct tls_options imap = {.alpn = STR_INIT("imap")};
-	struct tls_context *c = tls_server_new(ec.cert_fd, ec.key_fd, &imap, NULL);
+	const struct tls_options options = {.alpn = str_z(ours)};
+	struct tls_context *c = tls_server_new(ec.cert_fd, ec.key_fd, &options, NULL);
 	struct owner o;
 
 	open_tls(&o, c);
@@ -508,7 +508,9 @@ assert_alpn(const char *offer, bool accepted)
 		SSL_set_alpn_protos(
 		    o.peer.ssl, (const unsigned char *)offer, (unsigned)strlen(offer));
 	rounds(&o, 6, SIZE_MAX);
-	assert_int_equal(o.secures, accepted);
+	assert_int_equal(o.secures, chosen != NULL);
+	if (chosen)
+		assert_true(str_eq_z(stream_tls_alpn(o.s), chosen));
 	done(&o);
 }
 
@@ -516,11 +518,14 @@ static void
 alpn_is_honoured(void **state)
 {
 	(void)state;
-	assert_alpn(NULL, true);
-	assert_alpn("\4imap", true);
-	assert_alpn("\10http/1.1\4imap", true);
-	assert_alpn("\10http/1.1", false);
-	assert_alpn("\5imaps\3ima", false);
+	assert_alpn("imap", NULL, "");
+	assert_alpn("imap", "\4imap", "imap");
+	assert_alpn("imap", "\10http/1.1\4imap", "imap");
+	assert_alpn("imap", "\10http/1.1", NULL);
+	assert_alpn("imap", "\5imaps\3ima", NULL);
+	assert_alpn("h2 http/1.1", "\10http/1.1", "http/1.1");
+	assert_alpn("h2 http/1.1", "\10http/1.1\2h2", "h2");
+	assert_alpn("h2 http/1.1", "\10http/1.0", NULL);
 }
 
 /* ---- ends ---- */

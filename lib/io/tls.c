@@ -49,13 +49,19 @@ choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const un
 {
 	const struct tls_context *c = arg;
 
+	struct str ours = c->alpn, name;
+	bool more = true;
+
 	(void)ssl;
-	for (unsigned i = 0; i < inlen && in[i] < inlen - i; i += in[i] + 1u) {
-		if (!str_eq(str_of(in + i + 1, in[i]), c->alpn))
-			continue;
-		*out = in + i + 1;
-		*outlen = in[i];
-		return SSL_TLSEXT_ERR_OK;
+	while (more) {
+		more = str_cut(&ours, ' ', &name);
+		for (unsigned i = 0; i < inlen && in[i] < inlen - i; i += in[i] + 1u) {
+			if (!str_eq(str_of(in + i + 1, in[i]), name))
+				continue;
+			*out = in + i + 1;
+			*outlen = in[i];
+			return SSL_TLSEXT_ERR_OK;
+		}
 	}
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }

@@ -27,9 +27,9 @@ enum tls_clients {
 };
 
 struct tls_options {
-	bool only_13; /* tls.min_version = "1.3" */
-	struct str
-	    alpn; /* one protocol name ("imap"), or empty: what the client offers is ignored then */
+	bool only_13;    /* tls.min_version = "1.3" */
+	struct str alpn; /* protocol names, the best first ("h2 http/1.1"), or empty: what the
+			    client offers is ignored then */
 	enum tls_clients clients;
 	int client_ca_fd; /* PEM: who signs clients' certificates, and CRLs; only where clients are
 			     asked */

@@ -93,6 +93,7 @@ const char *tls_session_verified(const struct tls_session *t);
 /* Why not; "" where nothing is wrong. Lives as long as the process. */
 const char *tls_session_doubt(const struct tls_session *t);
 const char *tls_session_cipher(struct tls_session *t);
+struct str tls_session_alpn(const struct tls_session *t);
 const char *tls_session_client(struct tls_session *t);
 bool tls_session_client_is(const struct tls_session *t, struct str address);
 size_t

@@ -226,6 +226,17 @@ end_point(SSL *ssl, unsigned char out[64])
 	return n;
 }
 
+struct str
+tls_session_alpn(const struct tls_session *t)
+{
+	const unsigned char *p;
+	unsigned n;
+
+	OBJ(t, SESSION_MAGIC);
+	SSL_get0_alpn_selected(t->ssl, &p, &n);
+	return str_of(p, n);
+}
+
 size_t
 tls_session_binding(const struct tls_session *t, enum tls_binding kind, unsigned char out[64])
 {
