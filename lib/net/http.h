@@ -65,6 +65,10 @@ struct http_error {
 int http_head_read(struct str in, size_t *seen, struct arena *a, struct http_head *out,
     size_t *used, struct http_error *e);
 
+/* The same of a request that came in another shape (RFC 9113 8.3.1): method, target, host and
+ * fields are set, framing stays as it is. 0 or -1. */
+int http_head_judge(struct http_head *h, struct http_error *e);
+
 /* The value of the first field of that name, ASCII case ignored; STR_NONE where there is none. */
 struct str http_field(const struct http_head *h, const char *name);
 /* Is the token one of the comma-separated ones of all fields of that name (RFC 9110 5.6.1)? */

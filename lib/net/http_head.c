@@ -151,6 +151,15 @@ read_request(struct str line, struct http_head *h, struct str *host, struct http
 
 /* ---- fields (RFC 9112 5) ---- */
 
+static bool
+is_value(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (is_cntl(s.p[i]) && s.p[i] != '\t')
+			return false;
+	return true;
+}
+
 static int
 read_field(struct str line, struct http_field *f, struct http_error *e)
 {
@@ -161,10 +170,8 @@ read_field(struct str line, struct http_field *f, struct http_error *e)
 	if (!str_cut(&rest, ':', &f->name) || !is_token(f->name))
 		return refuse(e, HTTP_BAD_REQUEST, "a field's name that is none");
 	f->value = str_trim(rest);
-	for (size_t i = 0; i < f->value.n; i++)
-		if (is_cntl(f->value.p[i]) && f->value.p[i] != '\t')
-			return refuse(e, HTTP_BAD_REQUEST, "a control character in a field");
-	return 0;
+	return is_value(f->value) ? 0
+				  : refuse(e, HTTP_BAD_REQUEST, "a control character in a field");
 }
 
 /* How the body is framed (RFC 9112 6.3). */
@@ -260,6 +267,32 @@ read_head(struct str head, struct arena *a, struct http_head *h, struct http_err
 		if (read_field(line, &fields[h->nfields++], e) < 0)
 			return -1;
 	}
+}
+
+int
+http_head_judge(struct http_head *h, struct http_error *e)
+{
+	const struct http_field *host;
+	struct str none = STR_NONE;
+
+	if (!is_token(h->method) || h->method.n > 32)
+		return refuse(e, HTTP_BAD_REQUEST, "a method that is none");
+	if (h->target.n > 0 && h->target.p[0] != '/' && !str_eq(h->target, STR("*")))
+		return refuse(e, HTTP_BAD_REQUEST, "a target that is none");
+	if (read_target(h, &none, e) < 0)
+		return -1;
+	for (size_t i = 0; i < h->nfields; i++)
+		if (!is_token(h->fields[i].name) || !is_value(h->fields[i].value))
+			return refuse(e, HTTP_BAD_REQUEST, "a field that is none");
+	if (only(h, "Host", &host) < 0)
+		return refuse(e, HTTP_BAD_REQUEST, "a field twice that may be there once");
+	/* A Host beside :authority says the same, or is not there (RFC 9113 8.3.1). */
+	if (host && h->host.n == 0)
+		h->host = host->value;
+	if (!is_host(h->host) || (host && !str_ieq(host->value, h->host)))
+		return refuse(e, HTTP_BAD_REQUEST, "no Host");
+	h->expect_continue = str_ieq_z(http_field(h, "Expect"), "100-continue");
+	return 0;
 }
 
 /* A line that ends in LF alone will never be right. */
