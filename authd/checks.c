@@ -309,6 +309,33 @@ checks_sender_list(struct ipc_chan *c, struct ipc_in *m)
 	arena_free(&a);
 }
 
+/* ---- domains ---- */
+
+void
+checks_domain(struct ipc_chan *c, struct ipc_in *m)
+{
+	struct str given = ipc_get_str(m), domain;
+	struct ipc_out out;
+	struct arena a;
+	struct err e;
+	int known = 0;
+
+	if (ipc_end(m) < 0)
+		return;
+	arena_init(&a);
+	if (address_domain(given, ADDRESS_UTF8, &a, &domain, NULL) == 0)
+		known = accounts_domain(authd.db, domain, &e);
+	if (known < 0) {
+		log_error("auth.domain", LS("domain", given), LE(&e));
+		ipc_reply_error(c, m->id, &e);
+	} else {
+		ipc_begin(&out, MSG_DOMAIN_CHECK_R);
+		ipc_put_u32(&out, (uint32_t)known);
+		ipc_reply(c, m->id, &out);
+	}
+	arena_free(&a);
+}
+
 /* ---- what is to be signed ---- */
 
 /* Where the operator lets users send as any address, it is signed for them in their own domain. */

@@ -12,6 +12,7 @@ void checks_admit(struct ipc_chan *c, struct ipc_in *m);
 void checks_forward(struct ipc_chan *c, struct ipc_in *m);
 void checks_sender(struct ipc_chan *c, struct ipc_in *m);
 void checks_sender_list(struct ipc_chan *c, struct ipc_in *m);
+void checks_domain(struct ipc_chan *c, struct ipc_in *m);
 /* For gk-sign: may who has this token send from these addresses? */
 void checks_sign(struct ipc_chan *c, struct ipc_in *m);
 /* Tokens: master vouches for a program of this machine, gk-smtpd tells that a session is over. */

@@ -210,6 +210,9 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	case MSG_SENDER_FORWARD:
 		checks_forward(c, m);
 		return;
+	case MSG_DOMAIN_CHECK:
+		checks_domain(c, m);
+		return;
 	case MSG_SENDER_CHECK:
 		checks_sender(c, m);
 		return;

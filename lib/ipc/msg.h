@@ -138,6 +138,9 @@ enum ipc_peer {
 	 * same where that is ours, or cannot be rewritten. */ \
 	X(SENDER_FORWARD, PEER_QUEUE, PEER_AUTHD, 10, "sender:str domain:str") \
 	X(SENDER_FORWARD_R, PEER_AUTHD, PEER_QUEUE, 0, "sender:str") \
+	/* Is it a domain of ours? */ \
+	X(DOMAIN_CHECK,   PEER_WEBD, PEER_AUTHD, 10, "domain:str") \
+	X(DOMAIN_CHECK_R, PEER_AUTHD, PEER_WEBD, 0, "known:u32") \
 	X(SENDER_CHECK,   PEER_SMTPD, PEER_AUTHD, 10, "user:str address:str") \
 	X(SENDER_CHECK_R, PEER_AUTHD, PEER_SMTPD, 0, "owned:u32") \
 	/* The addresses that lead to a user and may be its senders' (INVARIANTS 18): its own first, catch-alls not. */ \
