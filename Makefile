@@ -34,7 +34,7 @@ SUITES ?= $(wildcard ../shared/data)
 
 DEPS_BUILD := gcc libc6-dev pkg-config libevent-dev libssl-dev libsodium-dev libsqlite3-dev libseccomp-dev libcap-dev \
 	uthash-dev libutf8proc-dev libidn2-dev libunbound-dev dns-root-data libopendkim-dev libspf2-dev openssl \
-	libcurl4-openssl-dev ca-certificates libexpat1-dev zlib1g-dev libcjson-dev
+	libcurl4-openssl-dev ca-certificates libexpat1-dev zlib1g-dev libcjson-dev libnghttp2-dev python3
 # A machine without /etc/hosts (a bare container) has no localhost; this gives it one (RFC 6761 6.3).
 LOCALHOST  := $(shell getent hosts localhost >/dev/null || echo libnss-myhostname)
 # The web client is bundled by Node 18 or newer: whichever is there, else Debian's.
@@ -43,14 +43,14 @@ NODE_READY := $(shell node -e 'process.exit(process.versions.node.split(".")[0] 
 DEPS_RUN   := $(DEPS_BUILD) $(LOCALHOST) $(if $(NODE_READY),,nodejs npm)
 DEPS_CHECK := $(DEPS_RUN) clang-14 clang-format-14 libclang-rt-14-dev libcmocka-dev mandoc python3 python3-pytest \
 	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync neomutt curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux mount e2fsprogs procps \
-	nsd ldnsutils python3-dkim python3-nacl chromium
+	nsd ldnsutils python3-dkim python3-nacl python3-h2 chromium
 # Peers are kept from starting (deps-check).
 DEPS_INTEROP := postfix opendkim opendkim-tools opendmarc unbound iproute2
 DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 
-PKGS     := libevent_core libssl libcrypto libsodium sqlite3 libseccomp libutf8proc libidn2 libcap libunbound opendkim expat zlib libcurl libcjson
+PKGS     := libevent_core libssl libcrypto libsodium sqlite3 libseccomp libutf8proc libidn2 libcap libunbound opendkim expat zlib libcurl libcjson libnghttp2
 # libspf2 has no file for pkg-config.
 PKG_LIBS  = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lspf2 -lm
 
@@ -162,6 +162,14 @@ webd/ui/node_modules/.package-lock.json: webd/ui/package-lock.json webd/ui/packa
 	@touch $@
 $(UI)/policy: webd/ui/node_modules/.package-lock.json $(UI_SRC)
 	@cd webd/ui && node build.mjs
+
+# It is part of gk-webd.
+$(B)/page_files.h: webd/embed.py $(UI)/policy
+	@mkdir -p $(@D)
+	@$(PYTHON) webd/embed.py $(UI) >$@
+$(B)/obj/webd/page.o: $(B)/page_files.h
+$(B)/obj/webd/page.o: CFLAGS += -I$(B)
+$(B)/fuzz/obj/webd/page.o: $(B)/page_files.h
 
 # A unit test is linked with the other objects of its folder (but main) and with the library. (A % written in a pattern
 # rule would be replaced by its stem, hence a function.)

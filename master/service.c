@@ -26,8 +26,8 @@ const struct service services[SERVICES] = {
 	CONF_LOG_SMTPD},
     {"imapd", PEER_IMAPD, "imap", 5, 0, true,
 	{{"imap", CONF_IMAP_LISTEN}, {"imaps", CONF_IMAP_LISTEN_TLS}, {NULL, -1}}, CONF_LOG_IMAPD},
-    {"webd", PEER_WEBD, "web", 10, 0, true, {{"https", CONF_WEB_LISTEN}, {NULL, -1}, {NULL, -1}},
-	CONF_LOG_WEBD},
+    {"webd", PEER_WEBD, "web", 10, 0, true,
+	{{"https", CONF_WEB_LISTEN}, {"http", CONF_WEB_LISTEN_PLAIN}, {NULL, -1}}, CONF_LOG_WEBD},
 };
 
 const unsigned service_channels[] = {

@@ -55,11 +55,13 @@ struct route {
 
 struct exchange_events {
 	/* Octets of the body, all to be taken now; end: there are no more (then in may be empty).
-	 * After exchange_upgrade(): what the client says, end: it will say no more. Optional: the
-	 * body is passed over then. */
+	 * After exchange_upgrade(): what the client says, end: it will say no more. Optional: as
+	 * long as nobody listens to the body it waits at the client. */
 	void (*body)(struct exchange *x, void *arg, struct str in, bool end);
 	/* What was written is on its way (EXCHANGE_HIGH): more may be. Optional. */
 	void (*drained)(struct exchange *x, void *arg);
+	/* The server is about to end: an answer that would go on for long ends soon. Optional. */
+	void (*drain)(struct exchange *x, void *arg);
 	/* It is over: answered, or the client has left, or was too slow. x is gone after this. */
 	void (*gone)(struct exchange *x, void *arg);
 };
@@ -107,7 +109,7 @@ bool exchange_same_site(const struct exchange *x);
 /* Whose it is, for the log. */
 void exchange_set_user(struct exchange *x, struct str user);
 
-/* From now on events are told. */
+/* From now on these events are told, in place of others. */
 void exchange_listen(struct exchange *x, const struct exchange_events *events, void *arg);
 /* No more body (the client waits) until resumed. */
 void exchange_pause(struct exchange *x);

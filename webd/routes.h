@@ -5,7 +5,10 @@
 
 #include "webd/exchange.h"
 
+extern const struct route wellknown_routes[];  /* wellknown.c */
+extern const struct route autoconfig_routes[]; /* autoconfig.c */
+
 /* The row for a path and method. NULL: *status is 404 or 405, and *allow then the methods there
- * are. */
+ * are. What no table has may be a file of the page (files.h). */
 const struct route *
 routes_find(struct str path, unsigned method, unsigned *status, unsigned *allow);

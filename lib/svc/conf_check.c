@@ -225,6 +225,26 @@ network(struct str s)
 		   : "an address or a network such as \"192.0.2.0/24\" or \"2001:db8::/32\"";
 }
 
+/* RFC 8461 3.1: a name, or "*." before one. */
+static const char *
+mx_pattern(struct str s)
+{
+	return is_host_name(str_starts(s, STR("*.")) ? str_from(s, 2) : s)
+		   ? NULL
+		   : "a host such as \"mx.example.org\" or \"*.example.org\"";
+}
+
+/* RFC 9116 2.5.3 */
+static const char *
+contact(struct str s)
+{
+	return str_starts(s, STR("mailto:")) || str_starts(s, STR("https://")) ||
+		       str_starts(s, STR("tel:"))
+		   ? NULL
+		   : "an address such as \"mailto:security@example.org\" or "
+		     "\"https://example.org/security\"";
+}
+
 static const char *
 trust_anchor(struct str s)
 {
@@ -288,6 +308,10 @@ static const struct {
     {CONF_IMAP_LISTEN, address},
     {CONF_IMAP_LISTEN_TLS, address},
     {CONF_WEB_LISTEN, address},
+    {CONF_WEB_LISTEN_PLAIN, address},
+    {CONF_WEB_TRUSTED_PROXIES, network},
+    {CONF_WEB_MTA_STS_MX, mx_pattern},
+    {CONF_WEB_SECURITY_CONTACT, contact},
     {CONF_AUTH_MECHANISMS, mechanism},
     {CONF_AUTH_POSTMASTER, mailbox},
     {CONF_AUTH_TAG_SEPARATOR, tag_separator},

@@ -60,6 +60,25 @@
 	X(IMAP_PARK_AFTER, "imap", "park_after", DURATION, "2s", "0s..1h", "How long a connection is in IDLE before it is parked without a process.") \
 	X(IMAP_MAX_SIZE, "imap", "max_size", SIZE, "50MiB", "1KiB..1GiB", "The largest message taken by APPEND.") \
 	X(WEB_LISTEN, "web", "listen", LIST, "*:443", "", "Addresses and ports for the web client and JMAP, by HTTPS.") \
+	X(WEB_LISTEN_PLAIN, "web", "listen_plain", LIST, "", "", \
+	  "Addresses and ports for HTTP without TLS, to programs on this machine and to web.trusted_proxies alone; others are hung up on.") \
+	X(WEB_TRUSTED_PROXIES, "web", "trusted_proxies", LIST, "", "", \
+	  "Networks of reverse proxies that are believed when they tell whom they speak for.") \
+	X(WEB_PROXY_HEADER, "web", "proxy_header", CHOICE, "x-forwarded-for", "x-forwarded-for|forwarded", \
+	  "Where they tell it: X-Forwarded-For and X-Forwarded-Proto, or Forwarded (RFC 7239).") \
+	X(WEB_REQUEST_TIMEOUT, "web", "request_timeout", DURATION, "15s", "1s..10m", \
+	  "How long the TLS handshake and the head of a request may take.") \
+	X(WEB_IDLE_TIMEOUT, "web", "idle_timeout", DURATION, "75s", "1s..1h", "How long a connection stays between two requests.") \
+	X(WEB_REQUESTS_PER_MINUTE, "web", "requests_per_minute", UINT, "6000", "0..1000000", \
+	  "Requests from one address in a minute; more get 429. 0: any number.") \
+	X(WEB_HSTS, "web", "hsts", DURATION, "365d", "0s..3650d", \
+	  "How long a browser that was here comes by HTTPS only (RFC 6797). 0s: it is not told to.") \
+	X(WEB_MTA_STS, "web", "mta_sts", CHOICE, "testing", "|none|testing|enforce", \
+	  "The mode in the policy that is published for each domain at mta-sts.DOMAIN (RFC 8461). Empty: there is no policy.") \
+	X(WEB_MTA_STS_MX, "web", "mta_sts_mx", LIST, "", "", "The hosts that it names, as the MX records do. Empty: server.host_name.") \
+	X(WEB_MTA_STS_AGE, "web", "mta_sts_age", DURATION, "7d", "1d..365d", "How long others keep the policy.") \
+	X(WEB_SECURITY_CONTACT, "web", "security_contact", LIST, "", "", \
+	  "Where finders of faults may write, as \"mailto:security@example.org\" or an https address (RFC 9116). Empty: auth.postmaster.") \
 	X(WEB_SESSION_LIFETIME, "web", "session_lifetime", DURATION, "14d", "1m..365d", \
 	  "How long a browser stays logged in that is not used.") \
 	X(WEB_SESSION_AGE, "web", "session_age", DURATION, "90d", "1m..3650d", \

@@ -20,6 +20,7 @@
 	X(SMTP_REJECTED, "gkmail_smtp_rejected_total", "", COUNTER, "Commands and messages refused") \
 	X(SMTP_EARLY_TALKERS, "gkmail_smtp_early_talkers_total", "", COUNTER, "Clients that spoke before the greeting or the answer to EHLO") \
 	X(LIMIT_CONNECTIONS, "gkmail_limits_total", "what=\"connections\"", COUNTER, "What was refused because an address or a user had used up what it may") \
+	X(LIMIT_REQUESTS, "gkmail_limits_total", "what=\"requests\"", COUNTER, "What was refused because an address or a user had used up what it may") \
 	X(LIMIT_MESSAGES, "gkmail_limits_total", "what=\"messages\"", COUNTER, "What was refused because an address or a user had used up what it may") \
 	X(LIMIT_UNKNOWN, "gkmail_limits_total", "what=\"unknown\"", COUNTER, "What was refused because an address or a user had used up what it may") \
 	X(LIMIT_ERRORS, "gkmail_limits_total", "what=\"errors\"", COUNTER, "What was refused because an address or a user had used up what it may") \
@@ -28,6 +29,7 @@
 	X(GREY_PASSED, "gkmail_greylist_total", "result=\"passed\"", COUNTER, "Recipients of strangers that greylisting looked at") \
 	X(GREY_KNOWN, "gkmail_greylist_total", "result=\"known\"", COUNTER, "Recipients of strangers that greylisting looked at") \
 	X(BANNED_SMTP, "gkmail_banned_total", "front=\"smtpd\"", COUNTER, "Connections ended because their address is banned") \
+	X(BANNED_WEB, "gkmail_banned_total", "front=\"webd\"", COUNTER, "Connections ended because their address is banned") \
 	X(BANNED_IMAP, "gkmail_banned_total", "front=\"imapd\"", COUNTER, "Connections ended because their address is banned") \
 	X(AUTH_BANS, "gkmail_auth_bans_total", "", COUNTER, "Addresses and networks banned for failed logins") \
 	X(AUTH_BANS_ACTIVE, "gkmail_auth_bans_active", "", GAUGE, "Addresses and networks that are banned now") \
@@ -37,6 +39,15 @@
 	X(IMAP_PARKED, "gkmail_imap_connections_parked", "", GAUGE, "IMAP connections in IDLE without a process") \
 	X(IMAP_COMMANDS, "gkmail_imap_commands_total", "", COUNTER, "IMAP commands answered") \
 	X(IMAP_COMMAND_SECONDS, "gkmail_imap_commands_duration_seconds", "", HISTOGRAM, "Time from an IMAP command to its reply") \
+	X(HTTP_CONNECTIONS, "gkmail_http_connections_active", "", GAUGE, "HTTP connections open") \
+	X(HTTP_1XX, "gkmail_http_requests_total", "status=\"1xx\"", COUNTER, "HTTP requests that ended, upgraded ones with 1xx") \
+	X(HTTP_2XX, "gkmail_http_requests_total", "status=\"2xx\"", COUNTER, "HTTP requests that ended, upgraded ones with 1xx") \
+	X(HTTP_3XX, "gkmail_http_requests_total", "status=\"3xx\"", COUNTER, "HTTP requests that ended, upgraded ones with 1xx") \
+	X(HTTP_4XX, "gkmail_http_requests_total", "status=\"4xx\"", COUNTER, "HTTP requests that ended, upgraded ones with 1xx") \
+	X(HTTP_5XX, "gkmail_http_requests_total", "status=\"5xx\"", COUNTER, "HTTP requests that ended, upgraded ones with 1xx") \
+	X(HTTP_LOST, "gkmail_http_requests_total", "status=\"lost\"", COUNTER, "HTTP requests that ended, upgraded ones with 1xx") \
+	X(HTTP_SECONDS, "gkmail_http_requests_duration_seconds", "", HISTOGRAM, "Time from the head of an HTTP request to the end of its answer") \
+	X(HTTP_FAULTS, "gkmail_http_faults_total", "", COUNTER, "Breaches of HTTP by clients") \
 	X(AUTH_PLAIN_OK, "auth_attempts_total", "method=\"plain\",result=\"ok\"", COUNTER, "Logins") \
 	X(AUTH_PLAIN_FAIL, "auth_attempts_total", "method=\"plain\",result=\"fail\"", COUNTER, "Logins") \
 	X(AUTH_LOGIN_OK, "auth_attempts_total", "method=\"login\",result=\"ok\"", COUNTER, "Logins") \

@@ -1,0 +1,70 @@
+/*
+ * files.c - answers with the page's files (RFC 9110 13: conditional, RFC 8246: immutable).
+ */
+#include "webd/files.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "webd/exchange_in.h"
+
+static const struct file *
+find(struct str path)
+{
+	for (const struct file *f = files; f->path; f++)
+		if (str_eq_z(path, f->path))
+			return f;
+	return NULL;
+}
+
+bool
+files_have(struct str path)
+{
+	return find(path) != NULL;
+}
+
+/* If-None-Match holds that tag, weak or not (RFC 9110 13.1.2), or any. */
+static bool
+has_tag(const struct exchange *x, const char *tag)
+{
+	struct str rest = exchange_field(x, "If-None-Match"), one;
+
+	for (bool more = rest.n > 0; more;) {
+		more = str_cut(&rest, ',', &one);
+		one = str_trim(one);
+		if (str_starts(one, STR("W/")))
+			one = str_from(one, 2);
+		if (str_eq(one, STR("*")) || str_eq_z(one, tag))
+			return true;
+	}
+	return false;
+}
+
+static void
+run(struct exchange *x)
+{
+	const struct file *f = find(x->path);
+	bool gzip;
+	char tag[80];
+
+	assume(f != NULL); /* routes_find() has looked */
+	gzip = f->gzip.p != NULL && respond_takes_gzip(x);
+	/* The compressed form is another representation: it has a tag of its own. */
+	snprintf(tag, sizeof(tag), "\"%s%s\"", f->hash, gzip ? "-gz" : "");
+	exchange_set(x, "ETag", str_z(tag));
+	if (f->gzip.p != NULL)
+		exchange_set(x, "Vary", STR("Accept-Encoding"));
+	exchange_set(x, "Cache-Control",
+	    f->immutable ? STR("public, max-age=31536000, immutable") : STR("no-cache"));
+	if (f->policy)
+		exchange_set(x, "Content-Security-Policy", str_z(f->policy));
+	if (has_tag(x, tag)) {
+		exchange_respond(x, 304, NULL, STR(""));
+		return;
+	}
+	if (gzip)
+		exchange_set(x, "Content-Encoding", STR("gzip"));
+	exchange_respond_static(x, 200, f->type, gzip ? f->gzip : f->plain);
+}
+
+const struct route files_route = {"/", METHOD_GET, run, 0, 0};
