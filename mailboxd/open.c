@@ -10,12 +10,11 @@
 #include "mailboxd/parent.h"
 #include "svc/svc.h"
 
-/* A connection, or a watch, whose ticket is at authd. */
+/* A connection whose ticket is at authd. */
 struct redeeming {
 	enum ipc_peer front;
 	uint64_t age; /* the front's when it asked */
 	uint64_t call, conn;
-	bool watch;
 	int fd;
 	char *peer, *sid, *tag;
 };
@@ -215,39 +214,13 @@ open_quota(struct ipc_in *m)
 		set_quota(u, quota);
 }
 
-/* From now on its front hears of changes. Nothing can have gone to it before. */
-static void
-watch(struct user *u, struct redeeming *r)
-{
-	struct conn *c = conn_new(u, r->front, r->conn);
-
-	c->watch = true;
-	c->exists = c->told = NO_COUNT;
-	conn_move(c, CONN_PARKED);
-	ipc_reply_ok(conn_front(c), r->call, MSG_OWNER_WATCH_R);
-	redeeming_free(r);
-}
-
-static void
-enter(struct user *u, struct redeeming *r)
-{
-	struct conn *c = conn_new(u, r->front, r->conn);
-
-	c->call = r->call;
-	c->fd = r->fd;
-	c->peer = r->peer;
-	c->sid = r->sid;
-	c->tag = r->tag;
-	free(r);
-	admit(c);
-}
-
 static void
 redeemed(void *arg, struct ipc_in *m, const struct err *why)
 {
 	struct redeeming *r = arg;
 	struct str name;
 	struct user *u;
+	struct conn *c;
 	uint64_t quota;
 	struct err e;
 
@@ -269,17 +242,21 @@ redeemed(void *arg, struct ipc_in *m, const struct err *why)
 		return;
 	}
 	set_quota(u, quota);
-	if (r->watch)
-		watch(u, r);
-	else
-		enter(u, r);
+	c = conn_new(u, r->front, r->conn);
+	c->call = r->call;
+	c->fd = r->fd;
+	c->peer = r->peer;
+	c->sid = r->sid;
+	c->tag = r->tag;
+	free(r);
+	admit(c);
 	user_settle(u);
 }
 
 /* A ticket is good for the service and the front that it was given to (INVARIANTS 16): which front
  * asks the channel says. */
 static void
-on_ticket(struct ipc_chan *front, struct ipc_in *m)
+on_open(struct ipc_chan *front, struct ipc_in *m)
 {
 	struct redeeming *r = mem_alloc(sizeof *r);
 	struct str ticket = ipc_get_str(m);
@@ -289,15 +266,10 @@ on_ticket(struct ipc_chan *front, struct ipc_in *m)
 	r->age = parent_front_age(r->front);
 	r->call = m->id;
 	r->conn = ipc_get_u64(m);
-	r->watch = m->type == MSG_OWNER_WATCH;
-	r->fd = -1;
-	if (!r->watch)
-		r->peer = dup_str(ipc_get_str(m));
+	r->peer = dup_str(ipc_get_str(m));
 	r->sid = dup_str(ipc_get_str(m));
-	if (!r->watch) {
-		r->tag = dup_str(ipc_get_str(m));
-		r->fd = ipc_take_fd(m);
-	}
+	r->tag = dup_str(ipc_get_str(m));
+	r->fd = ipc_take_fd(m);
 	if (ipc_end(m) < 0) {
 		redeeming_free(r);
 		return;
@@ -354,5 +326,5 @@ open_message(struct ipc_chan *front, struct ipc_in *m)
 	if (m->type == MSG_OWNER_RESUME)
 		on_resume(front, m);
 	else
-		on_ticket(front, m);
+		on_open(front, m);
 }

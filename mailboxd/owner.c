@@ -1,8 +1,9 @@
 /*
  * owner.c - see owner.h: one user's process, from the fork to its end.
  *
- * Serves the connections that the parent hands over, speaks IMAP in them (mailboxd/imap), and
- * leaves when it has had none for mailbox.linger. It never just ends: it asks the parent, and goes
+ * Serves the connections that the parent hands over, speaks IMAP in those of gk-imapd
+ * (mailboxd/imap) and JMAP in those of gk-webd (mailboxd/jmap), and leaves when it has had none for
+ * mailbox.linger. It never just ends: it asks the parent, and goes
  * when nothing more can come (spawn.c); only the parent's own end is its end at once.
  * Exit codes: 0 done; 75 the home cannot be opened or its disk failed.
  */
@@ -23,6 +24,8 @@
 #include "io/loop.h"
 #include "ipc/ipc.h"
 #include "mailboxd/imap/imap.h"
+#include "mailboxd/jmap/conn.h"
+#include "mailboxd/jmap/jmap.h"
 #include "mailboxd/jmap/row.h"
 #include "mailboxd/task.h"
 #include "store/home.h"
@@ -45,7 +48,8 @@ struct session_key {
 
 struct session {
 	struct session_key key;
-	struct imap_conn *imap;
+	struct imap_conn *imap; /* of gk-imapd */
+	struct jmap_conn *jmap; /* of gk-webd */
 	bool parking;
 	UT_hash_handle hh;
 };
@@ -54,6 +58,8 @@ static struct {
 	struct home *home;
 	struct ipc_chan *parent;
 	struct imap_host host;
+	struct jmap *jmap; /* from the first connection of gk-webd on */
+	struct jmap_conn_host jmap_host;
 	struct session *sessions;
 	size_t parking;
 	struct loop_timer *linger, *usage, *end;
@@ -126,15 +132,23 @@ close_others(int a, int b)
 /* ---- the end ---- */
 
 static void
+drop(struct session *s)
+{
+	imap_conn_free(&s->imap);
+	jmap_conn_free(&s->jmap);
+}
+
+static void
 quit(int status)
 {
 	struct session *s, *next;
 
 	HASH_ITER (hh, self.sessions, s, next) {
 		HASH_DEL(self.sessions, s);
-		imap_conn_free(&s->imap);
+		drop(s);
 		free(s);
 	}
+	jmap_free(&self.jmap);
 	home_close(&self.home);
 	log_flush();
 	_exit(status);
@@ -178,9 +192,12 @@ say_bye(const char *text)
 
 	self.bye = text;
 	loop_timer_stop(self.linger);
-	HASH_ITER (hh, self.sessions, s, next)
-		if (!s->parking)
+	HASH_ITER (hh, self.sessions, s, next) {
+		if (s->jmap != NULL)
+			jmap_conn_bye(s->jmap);
+		else if (!s->parking)
 			imap_conn_bye(s->imap, text);
+	}
 }
 
 /* It cannot go on, whoever is there. Called from within the store: ends nothing by itself. */
@@ -298,6 +315,13 @@ on_closed(void *arg, uint64_t id)
 	closed(PEER_IMAPD, id);
 }
 
+static void
+on_web_closed(void *arg, uint64_t id)
+{
+	(void)arg;
+	closed(PEER_WEBD, id);
+}
+
 /* Nobody has read a byte of it: the next owner does. */
 static void
 give_back(enum ipc_peer front, const struct imap_conn_args *a)
@@ -313,6 +337,22 @@ give_back(enum ipc_peer front, const struct imap_conn_args *a)
 	ipc_put_str(&m, a->record);
 	ipc_put_fd(&m, a->fd);
 	ipc_send(self.parent, &m);
+}
+
+static void on_changed(void *arg);
+
+static struct jmap_conn *
+begin_jmap(const struct imap_conn_args *a)
+{
+	const struct jmap_host host = {
+	    .home = self.home, .user = str_z(self.user), .changed = on_changed};
+	const struct jmap_conn_args args = {
+	    .fd = a->fd, .conn = a->conn, .peer = a->peer, .sid = a->sid, .user = a->user};
+
+	if (self.jmap == NULL)
+		self.jmap = jmap_new(&host);
+	self.jmap_host = (struct jmap_conn_host){.jmap = self.jmap, .closed = on_web_closed};
+	return jmap_conn_new(&self.jmap_host, &args);
 }
 
 static void
@@ -341,7 +381,7 @@ on_conn(struct ipc_in *m)
 	loop_timer_stop(self.linger);
 	if ((s = find(front, a.conn)) != NULL) {
 		/* A front that was started again counts from the start: the old one is dead. */
-		imap_conn_free(&s->imap);
+		drop(s);
 		self.parking -= s->parking;
 	} else {
 		s = mem_alloc(sizeof *s);
@@ -349,7 +389,20 @@ on_conn(struct ipc_in *m)
 		HASH_ADD(hh, self.sessions, key, sizeof s->key, s);
 	}
 	s->parking = false;
-	s->imap = imap_conn_new(&self.host, &a);
+	if (front == PEER_WEBD)
+		s->jmap = begin_jmap(&a);
+	else
+		s->imap = imap_conn_new(&self.host, &a);
+}
+
+static void
+on_rest(struct ipc_in *m)
+{
+	enum ipc_peer front = (enum ipc_peer)ipc_get_u32(m);
+	struct session *s = find(front, ipc_get_u64(m));
+
+	if (ipc_end(m) == 0 && s != NULL && s->jmap != NULL)
+		jmap_conn_rest(s->jmap);
 }
 
 /* ---- parking ---- */
@@ -488,6 +541,8 @@ on_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	(void)c;
 	if (m->type == MSG_OWN_CONN) {
 		on_conn(m);
+	} else if (m->type == MSG_OWN_REST) {
+		on_rest(m);
 	} else if (m->type == MSG_OWN_LOG) {
 		on_log(m);
 	} else if (m->type == MSG_OWN_QUOTA) {

@@ -61,7 +61,7 @@ on_closed(struct user *u, struct ipc_in *m)
 		return;
 	/* One that was parked is in the front's hands, or has come back already. */
 	if (c != NULL && c->user == u && c->state == CONN_LIVE)
-		conn_free(&c);
+		park_closed(c, false);
 	spawn_idle(u);
 }
 
@@ -235,8 +235,10 @@ void
 parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
-	if (m->type == MSG_OWNER_OPEN || m->type == MSG_OWNER_WATCH || m->type == MSG_OWNER_RESUME)
+	if (m->type == MSG_OWNER_OPEN || m->type == MSG_OWNER_RESUME)
 		open_message(c, m);
+	else if (m->type == MSG_OWNER_WATCH)
+		park_watch(ipc_peer_of(c), m);
 	else if (m->type == MSG_DELIVERED)
 		on_delivered(m);
 	else if (m->type == MSG_HOME_ENSURE)

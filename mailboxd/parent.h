@@ -57,9 +57,10 @@ struct conn {
 	bool kicked;       /* its user was revoked: it may end, and nothing else */
 	/* While being parked. */
 	uint64_t park_call; /* the owner's, to be answered; 0: none */
-	uint64_t changes;   /* user->changes when the owner asked */
+	uint64_t changes;   /* user->changes when the owner, or the front, asked */
 	/* While parked. */
-	bool watch; /* of gk-webd: there is nothing to take up, it is only woken */
+	bool watch; /* of gk-webd: there is nothing to take up, it is only woken. While live: it is
+		     * to be parked when its owner has closed it */
 	unsigned char hash[PARK_HASH_LEN];
 	bool woken;
 	uint32_t exists; /* messages in INBOX with what has come since; NO_COUNT: not there */
@@ -128,7 +129,7 @@ size_t spawn_count(void);
 
 /* ---- open.c: connections that come ---- */
 
-/* OWNER_OPEN, OWNER_WATCH, OWNER_RESUME */
+/* OWNER_OPEN, OWNER_RESUME */
 void open_message(struct ipc_chan *front, struct ipc_in *m);
 void open_quota(struct ipc_in *m); /* QUOTA_CHANGED */
 /* OWN_BACK: it waits for the next owner. */
@@ -142,7 +143,10 @@ void open_refuse(struct user *u, const struct err *e);
 
 /* ---- park.c: connections without a process ---- */
 
-void park_message(struct user *u, struct ipc_in *m);   /* OWN_PARK */
+void park_message(struct user *u, struct ipc_in *m);    /* OWN_PARK */
+void park_watch(enum ipc_peer front, struct ipc_in *m); /* OWNER_WATCH */
+/* The owner has closed such a connection, or died with it (lost). */
+void park_closed(struct conn *c, bool lost);
 void park_gone(enum ipc_peer front, struct ipc_in *m); /* CONN_GONE */
 /* Takes a parked connection of IMAP up again; NULL when token, record and what was told are not
  * what was given. */

@@ -251,13 +251,51 @@ park_message(struct user *u, struct ipc_in *m)
 	sodium_memzero(random, sizeof random);
 }
 
+/* It is told last what the owner knows: word of a delivery that is on its way there is ahead of
+ * ours. What comes from here on wakes it. */
+void
+park_watch(enum ipc_peer front, struct ipc_in *m)
+{
+	struct conn *c = conn_find(front, ipc_get_u64(m));
+	struct ipc_out out;
+
+	if (ipc_end(m) < 0 || c == NULL || c->state != CONN_LIVE || c->user->state != OWNER_LIVE)
+		return;
+	c->watch = true;
+	c->woken = false;
+	c->exists = c->told = NO_COUNT;
+	c->changes = c->user->changes;
+	ipc_begin(&out, MSG_OWN_REST);
+	ipc_put_u32(&out, front);
+	ipc_put_u64(&out, c->key.id);
+	ipc_send(c->user->owner, &out);
+}
+
+void
+park_closed(struct conn *c, bool lost)
+{
+	struct user *u = c->user;
+
+	if (!c->watch || c->kicked) {
+		conn_free(&c);
+		return;
+	}
+	conn_move(c, CONN_PARKED);
+	log_debug("mailbox.watched", LZ("user", u->name), LU("conn", c->key.id));
+	if (lost || c->changes != u->changes)
+		wake(u, false);
+}
+
 void
 park_gone(enum ipc_peer front, struct ipc_in *m)
 {
 	struct conn *c = conn_find(front, ipc_get_u64(m));
 	struct user *u;
 
-	if (ipc_end(m) < 0 || c == NULL || c->state != CONN_PARKED)
+	if (ipc_end(m) < 0 || c == NULL)
+		return;
+	c->watch = false;
+	if (c->state != CONN_PARKED)
 		return;
 	u = c->user;
 	conn_free(&c);

@@ -68,7 +68,7 @@ drop_live(struct user *u)
 	for (c = TAILQ_FIRST(&u->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
 		if (c->state == CONN_LIVE)
-			conn_free(&c);
+			park_closed(c, true);
 	}
 }
 

@@ -271,9 +271,9 @@ enum ipc_peer {
 	X(OWNER_OPEN,     PEER_IMAPD | PEER_WEBD, PEER_MAILBOXD, 30, \
 	  "ticket:str conn:u64 peer:str sid:str tag:str fd:fd") \
 	X(OWNER_OPEN_R,   PEER_MAILBOXD, PEER_IMAPD | PEER_WEBD, 0, "user:str") \
-	/* A page that only waits: no owner is needed. WAKE is said when the user's mail changes; until CONN_GONE. */ \
-	X(OWNER_WATCH,    PEER_WEBD, PEER_MAILBOXD, 30, "ticket:str conn:u64 sid:str") \
-	X(OWNER_WATCH_R,  PEER_MAILBOXD, PEER_WEBD, 0, "") \
+	/* The page at the end of a pipe only waits, which takes no owner: that one says LEFT (ipc/pipe.h), gk-webd closes
+	 * the pipe, and hears WAKE when the user's mail changes, until it says CONN_GONE. */ \
+	X(OWNER_WATCH,    PEER_WEBD, PEER_MAILBOXD, 0, "conn:u64") \
 	/* told: the number of messages that the front has told of in answer to NEWS; 0: none. */ \
 	X(OWNER_RESUME,   PEER_IMAPD, PEER_MAILBOXD, 30, \
 	  "token:str record:str conn:u64 peer:str sid:str told:u32 fd:fd") \
@@ -288,6 +288,8 @@ enum ipc_peer {
 	/* Between the parent and one owner. front: PEER_IMAPD or PEER_WEBD, each of which counts its own connections. */ \
 	X(OWN_CONN,       PEER_MAILBOXD, PEER_OWNER, 0, \
 	  "front:u32 conn:u64 peer:str sid:str tag:str record:str told:u32 fd:fd") \
+	/* Whoever is at the other end of it hears of changes by the parent from now on. */ \
+	X(OWN_REST,       PEER_MAILBOXD, PEER_OWNER, 0, "front:u32 conn:u64") \
 	X(OWN_LOG,        PEER_MAILBOXD, PEER_OWNER, 0, "format:u32 level:u32 fd:fd") \
 	/* The configuration is another one now; as in CONFIG. */ \
 	X(OWN_CONFIG,     PEER_MAILBOXD, PEER_OWNER, 0, "keys:list") \

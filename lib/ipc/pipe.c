@@ -18,9 +18,9 @@ static const struct {
     [PIPE_DOWNLOAD] = {"download", 4},
     [PIPE_TEXT] = {"text", 0},
     [PIPE_PUSH] = {"push", 2},
-    [PIPE_LEAVE] = {"leave", 0},
     [PIPE_HEAD] = {"head", 0},
     [PIPE_STATE] = {"state", 2},
+    [PIPE_DONE] = {"done", 0},
     [PIPE_LEFT] = {"left", 0},
 };
 

@@ -2,11 +2,11 @@
  * pipe.h - what gk-webd and a user's owner say to each other: the kinds of frames (ipc/frames.h) on
  * the socket that OWNER_OPEN passes.
  *
- * One exchange at a time: gk-webd asks by the first of the kinds below, what it asks has a body in
- * DATA and an END where the table says so; the owner answers with HEAD, DATA, END. A pipe that has
- * had TEXT or PUSH is a WebSocket's or an event source's: the owner says TEXT, DATA, END whenever
- * it has something to tell, one message at a time, also while a body is coming in. Who gives an
- * exchange up closes the pipe.
+ * One exchange at a time: gk-webd asks, what it asks has a body in DATA and an END where the table
+ * says so; the owner answers with HEAD, DATA, END. A pipe that has had TEXT or PUSH is a
+ * WebSocket's or an event source's: each TEXT of gk-webd is followed by DONE when it is dealt with,
+ * and the next one may come; the owner says TEXT, DATA, END whenever it has something to tell, one
+ * message at a time. Who gives an exchange up closes the pipe.
  *
  * Neither side believes the other: kinds out of order, or fields that do not fit, end the pipe.
  */
@@ -33,12 +33,12 @@ enum pipe_kind {
 	 * state: what was told last (PIPE_STATE), or empty: from now. What has changed since is
 	 * told. No body, no answer. */
 	PIPE_PUSH,
-	/* gk-webd would close: the owner tells what it still has to, and answers with LEFT. */
-	PIPE_LEAVE,
 	/* The owner to gk-webd. */
 	PIPE_HEAD,  /* of an answer: struct pipe_head; a body follows */
-	PIPE_STATE, /* types, state: up to here the client knows; types empty: it wants no more */
-	PIPE_LEFT,
+	PIPE_STATE, /* types, state: so far the client knows now, behind what was told; types
+		     * empty: it wants no more */
+	PIPE_DONE,  /* a TEXT of the client's is dealt with; what there was to answer is said */
+	PIPE_LEFT,  /* all that there was to tell is told (OWNER_WATCH): it may be closed */
 	PIPE_KINDS
 };
 
