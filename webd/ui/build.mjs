@@ -66,7 +66,7 @@ async function bundle() {
 		legalComments: 'linked',
 		metafile: true,
 		logLevel: 'warning',
-		define: { 'process.env.NODE_ENV': '"production"' },
+		define: { SOURCE_URL: JSON.stringify(process.env.GKMAIL_SOURCE_URL ?? '') },
 	});
 	const outputs = Object.entries(result.metafile.outputs);
 	const entry = outputs.find(([, o]) => o.entryPoint?.endsWith('main.tsx'));
@@ -112,7 +112,7 @@ async function tests() {
 	const out = option('--out') ?? join(here, 'node_modules/.cache/test');
 	rmSync(out, { recursive: true, force: true });
 	mkdirSync(out, { recursive: true });
-	const files = readdirSync(join(here, 'test')).filter(n => n.endsWith('.test.ts') || n === 'double-main.ts');
+	const files = readdirSync(join(here, 'test')).filter(n => n.endsWith('.test.ts') || n === 'serve.ts');
 	await build({
 		entryPoints: files.map(n => join(here, 'test', n)),
 		outdir: out,

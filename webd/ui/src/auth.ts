@@ -1,0 +1,65 @@
+// gk-webd's own routes: logging in, sessions, passwords. Errors are problem details (RFC 7807).
+
+import type { Problem } from './jmap/types';
+
+export class AuthError extends Error {
+	constructor(
+		readonly status: number,
+		readonly problem: Problem | null,
+		readonly retryAfter: number | null,
+	) {
+		super(problem?.detail || problem?.title || `HTTP ${status}`);
+	}
+}
+
+async function ask(method: string, path: string, body?: unknown): Promise<unknown> {
+	let r: Response;
+	try {
+		r = await fetch(path, {
+			method,
+			headers: {
+				Accept: 'application/json',
+				...(method === 'GET' ? {} : { 'Content-Type': 'application/json' }),
+			},
+			...(method === 'GET' ? {} : { body: JSON.stringify(body ?? {}) }),
+		});
+	} catch {
+		throw new AuthError(0, null, null);
+	}
+	const text = r.status === 204 ? '' : await r.text();
+	const json: unknown = /json/.test(r.headers.get('content-type') ?? '') && text ? JSON.parse(text) : null;
+	if (!r.ok)
+		throw new AuthError(r.status, json as Problem | null, Number(r.headers.get('retry-after')) || null);
+	return json;
+}
+
+export interface WebSession {
+	id: string;
+	created: string;
+	lastUsed: string;
+	peer: string;
+	userAgent: string;
+	current: boolean;
+}
+
+export interface AppPassword {
+	name: string;
+	created?: string;
+	lastUsed?: string | null;
+}
+
+const list = <T>(value: unknown, key: string): T[] =>
+	Array.isArray(value) ? (value as T[]) : (((value as Record<string, unknown> | null)?.[key] as T[]) ?? []);
+
+export const auth = {
+	login: (user: string, password: string) => ask('POST', '/auth/login', { user, password }),
+	logout: () => ask('POST', '/auth/logout'),
+	session: () => ask('GET', '/auth/session') as Promise<{ user: string } | null>,
+	sessions: async () => list<WebSession>(await ask('GET', '/auth/sessions'), 'sessions'),
+	endSession: (id: string) => ask('DELETE', `/auth/sessions/${encodeURIComponent(id)}`),
+	password: (current: string, password: string) => ask('POST', '/auth/password', { current, password }),
+	appPasswords: async () => list<AppPassword>(await ask('GET', '/auth/app-passwords'), 'appPasswords'),
+	newAppPassword: (name: string) =>
+		ask('POST', '/auth/app-passwords', { name }) as Promise<{ name: string; password: string }>,
+	deleteAppPassword: (name: string) => ask('DELETE', `/auth/app-passwords/${encodeURIComponent(name)}`),
+};

@@ -1,0 +1,37 @@
+// Addresses within plain text, found without believing them.
+
+export type Piece = string | { href: string; text: string };
+
+const LINK = /\bhttps?:\/\/[^\s<>"'`{}|\\^]+|\bmailto:[^\s<>"]+|\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+/gi;
+
+export function linkify(text: string): Piece[] {
+	const out: Piece[] = [];
+	let at = 0;
+	for (const m of text.matchAll(LINK)) {
+		// What ends a sentence does not belong to the link; a bracket only if it was opened inside.
+		let found = m[0].replace(/[.,;:!?…]+$/, '');
+		while (/[)\]]$/.test(found) && !/[([]/.test(found)) found = found.slice(0, -1);
+		if (m.index > at) out.push(text.slice(at, m.index));
+		out.push({ href: /^(?:https?|mailto):/i.test(found) ? found : `mailto:${found}`, text: found });
+		at = m.index + found.length;
+	}
+	if (at < text.length) out.push(text.slice(at));
+	return out;
+}
+
+export interface Block {
+	quoted: boolean;
+	text: string;
+}
+
+// Lines of a text message, those quoted apart from the rest. A line that says who wrote goes with what it introduces.
+export function blocks(text: string): Block[] {
+	const out: Block[] = [];
+	for (const line of text.replace(/\r\n?/g, '\n').split('\n')) {
+		const quoted = /^\s*>/.test(line);
+		const last = out[out.length - 1];
+		if (last && last.quoted === quoted) last.text += '\n' + line;
+		else out.push({ quoted, text: line });
+	}
+	return out;
+}

@@ -1,0 +1,15 @@
+// How much room there is, as signals.
+
+import { signal } from '@preact/signals';
+
+function media(query: string) {
+	const m = matchMedia(query);
+	const s = signal(m.matches);
+	m.addEventListener('change', () => (s.value = m.matches));
+	return s;
+}
+
+export const wide = media('(min-width: 1200px)');
+export const phone = media('(max-width: 699px)');
+export const dark = media('(prefers-color-scheme: dark)');
+export const stillness = media('(prefers-reduced-motion: reduce)');

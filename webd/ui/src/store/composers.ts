@@ -1,0 +1,464 @@
+// Messages being written. Each is an object of signals; it saves itself a moment after it changes, sends itself, and can be
+// called back while the server still holds it (FUTURERELEASE, RFC 4865).
+
+import { computed, signal, type Signal } from '@preact/signals';
+import { words } from '../i18n';
+import { explain } from '../i18n/explain';
+import { spoken } from '../i18n/dates';
+import { upload, type Upload } from '../jmap/blobs';
+import { ObjectError } from '../jmap/errors';
+import type { BodyPart, Email, EmailAddress, Id, SetResponse } from '../jmap/types';
+import { parseList, same } from '../lib/address';
+import { build, quoteOf, referencesOf, subjectOf } from '../lib/draft';
+import { cleanDraft, htmlOf, textToHtml } from '../lib/sanitize';
+import { learn } from './contacts';
+import { body, email, ensureBodies, ensureThread, forget, knownEmail, knownThread } from './emails';
+import { identities, loadIdentities, standard } from './identities';
+import { openThreadId } from './list';
+import { needRole } from './mailboxes';
+import { prefs } from './prefs';
+import { accountId, call, limit, link, maxDelayedSend, session } from './session';
+import { toast } from './toasts';
+
+export type Mode = 'reply' | 'replyAll' | 'forward';
+export type Saving = 'clean' | 'dirty' | 'saving' | 'saved' | 'failed';
+
+export interface Attached {
+	key: number;
+	name: string;
+	type: string;
+	size: number;
+	// Set when the server has it.
+	blobId: Signal<Id | null>;
+	progress: Signal<number>;
+	failed: Signal<boolean>;
+	cid: string | null;
+	upload: Upload | null;
+}
+
+const SAVE_AFTER_MS = 1500;
+let nextKey = 1;
+
+export class Composer {
+	readonly key = nextKey++;
+	readonly to = signal<EmailAddress[]>([]);
+	readonly cc = signal<EmailAddress[]>([]);
+	readonly bcc = signal<EmailAddress[]>([]);
+	readonly subject = signal('');
+	readonly identity = signal<Id | null>(standard()?.id ?? null);
+	readonly attached = signal<Attached[]>([]);
+	readonly saving = signal<Saving>('clean');
+	readonly minimised = signal(false);
+	readonly large = signal(false);
+	readonly showCc = signal(false);
+	readonly showBcc = signal(false);
+	// The quoted message, until it is unfolded into the text.
+	readonly quote = signal<string | null>(null);
+	// Written by the editor; the editor takes it up when `load` grows.
+	html = '';
+	readonly load = signal(0);
+	draftId: Id | null = null;
+	// The conversation it stands in; null: in the dock.
+	threadId: Id | null = null;
+	original: { id: Id; mode: Mode } | null = null;
+	inReplyTo: string[] | null = null;
+	references: string[] | null = null;
+	focusOn: 'to' | 'body' = 'to';
+	// Warned of once.
+	warned = new Set<string>();
+	private timer: ReturnType<typeof setTimeout> | undefined;
+	private chain: Promise<unknown> = Promise.resolve();
+	private closed = false;
+
+	touched() {
+		if (this.closed) return;
+		this.saving.value = 'dirty';
+		clearTimeout(this.timer);
+		this.timer = setTimeout(() => void this.save(), SAVE_AFTER_MS);
+	}
+
+	get empty(): boolean {
+		return (
+			!this.to.value.length &&
+			!this.cc.value.length &&
+			!this.bcc.value.length &&
+			!this.subject.value.trim() &&
+			!this.attached.value.length &&
+			!this.text().trim()
+		);
+	}
+
+	text(): string {
+		return cleanDraft(this.html).textContent ?? '';
+	}
+
+	get from() {
+		return identities.value.find(i => i.id === this.identity.value) ?? standard();
+	}
+
+	// One after the other, so that each knows which draft it replaces.
+	save(): Promise<void> {
+		clearTimeout(this.timer);
+		const next = this.chain.then(() => (this.saving.peek() === 'dirty' ? this.saveNow() : undefined));
+		this.chain = next.catch(() => {});
+		return next;
+	}
+
+	private async saveNow() {
+		this.saving.value = 'saving';
+		try {
+			const drafts = await needRole('drafts', words.value.roles.drafts);
+			const old = this.draftId;
+			const r = await call<SetResponse>('Email/set', {
+				create: { d: build(this, drafts) },
+				...(old ? { destroy: [old] } : {}),
+			});
+			for (const e of Object.values(r.notCreated ?? {})) throw new ObjectError(e);
+			this.draftId = r.created!.d!.id;
+			if (old) forget([old]);
+			if (this.saving.peek() === 'saving') this.saving.value = 'saved';
+		} catch (e) {
+			if (this.saving.peek() === 'saving') this.saving.value = 'failed';
+			throw e;
+		}
+	}
+
+	// Closing keeps what was written.
+	close() {
+		remove(this);
+		if (this.saving.peek() === 'dirty' && !this.empty) void this.save().catch(e => this.reopen(e as Error));
+		this.end();
+	}
+
+	discard() {
+		remove(this);
+		this.end();
+		const old = this.draftId;
+		void this.chain.then(async () => {
+			const id = this.draftId ?? old;
+			if (!id) return;
+			await call<SetResponse>('Email/set', { destroy: [id] });
+			forget([id]);
+		});
+		toast(words.value.draftDiscarded, { undo: () => this.reopen(null) });
+	}
+
+	private end() {
+		this.closed = true;
+		clearTimeout(this.timer);
+		for (const a of this.attached.value) if (!a.blobId.value) a.upload?.abort();
+	}
+
+	reopen(why: Error | null) {
+		this.closed = false;
+		this.minimised.value = false;
+		if (why === null && this.saving.peek() !== 'saved') this.touched();
+		// Discarded drafts are gone from the server: what comes is a new one.
+		if (this.draftId && !knownEmail(this.draftId)) this.draftId = null;
+		composers.value = [...composers.value.filter(c => c !== this), this];
+		this.load.value++;
+		if (why) toast(explain(why), { kind: 'error' });
+	}
+
+	attach(files: Iterable<File>, inline = false): Attached[] {
+		const max = limit('maxSizeUpload', 50 * 1024 * 1024);
+		const added: Attached[] = [];
+		for (const f of files) {
+			const a: Attached = {
+				key: nextKey++,
+				name: f.name || `image.${f.type.split('/')[1] ?? 'png'}`,
+				type: f.type || 'application/octet-stream',
+				size: f.size,
+				blobId: signal<Id | null>(null),
+				progress: signal(0),
+				failed: signal(false),
+				cid: inline ? `${crypto.randomUUID()}@gkmail` : null,
+				upload: null,
+			};
+			if (f.size > max) {
+				toast(words.value.tooLarge(a.name, `${Math.floor(max / 1024 / 1024)} MB`), { kind: 'error' });
+				continue;
+			}
+			a.upload = upload(session.value!, accountId(), f, p => (a.progress.value = p));
+			a.upload.done
+				.then(u => {
+					a.blobId.value = u.blobId;
+					a.progress.value = 1;
+					this.touched();
+				})
+				.catch(() => {
+					if (!this.attached.value.includes(a)) return;
+					a.failed.value = true;
+					toast(words.value.uploadFailed(a.name), { kind: 'error' });
+				});
+			added.push(a);
+		}
+		this.attached.value = [...this.attached.value, ...added];
+		return added;
+	}
+
+	attachStored(parts: BodyPart[]) {
+		this.attached.value = [
+			...this.attached.value,
+			...parts
+				.filter(p => p.blobId)
+				.map(p => ({
+					key: nextKey++,
+					name: p.name ?? words.value.untitled,
+					type: p.type,
+					size: p.size,
+					blobId: signal<Id | null>(p.blobId),
+					progress: signal(1),
+					failed: signal(false),
+					cid: p.cid,
+					upload: null,
+				})),
+		];
+	}
+
+	detach(a: Attached) {
+		a.upload?.abort();
+		this.attached.value = this.attached.value.filter(x => x !== a);
+		this.touched();
+	}
+
+	unfoldQuote() {
+		const q = this.quote.value;
+		if (q === null) return;
+		this.html += q;
+		this.quote.value = null;
+		this.load.value++;
+		this.touched();
+	}
+
+	// Leaves the page at once; what goes wrong brings it back.
+	send(at: Date | null) {
+		const undoFor = prefs.undoSeconds.value;
+		const delayed = maxDelayedSend();
+		const hold = at ? Math.round((at.getTime() - Date.now()) / 1000) : Math.min(undoFor, delayed);
+		clearTimeout(this.timer);
+		remove(this);
+		const w = words.value;
+		const sent = this.chain.then(() => this.submit(at, hold));
+		this.chain = sent.catch(() => {});
+		const said =
+			link.value === 'offline' ? w.sendingQueued : at ? w.scheduled(spoken(at.toISOString())) : w.sent;
+		const undo = hold > 0 ? () => void sent.then(s => this.unsend(s)).catch(() => {}) : undefined;
+		toast(said, { undo }, at ? 15 : Math.max(4, hold));
+		sent.catch((e: Error) => this.reopen(e));
+	}
+
+	private async submit(at: Date | null, hold: number): Promise<{ submission: Id; email: Id }> {
+		const [drafts, sent] = await Promise.all([
+			needRole('drafts', words.value.roles.drafts),
+			needRole('sent', words.value.roles.sent),
+		]);
+		const old = this.draftId;
+		const from = this.from;
+		const rcptTo = [...this.to.value, ...this.cc.value, ...this.bcc.value].filter(
+			(a, i, all) => all.findIndex(b => same(a.email, b.email)) === i,
+		);
+		const parameters = at
+			? { HOLDUNTIL: at.toISOString().replace(/\.\d{3}Z$/, 'Z') }
+			: hold > 0
+				? { HOLDFOR: String(hold) }
+				: null;
+		const made = call<SetResponse>('Email/set', { create: { m: build(this, drafts) } });
+		const submitted = call<SetResponse>('EmailSubmission/set', {
+			create: {
+				s: {
+					identityId: from?.id,
+					emailId: '#m',
+					envelope: {
+						mailFrom: { email: from?.email, parameters },
+						rcptTo: rcptTo.map(a => ({ email: a.email, parameters: null })),
+					},
+				},
+			},
+			onSuccessUpdateEmail: {
+				'#s': {
+					[`mailboxIds/${drafts}`]: null,
+					[`mailboxIds/${sent}`]: true,
+					'keywords/$draft': null,
+				},
+			},
+		});
+		const m = await made;
+		for (const e of Object.values(m.notCreated ?? {})) throw new ObjectError(e);
+		this.draftId = m.created!.m!.id;
+		if (old) void call<SetResponse>('Email/set', { destroy: [old] }).then(() => forget([old]));
+		const s = await submitted;
+		for (const e of Object.values(s.notCreated ?? {})) throw new ObjectError(e);
+		if (this.original) {
+			const keyword = this.original.mode === 'forward' ? '$forwarded' : '$answered';
+			void call('Email/set', { update: { [this.original.id]: { [`keywords/${keyword}`]: true } } });
+		}
+		return { submission: s.created!.s!.id, email: this.draftId };
+	}
+
+	private async unsend(s: { submission: Id; email: Id }) {
+		const w = words.value;
+		try {
+			const r = await call<SetResponse>('EmailSubmission/set', {
+				update: { [s.submission]: { undoStatus: 'canceled' } },
+			});
+			for (const e of Object.values(r.notUpdated ?? {})) throw new ObjectError(e);
+		} catch (e) {
+			const late = e instanceof ObjectError && e.type === 'cannotUnsend';
+			toast(late ? w.sendUndoLate : explain(e as Error), { kind: 'error' });
+			return;
+		}
+		const drafts = await needRole('drafts', w.roles.drafts);
+		await call('Email/set', {
+			update: { [s.email]: { mailboxIds: { [drafts]: true }, 'keywords/$draft': true } },
+		}).catch(() => {});
+		this.closed = false;
+		this.draftId = s.email;
+		this.saving.value = 'saved';
+		this.minimised.value = false;
+		composers.value = [...composers.value, this];
+		this.load.value++;
+		toast(w.sendUndone);
+	}
+}
+
+export const composers = signal<Composer[]>([]);
+export const docked = computed(() =>
+	composers.value.filter(c => c.threadId === null || c.threadId !== openThreadId.value),
+);
+export const inPlace = (threadId: Id) => composers.value.filter(c => c.threadId === threadId);
+
+function remove(c: Composer) {
+	composers.value = composers.value.filter(x => x !== c);
+}
+
+async function begin(): Promise<Composer> {
+	await loadIdentities().catch(() => {});
+	void learn();
+	return new Composer();
+}
+
+export function signature(c: Composer): string {
+	const i = c.from;
+	const html = i?.htmlSignature
+		? htmlOf(cleanDraft(i.htmlSignature))
+		: i?.textSignature
+			? textToHtml(i.textSignature)
+			: '';
+	return html ? `<div><br></div><div>-- </div>${html}` : '';
+}
+
+function add(c: Composer) {
+	composers.value = [...composers.value, c];
+}
+
+// A mailto: address may say more than whom to write to (RFC 6068).
+export async function compose(mailto?: string) {
+	const c = await begin();
+	if (mailto) {
+		const [path, query] = mailto.replace(/^mailto:/i, '').split('?', 2);
+		const q = new URLSearchParams(query);
+		c.to.value = parseList([decodeURIComponent(path ?? ''), ...q.getAll('to')].filter(Boolean).join(','));
+		c.cc.value = parseList(q.getAll('cc').join(','));
+		c.subject.value = q.get('subject') ?? '';
+		c.html = q.get('body') ? textToHtml(q.get('body')!) : '';
+		c.showCc.value = c.cc.value.length > 0;
+		c.focusOn = 'body';
+	}
+	c.html += signature(c);
+	add(c);
+}
+
+export async function replyToOpen(mode: Mode) {
+	const t = openThreadId.value;
+	if (!t) return;
+	const ids = knownThread(t) ?? (await ensureThread(t));
+	const all = ids.map(id => email(id).peek()).filter(e => e && !e.keywords.$draft) as Email[];
+	const newest = all.sort((a, b) => a.receivedAt.localeCompare(b.receivedAt)).pop();
+	if (newest) await reply(mode, newest);
+}
+
+export async function reply(mode: Mode, e: Email) {
+	await ensureBodies([e.id]).catch(() => {});
+	const b = body(e.id).peek();
+	if (!b) return;
+	const c = await begin();
+	const mine = (a: EmailAddress) =>
+		same(a.email, session.value?.username ?? '') || identities.value.some(i => same(i.email, a.email));
+	const addressed = [...(e.to ?? []), ...(b.cc ?? [])];
+	const own = identities.value.find(i => addressed.some(a => same(a.email, i.email)));
+	if (own) c.identity.value = own.id;
+	if (mode !== 'forward') {
+		const fromMe = e.from?.some(mine);
+		c.to.value = fromMe ? (e.to ?? []) : b.replyTo?.length ? b.replyTo : (e.from ?? []);
+		if (mode === 'replyAll') {
+			const rest = fromMe ? (b.cc ?? []) : addressed;
+			c.cc.value = rest.filter(
+				(a, i, all) =>
+					!mine(a) &&
+					!c.to.value.some(t => same(t.email, a.email)) &&
+					all.findIndex(x => same(x.email, a.email)) === i,
+			);
+			c.showCc.value = c.cc.value.length > 0;
+		}
+		c.inReplyTo = b.messageId;
+		c.references = referencesOf(b);
+		c.focusOn = 'body';
+	} else c.attachStored(b.attachments);
+	c.subject.value = subjectOf(mode, e.subject);
+	c.original = { id: e.id, mode };
+	c.threadId = e.threadId;
+	c.html = '<div><br></div>' + signature(c);
+	c.quote.value = quoteOf(mode, e, b);
+	add(c);
+}
+
+export async function openDraft(e: Email) {
+	const already = composers.value.find(c => c.draftId === e.id);
+	if (already) {
+		already.minimised.value = false;
+		return;
+	}
+	await ensureBodies([e.id]);
+	const b = body(e.id).peek();
+	if (!b) return;
+	const c = await begin();
+	c.to.value = e.to ?? [];
+	c.cc.value = b.cc ?? [];
+	c.bcc.value = b.bcc ?? [];
+	c.showCc.value = c.cc.value.length > 0;
+	c.showBcc.value = c.bcc.value.length > 0;
+	c.subject.value = e.subject ?? '';
+	c.identity.value =
+		(identities.value.find(i => same(i.email, e.from?.[0]?.email ?? '')) ?? standard())?.id ?? null;
+	c.inReplyTo = b.inReplyTo;
+	c.references = b.references;
+	c.html = b.htmlBody
+		.map(p => ({ p, v: p.partId ? (b.bodyValues[p.partId]?.value ?? '') : '' }))
+		.map(({ p, v }) => (p.type === 'text/html' ? htmlOf(cleanDraft(v)) : textToHtml(v)))
+		.join('');
+	c.attachStored(b.attachments);
+	c.draftId = e.id;
+	c.saving.value = 'saved';
+	c.focusOn = 'body';
+	if ((knownThread(e.threadId) ?? []).length > 1) c.threadId = e.threadId;
+	add(c);
+}
+
+export async function discardStored(e: Email) {
+	try {
+		const r = await call<SetResponse>('Email/set', { destroy: [e.id] });
+		for (const x of Object.values(r.notDestroyed ?? {})) throw new ObjectError(x);
+		forget([e.id]);
+		toast(words.value.draftDiscarded);
+	} catch (x) {
+		toast(explain(x as Error), { kind: 'error' });
+	}
+}
+
+// Leaving the page with something unsaved asks the browser to ask.
+export function guardLeaving() {
+	addEventListener('beforeunload', e => {
+		if (composers.value.some(c => c.saving.value === 'dirty' && !c.empty)) e.preventDefault();
+	});
+}

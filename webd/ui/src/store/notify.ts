@@ -1,0 +1,48 @@
+// New mail, told to people who look elsewhere.
+
+import { signal } from '@preact/signals';
+import { words } from '../i18n';
+import { display } from '../lib/address';
+import type { Email } from '../jmap/types';
+import { role } from './mailboxes';
+import { prefs } from './prefs';
+import { go } from './route';
+import { announce } from './toasts';
+
+const FRESH_MS = 10 * 60 * 1000;
+
+export const canNotify = () => typeof Notification !== 'undefined';
+export const permission = signal(typeof Notification === 'undefined' ? 'denied' : Notification.permission);
+
+export async function askPermission() {
+	if (!canNotify()) return;
+	permission.value = await Notification.requestPermission();
+	prefs.notify.value = permission.value === 'granted';
+}
+
+export function newMail(list: Email[]) {
+	const inbox = role('inbox');
+	const fresh = list.filter(
+		e =>
+			inbox !== undefined &&
+			e.mailboxIds[inbox] &&
+			!e.keywords.$seen &&
+			!e.keywords.$draft &&
+			Date.now() - Date.parse(e.receivedAt) < FRESH_MS,
+	);
+	if (!fresh.length) return;
+	const first = fresh[0]!;
+	const from = display(first.from);
+	announce(words.value.newMailFrom(from, fresh.length));
+	if (!prefs.notify.value || !canNotify() || Notification.permission !== 'granted' || document.hasFocus())
+		return;
+	const n = new Notification(fresh.length > 1 ? words.value.newMailFrom(from, fresh.length) : from, {
+		body: [first.subject, first.preview].filter(Boolean).join('\n'),
+		tag: fresh.length > 1 ? 'gkmail' : first.id,
+	});
+	n.onclick = () => {
+		window.focus();
+		go({ at: 'mailbox', mailbox: 'inbox', thread: first.threadId });
+		n.close();
+	};
+}

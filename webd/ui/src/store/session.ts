@@ -1,0 +1,86 @@
+// Who is logged in, and the connection that comes of it. Everything else asks `jmap()` and `accountId()` here.
+
+import { signal } from '@preact/signals';
+import { auth, AuthError } from '../auth';
+import { Client, type Call } from '../jmap/client';
+import { Transport, type LinkState } from '../jmap/transport';
+import { CORE, MAIL, SUBMISSION, type Args, type Session, type StateChange } from '../jmap/types';
+
+export type Who = 'asking' | 'nobody' | 'somebody';
+
+export const who = signal<Who>('asking');
+export const link = signal<LinkState>('connecting');
+export const session = signal<Session | null>(null);
+// Why somebody is asked to log in again, if not by their own wish.
+export const expired = signal(false);
+
+let client: Client | null = null;
+let transport: Transport | null = null;
+let onState: (c: StateChange) => void = () => {};
+let onReconnect: () => void = () => {};
+let onEnd: () => void = () => {};
+
+export function handlers(h: { state: (c: StateChange) => void; reconnect: () => void; end: () => void }) {
+	onState = h.state;
+	onReconnect = h.reconnect;
+	onEnd = h.end;
+}
+
+export const accountId = () => session.value!.primaryAccounts[MAIL]!;
+export const call = <T>(name: string, args: Args): Call<T> =>
+	client!.call<T>(name, { accountId: accountId(), ...args });
+
+export const limit = (name: string, fallback: number): number => {
+	const value = session.value?.capabilities[CORE]?.[name];
+	return typeof value === 'number' ? value : fallback;
+};
+
+export const maxDelayedSend = (): number => {
+	const s = session.value;
+	const caps = s?.accounts[s.primaryAccounts[SUBMISSION] ?? '']?.accountCapabilities[SUBMISSION];
+	return typeof caps?.maxDelayedSend === 'number' ? caps.maxDelayedSend : 0;
+};
+
+// Is somebody logged in already? Loads the session object if so.
+export async function enter(): Promise<void> {
+	let r: Response;
+	try {
+		r = await fetch('/.well-known/jmap', { headers: { Accept: 'application/json' } });
+	} catch {
+		throw new AuthError(0, null, null);
+	}
+	if (r.status === 401) {
+		who.value = 'nobody';
+		return;
+	}
+	if (!r.ok) throw new AuthError(r.status, null, Number(r.headers.get('retry-after')) || null);
+	begin((await r.json()) as Session);
+}
+
+export function begin(s: Session) {
+	session.value = s;
+	expired.value = false;
+	transport = new Transport(s, {
+		link: state => (link.value = state),
+		stateChange: change => onState(change),
+		reconnected: () => onReconnect(),
+		loggedOut: () => leave(true),
+	});
+	client = new Client(request => transport!.send(request), limit('maxCallsInRequest', 16));
+	who.value = 'somebody';
+}
+
+export function leave(becauseExpired: boolean) {
+	transport?.close();
+	transport = null;
+	client = null;
+	expired.value = becauseExpired;
+	who.value = 'nobody';
+	session.value = null;
+	onEnd();
+}
+
+export async function logout() {
+	await auth.logout().catch(() => {});
+	leave(false);
+}

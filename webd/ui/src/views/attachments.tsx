@@ -1,0 +1,58 @@
+import { words } from '../i18n';
+import { size } from '../i18n/dates';
+import { downloadUrl } from '../jmap/blobs';
+import type { BodyPart, EmailBody } from '../jmap/types';
+import { accountId, session } from '../store/session';
+import { Icon } from '../ui/icons';
+
+// What a browser shows without running anything of it.
+const SAFE = /^image\/(png|jpeg|gif|webp|avif)$/i;
+
+export const partUrl = (p: BodyPart) =>
+	downloadUrl(
+		session.value!,
+		accountId(),
+		p.blobId!,
+		p.type || 'application/octet-stream',
+		p.name ?? words.value.untitled,
+	);
+
+export function Attachments({ b }: { b: EmailBody }) {
+	const w = words.value;
+	// A picture that stands in the text is not listed again.
+	const text = Object.values(b.bodyValues)
+		.map(v => v.value)
+		.join('');
+	const list = b.attachments.filter(
+		p => p.blobId && !(p.cid && /^image\//i.test(p.type) && text.includes(`cid:${p.cid}`)),
+	);
+	if (!list.length) return null;
+	return (
+		<section class="attachments" aria-label={w.attachments}>
+			<h3>{w.attachmentCount(list.length)}</h3>
+			<ul>
+				{list.map(p => {
+					const name = p.name?.trim() || w.untitled;
+					return (
+						<li key={p.blobId}>
+							<a class="attachment" href={partUrl(p)} download={name} title={`${w.download}: ${name}`}>
+								{SAFE.test(p.type) && p.size < 4 * 1024 * 1024 ? (
+									<img src={partUrl(p)} alt="" loading="lazy" />
+								) : (
+									<span class="file-kind" aria-hidden="true">
+										<Icon name="file" />
+									</span>
+								)}
+								<span class="file-name">
+									<bdi>{name}</bdi>
+								</span>
+								<span class="file-size">{size(p.size)}</span>
+								<Icon name="download" />
+							</a>
+						</li>
+					);
+				})}
+			</ul>
+		</section>
+	);
+}

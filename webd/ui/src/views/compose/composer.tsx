@@ -1,0 +1,349 @@
+// One message being written.
+
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { words } from '../../i18n';
+import { size } from '../../i18n/dates';
+import { plausible } from '../../lib/address';
+import type { Composer as Model } from '../../store/composers';
+import { identities } from '../../store/identities';
+import { maxDelayedSend } from '../../store/session';
+import { toast } from '../../store/toasts';
+import { IconButton, Menu } from '../../ui/basics';
+import { ask, askLine } from '../../ui/confirm';
+import { Icon } from '../../ui/icons';
+import type { Editor, Format } from './editor';
+import { Recipients } from './recipients';
+import { times } from './times';
+
+const FORMATS: {
+	what: Format;
+	icon: 'bold' | 'italic' | 'underline' | 'bullets' | 'numbers' | 'quote' | 'code' | 'plain';
+}[] = [
+	{ what: 'bold', icon: 'bold' },
+	{ what: 'italic', icon: 'italic' },
+	{ what: 'underline', icon: 'underline' },
+	{ what: 'bullets', icon: 'bullets' },
+	{ what: 'numbers', icon: 'numbers' },
+	{ what: 'quote', icon: 'quote' },
+	{ what: 'code', icon: 'code' },
+	{ what: 'plain', icon: 'plain' },
+];
+
+export function Composer({ c, inPlace }: { c: Model; inPlace?: boolean }) {
+	const w = words.value;
+	const root = useRef<HTMLDivElement>(null);
+	const box = useRef<HTMLElement>(null);
+	const files = useRef<HTMLInputElement>(null);
+	const editor = useRef<Editor | null>(null);
+	const formats = useSignal<ReadonlySet<Format>>(new Set());
+	const dropping = useSignal(false);
+	const showFormats = useSignal(!inPlace);
+
+	useEffect(() => {
+		let off = false;
+		const urls: string[] = [];
+		let before = '';
+		void import('./editor').then(({ createEditor }) => {
+			if (off || !root.current) return;
+			const e = createEditor(root.current, {
+				input: () => {
+					const html = e.html();
+					// Squire tells of its own tidying too.
+					if (html === before) return;
+					before = c.html = html;
+					c.touched();
+				},
+				selection: () => (formats.value = new Set(FORMATS.map(f => f.what).filter(f => e.has(f)))),
+				images: list => {
+					for (const [i, a] of c.attach(list, true).entries()) {
+						const u = URL.createObjectURL(list[i]!);
+						urls.push(u);
+						e.insertImage(u, a.cid!);
+					}
+				},
+			});
+			editor.current = e;
+			e.setHtml(c.html);
+			before = e.html();
+			if (c.focusOn === 'body') e.focus();
+		});
+		if (c.focusOn === 'to') box.current?.querySelector<HTMLElement>('[data-autofocus]')?.focus();
+		if (inPlace) box.current?.scrollIntoView({ block: 'nearest' });
+		return () => {
+			off = true;
+			editor.current?.destroy();
+			editor.current = null;
+			for (const u of urls) URL.revokeObjectURL(u);
+		};
+	}, [c, c.load.value]);
+
+	const changed = () => c.touched();
+	const send = (at: Date | null) => void trySend(c, at, () => editor.current?.focus());
+	const onKeyDown = (e: KeyboardEvent) => {
+		if ((e.ctrlKey || e.metaKey) && e.key === 'Enter') {
+			e.preventDefault();
+			send(null);
+		} else if (e.key === 'Escape' && !e.defaultPrevented) {
+			e.preventDefault();
+			c.close();
+		}
+		e.stopPropagation();
+	};
+	const status = {
+		clean: '',
+		dirty: w.draftUnsaved,
+		saving: w.savingDraft,
+		saved: w.draftSaved,
+		failed: w.draftFailed,
+	}[c.saving.value];
+
+	return (
+		<section
+			ref={box}
+			class={`composer${inPlace ? ' in-place' : ''}${dropping.value ? ' dropping' : ''}`}
+			aria-label={c.subject.value || w.newMessage}
+			onKeyDown={onKeyDown}
+			onDragOver={e => {
+				if (!e.dataTransfer?.types.includes('Files')) return;
+				e.preventDefault();
+				dropping.value = true;
+			}}
+			onDragLeave={e => !box.current?.contains(e.relatedTarget as Node) && (dropping.value = false)}
+			onDrop={e => {
+				dropping.value = false;
+				if (!e.dataTransfer?.files.length) return;
+				e.preventDefault();
+				c.attach(e.dataTransfer.files);
+			}}
+		>
+			<div class="composer-fields">
+				{identities.value.length > 1 && (
+					<label class="line">
+						<span>{w.from}</span>
+						<select
+							value={c.identity.value ?? ''}
+							onChange={e => {
+								c.identity.value = e.currentTarget.value;
+								changed();
+							}}
+						>
+							{identities.value.map(i => (
+								<option key={i.id} value={i.id}>
+									{i.name ? `${i.name} <${i.email}>` : i.email}
+								</option>
+							))}
+						</select>
+					</label>
+				)}
+				<div class="to-line">
+					<Recipients label={w.labelTo} value={c.to} onChange={changed} autofocus={c.focusOn === 'to'} />
+					<span class="cc-buttons">
+						{!c.showCc.value && (
+							<button
+								type="button"
+								class="text-button"
+								aria-label={w.addCc}
+								onClick={() => (c.showCc.value = true)}
+							>
+								{w.cc}
+							</button>
+						)}
+						{!c.showBcc.value && (
+							<button
+								type="button"
+								class="text-button"
+								aria-label={w.addBcc}
+								onClick={() => (c.showBcc.value = true)}
+							>
+								{w.bcc}
+							</button>
+						)}
+					</span>
+				</div>
+				{c.showCc.value && <Recipients label={w.cc} value={c.cc} onChange={changed} />}
+				{c.showBcc.value && <Recipients label={w.bcc} value={c.bcc} onChange={changed} />}
+				<label class="line">
+					<span class={inPlace ? '' : 'unseen'}>{w.subject}</span>
+					<input
+						class="subject"
+						type="text"
+						placeholder={w.subject}
+						value={c.subject.value}
+						maxLength={900}
+						onInput={e => {
+							c.subject.value = e.currentTarget.value;
+							changed();
+						}}
+					/>
+				</label>
+			</div>
+			<div class="composer-text">
+				<div
+					ref={root}
+					class="editor"
+					contentEditable
+					role="textbox"
+					aria-multiline="true"
+					aria-label={w.bodyField}
+					spellcheck
+				/>
+				{c.quote.value !== null && (
+					<button
+						type="button"
+						class="show-quoted"
+						aria-label={w.showQuoted}
+						title={w.showQuoted}
+						onClick={() => c.unfoldQuote()}
+					>
+						•••
+					</button>
+				)}
+			</div>
+			{c.attached.value.length > 0 && (
+				<ul class="attached" aria-label={w.attachments}>
+					{c.attached.value.map(a => (
+						<li key={a.key} class={a.failed.value ? 'failed' : ''}>
+							<Icon name="clip" />
+							<bdi>{a.name}</bdi>
+							<span class="file-size">
+								{a.blobId.value
+									? size(a.size)
+									: a.failed.value
+										? '!'
+										: w.uploading(Math.round(a.progress.value * 100))}
+							</span>
+							{!a.blobId.value && !a.failed.value && (
+								<progress value={a.progress.value} aria-label={a.name} />
+							)}
+							<IconButton icon="close" label={w.removeFile(a.name)} onClick={() => c.detach(a)} />
+						</li>
+					))}
+				</ul>
+			)}
+			{dropping.value && <div class="drop-hint">{w.dropHere}</div>}
+			<footer class="composer-foot">
+				<button type="button" class="button primary send" title="Ctrl+↵" onClick={() => send(null)}>
+					{w.send}
+				</button>
+				{maxDelayedSend() >= 3600 && (
+					<Menu
+						icon="clock"
+						label={w.sendLater}
+						class="upward"
+						items={[
+							...times().map(t => ({ text: t.text, icon: 'clock' as const, run: () => send(t.at) })),
+							{ text: w.chooseTime, run: () => void askTime().then(at => at && send(at)) },
+						]}
+					/>
+				)}
+				<IconButton icon="clip" label={w.attach} onClick={() => files.current?.click()} />
+				<input
+					ref={files}
+					type="file"
+					multiple
+					hidden
+					aria-label={w.attach}
+					tabIndex={-1}
+					onChange={e => {
+						c.attach(e.currentTarget.files ?? []);
+						e.currentTarget.value = '';
+					}}
+				/>
+				<button
+					type="button"
+					class="icon-button"
+					aria-label={w.formatting}
+					title={w.formatting}
+					aria-expanded={showFormats.value}
+					onClick={() => (showFormats.value = !showFormats.value)}
+				>
+					<span class="aa" aria-hidden="true">
+						Aa
+					</span>
+				</button>
+				{showFormats.value && (
+					<div class="formats" role="toolbar" aria-label={w.formatting}>
+						{FORMATS.map(f => (
+							<IconButton
+								key={f.what}
+								icon={f.icon}
+								label={
+									{
+										bold: w.bold,
+										italic: w.italic,
+										underline: w.underline,
+										bullets: w.bulletList,
+										numbers: w.numberList,
+										quote: w.quote,
+										code: w.code,
+										plain: w.removeFormat,
+									}[f.what]
+								}
+								aria-pressed={f.what === 'plain' ? undefined : formats.value.has(f.what)}
+								onMouseDown={e => e.preventDefault()}
+								onClick={() => editor.current?.format(f.what)}
+							/>
+						))}
+						<IconButton
+							icon="link"
+							label={w.link}
+							onMouseDown={e => e.preventDefault()}
+							onClick={() => {
+								const e = editor.current;
+								if (!e) return;
+								void askLine(w.link, w.linkAddress, e.selectedLink() || 'https://').then(url => {
+									if (url !== null) e.link(/^(https?|mailto):/i.test(url) ? url : `https://${url}`);
+								});
+							}}
+						/>
+					</div>
+				)}
+				<span class="spring" />
+				<span class="save-state" role="status">
+					{status}
+				</span>
+				<IconButton icon="trash" label={w.discardDraft} onClick={() => c.discard()} />
+				{inPlace && <IconButton icon="close" label={w.close} onClick={() => c.close()} />}
+			</footer>
+		</section>
+	);
+}
+
+// Warns once of what people regret.
+async function trySend(c: Model, at: Date | null, back: () => void) {
+	const w = words.value;
+	// What stands typed in a field becomes a recipient when the field is left.
+	(document.activeElement as HTMLElement | null)?.blur();
+	const all = [...c.to.value, ...c.cc.value, ...c.bcc.value];
+	const bad = all.find(a => !plausible(a.email));
+	if (!all.length) return void toast(w.noRecipients, { kind: 'error' });
+	if (bad) return void toast(w.badAddress(bad.email), { kind: 'error' });
+	if (c.attached.value.some(a => !a.blobId.value && !a.failed.value))
+		return void toast(w.waitForUploads, { kind: 'error' });
+	const warn = async (key: string, text: string) => {
+		if (c.warned.has(key)) return true;
+		c.warned.add(key);
+		return ask(text, w.sendAnyway, { danger: false, no: w.goOnWriting });
+	};
+	if (!c.subject.value.trim() && !(await warn('subject', w.askNoSubject))) return back();
+	if (
+		!c.attached.value.length &&
+		w.attachWords.test(c.text()) &&
+		!(await warn('attachment', w.askNoAttachment))
+	)
+		return back();
+	c.send(at);
+}
+
+async function askTime(): Promise<Date | null> {
+	const w = words.value;
+	const soon = new Date(Date.now() + 3600 * 1000);
+	const local = new Date(soon.getTime() - soon.getTimezoneOffset() * 60000)
+		.toISOString()
+		.slice(0, 16)
+		.replace('T', ' ');
+	const text = await askLine(w.sendLater, w.sendAt, local);
+	const at = text ? new Date(text.replace(' ', 'T')) : null;
+	return at && at.getTime() > Date.now() ? at : null;
+}

@@ -1,0 +1,230 @@
+// One message of a conversation.
+
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { words } from '../i18n';
+import { full, spoken } from '../i18n/dates';
+import { downloadUrl } from '../jmap/blobs';
+import type { Email, EmailAddress, EmailBody } from '../jmap/types';
+import { display, hue, initials, name, same } from '../lib/address';
+import { verdict } from '../lib/verdict';
+import { destroyEmails, inFolders, setKeyword } from '../store/actions';
+import { compose, discardStored, openDraft, reply } from '../store/composers';
+import { body, ensureBodies } from '../store/emails';
+import { accountId, session } from '../store/session';
+import { IconButton, Menu, Spinner } from '../ui/basics';
+import { ask } from '../ui/confirm';
+import { Icon } from '../ui/icons';
+import { Attachments } from './attachments';
+import { MessageBody } from './body';
+import { titleOf } from './folders';
+
+const READ_AFTER_MS = 400;
+
+interface Props {
+	e: Email;
+	open: boolean;
+	last: boolean;
+	onToggle: () => void;
+}
+
+export function Message({ e, open, last, onToggle }: Props) {
+	const w = words.value;
+	const b = body(e.id).value;
+	const details = useSignal(false);
+	const from = e.from?.[0];
+	const unread = !e.keywords.$seen && !e.keywords.$draft;
+
+	useEffect(() => {
+		if (!open) return;
+		void ensureBodies([e.id]).catch(() => {});
+		if (!unread) return;
+		const t = setTimeout(() => void setKeyword([e], '$seen', true).catch(() => {}), READ_AFTER_MS);
+		return () => clearTimeout(t);
+	}, [open, e.id, unread]);
+
+	const who = from ? name(from) : w.noSender;
+	return (
+		<article
+			class={`message${open ? ' open' : ''}${unread ? ' unread' : ''}`}
+			aria-label={w.messageFrom(who, spoken(e.receivedAt))}
+		>
+			<header class="message-head">
+				<span class="avatar" style={{ '--hue': hue(from?.email ?? '') } as never} aria-hidden="true">
+					{initials(from)}
+				</span>
+				<button
+					type="button"
+					class="message-toggle"
+					aria-expanded={open}
+					disabled={last && open}
+					onClick={onToggle}
+				>
+					<span class="message-who">
+						<strong>{who}</strong>
+						{e.keywords.$draft && <em class="draft-mark"> {w.draftMark}</em>}
+						{open && <span class="message-to">{toWhom(e, b)}</span>}
+					</span>
+					{!open && <span class="message-preview">{e.preview}</span>}
+				</button>
+				{e.hasAttachment && !open && <Icon name="clip" />}
+				<time dateTime={e.receivedAt} title={full(e.receivedAt)}>
+					{spoken(e.receivedAt)}
+				</time>
+				{open && !e.keywords.$draft && (
+					<>
+						<IconButton icon="reply" label={w.reply} onClick={() => void reply('reply', e)} />
+						<Menu label={w.more} class="to-left" items={moreOf(e, b, details)} />
+					</>
+				)}
+				{open && e.keywords.$draft && (
+					<>
+						<button type="button" class="button" onClick={() => void openDraft(e)}>
+							{w.editDraft}
+						</button>
+						<IconButton icon="trash" label={w.discardDraft} onClick={() => void discardStored(e)} />
+					</>
+				)}
+			</header>
+			{open && (
+				<div class="message-body">
+					<button
+						type="button"
+						class="text-button details-button"
+						aria-expanded={details.value}
+						onClick={() => (details.value = !details.value)}
+					>
+						{details.value ? w.hideDetails : w.details}
+					</button>
+					{details.value && b && <Details e={e} b={b} />}
+					{b && <Banners b={b} />}
+					{b ? <MessageBody e={e} b={b} /> : <Spinner />}
+					{b && <Attachments b={b} />}
+				</div>
+			)}
+		</article>
+	);
+}
+
+function moreOf(e: Email, b: EmailBody | undefined, details: { value: boolean }) {
+	const w = words.value;
+	return [
+		{ text: w.replyAll, icon: 'replyAll' as const, shortcut: 'a', run: () => void reply('replyAll', e) },
+		{ text: w.forward, icon: 'forward' as const, shortcut: 'f', run: () => void reply('forward', e) },
+		{
+			text: w.markUnread,
+			icon: 'unread' as const,
+			run: () => void setKeyword([e], '$seen', false).catch(() => {}),
+		},
+		{ text: w.details, icon: 'list' as const, run: () => (details.value = true) },
+		{
+			text: w.showSource,
+			icon: 'code' as const,
+			run: () => {
+				if (!b) return;
+				const s = session.value!;
+				window.open(downloadUrl(s, accountId(), b.blobId, 'text/plain', 'message.txt'), '_blank', 'noopener');
+			},
+		},
+		{
+			text: w.destroyForever,
+			icon: 'trash' as const,
+			danger: true,
+			run: () =>
+				void ask(w.destroyAsk(1), w.destroyForever).then(yes => (yes ? destroyEmails([e], []) : undefined)),
+		},
+	];
+}
+
+function toWhom(e: Email, b: EmailBody | undefined): string {
+	const w = words.value;
+	const self = session.value?.username ?? '';
+	const all = [...(e.to ?? []), ...(b?.cc ?? []), ...(b?.bcc ?? [])];
+	if (!all.length) return '';
+	const mine = all.some(a => same(a.email, self));
+	const others = all.filter(a => !same(a.email, self));
+	if (mine && !others.length) return w.toMe;
+	const first = mine ? w.me : name(others[0]!);
+	const rest = mine ? others.length : others.length - 1;
+	return rest ? `${w.toWhom(first)} ${w.andOthers(rest)}` : w.toWhom(first);
+}
+
+function People({ list }: { list: EmailAddress[] | null | undefined }) {
+	return (
+		<>
+			{(list ?? []).map((a, i) => (
+				<span class="person" key={i}>
+					{a.name && <bdi>{a.name}</bdi>} <bdi class="mono">{a.email}</bdi>
+				</span>
+			))}
+		</>
+	);
+}
+
+function Details({ e, b }: { e: Email; b: EmailBody }) {
+	const w = words.value;
+	const v = verdict(b['header:Authentication-Results:asText:all']);
+	const line = (label: string, list: EmailAddress[] | null | undefined) =>
+		list?.length ? (
+			<>
+				<dt>{label}</dt>
+				<dd>
+					<People list={list} />
+				</dd>
+			</>
+		) : null;
+	return (
+		<dl class="details">
+			{line(w.labelFrom, e.from)}
+			{b.replyTo && display(b.replyTo) !== display(e.from) && line(w.labelReplyTo, b.replyTo)}
+			{line(w.labelTo, e.to)}
+			{line(w.labelCc, b.cc)}
+			{line(w.labelBcc, b.bcc)}
+			<dt>{w.labelDate}</dt>
+			<dd>{full(b.sentAt ?? e.receivedAt)}</dd>
+			{b['header:List-Id:asText'] && (
+				<>
+					<dt>{w.labelList}</dt>
+					<dd>{b['header:List-Id:asText']}</dd>
+				</>
+			)}
+			<dt>{w.labelAuth}</dt>
+			<dd>
+				{v.state === 'pass' ? w.authPass(v.how.join(', ')) : v.state === 'fail' ? w.authFail : w.authNone}
+			</dd>
+			<dt>{w.labelFolder}</dt>
+			<dd>{inFolders(e).map(titleOf).join(', ')}</dd>
+		</dl>
+	);
+}
+
+function Banners({ b }: { b: EmailBody }) {
+	const w = words.value;
+	const v = verdict(b['header:Authentication-Results:asText:all']);
+	const urls = b['header:List-Unsubscribe:asURLs'] ?? [];
+	const mail = urls.find(u => /^mailto:/i.test(u));
+	const web = urls.find(u => /^https:/i.test(u));
+	return (
+		<>
+			{v.state === 'fail' && (
+				<p class="banner warn">
+					<Icon name="warn" /> <span>{w.authWarning}</span>
+				</p>
+			)}
+			{(mail || web) && (
+				<p class="banner">
+					<Icon name="list" /> <span>{w.listBanner}</span>
+					{web ? (
+						<a class="text-button" href={web} target="_blank" rel="noopener noreferrer">
+							{w.unsubscribe}
+						</a>
+					) : (
+						<button type="button" class="text-button" onClick={() => void compose(mail)}>
+							{w.unsubscribe}
+						</button>
+					)}
+				</p>
+			)}
+		</>
+	);
+}

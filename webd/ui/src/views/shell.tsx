@@ -1,0 +1,148 @@
+// The three panes, which become two and one as room goes.
+
+import { useEffect } from 'preact/hooks';
+import { commands, drawer, sheet, shortcut } from '../commands';
+import { words } from '../i18n';
+import { phone, wide } from '../lib/media';
+import { compose, docked } from '../store/composers';
+import { currentMailbox, openThreadId, searchText } from '../store/list';
+import { mailboxes } from '../store/mailboxes';
+import { prefs } from '../store/prefs';
+import { go, route } from '../store/route';
+import { link, logout, session } from '../store/session';
+import { IconButton, Menu, Splitter } from '../ui/basics';
+import { Questions } from '../ui/confirm';
+import { Icon } from '../ui/icons';
+import { Toasts } from '../ui/toasts';
+import { Dock } from './compose/dock';
+import { Conversation } from './conversation';
+import { Folders } from './folders';
+import { Help } from './help';
+import { ListPane } from './list';
+import { Logo } from './logo';
+import { MoveSheet } from './move';
+import { Palette } from './palette';
+import { SearchField } from './searchfield';
+import { Settings } from './settings/settings';
+
+const run = (id: string) => commands.find(c => c.id === id)!.run();
+
+export function Shell() {
+	const w = words.value;
+	const r = route.value;
+	const settings = r.at === 'settings';
+	const reading = !settings && openThreadId.value !== null;
+	useTitle();
+	return (
+		<div
+			class={`shell${reading ? ' reading' : ''}${settings ? ' in-settings' : ''}${drawer.value ? ' drawer-open' : ''}`}
+			style={{ '--folders': `${prefs.folderWidth.value}px`, '--list': `${prefs.listWidth.value}px` } as never}
+		>
+			<a class="skip" href="#list" onClick={skip}>
+				{w.skipToList}
+			</a>
+			<header class="top">
+				<IconButton
+					icon="menu"
+					class="only-narrow"
+					label={w.menu}
+					aria-expanded={drawer.value}
+					onClick={() => (drawer.value = !drawer.value)}
+				/>
+				<a class="brand" href="#/in/inbox" aria-label={w.app}>
+					<Logo />
+					<span>{w.app}</span>
+				</a>
+				<SearchField />
+				<div class="top-end">
+					<IconButton icon="help" class="only-desk" label={w.help} shortcut="?" onClick={() => run('help')} />
+					<Menu
+						label={w.account}
+						class="to-left"
+						items={[
+							{
+								text: w.settings,
+								icon: 'settings',
+								shortcut: shortcut('settings'),
+								run: () => run('settings'),
+							},
+							{ text: w.help, icon: 'help', shortcut: '?', run: () => run('help') },
+							{ text: w.keyPalette, icon: 'list', shortcut: shortcut('palette'), run: () => run('palette') },
+							{ text: w.logOut, icon: 'logout', run: () => void logout() },
+						]}
+					>
+						<span class="avatar self">{(session.value?.username[0] ?? '?').toUpperCase()}</span>
+					</Menu>
+				</div>
+			</header>
+			{link.value === 'offline' && (
+				<p class="offline" role="status">
+					<Icon name="offline" /> {w.offline}
+				</p>
+			)}
+			{drawer.value && <div class="drawer-veil" onClick={() => (drawer.value = false)} />}
+			<Folders />
+			{wide.value && !settings && (
+				<Splitter
+					label={w.resizeFolders}
+					value={prefs.folderWidth.value}
+					min={160}
+					max={360}
+					onChange={v => (prefs.folderWidth.value = v)}
+				/>
+			)}
+			{settings ? (
+				<Settings tab={r.tab} />
+			) : (
+				<main class="panes">
+					<ListPane />
+					{!phone.value && (
+						<Splitter
+							label={w.resizeList}
+							value={prefs.listWidth.value}
+							min={280}
+							max={640}
+							onChange={v => (prefs.listWidth.value = v)}
+						/>
+					)}
+					<Conversation />
+				</main>
+			)}
+			{phone.value && !reading && !settings && docked.value.length === 0 && (
+				<button type="button" class="fab" aria-label={w.compose} onClick={() => void compose()}>
+					<Icon name="compose" />
+				</button>
+			)}
+			<Dock />
+			{sheet.value === 'palette' && <Palette />}
+			{sheet.value === 'help' && <Help />}
+			{sheet.value === 'move' && <MoveSheet />}
+			<Questions />
+			<Toasts />
+		</div>
+	);
+}
+
+function skip(e: MouseEvent) {
+	e.preventDefault();
+	document.querySelector<HTMLElement>('#list [tabindex="0"]')?.focus();
+}
+
+// The window says where one is and how much is unread.
+function useTitle() {
+	const w = words.value;
+	const m = currentMailbox.value;
+	const inbox = [...mailboxes.value.values()].find(x => x.role === 'inbox');
+	const unread = inbox?.unreadThreads ? `(${inbox.unreadThreads}) ` : '';
+	const place =
+		route.value.at === 'settings'
+			? w.settings
+			: m
+				? (w.roles[m.role ?? ''] ?? m.name)
+				: searchText.value || '';
+	useEffect(() => {
+		document.title = `${unread}${place ? `${place} · ` : ''}${w.app}`;
+	}, [unread, place, w]);
+}
+
+export const openSettings = (tab: string) => go({ at: 'settings', tab });
