@@ -247,15 +247,20 @@ read_header(struct text_fields *f, struct str header)
 }
 
 void
-text_fields_read(struct text_fields *f, struct str message, struct arena *a)
+text_fields_read(struct text_fields *f, struct str message, unsigned fields, struct arena *a)
 {
-	struct mime_part *root = mime_parse(message, a);
+	struct mime_part *root;
 
 	for (unsigned i = 0; i < TEXT_FIELDS; i++)
 		buf_reset(&f->text[i]);
-	read_header(f, mime_octets(message, root->header));
-	text_of_message(root, message, TEXT_BODY_MAX, &f->text[TEXT_BODY]);
-	text_file_names(root, TEXT_FIELD_MAX, &f->text[TEXT_FILES]);
+	read_header(f, str_sub(message, 0, header_length(message)));
+	if ((fields & (1u << TEXT_BODY | 1u << TEXT_FILES)) == 0)
+		return;
+	root = mime_parse(message, a);
+	if (fields & 1u << TEXT_BODY)
+		text_of_message(root, message, TEXT_BODY_MAX, &f->text[TEXT_BODY]);
+	if (fields & 1u << TEXT_FILES)
+		text_file_names(root, TEXT_FIELD_MAX, &f->text[TEXT_FILES]);
 }
 
 /* ---- preview ---- */

@@ -51,6 +51,7 @@ enum text_field {
 	TEXT_FIELDS
 };
 
+#define TEXT_ALL       ((1u << TEXT_FIELDS) - 1)
 #define TEXT_BODY_MAX  (512u << 10) /* octets of TEXT_BODY; what is behind is not found */
 #define TEXT_FIELD_MAX (64u << 10)  /* of each other */
 
@@ -60,5 +61,5 @@ struct text_fields {
 
 void text_fields_init(struct text_fields *f);
 void text_fields_free(struct text_fields *f);
-/* Of a whole message; what was there before is forgotten. */
-void text_fields_read(struct text_fields *f, struct str message, struct arena *a);
+/* Those fields (bits: 1u << TEXT_FROM …) of a whole message; what was there before is forgotten. */
+void text_fields_read(struct text_fields *f, struct str message, unsigned fields, struct arena *a);

@@ -69,7 +69,8 @@ enum jmap_type jmap_type_by_name(struct str name);
 
 struct jmap;
 struct jmap_request;
-struct jmap_model; /* model.h */
+struct jmap_model;    /* model.h */
+struct jmap_indexing; /* indexing.h */
 
 /* What the owner process provides. */
 struct jmap_host {
@@ -136,6 +137,7 @@ struct jmap {
 	struct jmap_host host;
 	/* private */
 	struct jmap_model *model;
+	struct jmap_indexing *indexing;
 	struct {
 		struct jmap_uploaded *by_id;
 		uint64_t octets;

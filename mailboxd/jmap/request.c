@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "mailboxd/jmap/indexing.h"
 
 #define FURTHER_MAX 8u /* calls that methods add */
 
@@ -142,6 +143,7 @@ finish(struct jmap_request *r)
 	loop_timer_stop(r->turn);
 	if (home_modseq(j->home) != r->modseq_before && j->host.changed != NULL)
 		j->host.changed(j->host.arg);
+	jmap_indexing_later(j);
 	log_debug("jmap.request", LS("sid", r->by.sid), LS("user", j->user),
 	    LU("status", r->status), LU("calls", r->calls), LU("octets", r->out.n),
 	    LU("us", clock_us() - r->began_us));

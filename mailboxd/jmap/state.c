@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "mailboxd/jmap/blob.h"
+#include "mailboxd/jmap/indexing.h"
 #include "mailboxd/jmap/model.h"
 #include "mailboxd/jmap/request.h"
 
@@ -267,6 +268,7 @@ jmap_free(struct jmap **jp)
 	while ((r = LIST_FIRST(&j->requests)) != NULL)
 		jmap_request_free(&r);
 	jmap_uploads_close(j);
+	jmap_indexing_free(&j->indexing);
 	jmap_model_free(&j->model);
 	home_unobserve(j->home, &j->observer);
 	loop_defer_cancel(&j->tell);
