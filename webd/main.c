@@ -4,6 +4,7 @@
  */
 #include "net/banlist.h"
 #include "webd/web.h"
+#include "webd/webauth.h"
 
 static void
 on_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
@@ -13,17 +14,23 @@ on_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	if (m->type == MSG_BAN_SET || m->type == MSG_BAN_CLEAR) {
 		/* Whoever is banned gets nothing more on a connection that is there (web_admit). */
 		(void)banlist_message(m);
-	} else if (m->type == MSG_USER_REVOKED) {
-		(void)ipc_get_str(m);
-		(void)ipc_get_u32(m);
-		(void)ipc_end(m);
-	} else if (m->type == MSG_SESSION_GONE) {
-		(void)ipc_get_str(m);
-		(void)ipc_get_str(m);
-		(void)ipc_end(m);
-	} else {
+	} else if (!webauth_message(m)) {
 		ipc_refuse(m);
 	}
+}
+
+static void
+on_channel(struct ipc_chan *c, bool open)
+{
+	if (open && ipc_peer_of(c) == PEER_AUTHD)
+		webauth_reset();
+}
+
+static int
+on_start(struct err *e)
+{
+	webauth_init();
+	return web_start(e);
 }
 
 static const struct svc svc = {
@@ -31,10 +38,11 @@ static const struct svc svc = {
     .peer = PEER_WEBD,
     .sections = "server tls certificate web auth limits submission imap log",
     .sandbox = SB_IPC | SB_STREAM,
-    .start = web_start,
+    .start = on_start,
     .reload = web_reload,
     .accept = web_accept,
     .message = on_message,
+    .channel = on_channel,
     .drain = web_drain,
 };
 

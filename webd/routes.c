@@ -5,6 +5,7 @@
 #include "webd/files.h"
 
 static const struct route *const tables[] = {
+    auth_routes,
     wellknown_routes,
     autoconfig_routes,
 };

@@ -5,6 +5,7 @@
 
 #include "webd/exchange.h"
 
+extern const struct route auth_routes[];       /* auth.c */
 extern const struct route wellknown_routes[];  /* wellknown.c */
 extern const struct route autoconfig_routes[]; /* autoconfig.c */
 

@@ -79,9 +79,9 @@
 	X(WEB_MTA_STS_AGE, "web", "mta_sts_age", DURATION, "7d", "1d..365d", "How long others keep the policy.") \
 	X(WEB_SECURITY_CONTACT, "web", "security_contact", LIST, "", "", \
 	  "Where finders of faults may write, as \"mailto:security@example.org\" or an https address (RFC 9116). Empty: auth.postmaster.") \
-	X(WEB_SESSION_LIFETIME, "web", "session_lifetime", DURATION, "14d", "1m..365d", \
+	X(WEB_SESSION_LIFETIME, "web", "session_lifetime", DURATION, "14d", "5m..365d", \
 	  "How long a browser stays logged in that is not used.") \
-	X(WEB_SESSION_AGE, "web", "session_age", DURATION, "90d", "1m..3650d", \
+	X(WEB_SESSION_AGE, "web", "session_age", DURATION, "90d", "10s..3650d", \
 	  "How long a browser stays logged in that is used; then the password is asked for again.") \
 	X(MAILBOX_MAX_OWNERS, "mailbox", "max_owners", UINT, "1000", "1..100000", "Owner processes at one time; further logins wait.") \
 	X(MAILBOX_LINGER, "mailbox", "linger", DURATION, "10s", "0s..1h", "How long an owner stays after its last connection.") \
