@@ -29,6 +29,14 @@ change_kind_name(enum change_kind kind)
 		return "subscribed";
 	case CHANGE_VANISHED:
 		return "vanished";
+	case CHANGE_OBJECT_MADE:
+		return "object-made";
+	case CHANGE_OBJECT_CHANGED:
+		return "object-changed";
+	case CHANGE_OBJECT_GONE:
+		return "object-gone";
+	case CHANGE_ARRANGED:
+		return "arranged";
 	}
 	return "?";
 }
@@ -41,9 +49,10 @@ change_each(struct home *h, uint64_t after, bool (*fn)(void *arg, const struct c
 }
 
 int
-change_latest(struct home *h, uint32_t kinds, struct str actor, uint64_t *modseq, struct err *e)
+change_latest(struct home *h, uint32_t kinds, unsigned object, struct str actor, uint64_t *modseq,
+    struct err *e)
 {
-	return index_change_latest(h->index, kinds, actor, modseq, e);
+	return index_change_latest(h->index, kinds, object, actor, modseq, e);
 }
 
 bool

@@ -24,8 +24,12 @@ enum change_kind {
 	CHANGE_DELETED = 7, /* before: its name */
 	CHANGE_RENAMED = 8, /* before: its old name */
 	CHANGE_SUBSCRIBED =
-	    9,               /* before: "" or "subscribed"; with a name in `before` when uid is 0 */
-	CHANGE_VANISHED = 10 /* its file was removed by other hands */
+	    9, /* before: "" or "subscribed"; with a name in `before` when uid is 0 */
+	CHANGE_VANISHED = 10,       /* its file was removed by other hands */
+	CHANGE_OBJECT_MADE = 11,    /* object.h: its number as uid, its kind as email */
+	CHANGE_OBJECT_CHANGED = 12, /* before: its text */
+	CHANGE_OBJECT_GONE = 13,    /* before: its text */
+	CHANGE_ARRANGED = 14        /* a mailbox; before: "<use> <sort>" */
 };
 
 /* "flags"; "?" for an unknown one. */
@@ -51,10 +55,10 @@ int change_each(struct home *h, uint64_t after, bool (*fn)(void *arg, const stru
 
 #define CHANGE_BIT(kind) (1u << (kind))
 
-/* The modseq of the last change of one of these kinds (bits), by that actor where one is given; 0:
- * the log has none. */
-int
-change_latest(struct home *h, uint32_t kinds, struct str actor, uint64_t *modseq, struct err *e);
+/* The modseq of the last change of one of these kinds (bits), of that kind of object and by that
+ * actor where one is given; 0: the log has none. */
+int change_latest(struct home *h, uint32_t kinds, unsigned object, struct str actor,
+    uint64_t *modseq, struct err *e);
 /* Does the log still have every change after modseq? Not when that lies in the gap of an unclean
  * end or of a lost index (home_modseq_is_known), or before what was forgotten. */
 bool change_is_known(const struct home *h, uint64_t modseq);

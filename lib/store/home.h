@@ -115,6 +115,10 @@ int home_delete(struct home *h, struct str name, const struct change_by *by, str
  * (RFC 3501 6.3.5). */
 int home_rename(
     struct home *h, struct str from, struct str to, const struct change_by *by, struct err *e);
+/* Its special use and place in lists; durable by home_commit(). E_EXISTS: another one has that use;
+ * E_INVAL: INBOX has none. */
+int home_arrange(struct home *h, struct mailbox *mb, unsigned use, int64_t sort,
+    const struct change_by *by, struct err *e);
 /* Durable by home_commit(). The name need not exist (RFC 3501 6.3.6). */
 int
 home_subscribe(struct home *h, struct str name, bool on, const struct change_by *by, struct err *e);
@@ -124,7 +128,7 @@ struct change;
 /* Embedded in who follows the list of mailboxes itself; what is in them is in mailbox.h. Either may
  * be NULL. */
 struct home_observer {
-	/* A mailbox was created, renamed, (un)subscribed, or deleted: CHANGE_… of change.h. It is
+	/* A mailbox was created, renamed, (un)subscribed, arranged, or deleted: CHANGE_…. It is
 	 * freed after the call that tells of its deletion. Must not change the store. */
 	void (*mailbox)(void *arg, struct mailbox *mb, unsigned change, const struct change_by *by);
 	/* A row of the change log was written. Its messages that went with a deleted mailbox have

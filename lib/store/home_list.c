@@ -367,6 +367,35 @@ home_rename(
 	return rc;
 }
 
+/* ---- arrange ---- */
+
+int
+home_arrange(struct home *h, struct mailbox *mb, unsigned use, int64_t sort,
+    const struct change_by *by, struct err *e)
+{
+	char before[32];
+	uint64_t modseq;
+
+	if (use == (unsigned)mb->use && sort == mb->sort)
+		return 0;
+	if (use != USE_NONE && is_inbox(mb->name))
+		return err_set(e, E_INVAL, "INBOX has no special use");
+	for (size_t i = 0; use != USE_NONE && i < h->nboxes; i++)
+		if (h->boxes[i] != mb && (unsigned)h->boxes[i]->use == use)
+			return err_set(e, E_EXISTS, "another mailbox has that use");
+	if (home_ready(h, e) < 0 || model_next_modseq(h, &modseq, e) < 0)
+		return -1;
+	(void)snprintf(before, sizeof before, "%u %lld", (unsigned)mb->use, (long long)mb->sort);
+	mb->use = (enum mailbox_use)use;
+	mb->sort = sort;
+	uidlist_note_box(mb);
+	if (model_row(mb, false, e) < 0 ||
+	    model_log(h, modseq, CHANGE_ARRANGED, mb->id, NULL, str_z(before), by, e) < 0)
+		return home_fail(h, e);
+	model_tell_mailbox(h, mb, CHANGE_ARRANGED, by);
+	return 0;
+}
+
 /* ---- subscribe ---- */
 
 int

@@ -162,6 +162,7 @@ read_mailbox(void *arg, const struct index_mailbox *row, struct err *e)
 	mb = model_new(r->home, row->id, row->name);
 	mb->use = row->use <= USE_ARCHIVE ? (enum mailbox_use)row->use : USE_NONE;
 	mb->uidvalidity = row->uidvalidity;
+	mb->sort = row->sort;
 	mb->uidnext = row->uidnext;
 	mb->recent_from = row->recent_from;
 	mb->highestmodseq = row->highestmodseq;

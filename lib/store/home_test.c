@@ -829,6 +829,32 @@ every_change_is_logged(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+/* A special use belongs to one mailbox; both are kept. */
+static void
+arranging_mailboxes(void **state)
+{
+	struct mailbox *archive = box("Archive"), *other;
+
+	(void)state;
+	assert_int_equal(home_create(home, STR("Old"), &me, &other, &err), 0);
+	assert_int_equal(other->sort, -1);
+	assert_int_equal(home_arrange(home, other, USE_ARCHIVE, 7, &me, &err), -1);
+	assert_int_equal(err.code, E_EXISTS);
+	assert_int_equal(home_arrange(home, box("INBOX"), USE_ARCHIVE, 7, &me, &err), -1);
+	assert_int_equal(err.code, E_INVAL);
+	assert_int_equal(home_arrange(home, archive, USE_NONE, -1, &me, &err), 0);
+	assert_int_equal(home_arrange(home, other, USE_ARCHIVE, 7, &me, &err), 0);
+	reopen_home();
+	assert_int_equal(box("Old")->use, USE_ARCHIVE);
+	assert_int_equal(box("Old")->sort, 7);
+	assert_int_equal(box("Archive")->use, USE_NONE);
+	/* A lost index: the use is in the uid list. */
+	home_close(&home);
+	assert_int_equal(unlink("db/index.db"), 0);
+	open_home();
+	assert_int_equal(box("Old")->use, USE_ARCHIVE);
+}
+
 int
 main(void)
 {
@@ -861,6 +887,7 @@ main(void)
 	    TEST(a_folder_that_others_made_is_taken_in),
 	    TEST(left_overs_and_old_tombstones_go),
 	    TEST(every_change_is_logged),
+	    TEST(arranging_mailboxes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

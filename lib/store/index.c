@@ -62,9 +62,14 @@ static const char step_4[] =
 	"ALTER TABLE change ADD COLUMN email INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE change ADD COLUMN thread INTEGER NOT NULL DEFAULT 0;"
 	"DELETE FROM cache";
+/* What is neither mailbox nor message (object.h). Where mailboxes stand in lists. */
+static const char step_5[] =
+	"ALTER TABLE mailbox ADD COLUMN sort INTEGER NOT NULL DEFAULT -1;"
+	"CREATE TABLE object (kind INTEGER NOT NULL, id INTEGER NOT NULL, text TEXT NOT NULL,"
+	" PRIMARY KEY (kind, id)) WITHOUT ROWID";
 /* clang-format on */
 
-static const char *const steps[] = {step_1, step_2, step_3, step_4};
+static const char *const steps[] = {step_1, step_2, step_3, step_4, step_5};
 static const struct db_schema schema = {APPLICATION_ID, steps, ARRAY_LEN(steps)};
 
 struct index *
@@ -304,7 +309,8 @@ index_mailboxes(struct index *ix,
 {
 	struct db_stmt *s = index_read(ix,
 	    "SELECT id, name, old_name, doomed, use, uidvalidity, uidnext, recent_from,"
-	    " highestmodseq, total, unseen, deleted, octets, cur_mtime, new_mtime FROM mailbox",
+	    " highestmodseq, total, unseen, deleted, octets, cur_mtime, new_mtime, sort FROM "
+	    "mailbox",
 	    e);
 	int rc = -1;
 
@@ -325,7 +331,8 @@ index_mailboxes(struct index *ix,
 		    .deleted = (uint32_t)db_int(s, 11),
 		    .octets = (uint64_t)db_int(s, 12),
 		    .cur_mtime = db_int(s, 13),
-		    .new_mtime = db_int(s, 14)};
+		    .new_mtime = db_int(s, 14),
+		    .sort = db_int(s, 15)};
 
 		if ((rc = fn(arg, &m, e)) < 0)
 			break;
@@ -339,8 +346,9 @@ index_mailbox_put(struct index *ix, const struct index_mailbox *m, struct err *e
 {
 	struct db_stmt *s = index_write(ix,
 	    "INSERT OR REPLACE INTO mailbox (id, name, old_name, doomed, use, uidvalidity, uidnext,"
-	    " recent_from, highestmodseq, total, unseen, deleted, octets, cur_mtime, new_mtime)"
-	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    " recent_from, highestmodseq, total, unseen, deleted, octets, cur_mtime, new_mtime, "
+	    "sort)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	    e);
 
 	if (s == NULL)
@@ -360,6 +368,7 @@ index_mailbox_put(struct index *ix, const struct index_mailbox *m, struct err *e
 	db_bind_int(s, 13, (int64_t)m->octets);
 	db_bind_int(s, 14, m->cur_mtime);
 	db_bind_int(s, 15, m->new_mtime);
+	db_bind_int(s, 16, m->sort);
 	return db_run(&s, e);
 }
 
@@ -536,11 +545,12 @@ index_change_mailbox(struct index *ix, uint32_t mailbox, uint64_t modseq, int64_
 }
 
 int
-index_change_latest(
-    struct index *ix, uint32_t kinds, struct str actor, uint64_t *modseq, struct err *e)
+index_change_latest(struct index *ix, uint32_t kinds, unsigned object, struct str actor,
+    uint64_t *modseq, struct err *e)
 {
 	struct db_stmt *s = index_read(ix,
 	    "SELECT modseq FROM change WHERE (1 << kind) & ?1 <> 0 AND (?2 = '' OR actor = ?2)"
+	    " AND (?3 = 0 OR email = ?3)"
 	    " ORDER BY modseq DESC LIMIT 1",
 	    e);
 	int rc;
@@ -550,6 +560,7 @@ index_change_latest(
 		return -1;
 	db_bind_int(s, 1, kinds);
 	db_bind_str(s, 2, actor.p != NULL ? actor : STR(""));
+	db_bind_int(s, 3, object);
 	if ((rc = db_step(s, e)) == 1)
 		*modseq = (uint64_t)db_int(s, 0);
 	db_done(&s);

@@ -57,6 +57,7 @@ struct index_mailbox {
 	struct str old_name; /* a rename whose directory is still to be moved; else empty */
 	bool doomed;         /* deleted, its directory still to be removed */
 	int64_t cur_mtime, new_mtime; /* directories as last scanned, nanoseconds */
+	int64_t sort;
 };
 
 int index_mailboxes(struct index *ix,
@@ -140,6 +141,17 @@ int index_tombstones_pending(struct index *ix,
 int index_vanished(struct index *ix, uint32_t mailbox, uint64_t modseq, uint32_t below,
     void (*fn)(void *arg, uint32_t uid), void *arg, struct err *e);
 
+/* ---- objects (index_object.c) ---- */
+
+/* *text.p NULL when there is none. */
+int index_object_get(
+    struct index *ix, unsigned kind, uint32_t id, struct arena *a, struct str *text, struct err *e);
+int index_objects(struct index *ix, unsigned kind,
+    bool (*fn)(void *arg, uint32_t id, struct str text), void *arg, struct err *e);
+int index_object_count(struct index *ix, unsigned kind, uint64_t *n, struct err *e);
+int index_object_put(struct index *ix, unsigned kind, uint32_t id, struct str text, struct err *e);
+int index_object_remove(struct index *ix, unsigned kind, uint32_t id, struct err *e);
+
 /* ---- cached text, change log ---- */
 
 /* *out.p NULL when there is none of this version. Borrows until the next call. */
@@ -155,8 +167,8 @@ int index_change_add(struct index *ix, const struct change *c, struct err *e);
 int index_change_mailbox(struct index *ix, uint32_t mailbox, uint64_t modseq, int64_t time,
     const struct change_by *by, struct err *e);
 /* change_latest() */
-int index_change_latest(
-    struct index *ix, uint32_t kinds, struct str actor, uint64_t *modseq, struct err *e);
+int index_change_latest(struct index *ix, uint32_t kinds, unsigned object, struct str actor,
+    uint64_t *modseq, struct err *e);
 /* The lowest modseq that the log still has; 0: it is empty. */
 int index_change_oldest(struct index *ix, uint64_t *modseq, struct err *e);
 int index_changes(struct index *ix, uint64_t after, bool (*fn)(void *arg, const struct change *c),

@@ -62,6 +62,7 @@ struct mailbox {
 	struct str name; /* normal form (folder.h) */
 	enum mailbox_use use;
 	bool subscribed;
+	int64_t sort; /* where it stands in lists (sortOrder of RFC 8621 2); -1: nobody said */
 	uint32_t uidvalidity;
 	uint32_t uidnext;
 	uint64_t highestmodseq;

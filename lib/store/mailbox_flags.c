@@ -80,13 +80,12 @@ int
 model_set_flags(struct mailbox *mb, struct message *m, uint32_t flags, uint64_t keywords,
     uint64_t modseq, bool dirty, const struct change_by *by, struct err *e)
 {
+	struct str before;
 	struct arena a;
 	int rc = -1;
 
 	arena_init(&a);
-	if (model_log(
-		mb->home, modseq, CHANGE_FLAGS, mb->id, m, model_flags_text(mb, m, &a), by, e) < 0)
-		goto out;
+	before = model_flags_text(mb, m, &a);
 	mb->unseen += !(flags & FLAG_SEEN);
 	mb->unseen -= !(m->flags & FLAG_SEEN);
 	mb->deleted += (flags & FLAG_DELETED) != 0;
@@ -96,7 +95,9 @@ model_set_flags(struct mailbox *mb, struct message *m, uint32_t flags, uint64_t 
 	m->modseq = modseq;
 	mb->highestmodseq = num_max(mb->highestmodseq, modseq);
 	mb->priv->row_dirty = true;
-	if (index_message_flags(mb->home->index, mb->id, m, dirty, e) < 0)
+	/* Who hears of the row finds the message as it is now. */
+	if (model_log(mb->home, modseq, CHANGE_FLAGS, mb->id, m, before, by, e) < 0 ||
+	    index_message_flags(mb->home->index, mb->id, m, dirty, e) < 0)
 		goto out;
 	if (dirty) {
 		mb->priv->names_dirty = true;

@@ -21,6 +21,7 @@ model_new(struct home *h, uint32_t id, struct str name)
 	mb->home = h;
 	mb->id = id;
 	mb->name = str_of(mem_dup(name.p, name.n), name.n);
+	mb->sort = -1;
 	mb->uidnext = 1; /* UIDs start at 1, RFC 3501 2.3.1.1 */
 	mb->recent_from = 1;
 	return mb;
@@ -138,6 +139,7 @@ model_row(struct mailbox *mb, bool doomed, struct err *e)
 	    .unseen = mb->unseen,
 	    .deleted = mb->deleted,
 	    .use = mb->use,
+	    .sort = mb->sort,
 	    .highestmodseq = mb->highestmodseq,
 	    .octets = mb->octets,
 	    .name = mb->name,

@@ -16,6 +16,8 @@
 #include "mailboxd/jmap/indexing.h"
 #include "mailboxd/jmap/model.h"
 #include "mailboxd/jmap/request.h"
+#include "store/mailbox.h"
+#include "store/object.h"
 
 static const char *const names[] = {"Mailbox", "Thread", "Email", "EmailDelivery", "Identity",
     "EmailSubmission", "VacationResponse"};
@@ -43,23 +45,63 @@ jmap_type_by_name(struct str name)
 	    CHANGE_BIT(CHANGE_EXPUNGED) | CHANGE_BIT(CHANGE_MOVED) | CHANGE_BIT(CHANGE_VANISHED))
 #define MAILBOX_CHANGES                                                                         \
 	(CHANGE_BIT(CHANGE_CREATED) | CHANGE_BIT(CHANGE_DELETED) | CHANGE_BIT(CHANGE_RENAMED) | \
-	    CHANGE_BIT(CHANGE_SUBSCRIBED))
+	    CHANGE_BIT(CHANGE_SUBSCRIBED) | CHANGE_BIT(CHANGE_ARRANGED))
+#define OBJECT_CHANGES                                                        \
+	(CHANGE_BIT(CHANGE_OBJECT_MADE) | CHANGE_BIT(CHANGE_OBJECT_CHANGED) | \
+	    CHANGE_BIT(CHANGE_OBJECT_GONE))
 
 /* Kinds of rows of the log for each type. Some touch it only now and then: a state may change where
  * nothing else does (RFC 8620 5.1). A deleted mailbox takes emails along. */
 static const struct {
 	uint32_t kinds;
-	const char *actor; /* only by this one */
+	const char *actor;       /* only by this one */
+	enum object_kind object; /* only of this kind */
 } touches[JMAP_TYPES] = {
-    [JMAP_MAILBOX] = {MESSAGE_CHANGES | MAILBOX_CHANGES, NULL},
-    [JMAP_THREAD] = {CHANGE_BIT(CHANGE_ADDED) | CHANGE_BIT(CHANGE_COPIED) |
-			 CHANGE_BIT(CHANGE_EXPUNGED) | CHANGE_BIT(CHANGE_MOVED) |
-			 CHANGE_BIT(CHANGE_VANISHED) | CHANGE_BIT(CHANGE_DELETED),
-	NULL},
-    [JMAP_EMAIL] = {MESSAGE_CHANGES | CHANGE_BIT(CHANGE_DELETED), NULL},
+    [JMAP_MAILBOX] = {.kinds = MESSAGE_CHANGES | MAILBOX_CHANGES},
+    [JMAP_THREAD] = {.kinds = MESSAGE_CHANGES | CHANGE_BIT(CHANGE_DELETED)},
+    [JMAP_EMAIL] = {.kinds = MESSAGE_CHANGES | CHANGE_BIT(CHANGE_DELETED)},
     /* RFC 8621 1.5: new mail from outside. */
-    [JMAP_EMAIL_DELIVERY] = {CHANGE_BIT(CHANGE_ADDED), "delivery"},
+    [JMAP_EMAIL_DELIVERY] = {.kinds = CHANGE_BIT(CHANGE_ADDED), .actor = "delivery"},
+    [JMAP_IDENTITY] = {.kinds = OBJECT_CHANGES, .object = OBJECT_IDENTITY},
+    [JMAP_EMAIL_SUBMISSION] = {.kinds = OBJECT_CHANGES, .object = OBJECT_SUBMISSION},
+    [JMAP_VACATION_RESPONSE] = {.kinds = OBJECT_CHANGES, .object = OBJECT_VACATION},
 };
+
+static bool
+is_flagged(struct str flags, const char *name)
+{
+	struct str word;
+	bool more = flags.n > 0;
+
+	while (more) {
+		more = str_cut(&flags, ' ', &word);
+		if (str_eq_z(word, name))
+			return true;
+	}
+	return false;
+}
+
+/* Most changes of flags leave alone what mailboxes count and which emails are there. After the
+ * start, what was logged before counts as if each did. */
+static bool
+matters(struct jmap *j, enum jmap_type t, const struct change *c)
+{
+	struct mailbox *mb;
+	const struct message *m;
+	uint32_t was, changed;
+
+	if (c->kind != CHANGE_FLAGS || (t != JMAP_MAILBOX && t != JMAP_THREAD))
+		return true;
+	mb = home_find_id(j->home, c->mailbox);
+	m = mb != NULL && mb->loaded ? mailbox_get(mb, c->uid) : NULL;
+	if (m == NULL)
+		return true;
+	was = (is_flagged(c->before, "\\Seen") ? FLAG_SEEN : 0) |
+	      (is_flagged(c->before, "\\Draft") ? FLAG_DRAFT : 0) |
+	      (is_flagged(c->before, "\\Deleted") ? FLAG_DELETED : 0);
+	changed = was ^ (m->flags & (FLAG_SEEN | FLAG_DRAFT | FLAG_DELETED));
+	return t == JMAP_MAILBOX ? changed != 0 : (changed & FLAG_DELETED) != 0;
+}
 
 static void
 on_logged(void *arg, const struct change *c)
@@ -68,7 +110,8 @@ on_logged(void *arg, const struct change *c)
 
 	for (enum jmap_type t = 0; t < JMAP_TYPES; t++) {
 		if ((touches[t].kinds & CHANGE_BIT(c->kind)) == 0 ||
-		    (touches[t].actor != NULL && !str_eq_z(c->actor, touches[t].actor)))
+		    (touches[t].actor != NULL && !str_eq_z(c->actor, touches[t].actor)) ||
+		    (touches[t].object != 0 && c->email != touches[t].object) || !matters(j, t, c))
 			continue;
 		j->modseq[t] = c->modseq;
 		loop_defer(&j->tell);
@@ -240,8 +283,8 @@ jmap_new(const struct jmap_host *host)
 	LIST_INIT(&j->watches);
 	loop_defer_init(&j->tell, tell_all, j);
 	for (enum jmap_type t = 0; t < JMAP_TYPES; t++)
-		if (change_latest(
-			j->home, touches[t].kinds, str_z(touches[t].actor), &j->modseq[t], &e) < 0)
+		if (change_latest(j->home, touches[t].kinds, touches[t].object,
+			str_z(touches[t].actor), &j->modseq[t], &e) < 0)
 			log_warn("jmap.state", LS("user", j->user), LE(&e));
 	j->observer = (struct home_observer){.logged = on_logged, .arg = j};
 	home_observe(j->home, &j->observer);
