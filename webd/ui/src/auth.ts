@@ -33,6 +33,9 @@ async function ask(method: string, path: string, body?: unknown): Promise<unknow
 	return json;
 }
 
+export const needsPassword = (e: unknown): boolean =>
+	e instanceof AuthError && e.problem?.code === 'password-needed';
+
 export interface WebSession {
 	id: string;
 	created: string;
@@ -44,8 +47,7 @@ export interface WebSession {
 
 export interface AppPassword {
 	name: string;
-	created?: string;
-	lastUsed?: string | null;
+	created: string;
 }
 
 const list = <T>(value: unknown, key: string): T[] =>
@@ -59,7 +61,11 @@ export const auth = {
 	endSession: (id: string) => ask('DELETE', `/auth/sessions/${encodeURIComponent(id)}`),
 	password: (current: string, password: string) => ask('POST', '/auth/password', { current, password }),
 	appPasswords: async () => list<AppPassword>(await ask('GET', '/auth/app-passwords'), 'appPasswords'),
-	newAppPassword: (name: string) =>
-		ask('POST', '/auth/app-passwords', { name }) as Promise<{ name: string; password: string }>,
+	// current: the user's password, needed where it was not shown for a while (needsPassword).
+	newAppPassword: (name: string, current?: string) =>
+		ask('POST', '/auth/app-passwords', current ? { name, current } : { name }) as Promise<{
+			name: string;
+			password: string;
+		}>,
 	deleteAppPassword: (name: string) => ask('DELETE', `/auth/app-passwords/${encodeURIComponent(name)}`),
 };

@@ -305,7 +305,7 @@ export const en = {
 	appPasswordShown: 'Copy it now, it is shown only once:',
 	copy: 'Copy',
 	copied: 'Copied.',
-	never: 'never used',
+	made: (when: string) => `since ${when}`,
 	aboutText: 'GK Mail is free software under the ISC licence.',
 	sourceCode: 'Source code',
 

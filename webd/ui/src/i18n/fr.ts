@@ -302,7 +302,7 @@ export const fr: Words = {
 	appPasswordShown: 'Copiez-le maintenant, il n’est montré qu’une fois :',
 	copy: 'Copier',
 	copied: 'Copié.',
-	never: 'jamais utilisé',
+	made: when => `depuis ${when}`,
 	aboutText: 'GK Mail est un logiciel libre sous licence ISC.',
 	sourceCode: 'Code source',
 

@@ -53,6 +53,7 @@ export interface Problem {
 	title?: string;
 	detail?: string;
 	limit?: string;
+	code?: string; // gk-webd's own
 }
 
 export interface SetError {

@@ -37,6 +37,7 @@ const line = signal<{
 	title: string;
 	label: string;
 	initial: string;
+	secret: boolean;
 	answer: (t: string | null) => void;
 } | null>(null);
 
@@ -46,9 +47,25 @@ export function askLine(title: string, label: string, initial = ''): Promise<str
 			title,
 			label,
 			initial,
+			secret: false,
 			answer: t => {
 				line.value = null;
 				resolve(t?.trim() || null);
+			},
+		};
+	});
+}
+
+export function askPassword(title: string, label: string): Promise<string | null> {
+	return new Promise(resolve => {
+		line.value = {
+			title,
+			label,
+			initial: '',
+			secret: true,
+			answer: t => {
+				line.value = null;
+				resolve(t || null);
 			},
 		};
 	});
@@ -93,8 +110,9 @@ export function Questions() {
 							<span>{l.label}</span>
 							<input
 								name="line"
+								type={l.secret ? 'password' : 'text'}
 								defaultValue={l.initial}
-								autocomplete="off"
+								autocomplete={l.secret ? 'current-password' : 'off'}
 								data-autofocus
 								required
 								maxLength={255}

@@ -1,12 +1,12 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { auth, AuthError, type AppPassword, type WebSession } from '../../auth';
+import { auth, AuthError, needsPassword, type AppPassword, type WebSession } from '../../auth';
 import { words } from '../../i18n';
 import { explain } from '../../i18n/explain';
 import { spoken } from '../../i18n/dates';
 import { leave } from '../../store/session';
 import { toast } from '../../store/toasts';
-import { askLine } from '../../ui/confirm';
+import { askLine, askPassword } from '../../ui/confirm';
 import { Section } from './parts';
 
 const fail = (e: unknown) => {
@@ -116,6 +116,18 @@ function Sessions() {
 	);
 }
 
+// Null: the user would rather not show the password.
+async function make(name: string): Promise<{ name: string; password: string } | null> {
+	try {
+		return await auth.newAppPassword(name);
+	} catch (e) {
+		if (!needsPassword(e)) throw e;
+	}
+	const w = words.value;
+	const current = await askPassword(w.newAppPassword, w.currentPassword);
+	return current ? auth.newAppPassword(name, current) : null;
+}
+
 function AppPasswords() {
 	const w = words.value;
 	const list = useSignal<AppPassword[]>([]);
@@ -126,7 +138,7 @@ function AppPasswords() {
 		const name = await askLine(w.newAppPassword, w.appPasswordName);
 		if (!name) return;
 		try {
-			fresh.value = { ...(await auth.newAppPassword(name)), name };
+			fresh.value = await make(name);
 			await load();
 		} catch (e) {
 			fail(e);
@@ -158,7 +170,7 @@ function AppPasswords() {
 					<li key={a.name}>
 						<span>
 							<strong>{a.name}</strong>
-							<span class="hint">{a.lastUsed ? w.lastUsed(spoken(a.lastUsed)) : w.never}</span>
+							<span class="hint">{w.made(spoken(a.created))}</span>
 						</span>
 						<button
 							type="button"
