@@ -84,9 +84,9 @@ void exchange_room(struct exchange *x);
 void exchange_lost(struct exchange *x);
 /* The reader refuses what comes: answered with that, where nothing was answered yet. */
 void exchange_refuse(struct exchange *x, unsigned status, const char *why);
-/* Called each PACE_MS: true when the client sends less of its body than PACE_OCTETS. */
-#define PACE_MS     15000u
+/* A client sends its body, and takes its answer, no slower than this in web.request_timeout. */
 #define PACE_OCTETS (8u << 10)
+/* Called once in that time: true when it sends less. */
 bool exchange_slow(struct exchange *x);
 
 /* ---- exchange.c: for respond.c, and all ---- */

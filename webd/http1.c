@@ -262,7 +262,7 @@ read_head(struct http1 *h)
 		h->heading = true;
 		web_wait(h->conn, conf_num(svc_conf(), CONF_WEB_REQUEST_TIMEOUT));
 	} else if (rc > 0) {
-		web_wait(h->conn, PACE_MS);
+		web_wait_pace(h->conn);
 		begin_exchange(h, str_sub(in, 0, used));
 		stream_consume(h->conn->stream, used);
 	} else if (rc < 0) {
@@ -399,7 +399,7 @@ http1_timer(struct web_conn *c)
 			h->close = true;
 			exchange_refuse(h->x, 408, NULL);
 		}
-		web_wait(c, PACE_MS);
+		web_wait_pace(c);
 	}
 }
 

@@ -19,7 +19,10 @@
 
 #define STREAMS_MAX   100u
 #define STREAM_WINDOW (128u << 10)
-#define WINDOW        (512u << 10)
+/* As much of a body as is passed over once the request is answered: a reset then, right as it is
+ * (RFC 9113 8.1), makes some clients throw the answer away. */
+#define SPILL_MAX (64u << 10)
+#define WINDOW    (512u << 10)
 /* Output beyond this is not made until the peer takes some; nor is input read. */
 #define SEND_MAX (256u << 10)
 #define OUT_MAX  (EXCHANGE_OUT_MAX + (1u << 20))
@@ -47,6 +50,8 @@ struct http2_stream {
 
 	struct buf out;
 	bool out_end, deferred, reset;
+	size_t spilt;               /* octets of a body that nobody wants any more */
+	bool lingers;               /* answered, but the peer has not ended: so at the last look */
 	uint64_t taken, seen_taken; /* octets of out that went */
 	bool seen_out;
 };
@@ -450,8 +455,11 @@ on_data(
 	struct http2_stream *s = stream_of(arg, id);
 
 	(void)flags;
-	if (!s || !s->x) {
+	if (!s || !s->x || exchange_over(s->x)) {
 		(void)nghttp2_session_consume(session, id, n);
+		later(arg);
+		if (s && (s->spilt += n) > SPILL_MAX)
+			stream_reset(s, NGHTTP2_NO_ERROR);
 		return 0;
 	}
 	if (!s->paused && s->held.n == 0)
@@ -504,12 +512,19 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 		if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
 			noise(h, "a flood of pings or settings");
 		break;
-	case NGHTTP2_PRIORITY:
-		noise(h, "a flood of priorities");
-		break;
 	default:
 		break;
 	}
+	return 0;
+}
+
+/* Frames that nghttp2 passes over come no further than here. */
+static int
+on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
+{
+	(void)session;
+	if (hd->type == NGHTTP2_PRIORITY || hd->type > NGHTTP2_CONTINUATION)
+		noise(arg, "a flood of frames that are passed over");
 	return 0;
 }
 
@@ -518,20 +533,6 @@ on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int code,
 {
 	(void)session, (void)frame, (void)code;
 	noise(arg, "a flood of frames that are none");
-	return 0;
-}
-
-/* A request that was answered before all of it came: no more of it (RFC 9113 8.1). */
-static int
-on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
-{
-	struct http2_stream *s;
-
-	if ((frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
-	    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
-	    !nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) &&
-	    (s = stream_of(arg, frame->hd.stream_id)) != NULL)
-		stream_reset(s, NGHTTP2_NO_ERROR);
 	return 0;
 }
 
@@ -634,6 +635,16 @@ stuck(struct http2_stream *s)
 	return is;
 }
 
+/* All is answered and sent, and the rest of the request does not come. */
+static bool
+lingers(struct http2_stream *s)
+{
+	bool before = s->lingers;
+
+	s->lingers = s->started && !s->x && s->out.n == 0;
+	return before && s->lingers;
+}
+
 static void
 http2_timer(struct web_conn *c)
 {
@@ -648,7 +659,7 @@ http2_timer(struct web_conn *c)
 	    clock_ms() - h->idle_since >= conf_num(svc_conf(), CONF_WEB_IDLE_TIMEOUT)) {
 		(void)nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR);
 		later(h);
-		web_wait(c, PACE_MS);
+		web_wait_pace(c);
 		return;
 	}
 	for (s = TAILQ_FIRST(&h->streams); s; s = next) {
@@ -660,10 +671,12 @@ http2_timer(struct web_conn *c)
 		}
 		if (stuck(s))
 			stream_reset(s, NGHTTP2_CANCEL);
+		else if (lingers(s))
+			stream_reset(s, NGHTTP2_NO_ERROR);
 		else if (s->x && exchange_slow(s->x))
 			exchange_refuse(s->x, 408, NULL);
 	}
-	web_wait(c, PACE_MS);
+	web_wait_pace(c);
 }
 
 /* ---- life ---- */
@@ -681,7 +694,7 @@ new_session(struct http2 *h)
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_closed);
-	nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_sent);
+	nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
 	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid_frame);
 	nghttp2_option_set_no_auto_window_update(o, 1);
 	nghttp2_option_set_no_closed_streams(o, 1);
@@ -714,7 +727,7 @@ http2_begin(struct web_conn *c)
 	(void)nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings));
 	(void)nghttp2_session_set_local_window_size(
 	    h->session, NGHTTP2_FLAG_NONE, 0, (int32_t)WINDOW);
-	web_wait(c, PACE_MS);
+	web_wait_pace(c);
 	later(h);
 }
 

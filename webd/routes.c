@@ -21,33 +21,49 @@ fits(const struct route *r, struct str path)
 	return 0;
 }
 
+const struct route *routes_more;
+
+/* The best row so far, for a path and method. */
+struct search {
+	struct str path;
+	unsigned method, allow;
+	size_t longest;
+	const struct route *best;
+};
+
+static void
+look(struct search *s, const struct route *table)
+{
+	for (const struct route *r = table; r->path; r++) {
+		size_t n = fits(r, s->path);
+
+		if (n == 0 || n < s->longest)
+			continue;
+		if (n > s->longest) {
+			s->longest = n;
+			s->best = NULL;
+			s->allow = 0;
+		}
+		s->allow |= r->methods;
+		if (r->methods & s->method)
+			s->best = r;
+	}
+}
+
 const struct route *
 routes_find(struct str path, unsigned method, unsigned *status, unsigned *allow)
 {
-	const struct route *best = NULL;
-	size_t longest = 0;
+	struct search s = {.path = path, .method = method};
 
-	*allow = 0;
-	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
-		for (const struct route *r = tables[i]; r->path; r++) {
-			size_t n = fits(r, path);
-
-			if (n == 0 || n < longest)
-				continue;
-			if (n > longest) {
-				longest = n;
-				best = NULL;
-				*allow = 0;
-			}
-			*allow |= r->methods;
-			if (r->methods & method)
-				best = r;
-		}
+	for (size_t i = 0; i < ARRAY_LEN(tables); i++)
+		look(&s, tables[i]);
+	if (routes_more)
+		look(&s, routes_more);
+	if (s.longest == 0 && files_have(path)) {
+		s.allow = files_route.methods;
+		s.best = (method & METHOD_GET) ? &files_route : NULL;
 	}
-	if (longest == 0 && files_have(path)) {
-		*allow = files_route.methods;
-		best = (method & METHOD_GET) ? &files_route : NULL;
-	}
-	*status = *allow == 0 ? 404 : 405;
-	return best;
+	*allow = s.allow;
+	*status = s.allow == 0 ? 404 : 405;
+	return s.best;
 }

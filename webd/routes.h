@@ -9,6 +9,9 @@ extern const struct route auth_routes[];       /* auth.c */
 extern const struct route wellknown_routes[];  /* wellknown.c */
 extern const struct route autoconfig_routes[]; /* autoconfig.c */
 
+/* A table of a test's own, or NULL. */
+extern const struct route *routes_more;
+
 /* The row for a path and method. NULL: *status is 404 or 405, and *allow then the methods there
  * are. What no table has may be a file of the page (files.h). */
 const struct route *

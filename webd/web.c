@@ -63,6 +63,12 @@ web_close(struct web_conn *c)
 	stream_finish(c->stream);
 }
 
+static uint64_t
+pace(void)
+{
+	return conf_num(svc_conf(), CONF_WEB_REQUEST_TIMEOUT);
+}
+
 static void
 on_timer(void *arg)
 {
@@ -74,7 +80,7 @@ on_timer(void *arg)
 	else if (!c->closing || web_stuck(c) || stream_pending(c->stream) == 0)
 		web_free(c, "timeout");
 	else
-		loop_timer_set(c->timer, PACE_MS);
+		loop_timer_set(c->timer, pace());
 }
 
 /* ---- output ---- */
@@ -103,6 +109,12 @@ web_wait(struct web_conn *c, uint64_t ms)
 {
 	if (!c->closing)
 		loop_timer_set(c->timer, ms);
+}
+
+void
+web_wait_pace(struct web_conn *c)
+{
+	web_wait(c, pace());
 }
 
 /* ---- the stream ---- */
@@ -186,21 +198,16 @@ admit(const struct svc_conn *sc, struct web_conn *c)
 }
 
 void
-web_accept(const struct svc_conn *sc)
+web_open(const struct svc_conn *sc, const struct web_conn *from, const struct web_protocol *p)
 {
 	static const struct stream_events events = {
 	    .input = on_input, .drained = on_drained, .secured = on_secured, .closed = on_closed};
 	static const struct stream_limits limits = {IN_MAX, OUT_MAX, 0};
 	struct web_conn *c = mem_alloc(sizeof(*c));
 
+	*c = *from;
 	c->magic = WEB_MAGIC;
 	c->from = sc->peer;
-	c->proxy = proxy_is_trusted(&sc->peer);
-	if (!admit(sc, c)) {
-		close(sc->fd);
-		free(c);
-		return;
-	}
 	id_new(c->sid);
 	TAILQ_INSERT_TAIL(&conns, c, link);
 	metric_add(METRIC_HTTP_CONNECTIONS, 1);
@@ -210,12 +217,23 @@ web_accept(const struct svc_conn *sc)
 	c->stream = stream_new(sc->fd, &limits, &events, c);
 	log_debug(
 	    "http.connect", LZ("sid", c->sid), LZ("peer", sc->peer_text), LZ("listener", sc->name));
-	web_wait(c, conf_num(svc_conf(), CONF_WEB_REQUEST_TIMEOUT));
+	web_wait_pace(c);
 	stream_start(c->stream);
-	if (strcmp(sc->name, "http") == 0)
-		speak(c, &http1_protocol);
+	if (p)
+		speak(c, p);
 	else
 		stream_tls_accept(c->stream, tls);
+}
+
+void
+web_accept(const struct svc_conn *sc)
+{
+	struct web_conn c = {.proxy = proxy_is_trusted(&sc->peer)};
+
+	if (admit(sc, &c))
+		web_open(sc, &c, strcmp(sc->name, "http") == 0 ? &http1_protocol : NULL);
+	else
+		close(sc->fd);
 }
 
 /* ---- requests ---- */

@@ -51,6 +51,8 @@ struct web_conn {
 
 /* ---- web.c ---- */
 
+/* A connection that was admitted. protocol: NULL where TLS tells it. */
+void web_open(const struct svc_conn *sc, const struct web_conn *from, const struct web_protocol *p);
 int web_start(struct err *e);
 int web_reload(struct err *e);
 void web_accept(const struct svc_conn *c);
@@ -63,7 +65,9 @@ void web_close(struct web_conn *c);
 void web_write(struct web_conn *c, const void *p, size_t n);
 /* The protocol's timer goes off in ms, unless it is set again. */
 void web_wait(struct web_conn *c, uint64_t ms);
-/* Called each PACE_MS: true when output waits, and less than PACE_OCTETS of it went since. */
+/* The same in the time in which a client has to go on (PACE_OCTETS). */
+void web_wait_pace(struct web_conn *c);
+/* Called once in that time: true when output waits, and less than PACE_OCTETS of it went since. */
 bool web_stuck(struct web_conn *c);
 
 /* The request's head is there: whom it comes from. False: answered, as too many come from there or

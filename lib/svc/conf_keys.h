@@ -67,7 +67,7 @@
 	X(WEB_PROXY_HEADER, "web", "proxy_header", CHOICE, "x-forwarded-for", "x-forwarded-for|forwarded", \
 	  "Where they tell it: X-Forwarded-For and X-Forwarded-Proto, or Forwarded (RFC 7239).") \
 	X(WEB_REQUEST_TIMEOUT, "web", "request_timeout", DURATION, "15s", "1s..10m", \
-	  "How long the TLS handshake and the head of a request may take.") \
+	  "How long the TLS handshake and the head of a request may take, and in which a client goes on by 8 KiB at least with a body or an answer.") \
 	X(WEB_IDLE_TIMEOUT, "web", "idle_timeout", DURATION, "75s", "1s..1h", "How long a connection stays between two requests.") \
 	X(WEB_REQUESTS_PER_MINUTE, "web", "requests_per_minute", UINT, "6000", "0..1000000", \
 	  "Requests from one address in a minute; more get 429. 0: any number.") \
