@@ -61,6 +61,7 @@ export const auth = {
 	endSession: (id: string) => ask('DELETE', `/auth/sessions/${encodeURIComponent(id)}`),
 	password: (current: string, password: string) => ask('POST', '/auth/password', { current, password }),
 	appPasswords: async () => list<AppPassword>(await ask('GET', '/auth/app-passwords'), 'appPasswords'),
+	endOthers: () => ask('DELETE', '/auth/sessions'),
 	// current: the user's password, needed where it was not shown for a while (needsPassword).
 	newAppPassword: (name: string, current?: string) =>
 		ask('POST', '/auth/app-passwords', current ? { name, current } : { name }) as Promise<{

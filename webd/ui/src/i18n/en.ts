@@ -297,6 +297,7 @@ export const en = {
 	thisSession: 'This one',
 	lastUsed: (when: string) => `last used ${when}`,
 	endSession: 'Log out there',
+	endOthers: 'Log out everywhere else',
 	appPasswords: 'Passwords for mail programs',
 	appPasswordsHint:
 		'A mail program gets a password of its own, which you can take back without changing yours.',

@@ -294,6 +294,7 @@ export const fr: Words = {
 	thisSession: 'Celle-ci',
 	lastUsed: when => `dernière activité ${when}`,
 	endSession: 'Déconnecter',
+	endOthers: 'Déconnecter partout ailleurs',
 	appPasswords: 'Mots de passe pour logiciels de courrier',
 	appPasswordsHint:
 		'Un logiciel reçoit son propre mot de passe, que vous pouvez retirer sans changer le vôtre.',

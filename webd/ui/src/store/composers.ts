@@ -57,7 +57,7 @@ export class Composer {
 	// Written by the editor; the editor takes it up when `load` grows.
 	html = '';
 	readonly load = signal(0);
-	draftId: Id | null = null;
+	private readonly stored = signal<Id | null>(null);
 	// The conversation it stands in; null: in the dock.
 	threadId: Id | null = null;
 	original: { id: Id; mode: Mode } | null = null;
@@ -75,6 +75,14 @@ export class Composer {
 		this.saving.value = 'dirty';
 		clearTimeout(this.timer);
 		this.timer = setTimeout(() => void this.save(), SAVE_AFTER_MS);
+	}
+
+	// The draft at the server, which is not shown besides.
+	get draftId(): Id | null {
+		return this.stored.value;
+	}
+	set draftId(id: Id | null) {
+		this.stored.value = id;
 	}
 
 	get empty(): boolean {

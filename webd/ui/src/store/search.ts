@@ -33,10 +33,11 @@ interface Token {
 
 export function tokens(text: string): Token[] {
 	const out: Token[] = [];
-	const pattern = /(-)?(?:([a-zA-Z]+):)?(?:"([^"]*)"?|(\S+))|(-)?([a-zA-Z]+):(?=\s|$)/g;
+	const pattern = /(-)?(?:([a-zA-Z]+):)?(?:"([^"]*)"?|(\S+))/g;
 	for (const m of text.matchAll(pattern)) {
 		const value = m[3] ?? m[4] ?? '';
-		if (m[6] !== undefined || value === '') continue;
+		// An operator that nothing follows yet says nothing.
+		if (value === '' || /^-?[a-zA-Z]+:$/.test(value)) continue;
 		out.push({
 			negative: m[1] === '-',
 			operator: m[2]?.toLowerCase() ?? null,

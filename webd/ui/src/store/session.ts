@@ -43,15 +43,19 @@ export const maxDelayedSend = (): number => {
 
 // Is somebody logged in already? Loads the session object if so.
 export async function enter(): Promise<void> {
+	// Asked first, as it never makes a browser open its own window for a password; JMAP's resource does (RFC 7617).
+	try {
+		await auth.session();
+	} catch (e) {
+		if (!(e instanceof AuthError) || e.status !== 401) throw e;
+		who.value = 'nobody';
+		return;
+	}
 	let r: Response;
 	try {
 		r = await fetch('/.well-known/jmap', { headers: { Accept: 'application/json' } });
 	} catch {
 		throw new AuthError(0, null, null);
-	}
-	if (r.status === 401) {
-		who.value = 'nobody';
-		return;
 	}
 	if (!r.ok) throw new AuthError(r.status, null, Number(r.headers.get('retry-after')) || null);
 	begin((await r.json()) as Session);

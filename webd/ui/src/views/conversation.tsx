@@ -71,13 +71,16 @@ function Open({ id }: { id: Id }) {
 	}, [id]);
 
 	const ids = thread(id).value;
-	const all = visible((ids ?? []).map(i => email(i).value).filter(e => e !== undefined));
+	const replies = inPlace(id);
+	const written = new Set(replies.map(c => c.draftId));
+	const all = visible((ids ?? []).map(i => email(i).value).filter(e => e !== undefined)).filter(
+		e => !written.has(e.id),
+	);
 	if (state.value === 'failed') return <Sorry text={w.loadFailed} />;
 	if (!ids || state.value === 'loading') return <Spinner />;
 	if (!all.length) return <Sorry text={w.gone} />;
 
 	initial.current ??= toOpen(all);
-	const replies = inPlace(id);
 	const isOpen = (e: Email) =>
 		byHand.value.get(e.id) ?? (initial.current!.has(e.id) || e.id === all[all.length - 1]!.id);
 	const toggle = (e: Email) => (byHand.value = new Map(byHand.value).set(e.id, !isOpen(e)));

@@ -1,0 +1,157 @@
+// The store over the double: windows on a list, changes that are shown at once, and what a refusal does.
+
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { EmailList } from '../src/store/query';
+import { clearEmails, email, knownEmail, show, thread } from '../src/store/emails';
+import { clearLists } from '../src/store/list';
+import { begin, handlers, leave } from '../src/store/session';
+import { markRead } from '../src/store/actions';
+import { follow, start } from '../src/store/sync';
+import { toasts } from '../src/store/toasts';
+import { Double } from './double';
+
+let d: Double;
+
+// A WebSocket whose other end is the double.
+class Socket {
+	onopen: (() => void) | null = null;
+	onmessage: ((m: { data: string }) => void) | null = null;
+	onclose: (() => void) | null = null;
+	private tell = (m: unknown) => this.onmessage?.({ data: JSON.stringify(m) });
+	constructor() {
+		queueMicrotask(() => this.onopen?.());
+	}
+	send(text: string) {
+		const m = JSON.parse(text) as { '@type': string; id?: string };
+		if (m['@type'] === 'WebSocketPushEnable') d.listeners.add(this.tell);
+		else queueMicrotask(() => this.tell({ '@type': 'Response', requestId: m.id, ...d.handle(m as never) }));
+	}
+	close() {
+		d.listeners.delete(this.tell);
+		this.onclose?.();
+	}
+}
+
+async function until(what: () => boolean) {
+	for (let i = 0; i < 2000 && !what(); i++) await new Promise(r => setTimeout(r, 1));
+	assert.ok(what());
+}
+
+beforeEach(() => {
+	d = new Double();
+	(globalThis as { WebSocket: unknown }).WebSocket = Socket;
+});
+afterEach(() => {
+	leave(false);
+	clearLists();
+	clearEmails();
+	handlers({ state: () => {}, reconnect: () => {}, end: () => {} });
+	toasts.value = [];
+});
+
+async function enter() {
+	follow();
+	begin(d.session('http://double') as never);
+	await start();
+}
+
+function fill(n: number) {
+	for (let i = 0; i < n; i++)
+		d.addEmail({ subject: `S${i}`, receivedAt: new Date(1.7e12 - i * 1e6).toISOString() });
+}
+
+test('a list of many holds what one has looked at', async () => {
+	fill(1000);
+	await enter();
+	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
+	l.want(0, 10);
+	await until(() => l.total === 1000);
+	assert.equal(l.ids.filter(Boolean).length, 50);
+	l.want(600, 620);
+	await until(() => l.ids[600] !== undefined);
+	assert.equal(knownEmail(l.ids[610]!)!.subject, 'S610');
+	assert.equal(l.ids[300], undefined);
+});
+
+test('new mail comes in at its place, and leaves from there', async () => {
+	fill(3);
+	await enter();
+	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
+	l.want(0, 10);
+	await until(() => l.total === 3);
+	const e = d.deliver({ subject: 'Fresh' });
+	await l.sync();
+	assert.equal(l.total, 4);
+	assert.equal(l.ids[0], e.id);
+	assert.equal(knownEmail(e.id)!.subject, 'Fresh');
+	d.change(e.id, { mailboxIds: { [d.role('trash')]: true } });
+	await l.sync();
+	assert.equal(l.total, 3);
+	assert.ok(!l.ids.includes(e.id));
+});
+
+test('a list that the server cannot compare is read anew', async () => {
+	fill(3);
+	await enter();
+	const l = new EmailList('x', {}, false);
+	l.want(0, 10);
+	await until(() => l.total === 3);
+	d.refuse.set('Email/queryChanges', 'cannotCalculateChanges');
+	d.deliver({ subject: 'Fresh' });
+	await l.sync();
+	assert.equal(l.total, 4);
+});
+
+test('conversations that leave come back where they were', async () => {
+	fill(5);
+	await enter();
+	const l = new EmailList('x', {}, false);
+	l.want(0, 10);
+	await until(() => l.total === 5);
+	const before = [...l.ids];
+	const back = l.remove(new Set([l.threadAt(1)!, l.threadAt(3)!]));
+	assert.equal(l.total, 3);
+	back();
+	assert.deepEqual(l.ids, before);
+});
+
+test('a push brings what another client changed', async () => {
+	fill(1);
+	await enter();
+	const l = new EmailList('x', {}, false);
+	l.want(0, 10);
+	await until(() => l.total === 1);
+	d.change(l.ids[0]!, { 'keywords/$flagged': true });
+	await until(() => !!knownEmail(l.ids[0]!)!.keywords.$flagged);
+});
+
+test('what is shown ahead of the server outlasts what the server says meanwhile', async () => {
+	fill(1);
+	await enter();
+	const l = new EmailList('x', {}, false);
+	l.want(0, 10);
+	await until(() => l.total === 1);
+	const id = l.ids[0]!;
+	const settle = show(id, { 'keywords/$seen': true });
+	assert.ok(email(id).value!.keywords.$seen);
+	d.change(id, { 'keywords/$flagged': true });
+	await until(() => !!email(id).value!.keywords.$flagged);
+	assert.ok(email(id).value!.keywords.$seen);
+	settle();
+});
+
+test('a refusal is taken back, and said', async () => {
+	fill(1);
+	await enter();
+	const l = new EmailList('x', {}, false);
+	l.want(0, 10);
+	await until(() => l.total === 1);
+	const t = l.threadAt(0)!;
+	await until(() => thread(t).value !== undefined);
+	d.refuse.set('Email/set', 'overQuota');
+	markRead([t], true);
+	assert.ok(knownEmail(l.ids[0]!)!.keywords.$seen);
+	await until(() => toasts.value.some(x => x.kind === 'error'));
+	assert.ok(!knownEmail(l.ids[0]!)!.keywords.$seen);
+});
