@@ -27,6 +27,7 @@
 #include "mailboxd/jmap/conn.h"
 #include "mailboxd/jmap/jmap.h"
 #include "mailboxd/jmap/row.h"
+#include "mailboxd/outside.h"
 #include "mailboxd/task.h"
 #include "store/home.h"
 #include "store/reserve.h"
@@ -60,6 +61,7 @@ static struct {
 	struct imap_host host;
 	struct jmap *jmap; /* from the first connection of gk-webd on */
 	struct jmap_conn_host jmap_host;
+	struct jmap_outside outside;
 	struct session *sessions;
 	size_t parking;
 	struct loop_timer *linger, *usage, *end;
@@ -341,17 +343,28 @@ give_back(enum ipc_peer front, const struct imap_conn_args *a)
 
 static void on_changed(void *arg);
 
-static struct jmap_conn *
-begin_jmap(const struct imap_conn_args *a)
+static struct jmap *
+begin_jmap(void)
 {
-	const struct jmap_host host = {
-	    .home = self.home, .user = str_z(self.user), .changed = on_changed};
+	const struct jmap_host host = {.home = self.home,
+	    .user = str_z(self.user),
+	    .changed = on_changed,
+	    .outside = &self.outside};
+
+	if (self.jmap == NULL) {
+		outside_init(&self.outside, self.parent);
+		self.jmap = jmap_new(&host);
+	}
+	return self.jmap;
+}
+
+static struct jmap_conn *
+begin_web(const struct imap_conn_args *a)
+{
 	const struct jmap_conn_args args = {
 	    .fd = a->fd, .conn = a->conn, .peer = a->peer, .sid = a->sid, .user = a->user};
 
-	if (self.jmap == NULL)
-		self.jmap = jmap_new(&host);
-	self.jmap_host = (struct jmap_conn_host){.jmap = self.jmap, .closed = on_web_closed};
+	self.jmap_host = (struct jmap_conn_host){.jmap = begin_jmap(), .closed = on_web_closed};
 	return jmap_conn_new(&self.jmap_host, &args);
 }
 
@@ -390,7 +403,7 @@ on_conn(struct ipc_in *m)
 	}
 	s->parking = false;
 	if (front == PEER_WEBD)
-		s->jmap = begin_jmap(&a);
+		s->jmap = begin_web(&a);
 	else
 		s->imap = imap_conn_new(&self.host, &a);
 }

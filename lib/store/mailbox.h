@@ -174,6 +174,10 @@ int mailbox_move(struct mailbox *mb, const uint32_t *uids, size_t n, struct mail
 int mailbox_expunge(
     struct mailbox *mb, const uint32_t *uids, size_t n, const struct change_by *by, struct err *e);
 
+/* Expunges uids[0..n), ascending, with \Deleted or without (RFC 8621 4.6). */
+int mailbox_remove(
+    struct mailbox *mb, const uint32_t *uids, size_t n, const struct change_by *by, struct err *e);
+
 /* UIDs below uidnext_then that were expunged after modseq, ascending, and *gap = true when some may
  * be missing from the list (then treat all absent ones as expunged: VANISHED of QRESYNC). */
 int mailbox_vanished(struct mailbox *mb, uint64_t modseq, uint32_t uidnext_then, struct arena *a,

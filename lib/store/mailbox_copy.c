@@ -339,9 +339,10 @@ mailbox_move(struct mailbox *mb, const uint32_t *uids, size_t n, struct mailbox 
 	return bury_all(mb, out->from, out->n, c.modseq, out, to, by, e);
 }
 
-int
-mailbox_expunge(
-    struct mailbox *mb, const uint32_t *uids, size_t n, const struct change_by *by, struct err *e)
+/* Those of uids[0..n) (SIZE_MAX: all) that have one of these flags, or any where there are none. */
+static int
+expunge(struct mailbox *mb, const uint32_t *uids, size_t n, uint32_t flags,
+    const struct change_by *by, struct err *e)
 {
 	uint64_t modseq;
 	uint32_t *gone;
@@ -356,7 +357,7 @@ mailbox_expunge(
 	for (size_t i = 0; i < mb->n; i++) {
 		while (n != SIZE_MAX && k < n && uids[k] < mb->messages[i].uid)
 			k++;
-		if ((mb->messages[i].flags & FLAG_DELETED) &&
+		if ((flags == 0 || (mb->messages[i].flags & flags)) &&
 		    (n == SIZE_MAX || (k < n && uids[k] == mb->messages[i].uid)))
 			gone[ngone++] = mb->messages[i].uid;
 	}
@@ -368,6 +369,20 @@ mailbox_expunge(
 	}
 	arena_free(&a);
 	return rc;
+}
+
+int
+mailbox_expunge(
+    struct mailbox *mb, const uint32_t *uids, size_t n, const struct change_by *by, struct err *e)
+{
+	return expunge(mb, uids, n, FLAG_DELETED, by, e);
+}
+
+int
+mailbox_remove(
+    struct mailbox *mb, const uint32_t *uids, size_t n, const struct change_by *by, struct err *e)
+{
+	return expunge(mb, uids, n, 0, by, e);
 }
 
 int

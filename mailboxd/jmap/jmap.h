@@ -71,6 +71,8 @@ struct jmap;
 struct jmap_request;
 struct jmap_model;    /* model.h */
 struct jmap_indexing; /* indexing.h */
+struct jmap_outside;
+struct jmap_state_of_sending; /* sending.h */
 
 /* What the owner process provides. */
 struct jmap_host {
@@ -80,6 +82,8 @@ struct jmap_host {
 	 * hear. Optional. */
 	void (*changed)(void *arg);
 	void *arg;
+	/* Other daemons (outside.h); must hold. NULL: they are not there, and nothing is sent. */
+	const struct jmap_outside *outside;
 };
 
 struct jmap *jmap_new(const struct jmap_host *host);
@@ -136,6 +140,7 @@ struct jmap {
 	char account[JMAP_ID_SIZE]; /* "a…", a hash of the address */
 	struct jmap_host host;
 	/* private */
+	struct jmap_state_of_sending *sending;
 	struct jmap_model *model;
 	struct jmap_indexing *indexing;
 	struct {

@@ -16,6 +16,7 @@
 #include "mailboxd/jmap/indexing.h"
 #include "mailboxd/jmap/model.h"
 #include "mailboxd/jmap/request.h"
+#include "mailboxd/jmap/sending.h"
 #include "store/mailbox.h"
 #include "store/object.h"
 
@@ -312,6 +313,7 @@ jmap_free(struct jmap **jp)
 		jmap_request_free(&r);
 	jmap_uploads_close(j);
 	jmap_indexing_free(&j->indexing);
+	jmap_sending_free(j);
 	jmap_model_free(&j->model);
 	home_unobserve(j->home, &j->observer);
 	loop_defer_cancel(&j->tell);

@@ -1,0 +1,36 @@
+/*
+ * outside.h - what of other daemons JMAP needs, asked for through the parent by the owner process
+ * (mailboxd/errand.h); tests have their own.
+ *
+ * Each question is answered by one call of its function, never before it returns, unless it is
+ * given up first by forget().
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "ipc/msg.h"
+
+struct jmap_submitted {
+	enum submitted_state state;
+	const struct str *results; /* address, enum submitted_result as a digit, text: three each */
+	size_t n;                  /* of strings */
+};
+
+struct jmap_outside {
+	/* A connection to gk-smtpd in the user's name (INVARIANTS 18, 19); fd -1: e. */
+	uint64_t (*smtp)(void *arg, void (*fn)(void *to, int fd, const struct err *e), void *to);
+	/* The addresses that the user may write from, the account's first; v NULL: e. */
+	uint64_t (*senders)(void *arg,
+	    void (*fn)(void *to, const struct str *v, size_t n, const struct err *e), void *to);
+	/* What became of a message that the user submitted; cancel: it is not to be sent. NULL: e.
+	 */
+	uint64_t (*submitted)(void *arg, struct str mid, bool cancel,
+	    void (*fn)(void *to, const struct jmap_submitted *s, const struct err *e), void *to);
+	void (*forget)(void *arg, uint64_t question);
+	void *arg;
+};

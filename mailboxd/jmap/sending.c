@@ -1,0 +1,411 @@
+/*
+ * sending.c - see sending.h.
+ */
+#include "mailboxd/jmap/sending.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "mail/address.h"
+
+#define ASK_AGAIN_MS 60000u
+#define VALUES_MAX   20000u
+
+/* A message on its way. */
+struct under_way {
+	struct jmap *jmap;
+	const struct smtp_letter *letter;
+	void (*done)(void *arg, const struct smtp_result *r, const struct err *e);
+	void *arg;
+	uint64_t question;
+	struct smtp_out *smtp;
+	LIST_ENTRY(under_way) link;
+};
+
+struct jmap_state_of_sending {
+	struct str *senders; /* owned, each */
+	size_t nsenders;
+	uint64_t asked_ms; /* 0: never */
+	LIST_HEAD(, under_way) under_way;
+};
+
+static struct jmap_state_of_sending *
+state_of(struct jmap *j)
+{
+	if (j->sending == NULL) {
+		j->sending = mem_alloc(sizeof *j->sending);
+		LIST_INIT(&j->sending->under_way);
+	}
+	return j->sending;
+}
+
+static void
+forget_senders(struct jmap_state_of_sending *s)
+{
+	for (size_t i = 0; i < s->nsenders; i++)
+		free((char *)s->senders[i].p);
+	free(s->senders);
+	s->senders = NULL;
+	s->nsenders = 0;
+}
+
+void
+jmap_sending_free(struct jmap *j)
+{
+	struct jmap_state_of_sending *s = j->sending;
+	struct under_way *w;
+
+	if (s == NULL)
+		return;
+	while ((w = LIST_FIRST(&s->under_way)) != NULL) {
+		LIST_REMOVE(w, link);
+		if (w->smtp == NULL && j->host.outside != NULL)
+			j->host.outside->forget(j->host.outside->arg, w->question);
+		smtp_out_free(&w->smtp);
+		free(w);
+	}
+	forget_senders(s);
+	free(s);
+	j->sending = NULL;
+}
+
+/* ---- objects ---- */
+
+cJSON *
+jmap_stored(struct home *h, enum object_kind kind, uint64_t id, struct err *e)
+{
+	struct arena a;
+	struct str text;
+	cJSON *v = NULL;
+
+	if (id > UINT32_MAX) {
+		err_set(e, E_NOTFOUND, "no such object");
+		return NULL;
+	}
+	arena_init(&a);
+	if (object_get(h, kind, (uint32_t)id, &a, &text, e) == 0)
+		v = json_parse(text, VALUES_MAX, e);
+	arena_free(&a);
+	return v;
+}
+
+int
+jmap_store(struct home *h, enum object_kind kind, uint64_t *id, const cJSON *v,
+    const struct change_by *by, struct err *e)
+{
+	uint32_t number = (uint32_t)*id;
+	struct buf text;
+	int rc;
+
+	buf_init(&text, OBJECT_TEXT_MAX);
+	json_print(v, &text);
+	rc = text.over ? err_set(e, E_LIMIT, "too large")
+		       : object_put(h, kind, &number, buf_view(&text), by, e);
+	buf_free(&text);
+	*id = number;
+	return rc;
+}
+
+int
+jmap_stored_changed(struct jmap_changes *ch, enum object_kind kind, const struct change *row)
+{
+	if (row->email != kind || row->mailbox != 0)
+		return 0;
+	if (row->kind == CHANGE_OBJECT_MADE)
+		jmap_note(ch, row->uid, JMAP_CREATED);
+	else if (row->kind == CHANGE_OBJECT_CHANGED)
+		jmap_note(ch, row->uid, JMAP_UPDATED);
+	else if (row->kind == CHANGE_OBJECT_GONE)
+		jmap_note(ch, row->uid, JMAP_DESTROYED);
+	return 0;
+}
+
+struct gathering {
+	struct arena *a;
+	uint64_t *v;
+	size_t n, cap;
+};
+
+static bool
+gather(void *arg, uint32_t id, struct str text)
+{
+	struct gathering *g = arg;
+	uint64_t *more;
+
+	(void)text;
+	if (g->n == g->cap) {
+		g->cap = g->cap ? g->cap * 2 : 64;
+		more = arena_array(g->a, g->cap, sizeof *more);
+		if (g->n > 0)
+			memcpy(more, g->v, g->n * sizeof *more);
+		g->v = more;
+	}
+	g->v[g->n++] = id;
+	return true;
+}
+
+int
+jmap_stored_all(
+    struct jmap_call *c, enum object_kind kind, uint64_t **ids, size_t *n, struct err *e)
+{
+	struct gathering g = {.a = &c->arena};
+
+	if (object_each(c->home, kind, gather, &g, e) < 0)
+		return -1;
+	*ids = g.v;
+	*n = g.n;
+	return 0;
+}
+
+uint64_t
+jmap_number(struct str id, char letter)
+{
+	uint64_t n = 0;
+
+	if (id.n < 2 || id.p[0] != letter || id.p[1] == '0' ||
+	    num_parse(str_from(id, 1), 1, UINT32_MAX, &n) < 0)
+		return 0;
+	return n;
+}
+
+const char *
+jmap_number_text(uint64_t n, char letter, char out[JMAP_ID_SIZE])
+{
+	(void)snprintf(out, JMAP_ID_SIZE, "%c%" PRIu64, letter, n);
+	return out;
+}
+
+void
+jmap_put_wanted(struct jmap_call *c, const cJSON *v, cJSON *out)
+{
+	const char *const *names = c->method->object->properties;
+
+	for (unsigned i = 1; names[i] != NULL; i++) {
+		const cJSON *m = json_get(v, names[i]);
+
+		if (jmap_wants(c, i))
+			json_put(out, names[i],
+			    m != NULL ? cJSON_Duplicate(m, true) : cJSON_CreateNull());
+	}
+}
+
+/* ---- the user's addresses ---- */
+
+bool
+jmap_is_sender(const struct jmap *j, struct str address)
+{
+	const struct jmap_state_of_sending *s = j->sending;
+	struct str canonical, local, domain, user, tag;
+	struct arena a;
+	bool is = false;
+
+	arena_init(&a);
+	if (address_canonical(address, &a, &canonical, NULL) == 0) {
+		if (address_split(canonical, &local, &domain)) {
+			address_split_tag(local, '+', &user, &tag);
+			is = str_eq(
+			    arena_printf(&a, STR_FMT "@" STR_FMT, STR_ARG(user), STR_ARG(domain)),
+			    j->user);
+		}
+		is = is || str_eq(canonical, j->user);
+		for (size_t i = 0; s != NULL && i < s->nsenders && !is; i++)
+			is = str_eq(canonical, s->senders[i]);
+	}
+	arena_free(&a);
+	return is;
+}
+
+struct asking {
+	struct jmap_call *c;
+	uint64_t question;
+	bool answered;
+};
+
+struct seeding {
+	struct jmap *j;
+	bool *has;      /* by sender */
+	uint64_t *gone; /* identities of addresses that are the user's no more */
+	size_t ngone, cap;
+};
+
+static bool
+look(void *arg, uint32_t id, struct str text)
+{
+	struct seeding *s = arg;
+	struct jmap_state_of_sending *st = s->j->sending;
+	cJSON *v = json_parse(text, VALUES_MAX, NULL);
+	struct str email = json_str(json_get(v, "email"));
+	bool own = cJSON_IsFalse(json_get(v, "mayDelete"));
+
+	for (size_t i = 0; i < st->nsenders; i++)
+		s->has[i] |= own && str_eq(st->senders[i], email);
+	if (own && !jmap_is_sender(s->j, email)) {
+		s->gone = mem_grow(s->gone, s->ngone + 1, sizeof *s->gone);
+		s->gone[s->ngone++] = id;
+	}
+	cJSON_Delete(v);
+	return true;
+}
+
+static int
+seed_one(struct jmap *j, struct str email, const struct change_by *by, struct err *e)
+{
+	cJSON *v = cJSON_CreateObject();
+	uint64_t id = 0;
+	int rc;
+
+	json_put_str(v, "name", STR(""));
+	json_put_str(v, "email", email);
+	json_put(v, "replyTo", cJSON_CreateNull());
+	json_put(v, "bcc", cJSON_CreateNull());
+	json_put_str(v, "textSignature", STR(""));
+	json_put_str(v, "htmlSignature", STR(""));
+	json_put_bool(v, "mayDelete", false);
+	rc = jmap_store(j->home, OBJECT_IDENTITY, &id, v, by, e);
+	cJSON_Delete(v);
+	return rc;
+}
+
+/* Each address has an identity that stays as long as it does (RFC 8621 6, mayDelete). */
+static void
+seed(struct jmap *j, const struct change_by *by)
+{
+	struct jmap_state_of_sending *st = j->sending;
+	struct seeding s = {.j = j, .has = mem_array(st->nsenders + 1, sizeof(bool))};
+	struct err e = {0};
+	int rc = object_each(j->home, OBJECT_IDENTITY, look, &s, &e);
+
+	for (size_t i = 0; i < st->nsenders && rc == 0; i++)
+		if (!s.has[i])
+			rc = seed_one(j, st->senders[i], by, &e);
+	for (size_t i = 0; i < s.ngone && rc == 0; i++)
+		rc = object_remove(j->home, OBJECT_IDENTITY, (uint32_t)s.gone[i], by, &e);
+	if (rc < 0)
+		log_warn("jmap.identity", LS("user", j->user), LE(&e));
+	free(s.gone);
+	free(s.has);
+}
+
+static void
+on_senders(void *to, const struct str *v, size_t n, const struct err *e)
+{
+	struct asking *ask = to;
+	struct jmap *j = ask->c->jmap;
+	struct jmap_state_of_sending *s = state_of(j);
+
+	ask->answered = true;
+	if (v == NULL || n == 0) {
+		/* What was known goes on to be; the account's own address is in any case. */
+		log_warn("jmap.senders", LS("user", j->user), LE(e));
+		if (s->nsenders > 0) {
+			jmap_continue(ask->c);
+			return;
+		}
+		v = &j->user;
+		n = 1;
+	} else {
+		s->asked_ms = clock_ms();
+	}
+	forget_senders(s);
+	s->senders = mem_array(n, sizeof *s->senders);
+	for (size_t i = 0; i < n; i++)
+		s->senders[s->nsenders++] = str_of(mem_dup(v[i].p, v[i].n), v[i].n);
+	seed(j, ask->c->by);
+	jmap_continue(ask->c);
+}
+
+static void
+give_up(void *arg)
+{
+	struct asking *ask = arg;
+	const struct jmap_outside *o = ask->c->jmap->host.outside;
+
+	if (!ask->answered)
+		o->forget(o->arg, ask->question);
+}
+
+enum jmap_step
+jmap_with_senders(struct jmap_call *c, jmap_step_fn then)
+{
+	struct jmap_state_of_sending *s = state_of(c->jmap);
+	const struct jmap_outside *o = c->jmap->host.outside;
+	struct asking *ask;
+
+	c->step = then;
+	if (o == NULL || (s->asked_ms != 0 && clock_ms() - s->asked_ms < ASK_AGAIN_MS))
+		return then(c);
+	ask = arena_new(&c->arena, struct asking);
+	ask->c = c;
+	arena_defer(&c->arena, give_up, ask);
+	ask->question = o->senders(o->arg, on_senders, ask);
+	return JMAP_WAIT;
+}
+
+/* ---- a message under way ---- */
+
+static void
+ended(struct under_way *w, const struct smtp_result *r, const struct err *e)
+{
+	LIST_REMOVE(w, link);
+	w->done(w->arg, r, e);
+	free(w);
+}
+
+static void
+on_sent(void *arg, const struct smtp_result *r)
+{
+	struct under_way *w = arg;
+
+	w->smtp = NULL; /* it frees itself */
+	ended(w, r, NULL);
+}
+
+static void
+on_connected(void *to, int fd, const struct err *e)
+{
+	struct under_way *w = to;
+
+	if (fd < 0)
+		ended(w, NULL, e);
+	else
+		w->smtp = smtp_out_new(fd, w->letter, on_sent, w);
+}
+
+void
+jmap_send(struct jmap *j, const struct smtp_letter *letter,
+    void (*done)(void *arg, const struct smtp_result *r, const struct err *e), void *arg)
+{
+	struct under_way *w = mem_alloc(sizeof *w);
+
+	assume(j->host.outside != NULL);
+	*w = (struct under_way){.jmap = j, .letter = letter, .done = done, .arg = arg};
+	LIST_INSERT_HEAD(&state_of(j)->under_way, w, link);
+	w->question = j->host.outside->smtp(j->host.outside->arg, on_connected, w);
+}
+
+struct str
+jmap_path(struct str mailbox, struct str host, struct arena *a)
+{
+	struct str plain = arena_printf(a, STR_FMT "@" STR_FMT, STR_ARG(mailbox), STR_ARG(host));
+	struct address address;
+	struct buf quoted;
+
+	if (address_parse(plain, ADDRESS_UTF8, a, &address, NULL) == 0)
+		return address.text;
+	buf_init(&quoted, mailbox.n * 2 + host.n + 4);
+	buf_putc(&quoted, '"');
+	for (size_t i = 0; i < mailbox.n; i++) {
+		if (mailbox.p[i] == '"' || mailbox.p[i] == '\\')
+			buf_putc(&quoted, '\\');
+		buf_putc(&quoted, mailbox.p[i]);
+	}
+	buf_puts(&quoted, "\"@");
+	buf_str(&quoted, host);
+	plain = arena_dup(a, buf_view(&quoted));
+	buf_free(&quoted);
+	return address_parse(plain, ADDRESS_UTF8, a, &address, NULL) == 0 ? address.text : STR_NONE;
+}

@@ -1,0 +1,190 @@
+/*
+ * outside.c - see outside.h.
+ */
+#include "mailboxd/outside.h"
+
+#include <unistd.h>
+
+#include "base/mem.h"
+
+/* A question that the parent has. */
+struct question {
+	union {
+		void (*smtp)(void *to, int fd, const struct err *e);
+		void (*senders)(void *to, const struct str *v, size_t n, const struct err *e);
+		void (*submitted)(void *to, const struct jmap_submitted *s, const struct err *e);
+	} fn;
+	void *to;
+};
+
+static uint64_t next_number;
+
+/* Those that nobody wants to hear of any more stay until they are answered. */
+static struct {
+	uint64_t number;
+	struct question *q;
+} * asked;
+static size_t nasked;
+
+static struct question *
+question_new(void *to, uint64_t *number)
+{
+	struct question *q = mem_alloc(sizeof *q);
+
+	q->to = to;
+	*number = ++next_number;
+	asked = mem_grow(asked, nasked + 1, sizeof *asked);
+	asked[nasked].number = *number;
+	asked[nasked++].q = q;
+	return q;
+}
+
+/* True: somebody waits for it. */
+static bool
+take(struct question *q, struct question *out)
+{
+	bool wanted = q->to != NULL;
+
+	*out = *q;
+	for (size_t i = 0; i < nasked; i++)
+		if (asked[i].q == q) {
+			asked[i] = asked[--nasked];
+			break;
+		}
+	free(q);
+	return wanted;
+}
+
+static void
+forget(void *arg, uint64_t number)
+{
+	(void)arg;
+	for (size_t i = 0; i < nasked; i++)
+		if (asked[i].number == number)
+			asked[i].q->to = NULL;
+}
+
+static struct str *
+items(struct ipc_in *m, size_t *n)
+{
+	struct str *v;
+
+	*n = ipc_get_list(m);
+	v = mem_array(*n + 1, sizeof *v);
+	for (size_t i = 0; i < *n; i++)
+		v[i] = ipc_get_item(m);
+	return v;
+}
+
+/* ---- gk-smtpd ---- */
+
+static void
+on_smtp(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct question q;
+	bool wanted = take(arg, &q);
+	int fd = -1;
+
+	if (m != NULL) {
+		fd = ipc_take_fd(m);
+		if (ipc_end(m) < 0 || !wanted) {
+			if (fd >= 0)
+				close(fd);
+			return;
+		}
+	}
+	if (wanted)
+		q.fn.smtp(q.to, fd, e);
+}
+
+static uint64_t
+ask_smtp(void *arg, void (*fn)(void *to, int fd, const struct err *e), void *to)
+{
+	uint64_t number;
+	struct question *q = question_new(to, &number);
+	struct ipc_out m;
+
+	q->fn.smtp = fn;
+	ipc_begin(&m, MSG_OWN_SMTP);
+	ipc_call(arg, &m, on_smtp, q);
+	return number;
+}
+
+/* ---- authd ---- */
+
+static void
+on_senders(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct question q;
+	bool wanted = take(arg, &q);
+	struct str *v = NULL;
+	size_t n = 0;
+
+	if (m != NULL) {
+		v = items(m, &n);
+		wanted = ipc_end(m) == 0 && wanted;
+	}
+	if (wanted)
+		q.fn.senders(q.to, v, n, e);
+	free(v);
+}
+
+static uint64_t
+ask_senders(
+    void *arg, void (*fn)(void *to, const struct str *v, size_t n, const struct err *e), void *to)
+{
+	uint64_t number;
+	struct question *q = question_new(to, &number);
+	struct ipc_out m;
+
+	q->fn.senders = fn;
+	ipc_begin(&m, MSG_OWN_SENDERS);
+	ipc_call(arg, &m, on_senders, q);
+	return number;
+}
+
+/* ---- gk-queue ---- */
+
+static void
+on_submitted(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct jmap_submitted s = {0};
+	struct question q;
+	bool wanted = take(arg, &q);
+	struct str *v = NULL;
+
+	if (m != NULL) {
+		s.state = (enum submitted_state)ipc_get_u32(m);
+		s.results = v = items(m, &s.n);
+		wanted = ipc_end(m) == 0 && wanted;
+	}
+	if (wanted)
+		q.fn.submitted(q.to, m != NULL ? &s : NULL, e);
+	free(v);
+}
+
+static uint64_t
+ask_submitted(void *arg, struct str mid, bool cancel,
+    void (*fn)(void *to, const struct jmap_submitted *s, const struct err *e), void *to)
+{
+	uint64_t number;
+	struct question *q = question_new(to, &number);
+	struct ipc_out m;
+
+	q->fn.submitted = fn;
+	ipc_begin(&m, MSG_OWN_SUBMITTED);
+	ipc_put_str(&m, mid);
+	ipc_put_u32(&m, cancel);
+	ipc_call(arg, &m, on_submitted, q);
+	return number;
+}
+
+void
+outside_init(struct jmap_outside *o, struct ipc_chan *parent)
+{
+	*o = (struct jmap_outside){.smtp = ask_smtp,
+	    .senders = ask_senders,
+	    .submitted = ask_submitted,
+	    .forget = forget,
+	    .arg = parent};
+}
