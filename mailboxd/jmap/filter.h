@@ -22,9 +22,7 @@
 
 #define JMAP_FILTER_DEPTH 32u  /* operators in operators */
 #define JMAP_FILTER_TERMS 500u /* conditions and operators */
-#define JMAP_FILTER_TEXTS                                                      \
-	32u /* of them looking at text: each asks the index, may read messages \
-	     */
+#define JMAP_FILTER_TEXTS 32u  /* texts of these: each asks the index, may read messages */
 
 struct jmap_filter;
 
