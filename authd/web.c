@@ -14,12 +14,13 @@
 #include "base/mem.h"
 #include "io/loop.h"
 #include "ipc/ipc.h"
+#include "net/tally.h"
 #include "svc/metrics.h"
 #include "svc/svc.h"
 
 #define SAVE_MS 30000u
 #define BATCH   1000u
-#define TOUCH_S 60 /* how far behind accounts.db may be about when a session was used */
+#define TOUCH_S 300 /* how far behind accounts.db may be about when a session was used */
 
 TAILQ_HEAD(web_list, web);
 
@@ -31,6 +32,11 @@ struct web_user {
 	char address[];
 };
 
+/* Each login in a browser costs a sync: more than these of one user are put off. */
+static const struct tally_rate login_rate = {300, 600000};
+#define LOGINS_MAX 10000u /* users remembered */
+
+static struct tally *logins;
 static struct web *by_digest;
 static struct web_user *users;
 static struct web_rules rules = {14 * 86400, 90 * 86400};
@@ -304,6 +310,22 @@ opening_done(void *arg)
 	opening_free(o);
 }
 
+static bool
+may_log_in(struct str user)
+{
+	struct tally_entry *x;
+	struct tally_key k;
+
+	if (logins == NULL)
+		logins = tally_new(LOGINS_MAX);
+	crypto_generichash(k.octets, sizeof(k.octets), (const unsigned char *)user.p, user.n, NULL, 0);
+	x = tally_get(logins, &k);
+	if (!tally_room(x, 0, &login_rate, 1))
+		return false;
+	tally_add(logins, x, 0, &login_rate, 1);
+	return true;
+}
+
 void
 web_open(enum web_kind kind, struct str user, struct str hash, struct str peer, web_opened_fn fn,
     void *arg)
@@ -329,7 +351,8 @@ web_open(enum web_kind kind, struct str user, struct str hash, struct str peer, 
 	}
 	o->user = arena_dup(&o->a, user);
 	o->hash = arena_dup(&o->a, hash);
-	if (writer_submit(opening_work, opening_done, o, &o->e) < 0) {
+	o->rc = may_log_in(user) ? 0 : err_set(&o->e, E_LIMIT, "too many logins of the user");
+	if (o->rc < 0 || writer_submit(opening_work, opening_done, o, &o->e) < 0) {
 		fn(arg, NULL, &o->e);
 		opening_free(o);
 	}
@@ -532,6 +555,7 @@ web_done(void)
 	struct web *w, *next;
 
 	loop_timer_free(&timer);
+	tally_free(&logins);
 	HASH_ITER (hh, by_digest, w, next)
 		drop(w);
 }

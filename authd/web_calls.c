@@ -84,6 +84,7 @@ call_ticket(struct ipc_chan *c, struct ipc_in *m)
 
 	if (ipc_end(m) < 0 || (w = session_of(c, m->id, token)) == NULL)
 		return;
+	web_used(w, str_z(w->row.peer), str_z(w->row.agent));
 	ticket_issue(w->user, STR("web"), ipc_peer_of(c), conn, ticket);
 	ipc_begin(&out, MSG_SESSION_TICKET_R);
 	ipc_put_str(&out, str_of(ticket, sizeof(ticket)));

@@ -614,6 +614,21 @@ a_user_has_so_many(void **state)
 }
 
 static void
+a_user_logs_in_so_often(void **state)
+{
+	unsigned n = 0;
+
+	(void)state;
+	while (n < 400 && login("web", "alice@x.test", "open sesame").n > 0)
+		n++;
+	assert_in_range(n, 300, 399);
+	assert_int_equal(got.u[0], AUTH_TEMP);
+	assert_int_equal(login("web", "bob@x.test", "hocus pocus").n, 32);
+	pass(60);
+	assert_int_equal(login("web", "alice@x.test", "open sesame").n, 32);
+}
+
+static void
 a_login_that_a_new_password_overtakes_gets_no_session(void **state)
 {
 	struct password_secret other = fixture_secret("new words");
@@ -679,6 +694,7 @@ main(void)
 	    TEST(an_app_password_wants_the_password_shown_lately),
 	    TEST(the_operator_sees_and_ends_them),
 	    TEST(a_user_has_so_many),
+	    TEST(a_user_logs_in_so_often),
 	    TEST(a_login_that_a_new_password_overtakes_gets_no_session),
 	    TEST(addresses_are_those_that_lead_to_the_user),
 	    TEST(a_user_who_is_removed_is_logged_out),

@@ -3,7 +3,9 @@
  *
  * A credential that is not known is looked up once, however many requests show it meanwhile: they
  * wait together. What was found is an entry; a stale one is asked for again by its token, so that
- * authd sees that the session is used, and a program's password need not be checked each time.
+ * authd sees that the session is used, and a program's password need not be checked each time. An
+ * exchange that goes on for long (a WebSocket, a stream of events) has a hold on its session, which
+ * is asked for now and then as well.
  */
 #include "webd/webauth.h"
 
@@ -14,12 +16,14 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/loop.h"
 #include "svc/svc.h"
 
 #define KEY         32u
 #define AGENT_MAX   256u
 #define RETRY_AFTER "5"
 #define LISTENERS   4u
+#define HOLD_MS     120000u /* a session is asked for within twice that; programs' last 10 minutes */
 
 struct key {
 	unsigned char octets[KEY];
@@ -56,6 +60,16 @@ struct look {
 	UT_hash_handle hh;
 };
 
+/* An exchange that was admitted, in whose arena this lives. */
+struct hold {
+	struct exchange *x;
+	const struct webauth *who;
+	bool long_lived; /* it was there the last time too */
+	TAILQ_ENTRY(hold) link;
+};
+
+static TAILQ_HEAD(, hold) holds = TAILQ_HEAD_INITIALIZER(holds);
+static struct loop_timer *holder;
 static struct entry *entries;
 static TAILQ_HEAD(, entry) by_use = TAILQ_HEAD_INITIALIZER(by_use); /* longest ago first */
 static struct look *looks;
@@ -176,6 +190,25 @@ webauth_problem(struct exchange *x, const struct err *e)
 	}
 }
 
+static void
+release(void *arg)
+{
+	struct hold *h = arg;
+
+	TAILQ_REMOVE(&holds, h, link);
+}
+
+static void
+hold(struct exchange *x, const struct webauth *who)
+{
+	struct hold *h = arena_new(&x->arena, struct hold);
+
+	h->x = x;
+	h->who = who;
+	TAILQ_INSERT_TAIL(&holds, h, link);
+	arena_defer(&x->arena, release, h);
+}
+
 /* fn may do with x what it likes from now on. */
 static void
 admit(struct exchange *x, const struct entry *n, webauth_fn fn)
@@ -192,6 +225,7 @@ admit(struct exchange *x, const struct entry *n, webauth_fn fn)
 	    .until = n->until,
 	};
 	exchange_set_user(x, who->user);
+	hold(x, who);
 	fn(x, who);
 }
 
@@ -280,6 +314,15 @@ webauth_begin(struct ipc_out *m, const struct exchange *x, const char *service, 
 	free(plain);
 }
 
+static void
+put_open(struct ipc_out *m, struct str token, const char *peer, struct str agent)
+{
+	ipc_begin(m, MSG_SESSION_OPEN);
+	ipc_put_str(m, token);
+	ipc_put_z(m, peer);
+	ipc_put_str(m, str_sub(agent, 0, AGENT_MAX));
+}
+
 static void open_session(struct look *l);
 static void log_in(struct look *l);
 
@@ -344,10 +387,7 @@ open_session(struct look *l)
 {
 	struct ipc_out m;
 
-	ipc_begin(&m, MSG_SESSION_OPEN);
-	ipc_put_str(&m, str_of(l->token, sizeof(l->token)));
-	ipc_put_z(&m, l->peer);
-	ipc_put_z(&m, l->agent);
+	put_open(&m, str_of(l->token, sizeof(l->token)), l->peer, str_z(l->agent));
 	ipc_call(svc_channel(PEER_AUTHD), &m, opened, l);
 }
 
@@ -393,7 +433,7 @@ log_in(struct look *l)
 static struct look *
 look_new(const struct key *key, const struct exchange *x, const struct credential *c)
 {
-	struct str agent = str_sub(exchange_field(x, "User-Agent"), 0, AGENT_MAX);
+	struct str agent = exchange_field(x, "User-Agent");
 	struct look *l = mem_alloc(sizeof(*l));
 
 	l->key = *key;
@@ -528,6 +568,55 @@ forget_sessions(struct str user, struct str id)
 		listeners[i](user, id);
 }
 
+/* Who was asked for: user and id, in one piece of memory. */
+struct asked {
+	size_t nuser;
+	char text[];
+};
+
+static void
+held(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct asked *a = arg;
+
+	if (m != NULL) {
+		for (int i = 0; i < 2; i++)
+			(void)ipc_get_str(m);
+		(void)ipc_get_u32(m);
+		for (int i = 0; i < 3; i++)
+			(void)ipc_get_u64(m);
+		(void)ipc_end(m);
+	} else if (e->code == E_DENIED) {
+		/* authd did not live to tell. */
+		forget_sessions(str_of(a->text, a->nuser), str_z(a->text + a->nuser));
+	}
+	free(a);
+}
+
+static void
+ask_for_held(void *arg)
+{
+	struct hold *h;
+
+	(void)arg;
+	TAILQ_FOREACH (h, &holds, link) {
+		struct ipc_out m;
+		struct asked *a;
+
+		if (!h->long_lived) {
+			h->long_lived = true;
+			continue;
+		}
+		a = mem_alloc(sizeof(*a) + h->who->user.n + h->who->id.n + 1);
+		a->nuser = h->who->user.n;
+		memcpy(a->text, h->who->user.p, h->who->user.n);
+		memcpy(a->text + a->nuser, h->who->id.p, h->who->id.n);
+		put_open(&m, h->who->token, h->x->peer, exchange_field(h->x, "User-Agent"));
+		ipc_call(svc_channel(PEER_AUTHD), &m, held, a);
+	}
+	loop_timer_set(holder, HOLD_MS);
+}
+
 bool
 webauth_message(struct ipc_in *m)
 {
@@ -556,4 +645,6 @@ void
 webauth_init(void)
 {
 	randombytes_buf(secret, sizeof(secret));
+	holder = loop_timer_new(ask_for_held, NULL);
+	loop_timer_set(holder, HOLD_MS);
 }

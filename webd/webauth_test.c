@@ -41,6 +41,8 @@ static struct conf *conf;
 static struct arena arena;
 static unsigned admitted, answered, told;
 static unsigned status; /* of the last answer */
+static bool stays; /* an exchange that goes on */
+static struct exchange *last;
 static struct str last_user, last_id, gone_user, gone_id;
 
 /* ---- in place of svc.c ---- */
@@ -220,7 +222,9 @@ admit(struct exchange *x, const struct webauth *who)
 	admitted++;
 	last_user = arena_dup(&arena, who->user);
 	last_id = arena_dup(&arena, who->id);
-	exchange_respond(x, 204, NULL, STR(""));
+	last = x;
+	if (!stays)
+		exchange_respond(x, 204, NULL, STR(""));
 }
 
 /* Fields by pairs, the last is NULL. */
@@ -439,6 +443,39 @@ many_ask_once_and_may_leave(void **state)
 }
 
 static void
+what_goes_on_keeps_its_session(void **state)
+{
+	const char *const fields[] = {"Cookie", COOKIE_A, NULL};
+	struct exchange *kept;
+
+	(void)state;
+	stays = true;
+	ask(METHOD_GET, fields);
+	for (int i = 0; i < 1000 && admitted == 0; i++)
+		loop_once(10);
+	stays = false;
+	kept = last;
+	assert_int_equal(get("Cookie", COOKIE_B), 204);
+	assert_int_equal(is.opens, 2);
+	for (unsigned i = 0; i < 4; i++) {
+		clock_advance(125000);
+		for (int k = 0; k < 20; k++)
+			loop_once(1);
+		/* The first time says that it has been there for long. */
+		assert_int_equal(is.opens, 2 + i);
+	}
+	/* It is over, and authd did not live to tell. */
+	is.open = E_DENIED;
+	gone_id = STR("");
+	clock_advance(125000);
+	for (int k = 0; k < 1000 && gone_id.n == 0; k++)
+		loop_once(10);
+	assert_true(str_eq_z(gone_id, "0000000000000000"));
+	assert_true(str_eq_z(gone_user, "alice@x.test"));
+	exchange_lost(kept);
+}
+
+static void
 other_pages_get_nothing(void **state)
 {
 	static const struct {
@@ -512,6 +549,7 @@ main(void)
 	    TEST(a_password_is_checked_once),
 	    TEST(a_program_whose_session_is_over_logs_in_again),
 	    TEST(many_ask_once_and_may_leave),
+	    TEST(what_goes_on_keeps_its_session),
 	    TEST(other_pages_get_nothing),
 	    TEST(what_is_known_is_bounded),
 	};
