@@ -318,7 +318,8 @@ may_log_in(struct str user)
 
 	if (logins == NULL)
 		logins = tally_new(LOGINS_MAX);
-	crypto_generichash(k.octets, sizeof(k.octets), (const unsigned char *)user.p, user.n, NULL, 0);
+	crypto_generichash(
+	    k.octets, sizeof(k.octets), (const unsigned char *)user.p, user.n, NULL, 0);
 	x = tally_get(logins, &k);
 	if (!tally_room(x, 0, &login_rate, 1))
 		return false;

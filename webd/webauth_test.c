@@ -41,7 +41,7 @@ static struct conf *conf;
 static struct arena arena;
 static unsigned admitted, answered, told;
 static unsigned status; /* of the last answer */
-static bool stays; /* an exchange that goes on */
+static bool stays;      /* an exchange that goes on */
 static struct exchange *last;
 static struct str last_user, last_id, gone_user, gone_id;
 
