@@ -266,14 +266,26 @@ json_put_str(cJSON *object, const char *name, struct str s)
 	json_put(object, name, json_new_str(s));
 }
 
-void
-json_put_raw(cJSON *object, const char *name, struct str text)
+static cJSON *
+new_raw(struct str text)
 {
 	cJSON *v = made(cJSON_CreateNull());
 
 	v->type = cJSON_Raw;
 	v->valuestring = mem_dup(text.p, text.n);
-	json_put(object, name, v);
+	return v;
+}
+
+void
+json_put_raw(cJSON *object, const char *name, struct str text)
+{
+	json_put(object, name, new_raw(text));
+}
+
+void
+json_put_raw_named(cJSON *object, struct str name, struct str text)
+{
+	json_put_named(object, name, new_raw(text));
 }
 
 void

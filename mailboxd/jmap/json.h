@@ -56,6 +56,7 @@ void json_put_bool(cJSON *object, const char *name, bool v);
 void json_put_named(cJSON *object, struct str name, cJSON *v);
 /* A value that is JSON text already. */
 void json_put_raw(cJSON *object, const char *name, struct str text);
+void json_put_raw_named(cJSON *object, struct str name, struct str text);
 /* Such texts in a tree become trees, for those who look into it. */
 void json_expand(cJSON *v);
 void json_add(cJSON *array, cJSON *v);

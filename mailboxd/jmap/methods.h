@@ -7,6 +7,7 @@
 
 extern const struct jmap_method jmap_blob_methods[];
 extern const struct jmap_method jmap_core_methods[];
+extern const struct jmap_method jmap_email_methods[];
 extern const struct jmap_method jmap_email_set_methods[];
 extern const struct jmap_method jmap_email_import_methods[];
 extern const struct jmap_method jmap_identity_methods[];

@@ -447,6 +447,7 @@ jmap_model_free(struct jmap_model **mp)
 		m->chunks = c->next;
 		free(c);
 	}
+	jmap_model_free_answers(m);
 	jmap_model_free_threads(m);
 	jmap_table_free(&m->emails);
 	free(m->boxes);

@@ -147,6 +147,16 @@ const struct jmap_thread *jmap_model_find_thread(const struct jmap_model *m, uin
 
 /* ---- marks ---- */
 
-/* No thread has a mark; then the first call for each says true. */
-void jmap_model_unmark(struct jmap_model *m);
+/* No thread has a mark; then the first call for each says true. Who goes on marking in a later turn
+ * compares the number of the marks: somebody else may have begun anew. */
+uint32_t jmap_model_unmark(struct jmap_model *m);
+uint32_t jmap_model_marks(const struct jmap_model *m);
 bool jmap_model_mark_thread(struct jmap_model *m, struct jmap_thread *t);
+
+/* ---- answers ---- */
+
+/* What a query found, kept until any email changes: a client asks for the next page of it. Borrows
+ * until the next call. */
+bool
+jmap_model_answer(const struct jmap_model *m, struct str query, const uint64_t **ids, size_t *n);
+void jmap_model_keep_answer(struct jmap_model *m, struct str query, const uint64_t *ids, size_t n);

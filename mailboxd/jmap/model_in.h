@@ -23,6 +23,17 @@ struct jmap_box {
 	struct mailbox_observer observer;
 };
 
+#define ANSWERS    4u
+#define ANSWER_MAX 200000u /* ids of one */
+#define QUERY_MAX  16384u  /* octets of what is asked */
+
+struct jmap_answer {
+	uint64_t generation, used;
+	struct str query; /* owned */
+	uint64_t *ids;
+	size_t n;
+};
+
 struct jmap_model {
 	struct home *home;
 	struct home_observer observer;
@@ -46,7 +57,13 @@ struct jmap_model {
 	struct jmap_thread *stale; /* threads to be counted again */
 	uint32_t trash;            /* the box that threads were counted with */
 	uint32_t stamp, box_stamp;
+	struct jmap_answer answers[ANSWERS];
+	uint64_t answered;
 };
+
+/* ---- model_answer.c ---- */
+
+void jmap_model_free_answers(struct jmap_model *m);
 
 /* ---- model_thread.c ---- */
 

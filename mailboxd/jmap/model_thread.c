@@ -181,20 +181,23 @@ int
 jmap_model_thread(
     struct jmap_model *m, const struct jmap_email *em, struct jmap_thread **out, struct err *e)
 {
-	struct jmap_place p = jmap_email_places(em)[0];
-	uint64_t thread = 0;
+	uint64_t thread = 0, found;
 
-	if (em->thread == NULL) {
-		/* One whose file cannot be read is a thread of its own, for this time. */
-		if (mailbox_thread(m->boxes[p.box]->mb, p.uid, &thread, e) < 0) {
-			if (home_has_failed(m->home))
-				return -1;
-			thread = em->number;
-		}
-		/* Looking for its file may have shown that it has gone. */
-		if (em->nplaces == 0)
-			return err_set(e, E_NOTFOUND, "no such email");
+	/* All copies are told: the log is to know it when one goes. Looking for files may show that
+	 * some have gone. */
+	for (size_t i = 0; em->thread == NULL && i < em->nplaces; i++) {
+		struct jmap_place p = jmap_email_places(em)[i];
+
+		if (mailbox_thread(m->boxes[p.box]->mb, p.uid, &found, e) == 0)
+			thread = found;
+		else if (home_has_failed(m->home))
+			return -1;
 	}
+	if (em->nplaces == 0)
+		return err_set(e, E_NOTFOUND, "no such email");
+	/* One whose file cannot be read is a thread of its own, for this time. */
+	if (thread == 0)
+		thread = em->number;
 	if (em->thread == NULL)
 		jmap_model_join(m, (struct jmap_email *)em, thread);
 	*out = em->thread;
@@ -226,10 +229,16 @@ jmap_model_thread_all(struct jmap_model *m, uint64_t slice_us, struct err *e)
 
 /* ---- marks ---- */
 
-void
+uint32_t
 jmap_model_unmark(struct jmap_model *m)
 {
-	m->stamp++;
+	return ++m->stamp;
+}
+
+uint32_t
+jmap_model_marks(const struct jmap_model *m)
+{
+	return m->stamp;
 }
 
 bool

@@ -32,24 +32,6 @@ make(const struct mime_part *mime, uint32_t *n, struct arena *a)
 	return p;
 }
 
-static const struct mime_part *
-find(const struct mime_part *p, uint32_t *left)
-{
-	const struct mime_part *found = NULL;
-
-	if (p->kind != MIME_MULTIPART)
-		return --*left == 0 ? p : NULL;
-	for (p = p->child; p != NULL && found == NULL; p = p->next)
-		found = find(p, left);
-	return found;
-}
-
-const struct mime_part *
-jmap_parts_get(const struct mime_part *root, uint32_t number)
-{
-	return number > 0 ? find(root, &number) : NULL;
-}
-
 /* ---- what is text, and what attached ---- */
 
 static void

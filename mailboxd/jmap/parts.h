@@ -3,7 +3,7 @@
  *
  * A message in a message (message/rfc822) is one part; whoever wants to see it opens its blob
  * (Email/parse). Parts that are no multipart have numbers from 1 in the order of the message: these
- * are their partIds, and name their blobs.
+ * are their partIds.
  */
 #pragma once
 
@@ -32,8 +32,6 @@ struct jmap_parts {
 };
 
 void jmap_parts_find(const struct mime_part *root, struct arena *a, struct jmap_parts *out);
-/* NULL: there is none. */
-const struct mime_part *jmap_parts_get(const struct mime_part *root, uint32_t number);
 /* RFC 8621 4.1.4: anything to be offered for download? */
 bool jmap_parts_has_attachment(const struct jmap_parts *p);
 bool jmap_part_is(const struct mime_part *p, const char *type, const char *subtype);

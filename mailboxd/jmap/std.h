@@ -5,6 +5,11 @@
 
 #include "mailboxd/jmap/request.h"
 
+/* ---- std_get.c ---- */
+
+/* The argument properties, for jmap_wants() and jmap_more_properties(); -1: the call has failed. */
+int jmap_read_properties(struct jmap_call *c);
+
 /* ---- std_changes.c ---- */
 
 void jmap_changes_begin(struct jmap_call *c, struct jmap_changes *ch, struct jmap_point since);

@@ -2,7 +2,7 @@
  * std_get.c - see jmap.h: /get (RFC 8620 5.1).
  */
 #include "base/mem.h"
-#include "mailboxd/jmap/request.h"
+#include "mailboxd/jmap/std.h"
 
 struct get_run {
 	cJSON *list, *not_found; /* of c->result */
@@ -47,8 +47,8 @@ want(struct jmap_call *c, struct str name)
 	return 0;
 }
 
-static int
-read_properties(struct jmap_call *c)
+int
+jmap_read_properties(struct jmap_call *c)
 {
 	const struct jmap_object *o = c->method->object;
 	const cJSON *v, *m;
@@ -193,7 +193,8 @@ jmap_get(struct jmap_call *c)
 	struct get_run *g = arena_new(&c->arena, struct get_run);
 	const cJSON *ids;
 
-	if (check_args(c) < 0 || read_properties(c) < 0 || jmap_arg_array(c, "ids", &ids) < 0 ||
+	if (check_args(c) < 0 || jmap_read_properties(c) < 0 ||
+	    jmap_arg_array(c, "ids", &ids) < 0 ||
 	    (ids != NULL ? read_ids(c, g, ids) : read_all(c, g)) < 0 ||
 	    (o->get_begin != NULL && o->get_begin(c) < 0))
 		return JMAP_DONE;
