@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/file.h"
 #include "mailboxd/jmap/filter.h"
 #include "mailboxd/jmap/model.h"
 
@@ -194,9 +195,8 @@ work(struct jmap_indexing *x, struct err *e)
 }
 
 static void
-slice(void *arg)
+run_slice(struct jmap_indexing *x)
 {
-	struct jmap_indexing *x = arg;
 	struct err e = {0};
 
 	if (jmap_emails(x->jmap, &e) == NULL) {
@@ -220,6 +220,17 @@ slice(void *arg)
 	}
 	if (x->phase != PHASE_DONE)
 		loop_timer_set(x->timer, PAUSE_MS);
+}
+
+/* The room kept for what must go on when the disk is full is not for what can be made again. */
+static void
+slice(void *arg)
+{
+	bool (*full)(void) = file_full;
+
+	file_full = NULL;
+	run_slice(arg);
+	file_full = full;
 }
 
 /* ---- from outside ---- */

@@ -22,6 +22,8 @@
 #include "mail/mime.h"
 #include "mail/msgid.h"
 #include "mail/rfc2047.h"
+#include "mail/text.h"
+#include "mail/words.h"
 
 #define INPUT_MAX (256u << 20)
 
@@ -244,13 +246,55 @@ verb_ids(struct str in)
 	return 0;
 }
 
+/* What is looked for in a message, and its preview. */
+static int
+verb_fields(struct str in)
+{
+	static const char *const names[TEXT_FIELDS] = {
+	    "from", "to", "cc", "bcc", "subject", "body", "files"};
+	struct text_fields f;
+	struct buf preview;
+
+	text_fields_init(&f);
+	text_fields_read(&f, in, TEXT_ALL, &arena);
+	buf_init(&preview, INPUT_MAX);
+	text_preview(mime_parse(in, &arena), in, &preview);
+	buf_putc(&out, '{');
+	for (unsigned i = 0; i < TEXT_FIELDS; i++) {
+		put_key(names[i], buf_view(&f.text[i]));
+		buf_puts(&out, ", ");
+	}
+	put_key("preview", buf_view(&preview));
+	buf_putc(&out, '}');
+	buf_free(&preview);
+	text_fields_free(&f);
+	return 0;
+}
+
+static int
+verb_words(struct str in)
+{
+	struct words w;
+	bool first = true;
+
+	words_init(&w, in);
+	buf_putc(&out, '[');
+	for (; words_next(&w); first = false) {
+		buf_printf(&out, "%s[%zu, %zu, ", first ? "" : ", ", w.start, w.end);
+		put_json(w.word);
+		buf_putc(&out, ']');
+	}
+	buf_putc(&out, ']');
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*fn)(struct str in);
 } verbs[] = {{"structure", verb_structure}, {"envelope", verb_envelope},
     {"bodystructure", verb_bodystructure}, {"body", verb_body}, {"decoded", verb_decoded},
     {"path", verb_path}, {"addresses", verb_addresses}, {"text", verb_text}, {"date", verb_date},
-    {"ids", verb_ids}};
+    {"ids", verb_ids}, {"fields", verb_fields}, {"words", verb_words}};
 
 static struct buf
 read_all(void)
