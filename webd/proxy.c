@@ -35,6 +35,14 @@ proxy_configure(const struct conf *c, struct err *e)
 	return 0;
 }
 
+void
+proxy_done(void)
+{
+	free(proxies);
+	proxies = NULL;
+	nproxies = 0;
+}
+
 static bool
 is_proxy(const struct network *n)
 {

@@ -17,6 +17,7 @@
 struct web_conn;
 
 int proxy_configure(const struct conf *c, struct err *e);
+void proxy_done(void); /* tests */
 bool proxy_is_trusted(const struct sockaddr_storage *peer);
 bool proxy_is_loopback(const struct sockaddr_storage *peer);
 /* Sets peer and secure of a request that came on c. */

@@ -142,8 +142,14 @@ respond_takes_gzip(const struct exchange *x)
 		(void)str_cut(&one, ';', &coding);
 		if (!str_ieq_z(str_trim(coding), "gzip"))
 			continue;
+		/* "q=0", "q=0.000" */
 		one = str_trim(one);
-		return !str_starts(one, STR("q=0")) || str_find(one, STR("q=0.")) == 0;
+		if (!str_istarts(one, STR("q=0")))
+			return true;
+		for (size_t i = 2; i < one.n; i++)
+			if (one.p[i] != '0' && one.p[i] != '.')
+				return true;
+		return false;
 	}
 	return false;
 }
