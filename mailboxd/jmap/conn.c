@@ -28,6 +28,8 @@ jmap_conn_free(struct jmap_conn **cp)
 	jmap_push_off(c);
 	jmap_request_free(&c->request);
 	free(c->request_id);
+	jmap_upload_free(&c->upload);
+	jmap_blob_close(&c->blob);
 	loop_defer_cancel(&c->turn);
 	frames_free(&c->frames);
 	buf_free(&c->body);
@@ -83,6 +85,7 @@ jmap_conn_bye(struct jmap_conn *c)
 	c->ending = true;
 	if (c->state == CONN_BODY)
 		c->state = CONN_IDLE; /* nothing of it is done, nor will be */
+	jmap_upload_free(&c->upload);
 	frames_pause(c->frames);
 	loop_defer(&c->turn);
 }
@@ -95,6 +98,8 @@ jmap_conn_over(struct jmap_conn *c)
 	jmap_request_free(&c->request);
 	free(c->request_id);
 	c->request_id = NULL;
+	jmap_blob_close(&c->blob);
+	c->blob = (struct jmap_blob){0};
 	buf_reset(&c->body);
 	buf_shrink(&c->body);
 	buf_reset(&c->made);
@@ -187,6 +192,8 @@ run(struct jmap_conn *c)
 	frames_pause(c->frames);
 	if (c->kind == PIPE_TEXT)
 		jmap_text(c);
+	else if (c->kind == PIPE_UPLOAD)
+		jmap_conn_upload_end(c);
 	else
 		call(c);
 }
@@ -194,8 +201,6 @@ run(struct jmap_conn *c)
 static void
 session(struct jmap_conn *c, struct str base)
 {
-	c->state = CONN_RUNS;
-	frames_pause(c->frames);
 	jmap_session_object(c->jmap, base, &c->made);
 	answer_json(c, 200, buf_view(&c->made));
 }
@@ -209,14 +214,24 @@ begin(struct jmap_conn *c, unsigned kind, struct str octets)
 	if (pipe_parse(kind, octets, v) < 0)
 		return -1;
 	c->kind = (enum pipe_kind)kind;
+	if (kind == PIPE_CALL || kind == PIPE_TEXT) {
+		c->state = CONN_BODY;
+		return 0;
+	}
+	if (kind == PIPE_UPLOAD) {
+		jmap_conn_upload(c, v[0], v[1]);
+		return 0;
+	}
+	if (kind == PIPE_PUSH)
+		return jmap_push(c, v[0], v[1]);
+	if (kind != PIPE_SESSION && kind != PIPE_DOWNLOAD)
+		return -1;
+	c->state = CONN_RUNS;
+	frames_pause(c->frames);
 	if (kind == PIPE_SESSION)
 		session(c, v[0]);
-	else if (kind == PIPE_CALL || kind == PIPE_TEXT)
-		c->state = CONN_BODY;
-	else if (kind == PIPE_PUSH)
-		return jmap_push(c, v[0], v[1]);
 	else
-		return -1;
+		jmap_conn_download(c, v);
 	return 0;
 }
 
@@ -227,7 +242,9 @@ take(struct jmap_conn *c, unsigned kind, struct str octets)
 		return begin(c, kind, octets);
 	if (c->state != CONN_BODY)
 		return -1;
-	if (kind == PIPE_DATA)
+	if (kind == PIPE_DATA && c->kind == PIPE_UPLOAD)
+		jmap_conn_upload_data(c, octets);
+	else if (kind == PIPE_DATA)
 		(void)buf_str(&c->body, octets);
 	else if (kind == PIPE_END && octets.n == 0)
 		run(c);

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "io/loop.h"
 #include "ipc/pipe.h"
+#include "mailboxd/jmap/blob.h"
 #include "mailboxd/jmap/conn.h"
 #include "mailboxd/jmap/jmap.h"
 
@@ -31,7 +32,10 @@ struct jmap_conn {
 	enum pipe_kind kind; /* of the exchange under way */
 	struct buf body;
 	struct jmap_request *request;
-	char *request_id;  /* that the client gave it, of a WebSocket's */
+	char *request_id; /* that the client gave it, of a WebSocket's */
+	struct jmap_upload *upload;
+	struct err failed;     /* why there is none */
+	struct jmap_blob blob; /* being downloaded */
 	struct buf made;   /* an answer that is not the request's */
 	struct str answer; /* what is not yet written of it */
 
@@ -57,6 +61,14 @@ void jmap_conn_say(struct jmap_conn *c, struct str text);
 void jmap_conn_over(struct jmap_conn *c);
 /* The other side makes no sense. Frees c. */
 void jmap_conn_end(struct jmap_conn *c, const char *why);
+
+/* ---- conn_blob.c ---- */
+
+void jmap_conn_upload(struct jmap_conn *c, struct str account, struct str type);
+void jmap_conn_upload_data(struct jmap_conn *c, struct str octets);
+void jmap_conn_upload_end(struct jmap_conn *c);
+/* v: the fields of DOWNLOAD. */
+void jmap_conn_download(struct jmap_conn *c, const struct str v[PIPE_FIELDS_MAX]);
 
 /* ---- conn_text.c ---- */
 

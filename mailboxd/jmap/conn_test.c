@@ -242,6 +242,83 @@ test_a_slow_reader(void **st)
 	assert_int_equal(body.n, head.length);
 }
 
+/* ---- blobs ---- */
+
+static void
+put_upload(const char *account, size_t n)
+{
+	const struct str fields[] = {str_z(account), STR("image/png")};
+	char piece[1000];
+
+	memset(piece, 'p', sizeof piece);
+	assert_int_equal(pipe_put(web, PIPE_UPLOAD, fields, 2), 0);
+	for (; n > 0; n -= num_min(n, sizeof piece)) {
+		frames_put(web, PIPE_DATA, str_of(piece, num_min(n, sizeof piece)));
+		turns(1);
+	}
+	frames_put(web, PIPE_END, STR_NONE);
+}
+
+static void
+test_up_and_down(void **st)
+{
+	struct str fields[] = {str_z(jmap->account), STR("u1"), STR("text/x"), STR("a b.png")};
+
+	(void)st;
+	put_upload(jmap->account, 123456);
+	wait_for(PIPE_END, 1);
+	assert_int_equal(head.status, 201);
+	understood();
+	expect("/size", "123456");
+	expect("/type", "\"image/png\"");
+	fields[1] = str_at("/blobId");
+	assert_int_equal(pipe_put(web, PIPE_DOWNLOAD, fields, 4), 0);
+	wait_for(PIPE_END, 2);
+	assert_int_equal(head.status, 200);
+	assert_int_equal(head.length, 123456);
+	assert_int_equal(body.n, 123456);
+	assert_true(str_eq_z(head.type, "text/x"));
+	assert_true(head.keep);
+	/* The type that it has, where none is asked for that could be one. */
+	fields[2] = STR("a\r\nb/c");
+	assert_int_equal(pipe_put(web, PIPE_DOWNLOAD, fields, 4), 0);
+	wait_for(PIPE_END, 3);
+	assert_true(str_eq_z(head.type, "image/png"));
+	/* Nobody else's, and nothing that is not there. */
+	fields[0] = STR("a0");
+	assert_int_equal(pipe_put(web, PIPE_DOWNLOAD, fields, 4), 0);
+	wait_for(PIPE_END, 4);
+	assert_int_equal(head.status, 404);
+	put_upload("a0", 5000);
+	wait_for(PIPE_END, 5);
+	assert_int_equal(head.status, 404);
+	understood();
+	assert_non_null(at(answer, "/status"));
+}
+
+static void
+test_uploads_given_up(void **st)
+{
+	for (unsigned i = 0; i < 2 * JMAP_MAX_UPLOADS; i++) {
+		const struct str fields[] = {str_z(jmap->account), STR("image/png")};
+
+		assert_int_equal(pipe_put(web, PIPE_UPLOAD, fields, 2), 0);
+		frames_put(web, PIPE_DATA, STR("half"));
+		turns(2);
+		if (i == 0) {
+			/* One after the other in one home. */
+			frames_free(&web);
+			turns(10);
+			assert_null(conn);
+		}
+		end(st);
+		begin(st);
+	}
+	put_upload(jmap->account, 10);
+	wait_for(PIPE_END, 1);
+	assert_int_equal(head.status, 201);
+}
+
 /* ---- RFC 8887 ---- */
 
 static void
@@ -463,6 +540,8 @@ main(void)
 	    TEST(test_session),
 	    TEST(test_a_request_too_large),
 	    TEST(test_a_slow_reader),
+	    TEST(test_up_and_down),
+	    TEST(test_uploads_given_up),
 	    TEST(test_messages),
 	    TEST(test_push),
 	    TEST(test_push_since),
