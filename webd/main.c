@@ -3,6 +3,7 @@
  * no mail: what people ask about theirs goes to their owner process.
  */
 #include "net/banlist.h"
+#include "webd/live.h"
 #include "webd/web.h"
 #include "webd/webauth.h"
 
@@ -14,6 +15,8 @@ on_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	if (m->type == MSG_BAN_SET || m->type == MSG_BAN_CLEAR) {
 		/* Whoever is banned gets nothing more on a connection that is there (web_admit). */
 		(void)banlist_message(m);
+	} else if (m->type == MSG_WAKE || m->type == MSG_KICK) {
+		live_message(m);
 	} else if (!webauth_message(m)) {
 		ipc_refuse(m);
 	}
@@ -24,12 +27,15 @@ on_channel(struct ipc_chan *c, bool open)
 {
 	if (open && ipc_peer_of(c) == PEER_AUTHD)
 		webauth_reset();
+	if (!open && ipc_peer_of(c) == PEER_MAILBOXD)
+		live_lost();
 }
 
 static int
 on_start(struct err *e)
 {
 	webauth_init();
+	live_init();
 	return web_start(e);
 }
 

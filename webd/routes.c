@@ -6,6 +6,9 @@
 
 static const struct route *const tables[] = {
     auth_routes,
+    jmap_routes,
+    ws_routes,
+    events_routes,
     wellknown_routes,
     autoconfig_routes,
 };

@@ -5,6 +5,9 @@
 
 #include "webd/exchange.h"
 
+extern const struct route jmap_routes[];       /* jmap.c */
+extern const struct route ws_routes[];         /* ws.c */
+extern const struct route events_routes[];     /* events.c */
 extern const struct route auth_routes[];       /* auth.c */
 extern const struct route wellknown_routes[];  /* wellknown.c */
 extern const struct route autoconfig_routes[]; /* autoconfig.c */

@@ -79,6 +79,8 @@
 	X(WEB_MTA_STS_AGE, "web", "mta_sts_age", DURATION, "7d", "1d..365d", "How long others keep the policy.") \
 	X(WEB_SECURITY_CONTACT, "web", "security_contact", LIST, "", "", \
 	  "Where finders of faults may write, as \"mailto:security@example.org\" or an https address (RFC 9116). Empty: auth.postmaster.") \
+	X(WEB_PARK_AFTER, "web", "park_after", DURATION, "10s", "0s..1h", \
+	  "How long an open page has nothing to say before it waits without a process.") \
 	X(WEB_SESSION_LIFETIME, "web", "session_lifetime", DURATION, "14d", "5m..365d", \
 	  "How long a browser stays logged in that is not used.") \
 	X(WEB_SESSION_AGE, "web", "session_age", DURATION, "90d", "10s..3650d", \

@@ -47,6 +47,11 @@
 	X(HTTP_5XX, "gkmail_http_requests_total", "status=\"5xx\"", COUNTER, "HTTP requests that ended, upgraded ones with 1xx") \
 	X(HTTP_LOST, "gkmail_http_requests_total", "status=\"lost\"", COUNTER, "HTTP requests that ended, upgraded ones with 1xx") \
 	X(HTTP_SECONDS, "gkmail_http_requests_duration_seconds", "", HISTOGRAM, "Time from the head of an HTTP request to the end of its answer") \
+	X(WS_CONNECTIONS, "websocket_connections_active", "", GAUGE, "WebSockets open") \
+	X(WS_MESSAGES_IN, "websocket_messages_total", "direction=\"in\"", COUNTER, "Messages of WebSockets") \
+	X(WS_MESSAGES_OUT, "websocket_messages_total", "direction=\"out\"", COUNTER, "Messages of WebSockets") \
+	X(WEB_EVENT_SOURCES, "gkmail_event_sources_active", "", GAUGE, "Event sources open (RFC 8620 7.3)") \
+	X(WEB_WATCHES, "gkmail_web_watches_active", "", GAUGE, "WebSockets and event sources that wait without a process") \
 	X(HTTP_FAULTS, "gkmail_http_faults_total", "", COUNTER, "Breaches of HTTP by clients") \
 	X(AUTH_PLAIN_OK, "auth_attempts_total", "method=\"plain\",result=\"ok\"", COUNTER, "Logins") \
 	X(AUTH_PLAIN_FAIL, "auth_attempts_total", "method=\"plain\",result=\"fail\"", COUNTER, "Logins") \

@@ -71,8 +71,8 @@ jmap_conn_download(struct jmap_conn *c, const struct str v[PIPE_FIELDS_MAX])
 		return;
 	}
 	head.length = c->blob.octets.n;
-	head.type = is_type(v[2])	  ? v[2]
-	    : is_type(c->blob.type) ? c->blob.type
-				    : STR("application/octet-stream");
+	head.type = is_type(v[2])           ? v[2]
+		    : is_type(c->blob.type) ? c->blob.type
+					    : STR("application/octet-stream");
 	jmap_conn_answer(c, &head, c->blob.octets);
 }

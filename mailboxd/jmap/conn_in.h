@@ -36,8 +36,8 @@ struct jmap_conn {
 	struct jmap_upload *upload;
 	struct err failed;     /* why there is none */
 	struct jmap_blob blob; /* being downloaded */
-	struct buf made;   /* an answer that is not the request's */
-	struct str answer; /* what is not yet written of it */
+	struct buf made;       /* an answer that is not the request's */
+	struct str answer;     /* what is not yet written of it */
 
 	/* Telling of changes (conn_text.c). */
 	bool pushing;
