@@ -12,3 +12,4 @@ extern const struct jmap_method jmap_email_set_methods[];
 extern const struct jmap_method jmap_email_import_methods[];
 extern const struct jmap_method jmap_identity_methods[];
 extern const struct jmap_method jmap_snippet_methods[];
+extern const struct jmap_method jmap_submission_methods[];

@@ -26,11 +26,20 @@ struct under_way {
 	LIST_ENTRY(under_way) link;
 };
 
+/* A question to the queue. */
+struct asked {
+	uint64_t question;
+	void (*fn)(void *to, const struct jmap_submitted *s, const struct err *e);
+	void *to;
+	LIST_ENTRY(asked) link;
+};
+
 struct jmap_state_of_sending {
 	struct str *senders; /* owned, each */
 	size_t nsenders;
 	uint64_t asked_ms; /* 0: never */
 	LIST_HEAD(, under_way) under_way;
+	LIST_HEAD(, asked) asked;
 };
 
 static struct jmap_state_of_sending *
@@ -39,6 +48,7 @@ state_of(struct jmap *j)
 	if (j->sending == NULL) {
 		j->sending = mem_alloc(sizeof *j->sending);
 		LIST_INIT(&j->sending->under_way);
+		LIST_INIT(&j->sending->asked);
 	}
 	return j->sending;
 }
@@ -57,15 +67,26 @@ void
 jmap_sending_free(struct jmap *j)
 {
 	struct jmap_state_of_sending *s = j->sending;
+	const struct jmap_outside *o = j->host.outside;
 	struct under_way *w;
+	struct asked *a;
+	struct err e;
 
 	if (s == NULL)
 		return;
+	err_set(&e, E_CLOSED, "it ends");
+	while ((a = LIST_FIRST(&s->asked)) != NULL) {
+		LIST_REMOVE(a, link);
+		o->forget(o->arg, a->question);
+		a->fn(a->to, NULL, &e);
+		free(a);
+	}
 	while ((w = LIST_FIRST(&s->under_way)) != NULL) {
 		LIST_REMOVE(w, link);
-		if (w->smtp == NULL && j->host.outside != NULL)
-			j->host.outside->forget(j->host.outside->arg, w->question);
+		if (w->smtp == NULL)
+			o->forget(o->arg, w->question);
 		smtp_out_free(&w->smtp);
+		w->done(w->arg, NULL, &e);
 		free(w);
 	}
 	forget_senders(s);
@@ -386,6 +407,32 @@ jmap_send(struct jmap *j, const struct smtp_letter *letter,
 	LIST_INSERT_HEAD(&state_of(j)->under_way, w, link);
 	w->question = j->host.outside->smtp(j->host.outside->arg, on_connected, w);
 }
+
+/* ---- questions to the queue ---- */
+
+static void
+on_submitted(void *to, const struct jmap_submitted *s, const struct err *e)
+{
+	struct asked *a = to;
+
+	LIST_REMOVE(a, link);
+	a->fn(a->to, s, e);
+	free(a);
+}
+
+void
+jmap_ask_submitted(struct jmap *j, struct str mid,
+    void (*fn)(void *to, const struct jmap_submitted *s, const struct err *e), void *to)
+{
+	const struct jmap_outside *o = j->host.outside;
+	struct asked *a = mem_alloc(sizeof *a);
+
+	*a = (struct asked){.fn = fn, .to = to};
+	LIST_INSERT_HEAD(&state_of(j)->asked, a, link);
+	a->question = o->submitted(o->arg, mid, false, on_submitted, a);
+}
+
+/* ---- addresses ---- */
 
 struct str
 jmap_path(struct str mailbox, struct str host, struct arena *a)

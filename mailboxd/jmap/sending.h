@@ -45,5 +45,9 @@ void jmap_sending_free(struct jmap *j);
 void jmap_send(struct jmap *j, const struct smtp_letter *letter,
     void (*done)(void *arg, const struct smtp_result *r, const struct err *e), void *arg);
 
+/* Asks the queue what became of a message, for as long as the user's JMAP lives. */
+void jmap_ask_submitted(struct jmap *j, struct str mid,
+    void (*fn)(void *to, const struct jmap_submitted *s, const struct err *e), void *to);
+
 /* The address of a mailbox as a path of SMTP has it; STR_NONE: it is none. */
 struct str jmap_path(struct str mailbox, struct str host, struct arena *a);

@@ -185,6 +185,7 @@ on_input(void *arg)
 	struct smtp_out *s = arg;
 	struct str in, line;
 	uint64_t code;
+	size_t n;
 
 	while (!s->ended) {
 		in = stream_input(s->stream);
@@ -193,12 +194,13 @@ on_input(void *arg)
 				end(s, s->result.stage, 0, STR("the connection was lost"));
 			return;
 		}
-		stream_consume(s->stream, line.n + 1);
+		n = line.n + 1;
 		line = str_trim(line);
 		if (num_parse(str_sub(line, 0, 3), 200, 599, &code) < 0)
 			end(s, s->result.stage, 0, STR("no SMTP reply"));
 		else if (line.n == 3 || line.p[3] != '-')
 			on_reply(s, (unsigned)code, line);
+		stream_consume(s->stream, n);
 	}
 }
 

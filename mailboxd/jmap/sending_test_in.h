@@ -1,0 +1,224 @@
+/*
+ * sending_test_in.h - for tests of what sends: gk-smtpd, authd and gk-queue as they would answer.
+ */
+#pragma once
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "mailboxd/jmap/jmap_test_in.h"
+
+#include "io/stream.h"
+#include "mailboxd/jmap/outside.h"
+
+static struct {
+	int fd; /* gk-smtpd's end, or -1 */
+	struct loop_io *io;
+	struct buf in;
+	size_t octets; /* of BDAT still to come */
+	bool in_data;
+	char commands[4000]; /* MAIL and RCPT, one a line */
+	struct buf message;
+	unsigned messages;
+	const char *refuse; /* a command that begins so gets … */
+	const char *refusal;
+	enum submitted_state state;
+	bool away; /* nobody answers */
+	const char *senders[4];
+	unsigned asked; /* questions of senders */
+	struct {
+		void (*smtp)(void *to, int fd, const struct err *e);
+		void (*senders)(void *to, const struct str *v, size_t n, const struct err *e);
+		void (*submitted)(void *to, const struct jmap_submitted *s, const struct err *e);
+		void *to;
+		bool cancel;
+		struct loop_defer defer;
+	} ask[3];
+} world;
+
+static inline void
+say(const char *line)
+{
+	assert_true(write(world.fd, line, strlen(line)) > 0);
+}
+
+static inline void
+on_line(struct str line)
+{
+	size_t n;
+
+	if (str_starts(line, STR("MAIL")) || str_starts(line, STR("RCPT"))) {
+		n = strlen(world.commands);
+		(void)snprintf(
+		    world.commands + n, sizeof world.commands - n, STR_FMT "\n", STR_ARG(line));
+	}
+	if (world.refuse != NULL && str_starts(line, str_z(world.refuse)))
+		say(world.refusal);
+	else if (str_starts(line, STR("BDAT"))) {
+		world.octets = (size_t)atoi_of(str_sub(line, 5, str_chr(str_from(line, 5), ' ')));
+		world.in_data = true;
+	} else if (str_starts(line, STR("EHLO")))
+		say("250-here\r\n250 HELP\r\n");
+	else if (!str_eq_z(line, "QUIT"))
+		say("250 2.1.0 fine\r\n");
+}
+
+static inline void
+on_smtp_readable(void *arg, unsigned events)
+{
+	char octets[65536];
+	struct str line, rest;
+	ssize_t n = read(world.fd, octets, sizeof octets);
+
+	(void)arg, (void)events;
+	if (n <= 0) {
+		loop_io_free(&world.io);
+		close(world.fd);
+		world.fd = -1;
+		return;
+	}
+	buf_put(&world.in, octets, (size_t)n);
+	for (;;) {
+		if (world.in_data) {
+			struct str some = str_sub(buf_view(&world.in), 0, world.octets);
+
+			buf_str(&world.message, some);
+			world.octets -= some.n;
+			buf_consume(&world.in, some.n);
+			if (world.octets > 0)
+				return;
+			world.in_data = false;
+			world.messages++;
+			say("250 2.0.0 Queued as 01hx7h5k2mabcdefghjk\r\n");
+		}
+		rest = buf_view(&world.in);
+		if (!str_cut(&rest, '\n', &line))
+			return;
+		line = arena_dup(&scratch, str_trim(line));
+		buf_consume(&world.in, world.in.n - rest.n);
+		on_line(line);
+	}
+}
+
+static inline void
+give_smtp(void *arg)
+{
+	int pair[2];
+	struct err e;
+
+	(void)arg;
+	if (world.away) {
+		err_set(&e, E_TEMP, "away");
+		world.ask[0].smtp(world.ask[0].to, -1, &e);
+		return;
+	}
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	world.fd = pair[0];
+	world.io = loop_io_new(world.fd, LOOP_READ, on_smtp_readable, NULL);
+	buf_reset(&world.in);
+	say("220 here\r\n");
+	world.ask[0].smtp(world.ask[0].to, pair[1], NULL);
+}
+
+static inline uint64_t
+ask_smtp(void *arg, void (*fn)(void *to, int fd, const struct err *e), void *to)
+{
+	(void)arg;
+	world.ask[0].smtp = fn;
+	world.ask[0].to = to;
+	loop_defer_init(&world.ask[0].defer, give_smtp, NULL);
+	loop_defer(&world.ask[0].defer);
+	return 1;
+}
+
+static inline void
+give_senders(void *arg)
+{
+	struct str v[4];
+	struct err e;
+	size_t n = 0;
+
+	(void)arg;
+	while (n < 4 && world.senders[n] != NULL) {
+		v[n] = str_z(world.senders[n]);
+		n++;
+	}
+	err_set(&e, E_TEMP, "away");
+	world.asked++;
+	world.ask[1].senders(world.ask[1].to, world.away ? NULL : v, world.away ? 0 : n, &e);
+}
+
+static inline uint64_t
+ask_senders(
+    void *arg, void (*fn)(void *to, const struct str *v, size_t n, const struct err *e), void *to)
+{
+	(void)arg;
+	world.ask[1].senders = fn;
+	world.ask[1].to = to;
+	loop_defer_init(&world.ask[1].defer, give_senders, NULL);
+	loop_defer(&world.ask[1].defer);
+	return 2;
+}
+
+static inline void
+give_submitted(void *arg)
+{
+	const struct jmap_submitted s = {.state = world.state};
+
+	(void)arg;
+	world.ask[2].submitted(world.ask[2].to, &s, NULL);
+}
+
+static inline uint64_t
+ask_submitted(void *arg, struct str mid, bool cancel,
+    void (*fn)(void *to, const struct jmap_submitted *s, const struct err *e), void *to)
+{
+	(void)arg;
+	assert_true(str_eq_z(mid, "01hx7h5k2mabcdefghjk"));
+	world.ask[2].submitted = fn;
+	world.ask[2].to = to;
+	world.ask[2].cancel = cancel;
+	loop_defer_init(&world.ask[2].defer, give_submitted, NULL);
+	loop_defer(&world.ask[2].defer);
+	return 3;
+}
+
+static inline void
+forget(void *arg, uint64_t question)
+{
+	(void)arg;
+	loop_defer_cancel(&world.ask[question - 1].defer);
+}
+
+static const struct jmap_outside fake_outside = {
+    .smtp = ask_smtp, .senders = ask_senders, .submitted = ask_submitted, .forget = forget};
+
+static inline int
+world_up(void **state)
+{
+	if (setup(state) < 0)
+		return -1;
+	memset(&world, 0, sizeof world);
+	world.fd = -1;
+	world.state = SUBMITTED_SENT;
+	world.senders[0] = "alice@example.test";
+	world.senders[1] = "info@example.test";
+	buf_init(&world.in, 1u << 22);
+	buf_init(&world.message, 1u << 22);
+	jmap->host.outside = &fake_outside;
+	return 0;
+}
+
+static inline int
+world_down(void **state)
+{
+	int rc = teardown(state);
+
+	loop_io_free(&world.io);
+	if (world.fd >= 0)
+		close(world.fd);
+	buf_free(&world.in);
+	buf_free(&world.message);
+	return rc;
+}

@@ -1,0 +1,289 @@
+/* submission_test.c - Identity and EmailSubmission (RFC 8621 6, 7). */
+#include "mailboxd/jmap/sending_test_in.h"
+
+#include "store/email.h"
+
+#define DRAFT                                                                           \
+	"From: Alice <alice@example.test>\r\nTo: Bob <bob@x.test>, Team: c@x.test;\r\n" \
+	"Cc: BOB@x.test\r\nBcc: secret@x.test\r\nSubject: hi\r\n\r\nhello\r\n"
+
+static const char *email, *identity;
+
+static void
+draft(const char *message)
+{
+	char id[EMAIL_TEXT_SIZE];
+	uint32_t uid = append("Drafts", message, FLAG_DRAFT);
+
+	email = arena_dupz(
+	    &scratch, str_z(email_text(mailbox_get(box("Drafts"), uid)->email, EMAIL_LETTER, id)));
+	call("Identity/get", "{}");
+	identity = arena_dupz(&scratch, str_at("/list/0/id"));
+}
+
+static void
+submit(const char *more)
+{
+	struct str args = arena_printf(&scratch,
+	    "{\"create\":{\"k\":{\"identityId\":\"%s\",\"emailId\":\"%s\"%s}}}", identity, email,
+	    more);
+
+	call("EmailSubmission/set", args.p);
+}
+
+static bool
+sent(const char *what)
+{
+	return str_find(buf_view(&world.message), str_z(what)) < world.message.n;
+}
+
+static void
+each_address_has_an_identity(void **state)
+{
+	(void)state;
+	call("Identity/get", "{}");
+	assert_int_equal(cJSON_GetArraySize(at(answer, "/list")), 2);
+	expect("/list/0/email", "\"alice@example.test\"");
+	expect("/list/0/mayDelete", "false");
+	expect("/list/1/email", "\"info@example.test\"");
+	identity = arena_dupz(&scratch, str_at("/list/1/id"));
+	call("Identity/set", arena_printf(&scratch, "{\"destroy\":[\"%s\"]}", identity).p);
+	expect("/notDestroyed/*/type", "\"forbidden\"");
+	call("Identity/set",
+	    arena_printf(&scratch,
+		"{\"update\":{\"%s\":{\"name\":\"Info\",\"htmlSignature\":\"<b>x</b>\"}}}",
+		identity)
+		.p);
+	expect("/notUpdated", "null");
+	call("Identity/set",
+	    arena_printf(&scratch, "{\"update\":{\"%s\":{\"email\":\"x@y.test\"}}}", identity).p);
+	expect("/notUpdated/*/properties", "[\"email\"]");
+	call("Identity/set",
+	    "{\"create\":{\"a\":{\"email\":\"alice+tag@example.test\",\"name\":\"A\"},"
+	    "\"b\":{\"email\":\"bob@example.test\"},\"c\":{\"name\":7}}}");
+	expect("/created/a/mayDelete", "true");
+	expect("/notCreated/b/type", "\"forbiddenFrom\"");
+	expect("/notCreated/c/type", "\"invalidProperties\"");
+	call("Identity/get", "{\"properties\":[\"name\"]}");
+	assert_int_equal(cJSON_GetArraySize(at(answer, "/list")), 3);
+	expect("/list/1/name", "\"Info\"");
+	assert_int_equal(world.asked, 1);
+	/* An address that is the user's no more takes its identity along. */
+	world.senders[1] = NULL;
+	clock_advance(120000);
+	call("Identity/get", "{\"properties\":[\"email\"]}");
+	assert_int_equal(cJSON_GetArraySize(at(answer, "/list")), 2);
+}
+
+static void
+a_draft_goes_out_without_its_blind_copies(void **state)
+{
+	(void)state;
+	draft(DRAFT);
+	submit("");
+	expect("/notCreated", "null");
+	expect("/created/k/undoStatus", "\"final\"");
+	expect("/created/k/envelope/mailFrom/email", "\"alice@example.test\"");
+	assert_int_equal(cJSON_GetArraySize(at(answer, "/created/k/envelope/rcptTo")), 3);
+	expect("/created/k/deliveryStatus/bob@x.test/delivered", "\"queued\"");
+	assert_int_equal(world.messages, 1);
+	assert_string_equal(world.commands,
+	    "MAIL FROM:<alice@example.test>\nRCPT TO:<bob@x.test>\nRCPT TO:<c@x.test>\n"
+	    "RCPT TO:<secret@x.test>\n");
+	assert_true(sent("Subject: hi\r\n\r\nhello\r\n"));
+	assert_false(sent("secret"));
+	assert_false(home_is_dirty(home));
+	/* It is there when all opens again. */
+	close_all();
+	open_all();
+	call("EmailSubmission/get", "{}");
+	assert_int_equal(cJSON_GetArraySize(at(answer, "/list")), 1);
+	expect("/list/0/undoStatus", "\"final\"");
+	expect("/list/0/mid", "");
+	call("EmailSubmission/query", "{\"filter\":{\"undoStatus\":\"final\"}}");
+	assert_int_equal(cJSON_GetArraySize(at(answer, "/ids")), 1);
+	call("EmailSubmission/query", "{\"filter\":{\"operator\":\"NOT\",\"conditions\":["
+				      "{\"undoStatus\":\"final\"}]}}");
+	assert_int_equal(cJSON_GetArraySize(at(answer, "/ids")), 0);
+	call("EmailSubmission/query", "{\"filter\":{\"nonsense\":1}}");
+	expect("/type", "\"unsupportedFilter\"");
+}
+
+static void
+an_envelope_may_be_given(void **state)
+{
+	(void)state;
+	draft(DRAFT);
+	submit(",\"envelope\":{\"mailFrom\":{\"email\":\"alice@example.test\",\"parameters\":"
+	       "{\"HOLDFOR\":\"60\"}},\"rcptTo\":[{\"email\":\"d@x.test\"}]}");
+	expect("/notCreated", "null");
+	expect("/created/k/undoStatus", "\"pending\"");
+	assert_string_equal(
+	    world.commands, "MAIL FROM:<alice@example.test> HOLDFOR=60\nRCPT TO:<d@x.test>\n");
+	submit(",\"envelope\":{\"mailFrom\":{\"email\":\"alice@example.test\",\"parameters\":"
+	       "{\"HOLDFOR\":\"99999999\"}},\"rcptTo\":[{\"email\":\"d@x.test\"}]}");
+	expect("/notCreated/k/properties", "[\"envelope\"]");
+	submit(",\"envelope\":{\"mailFrom\":{\"email\":\"alice@example.test\"},\"rcptTo\":[]}");
+	expect("/notCreated/k/type", "\"noRecipients\"");
+	submit(",\"envelope\":{\"mailFrom\":{\"email\":\"alice@example.test\"},\"rcptTo\":["
+	       "{\"email\":\"a b\\r\\nDATA\"}]}");
+	expect("/notCreated/k/type", "\"invalidRecipients\"");
+	assert_int_equal(world.messages, 1);
+}
+
+static void
+what_waits_is_taken_back(void **state)
+{
+	const char *id;
+
+	(void)state;
+	draft(DRAFT);
+	submit(",\"envelope\":{\"mailFrom\":{\"email\":\"alice@example.test\",\"parameters\":"
+	       "{\"HOLDFOR\":\"60\"}},\"rcptTo\":[{\"email\":\"d@x.test\"}]}");
+	id = arena_dupz(&scratch, str_at("/created/k/id"));
+	call("EmailSubmission/set",
+	    arena_printf(&scratch, "{\"update\":{\"%s\":{\"undoStatus\":\"canceled\"}}}", id).p);
+	expect("/notUpdated/*/type", "\"cannotUnsend\"");
+	world.state = SUBMITTED_CANCELED;
+	call("EmailSubmission/set",
+	    arena_printf(&scratch, "{\"update\":{\"%s\":{\"undoStatus\":\"canceled\"}}}", id).p);
+	expect("/notUpdated", "null");
+	assert_true(world.ask[2].cancel);
+	call("EmailSubmission/get", "{}");
+	expect("/list/0/undoStatus", "\"canceled\"");
+	expect("/list/0/deliveryStatus/d@x.test/delivered", "\"no\"");
+	call("EmailSubmission/set",
+	    arena_printf(&scratch, "{\"update\":{\"%s\":{\"sendAt\":null}}}", id).p);
+	expect("/notUpdated/*/properties", "[\"sendAt\"]");
+	/* What has gone its way is not. */
+	submit("");
+	id = arena_dupz(&scratch, str_at("/created/k/id"));
+	call("EmailSubmission/set",
+	    arena_printf(&scratch, "{\"update\":{\"%s\":{\"undoStatus\":\"canceled\"}}}", id).p);
+	expect("/notUpdated/*/type", "\"cannotUnsend\"");
+	call("EmailSubmission/set", arena_printf(&scratch, "{\"destroy\":[\"%s\"]}", id).p);
+	assert_int_equal(cJSON_GetArraySize(at(answer, "/destroyed")), 1);
+}
+
+static void
+refusals_have_names(void **state)
+{
+	static const struct {
+		const char *refuse, *refusal, *type;
+	} all[] = {
+	    {"MAIL", "550 5.7.1 not yours\r\n", "\"forbiddenMailFrom\""},
+	    {"MAIL", "552 5.3.4 too big\r\n", "\"tooLarge\""},
+	    {"RCPT", "550 5.1.1 unknown\r\n", "\"invalidRecipients\""},
+	    {"RCPT", "450 4.7.1 too many\r\n", "\"forbiddenToSend\""},
+	    {"220", "", ""},
+	};
+
+	(void)state;
+	draft(DRAFT);
+	for (size_t i = 0; i + 1 < ARRAY_LEN(all); i++) {
+		world.refuse = all[i].refuse;
+		world.refusal = all[i].refusal;
+		submit("");
+		expect("/notCreated/k/type", all[i].type);
+	}
+	world.refuse = NULL;
+	world.away = true;
+	submit("");
+	expect("/notCreated/k/type", "\"serverFail\"");
+	assert_int_equal(world.messages, 0);
+	world.away = false;
+	email = "e0000000000001";
+	submit("");
+	expect("/notCreated/k/properties", "[\"emailId\"]");
+	draft("Subject: x\r\n\r\n");
+	submit("");
+	expect("/notCreated/k/type", "\"invalidEmail\"");
+	draft("From: other@x.test\r\nTo: b@x.test\r\n\r\n");
+	submit("");
+	expect("/notCreated/k/type", "\"forbiddenFrom\"");
+	draft("From: alice@example.test\r\n\r\n");
+	submit("");
+	expect("/notCreated/k/type", "\"noRecipients\"");
+	identity = "i99999";
+	submit("");
+	expect("/notCreated/k/properties", "[\"identityId\"]");
+	call("EmailSubmission/get", "{}");
+	assert_int_equal(cJSON_GetArraySize(at(answer, "/list")), 0);
+}
+
+static void
+what_was_sent_moves_on(void **state)
+{
+	(void)state;
+	draft(DRAFT);
+	calls(arena_printf(&scratch,
+	    "[\"EmailSubmission/"
+	    "set\",{\"accountId\":\"$A\",\"create\":{\"k\":{\"identityId\":\"%s\","
+	    "\"emailId\":\"%s\"}},\"onSuccessUpdateEmail\":{\"#k\":{\"keywords/$draft\":null,"
+	    "\"mailboxIds/m%u\":null,\"mailboxIds/m%u\":true}}},\"c\"]",
+	    identity, email, (unsigned)box("Drafts")->id, (unsigned)box("Sent")->id)
+		  .p);
+	expect("/methodResponses/0/0", "\"EmailSubmission/set\"");
+	expect("/methodResponses/1/0", "\"Email/set\"");
+	expect("/methodResponses/1/2", "\"c\"");
+	expect("/methodResponses/1/1/notUpdated", "null");
+	assert_int_equal(box("Drafts")->n, 0);
+	assert_int_equal(box("Sent")->n, 1);
+	assert_int_equal(box("Sent")->messages[0].flags, 0);
+	/* A refusal moves nothing. */
+	world.refuse = "RCPT";
+	world.refusal = "550 5.1.1 unknown\r\n";
+	calls(arena_printf(&scratch,
+	    "[\"EmailSubmission/"
+	    "set\",{\"accountId\":\"$A\",\"create\":{\"k\":{\"identityId\":\"%s\","
+	    "\"emailId\":\"%s\"}},\"onSuccessDestroyEmail\":[\"#k\"]},\"c\"]",
+	    identity, email)
+		  .p);
+	expect("/methodResponses/1", "");
+	assert_int_equal(box("Sent")->n, 1);
+}
+
+/* Who asked is gone before gk-smtpd answers: what was taken is kept all the same. */
+static void
+a_client_that_leaves_takes_nothing_back(void **state)
+{
+	const struct jmap_from from = {.sid = STR_INIT("s9")};
+	struct jmap_request *r;
+	bool done = false;
+	struct str text_of;
+
+	(void)state;
+	draft(DRAFT);
+	text_of = with_account(arena_printf(&scratch,
+	    "{" USING ",\"methodCalls\":[[\"EmailSubmission/set\",{\"accountId\":\"$A\",\"create\":"
+	    "{\"k\":{\"identityId\":\"%s\",\"emailId\":\"%s\"}}},\"c\"]]}",
+	    identity, email)
+				   .p);
+	r = jmap_request_new(jmap, &from, text_of, on_done, &done);
+	while (world.fd < 0)
+		loop_once(1);
+	jmap_request_free(&r);
+	while (world.fd >= 0)
+		loop_once(1);
+	assert_false(done);
+	assert_int_equal(world.messages, 1);
+	call("EmailSubmission/get", "{}");
+	assert_int_equal(cJSON_GetArraySize(at(answer, "/list")), 1);
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, world_up, world_down)
+	const struct CMUnitTest tests[] = {
+	    TEST(each_address_has_an_identity),
+	    TEST(a_draft_goes_out_without_its_blind_copies),
+	    TEST(an_envelope_may_be_given),
+	    TEST(what_waits_is_taken_back),
+	    TEST(refusals_have_names),
+	    TEST(what_was_sent_moves_on),
+	    TEST(a_client_that_leaves_takes_nothing_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
