@@ -316,8 +316,9 @@ enum jmap_noted {
 /* Ids that have changed (RFC 8620 5.2), gathered from the change log. */
 struct jmap_changes {
 	struct jmap_point since;
-	uint64_t max;      /* different ids; UINT64_MAX: any number */
-	cJSON *properties; /* updatedProperties of Mailbox/changes: set by the type, or NULL */
+	uint64_t max;          /* different ids; UINT64_MAX: any number */
+	cJSON *properties;     /* updatedProperties of Mailbox/changes: set by the type, or NULL */
+	bool more_than_counts; /* of those: for settle() */
 	/* private */
 	const struct jmap_object *object;
 	struct jmap_call *call;
@@ -328,6 +329,7 @@ struct jmap_changes {
 	int rc;
 	struct err err;
 	struct jmap_noted_id *noted; /* a hash table */
+	struct jmap_seen *seen;      /* of emails: std.h */
 	uint64_t n;
 };
 
@@ -361,6 +363,8 @@ struct jmap_object {
 	 * call itself. */
 	const char *get_args;
 	int (*get_begin)(struct jmap_call *c);
+	/* Before objects are read, in each turn; may yield. Optional. */
+	enum jmap_step (*get_ready)(struct jmap_call *c);
 	/* Bits of properties that are meant when none are named; 0: all of the table. */
 	uint64_t default_properties;
 	bool all_is_unbounded; /* ids: null gives more than maxObjectsInGet too */
@@ -372,6 +376,8 @@ struct jmap_object {
 	/* /changes: what a row of the log means for this type, by jmap_note(). */
 	int (*changed)(
 	    struct jmap_call *c, struct jmap_changes *ch, const struct change *row, struct err *e);
+	/* Before rows are read, in each turn; may yield. Optional. */
+	enum jmap_step (*changes_ready)(struct jmap_call *c);
 	/* Optional, after the last row: what was noted is to be looked at (jmap_noted_each). */
 	enum jmap_step (*settle)(struct jmap_call *c, struct jmap_changes *ch);
 

@@ -25,7 +25,9 @@ jmap_note(struct jmap_changes *ch, uint64_t id, enum jmap_noted what)
 
 	HASH_FIND(hh, ch->noted, &id, sizeof id, n);
 	if (n != NULL) {
-		n->last = what;
+		/* What is told of one that has gone comes of its going. */
+		if (n->last != JMAP_DESTROYED || what == JMAP_CREATED)
+			n->last = what;
 		return;
 	}
 	if (ch->n >= ch->max) {
@@ -37,6 +39,35 @@ jmap_note(struct jmap_changes *ch, uint64_t id, enum jmap_noted what)
 	n->id = id;
 	n->first = n->last = what;
 	HASH_ADD(hh, ch->noted, id, sizeof n->id, n);
+}
+
+void
+jmap_note_old(struct jmap_changes *ch, uint64_t id)
+{
+	struct jmap_noted_id *n;
+
+	HASH_FIND(hh, ch->noted, &id, sizeof id, n);
+	if (n != NULL && n->first == JMAP_CREATED)
+		n->first = JMAP_UPDATED;
+}
+
+struct jmap_seen *
+jmap_seen(const struct jmap_changes *ch, uint64_t email)
+{
+	struct jmap_seen *s;
+
+	HASH_FIND(hh, ch->seen, &email, sizeof email, s);
+	return s;
+}
+
+struct jmap_seen *
+jmap_see(struct jmap_changes *ch, uint64_t email)
+{
+	struct jmap_seen *s = arena_new(&ch->call->arena, struct jmap_seen);
+
+	s->email = email;
+	HASH_ADD(hh, ch->seen, email, sizeof s->email, s);
+	return s;
 }
 
 /* What came of it in all; false: nothing that the client has to hear. */
@@ -106,10 +137,14 @@ on_row(void *arg, const struct change *row)
 static enum jmap_step
 walk(struct jmap_call *c, struct jmap_changes *ch)
 {
+	enum jmap_step ready;
 	struct err e = {0};
 
 	if (ch->walked)
 		return JMAP_DONE;
+	ready = ch->object->changes_ready != NULL ? ch->object->changes_ready(c) : JMAP_DONE;
+	if (ready != JMAP_DONE || jmap_failed(c))
+		return ready;
 	ch->sliced = false;
 	ch->modseq = ch->at.modseq;
 	ch->row = 0;
@@ -120,6 +155,9 @@ walk(struct jmap_call *c, struct jmap_changes *ch)
 		return jmap_fail_err(c, &ch->err);
 	if (ch->sliced)
 		return JMAP_YIELD;
+	/* One row may be about more than is asked for. */
+	if (ch->full && ch->at.modseq == ch->since.modseq && ch->at.rows == ch->since.rows)
+		return jmap_fail(c, "cannotCalculateChanges", "not in such small steps");
 	ch->walked = true;
 	/* What happens from now on, before the answer is there, is told the next time. */
 	ch->now = ch->full ? jmap_state_at(c->jmap, ch->at) : jmap_state(c->jmap, ch->object->type);
@@ -147,6 +185,7 @@ void
 jmap_changes_done(struct jmap_changes *ch)
 {
 	HASH_CLEAR(hh, ch->noted);
+	HASH_CLEAR(hh, ch->seen);
 }
 
 /* ---- /changes ---- */

@@ -165,8 +165,12 @@ static enum jmap_step
 get_some(struct jmap_call *c)
 {
 	struct get_run *g = c->op;
+	enum jmap_step ready =
+	    c->method->object->get_ready != NULL ? c->method->object->get_ready(c) : JMAP_DONE;
 	struct err e = {0};
 
+	if (ready != JMAP_DONE || jmap_failed(c))
+		return ready;
 	for (; g->i < g->n; g->i++) {
 		if (jmap_slice_over(c))
 			return JMAP_YIELD;
