@@ -200,13 +200,14 @@ $(B)/tools/%: $(B)/obj/tests/bench/%.o $(LIB)
 
 # What runs in place of a parser's hole: a library loaded into every daemon, and daemons with hostile code linked in
 # front of some functions. Never installed.
-HOSTILE := $(addprefix $(B)/tools/hostile/,preload.so gk-imapd gk-smtpd gk-screen gk-remote)
+HOSTILE := $(addprefix $(B)/tools/hostile/,preload.so gk-imapd gk-webd gk-smtpd gk-screen gk-remote)
 TOOLS   += $(HOSTILE)
 $(B)/tools/hostile/preload.so: tests/hostile/preload.c $(B)/flags
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(filter-out -include base/banned.h,$(CFLAGS)) -fPIC -shared -o $@ $<
 $(B)/tools/hostile/gk-imapd: WRAP := ipc_call park_message
+$(B)/tools/hostile/gk-webd: WRAP := ipc_call
 $(B)/tools/hostile/gk-smtpd: WRAP := file_memory ipc_take_fd ipc_end ipc_call
 $(B)/tools/hostile/gk-screen: WRAP := check_run
 $(B)/tools/hostile/gk-remote: WRAP := ipc_reply

@@ -18,6 +18,7 @@ import pytest
 
 from conftest import BIN, make, wait_for
 from test_owner import Idle, no_owner
+from test_web_auth import Browser
 
 TOOLS = Path(os.environ.get("GKMAIL_TOOLS", BIN.parent / "tools")).resolve() / "hostile"
 KINDS = ("authd", "dnsd", "smtpd", "screen", "sign", "queue", "local", "remote", "mailboxd", "imapd", "webd", "owner")
@@ -226,6 +227,29 @@ def test_a_hostile_imap_front_opens_nobodys_mailbox(turned):
         "token of another, own connection", "token of another, own record", "token again", "token of a revoked user"}
     assert [w for w, r in tried if r != "refused"] == []
     assert len(suite.inbox("alice")) == 1 and "192.0.2.66" not in suite.log()
+
+
+def test_a_hostile_web_front_acts_for_nobody_but_who_is_there(turned):
+    suite = turned("gk-webd")
+    alice, bob = Browser(suite), Browser(suite)
+    assert alice.login("alice").status == 204 and bob.login("bob").status == 204
+    for _ in range(2):  # the proofs are spent before the page can use them
+        assert alice.ask("POST", "/auth/prove", {"password": suite.user("alice")["password"]}).status in (204, 403)
+    assert bob.ask("POST", "/auth/prove", {"password": suite.user("bob")["password"]}).status in (204, 403)
+    wait_for(lambda: {"proof of another user", "ticket that was shown wrongly"} <= {w for w, _ in attempts(suite)},
+             what="the last answer")
+    tried = attempts(suite)
+    assert {w for w, _ in tried} == {
+        "service of another front", "service that signs", "service that is none", "another mechanism", "invented token",
+        "changed token", "half a token", "no token", "no proof", "id in place of a token", "session of another user",
+        "ticket as a proof", "ticket of another connection", "ticket that was shown wrongly", "proof as a ticket",
+        "proof of another connection", "proof of another user"}
+    assert [w for w, r in tried if r != "refused"] == []
+    # Everybody has what they had.
+    assert alice.who() == suite.user("alice")["address"] and bob.who() == suite.user("bob")["address"]
+    for name in ("alice", "bob"):
+        with suite.imap(name):
+            pass
 
 
 def test_a_hostile_smtp_front_has_nobody_elses_mail_signed(turned):
