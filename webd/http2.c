@@ -589,6 +589,17 @@ on_turn(void *arg)
 		stream_resume(c->stream);
 }
 
+/* The session can read no further. */
+static void
+give_up(struct http2 *h, int code)
+{
+	bool flood = code == NGHTTP2_ERR_FLOODED;
+
+	web_fault(h->conn, flood ? "a flood of frames to answer" : nghttp2_strerror(code));
+	(void)nghttp2_session_terminate_session(
+	    h->session, flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+}
+
 static void
 http2_input(struct web_conn *c)
 {
@@ -598,10 +609,8 @@ http2_input(struct web_conn *c)
 
 	if (in.n > 0) {
 		n = nghttp2_session_mem_recv(h->session, (const uint8_t *)in.p, in.n);
-		if (n < 0) {
-			web_fault(c, nghttp2_strerror((int)n));
-			(void)nghttp2_session_terminate_session(h->session, NGHTTP2_PROTOCOL_ERROR);
-		}
+		if (n < 0)
+			give_up(h, (int)n);
 		stream_consume(c->stream, in.n);
 		later(h);
 	}

@@ -84,7 +84,7 @@ security_txt(struct exchange *x)
 static void
 change_password(struct exchange *x)
 {
-	exchange_set(x, "Location", STR("/#/settings/password"));
+	exchange_set(x, "Location", STR("/#/settings/security"));
 	exchange_respond(x, 303, NULL, STR(""));
 }
 
