@@ -112,7 +112,7 @@ FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(FUZZ_SRC))
 ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests/unit tests/bench tests/hostile))
 ALL_H    := $(wildcard $(addsuffix /*.h,$(CODE_DIRS) tests/unit tests/bench tests/hostile))
 
-.PHONY: help all run check check-long unit ui-unit e2e e2e-long conformance asan fuzz fuzz-short crash interop bench lint tidy format install uninstall clean \
+.PHONY: help all run check check-long unit ui-unit browser e2e e2e-long conformance asan fuzz fuzz-short crash interop bench lint tidy format install uninstall clean \
 	deps deps-check deps-bench samples FORCE
 
 help: ## this list
@@ -278,6 +278,7 @@ check: deps-check ## every test
 	@$(MAKE) --no-print-directory conformance
 	@$(MAKE) --no-print-directory crash
 	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory browser
 	@$(MAKE) --no-print-directory interop
 
 check-long: check tidy ## the long forms of the tests too
@@ -290,6 +291,11 @@ unit: $(TESTS) ## unit tests
 
 ui-unit: webd/ui/node_modules/.package-lock.json ## unit tests of the web client
 	@cd webd/ui && npm run --silent test
+
+browser: all ## the page in Chromium on the real suite; screenshots in build/screenshots
+	@cd webd/ui && npm run --silent build:test
+	@GKMAIL_BIN="$(abspath $(B))/bin" GKMAIL_SUITES="$(abspath $(SUITES))" GKMAIL_SHOTS="$(abspath build/screenshots)" \
+		node --test --test-concurrency=1 --test-reporter=spec tests/browser/*.test.mjs
 
 asan: ## unit tests under ASan and UBSan
 	@$(MAKE) --no-print-directory B=$(B)/asan SAN=1 unit

@@ -1,7 +1,8 @@
-// Serves the built page over the test double, to look at: node node_modules/.cache/test/serve.mjs [PORT] [MESSAGES].
+// Serves the built page over the test double, to look at and to measure: node serve.mjs [PORT] [MESSAGES] [FOLDER].
 
 import { createServer, type IncomingMessage } from 'node:http';
 import { readFileSync, existsSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { WebSocketServer } from 'ws';
 import { Double } from './double';
@@ -10,7 +11,7 @@ import { furnish } from './furnish';
 const port = Number(process.argv[2] ?? 8090);
 const amount = Number(process.argv[3] ?? 12);
 const root = process.argv[4] ?? join(process.cwd(), '../../build/ui');
-const base = `http://127.0.0.1:${port}`;
+let base = '';
 const double = new Double();
 furnish(double, amount);
 
@@ -27,7 +28,8 @@ const policy = new Map(
 		.split('\n')
 		.map(l => [l.slice(0, l.indexOf(' ')), l.slice(l.indexOf(' ') + 1)]),
 );
-let loggedIn = false;
+// Enough of a session for browsers that come one after the other.
+const COOKIE = 'double=1';
 
 const whole = async (r: IncomingMessage) => {
 	const parts: Buffer[] = [];
@@ -37,20 +39,20 @@ const whole = async (r: IncomingMessage) => {
 
 const server = createServer((req, res) => {
 	void (async () => {
-		const path = new URL(req.url!, base).pathname;
+		const path = new URL(req.url!, 'http://localhost').pathname;
 		const json = (status: number, value: unknown) => {
 			res.writeHead(status, { 'Content-Type': 'application/json' });
 			res.end(JSON.stringify(value));
 		};
 		if (path === '/auth/login') {
 			const { password } = JSON.parse(String(await whole(req))) as { password: string };
-			loggedIn = password === 'secret';
-			res.writeHead(loggedIn ? 204 : 401).end();
+			if (password === 'secret') res.setHeader('Set-Cookie', `${COOKIE}; HttpOnly; SameSite=Strict; Path=/`);
+			res.writeHead(password === 'secret' ? 204 : 401).end();
 		} else if (path === '/auth/logout') {
-			loggedIn = false;
+			res.setHeader('Set-Cookie', `${COOKIE}; Max-Age=0; Path=/`);
 			res.writeHead(204).end();
 		} else if (path.startsWith('/auth/') || path.startsWith('/jmap/') || path.startsWith('/.well-known')) {
-			if (!loggedIn) return json(401, { type: 'about:blank', status: 401 });
+			if (!req.headers.cookie?.includes(COOKIE)) return json(401, { type: 'about:blank', status: 401 });
 			if (path === '/auth/session') return json(200, { user: double.user });
 			if (path === '/auth/sessions')
 				return json(200, [
@@ -105,4 +107,7 @@ new WebSocketServer({ server, path: '/jmap/ws' }).on('connection', socket => {
 process.stdin.on('data', line =>
 	double.deliver({ subject: String(line).trim(), text: 'It has just come in.' }),
 );
-server.listen(port, '127.0.0.1', () => console.log(`${base} (alice@example.test, secret)`));
+server.listen(port, '127.0.0.1', () => {
+	base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	console.log(`${base} (${double.user}, secret)`);
+});

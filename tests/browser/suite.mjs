@@ -1,0 +1,297 @@
+// A private suite, browsers at its page, and small SMTP and IMAP clients for what happens outside the page.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { connect } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+const BIN = resolve(process.env.GKMAIL_BIN ?? join(root, 'build/bin'));
+export const SHOTS = resolve(process.env.GKMAIL_SHOTS ?? join(root, 'build/screenshots'));
+export const modules = createRequire(join(root, 'webd/ui/package.json'));
+const { chromium } = modules('playwright-core');
+const AXE = readFileSync(modules.resolve('axe-core/axe.min.js'), 'utf8');
+
+const START_MS = 30000;
+export const PATIENCE = 20000;
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);
+
+export class Suite {
+	async start(...options) {
+		this.dir = mkdtempSync(join(tmpdir(), 'gkmail-browser-'));
+		chmodSync(this.dir, 0o755);
+		const args = [
+			'sandbox',
+			'--dir',
+			join(this.dir, 's'),
+			'--json',
+			...(options.length ? options : ['--users', '3']),
+		];
+		this.process = spawn(join(BIN, 'gkmail'), args, { stdio: ['ignore', 'pipe', 'inherit'] });
+		const timer = setTimeout(() => this.process.kill('SIGKILL'), START_MS);
+		let text = '';
+		for await (const chunk of this.process.stdout) {
+			text += chunk;
+			if (text.includes('\n')) break;
+		}
+		clearTimeout(timer);
+		this.info = JSON.parse(text);
+		this.ca = readFileSync(this.info.ca);
+		this.base = `https://localhost:${this.info.ports.https}`;
+		return this;
+	}
+	user(n) {
+		return this.info.users[n];
+	}
+	async stop() {
+		if (this.process.exitCode === null) {
+			this.process.kill('SIGTERM');
+			await once(this.process, 'exit');
+		}
+		rmSync(this.dir, { recursive: true, force: true });
+	}
+	log() {
+		const file = join(this.dir, 's', 'log');
+		return existsSync(file) ? readFileSync(file, 'utf8') : '';
+	}
+	// The files of a user's mailbox; folder: "" is the inbox.
+	files(n, folder = '') {
+		const home = join(this.user(n).maildir, folder);
+		return ['new', 'cur'].flatMap(d => {
+			const dir = join(home, d);
+			return existsSync(dir) ? readdirSync(dir).map(f => join(dir, f)) : [];
+		});
+	}
+}
+
+// ---- lines over TLS ----
+
+class Lines {
+	constructor(socket) {
+		this.socket = socket;
+		this.text = '';
+		this.waiting = null;
+		socket.setEncoding('latin1');
+		socket.on('data', d => {
+			this.text += d;
+			this.waiting?.();
+		});
+		for (const e of ['close', 'error']) socket.on(e, () => ((this.ended = true), this.waiting?.()));
+	}
+	async line() {
+		for (;;) {
+			const i = this.text.indexOf('\r\n');
+			if (i >= 0) {
+				const l = this.text.slice(0, i);
+				this.text = this.text.slice(i + 2);
+				return l;
+			}
+			if (this.ended) throw new Error('connection closed');
+			await new Promise(r => (this.waiting = r));
+		}
+	}
+	send(text) {
+		this.socket.write(text, 'utf8');
+	}
+	close() {
+		this.socket.destroy();
+	}
+}
+
+async function open(suite, port) {
+	const socket = connect({
+		host: '127.0.0.1',
+		port,
+		servername: 'localhost',
+		ca: suite.ca,
+		rejectUnauthorized: false,
+	});
+	await once(socket, 'secureConnect');
+	return new Lines(socket);
+}
+
+// A message handed in by its sender, as a mail program does.
+export async function submit(suite, from, to, message) {
+	const user = suite.user(from);
+	const s = await open(suite, suite.info.ports.submissions);
+	const say = async (text, code) => {
+		if (text) s.send(text + '\r\n');
+		let l;
+		do l = await s.line();
+		while (l[3] === '-');
+		if (!l.startsWith(code)) throw new Error(`${text}: ${l}`);
+	};
+	await say('', '220');
+	await say('EHLO test', '250');
+	await say(`AUTH PLAIN ${Buffer.from(`\0${user.address}\0${user.password}`).toString('base64')}`, '235');
+	await say(`MAIL FROM:<${user.address}>`, '250');
+	for (const t of to) await say(`RCPT TO:<${suite.user(t).address}>`, '250');
+	await say('DATA', '354');
+	await say(message.replace(/\r?\n/g, '\r\n').replace(/^\./gm, '..') + '\r\n.', '250');
+	s.close();
+}
+
+export function message({
+	from,
+	to,
+	subject,
+	text = 'Hello.',
+	html,
+	id = `${Math.random()}`.slice(2),
+	headers = [],
+}) {
+	return [
+		`From: ${from}`,
+		`To: ${to}`,
+		`Subject: ${subject}`,
+		`Date: ${new Date().toUTCString().replace('GMT', '+0000')}`,
+		`Message-ID: <${id}@test.example>`,
+		'MIME-Version: 1.0',
+		`Content-Type: text/${html ? 'html' : 'plain'}; charset=utf-8`,
+		'Content-Transfer-Encoding: base64',
+		...headers,
+		'',
+		Buffer.from(html ?? text)
+			.toString('base64')
+			.replace(/.{76}/g, '$&\n'),
+		'',
+	].join('\n');
+}
+
+// IMAP, as little as the tests need: a command and its untagged lines.
+export class Imap {
+	static async login(suite, n) {
+		const i = new Imap();
+		i.lines = await open(suite, suite.info.ports.imaps);
+		i.next = 1;
+		await i.lines.line();
+		await i.run(`LOGIN ${suite.user(n).address} ${suite.user(n).password}`);
+		return i;
+	}
+	async run(command, literal) {
+		const tag = `a${this.next++}`;
+		this.lines.send(`${tag} ${command}\r\n`);
+		const out = [];
+		for (;;) {
+			const l = await this.lines.line();
+			if (l.startsWith('+') && literal !== undefined) this.lines.send(literal + '\r\n');
+			else if (l.startsWith(`${tag} `)) {
+				if (!l.startsWith(`${tag} OK`)) throw new Error(`${command}: ${l}`);
+				return out;
+			} else out.push(l);
+		}
+	}
+	async append(mailbox, text) {
+		const m = text.replace(/\r?\n/g, '\r\n');
+		await this.run(`APPEND "${mailbox}" {${Buffer.byteLength(m)}}`, m);
+	}
+	close() {
+		this.lines.close();
+	}
+}
+
+// ---- browsers ----
+
+export async function browser() {
+	if (!CHROMIUM) throw new Error('no Chromium: make deps-check');
+	mkdirSync(SHOTS, { recursive: true });
+	return chromium.launch({
+		executablePath: CHROMIUM,
+		args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+	});
+}
+
+// A page of its own, at the login. What the console complains of and what asks for another host is kept.
+export async function visit(b, suite, options = {}) {
+	const context = await b.newContext({
+		viewport: { width: 1440, height: 900 },
+		locale: 'en-GB',
+		reducedMotion: 'reduce',
+		ignoreHTTPSErrors: true,
+		...options,
+	});
+	const page = await context.newPage();
+	page.setDefaultTimeout(PATIENCE);
+	page.said = [];
+	page.strangers = [];
+	page.on('pageerror', e => page.said.push(String(e)));
+	page.on(
+		'console',
+		m => m.type() === 'error' && !/401|Failed to load resource/.test(m.text()) && page.said.push(m.text()),
+	);
+	page.on('request', r => {
+		const u = new URL(r.url());
+		if (/^(https?|wss?):$/.test(u.protocol) && u.host !== new URL(suite.base).host)
+			page.strangers.push(r.url());
+	});
+	await page.goto(suite.base + '/');
+	await page.waitForSelector('.login form');
+	return page;
+}
+
+export async function login(page, user) {
+	await page.fill('[name=user]', user.address);
+	await page.fill('[name=password]', user.password);
+	await page.click('button[type=submit]');
+	await page.waitForSelector('.list-pane');
+	await page.waitForSelector('.rows-inner, .rows .empty');
+}
+
+export async function as(b, suite, n, options) {
+	const page = await visit(b, suite, options);
+	await login(page, suite.user(n));
+	return page;
+}
+
+export const row = (page, text) => page.locator('.mail-row', { hasText: text });
+export const shot = (page, name) => page.screenshot({ path: join(SHOTS, `${name}.png`) });
+
+export async function folder(page, name) {
+	await page
+		.locator('.folder a', { has: page.locator('.folder-name', { hasText: new RegExp(`^${name}$`) }) })
+		.click();
+}
+
+// What a program can find of what WCAG 2.2 AA asks.
+export async function axe(page, where) {
+	await page.evaluate(AXE).catch(() => page.addScriptTag({ content: AXE }));
+	const found = await page.evaluate(async () => {
+		const r = await globalThis.axe.run(document, {
+			runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+			iframes: false,
+		});
+		return r.violations.map(
+			v =>
+				`${v.id}: ${v.nodes
+					.map(n => n.target.join(' ') + ' ' + (n.any[0]?.message ?? ''))
+					.slice(0, 3)
+					.join(' | ')}`,
+		);
+	});
+	return found.map(f => `${where}: ${f}`);
+}
+
+export async function until(what, says = 'it') {
+	const end = Date.now() + PATIENCE;
+	for (;;) {
+		const v = await what();
+		if (v) return v;
+		if (Date.now() > end) throw new Error(`${says} did not happen`);
+		await new Promise(r => setTimeout(r, 50));
+	}
+}
+
+export async function write(page, { to, subject, text }) {
+	await page.locator('.folders .compose').click();
+	const c = page.locator('.dock-window').last();
+	await c.locator('.recipients input').first().fill(to);
+	await page.keyboard.press('Tab');
+	await c.locator('.subject').fill(subject);
+	await c.locator('.editor').click();
+	await page.keyboard.type(text);
+	return c;
+}
