@@ -1,6 +1,7 @@
 import { drawer, goMailbox } from '../commands';
 import { words } from '../i18n';
 import { explain } from '../i18n/explain';
+import { wide } from '../lib/media';
 import { emptyMailbox, move } from '../store/actions';
 import { compose } from '../store/composers';
 import { currentMailbox, ticked } from '../store/list';
@@ -8,7 +9,7 @@ import { createMailbox, destroyMailbox, renameMailbox, slugOf, tree, type Folder
 import { prefs } from '../store/prefs';
 import { route } from '../store/route';
 import { toast } from '../store/toasts';
-import { IconButton, Menu, type Item } from '../ui/basics';
+import { IconButton, Menu, Splitter, type Item } from '../ui/basics';
 import { ask, askLine } from '../ui/confirm';
 import { Icon, type IconName } from '../ui/icons';
 import type { Mailbox } from '../jmap/types';
@@ -69,6 +70,15 @@ export function Folders() {
 					))}
 				</ul>
 			</div>
+			{wide.value && (
+				<Splitter
+					label={w.resizeFolders}
+					value={prefs.folderWidth.value}
+					min={160}
+					max={360}
+					onChange={v => (prefs.folderWidth.value = v)}
+				/>
+			)}
 		</nav>
 	);
 }

@@ -3,7 +3,7 @@
 import { useEffect } from 'preact/hooks';
 import { commands, drawer, sheet, shortcut } from '../commands';
 import { words } from '../i18n';
-import { phone, wide } from '../lib/media';
+import { phone } from '../lib/media';
 import { compose, docked } from '../store/composers';
 import { currentMailbox, openThreadId, searchText } from '../store/list';
 import { mailboxes } from '../store/mailboxes';
@@ -38,8 +38,8 @@ export function Shell() {
 			class={`shell${reading ? ' reading' : ''}${settings ? ' in-settings' : ''}${drawer.value ? ' drawer-open' : ''}`}
 			style={{ '--folders': `${prefs.folderWidth.value}px`, '--list': `${prefs.listWidth.value}px` } as never}
 		>
-			<a class="skip" href="#list" onClick={skip}>
-				{w.skipToList}
+			<a class="skip" href={settings ? '#panel' : '#list'} onClick={skip}>
+				{settings ? w.settings : w.skipToList}
 			</a>
 			<header class="top">
 				<IconButton
@@ -82,15 +82,6 @@ export function Shell() {
 			)}
 			{drawer.value && <div class="drawer-veil" onClick={() => (drawer.value = false)} />}
 			<Folders />
-			{wide.value && !settings && (
-				<Splitter
-					label={w.resizeFolders}
-					value={prefs.folderWidth.value}
-					min={160}
-					max={360}
-					onChange={v => (prefs.folderWidth.value = v)}
-				/>
-			)}
 			{settings ? (
 				<Settings tab={r.tab} />
 			) : (
@@ -125,7 +116,7 @@ export function Shell() {
 
 function skip(e: MouseEvent) {
 	e.preventDefault();
-	document.querySelector<HTMLElement>('#list [tabindex="0"]')?.focus();
+	document.querySelector<HTMLElement>('#panel, #list [tabindex="0"]')?.focus();
 }
 
 // The window says where one is and how much is unread.

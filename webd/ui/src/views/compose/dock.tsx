@@ -20,7 +20,7 @@ export function Dock() {
 						role="dialog"
 						aria-label={title}
 					>
-						<header>
+						<div class="dock-head">
 							<button
 								type="button"
 								class="dock-title"
@@ -42,7 +42,7 @@ export function Dock() {
 								onClick={() => (c.large.value = !c.large.value)}
 							/>
 							<IconButton icon="close" label={w.close} onClick={() => c.close()} />
-						</header>
+						</div>
 						{!small && <Composer c={c} />}
 					</div>
 				);

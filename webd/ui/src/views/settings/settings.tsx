@@ -41,10 +41,10 @@ export function Settings({ tab }: { tab: string }) {
 	};
 	return (
 		<main class="settings">
-			<header class="settings-head">
+			<div class="settings-head">
 				<IconButton icon="back" label={w.back} onClick={escape} />
 				<h1>{w.settings}</h1>
-			</header>
+			</div>
 			<div class="tabs" role="tablist" aria-label={w.settings} onKeyDown={onKeyDown}>
 				{TABS.map(([key, text]) => (
 					<button
