@@ -5,165 +5,13 @@
  * Marked are the words that the filter matched by the rules it matched them by (mail/words.h).
  * What is put out is HTML: only <mark> and </mark> are ours, of the text & < > are escaped.
  */
-#include <stdlib.h>
-
 #include "base/mem.h"
 #include "mailboxd/jmap/filter.h"
+#include "mailboxd/jmap/highlight.h"
 #include "mailboxd/jmap/methods.h"
 
-#define PREVIEW_MAX 255u /* octets (RFC 8621 5) */
-#define BEFORE_MAX  60u  /* octets of text before the first mark */
-#define WINDOW      160u /* of text, that as many matches as can be should stand in */
-#define RANGES_MAX  64u  /* of a text that are marked */
-#define MARK        "<mark>"
-#define MARK_END    "</mark>"
+#define PREVIEW_MAX 255u           /* octets (RFC 8621 5) */
 #define CUT         "\xe2\x80\xa6" /* HORIZONTAL ELLIPSIS */
-
-/* ---- what is marked ---- */
-
-struct range {
-	size_t start, end;
-};
-
-struct ranges {
-	struct range v[RANGES_MAX];
-	size_t n, limit; /* limit: of the text under way, that each may have its share */
-};
-
-static bool
-add_range(void *arg, size_t start, size_t end)
-{
-	struct ranges *r = arg;
-
-	r->v[r->n++] = (struct range){start, end};
-	return r->n < r->limit;
-}
-
-static int
-by_start(const void *a, const void *b)
-{
-	const struct range *x = a, *y = b;
-
-	return x->start < y->start ? -1 : x->start > y->start;
-}
-
-/* In order, none touching another. */
-static void
-find_ranges(const struct jmap_filter *f, enum text_field field, struct str text, struct ranges *r)
-{
-	const struct phrases *p;
-	size_t i = 0, n = 0;
-
-	r->n = 0;
-	while (r->n < RANGES_MAX && (p = jmap_filter_next_text(f, field, &i)) != NULL) {
-		r->limit = r->n + (RANGES_MAX - r->n + 1) / 2;
-		phrases_each(p, text, add_range, r);
-	}
-	if (r->n == 0)
-		return;
-	qsort(r->v, r->n, sizeof(r->v[0]), by_start);
-	for (i = 1; i < r->n; i++) {
-		if (r->v[i].start > r->v[n].end)
-			r->v[++n] = r->v[i];
-		else if (r->v[i].end > r->v[n].end)
-			r->v[n].end = r->v[i].end;
-	}
-	r->n = n + 1;
-}
-
-/* ---- writing ---- */
-
-struct writer {
-	struct buf *out;
-	size_t max;
-	bool open;
-};
-
-/* One character or entity; false: it does not fit with the marks that it needs. */
-static bool
-put(struct writer *w, struct str s, bool marked)
-{
-	size_t need = s.n + (marked ? strlen(MARK_END) : 0);
-
-	if (marked != w->open)
-		need += marked ? strlen(MARK) : strlen(MARK_END);
-	if (w->out->n + need > w->max)
-		return false;
-	if (marked != w->open)
-		buf_puts(w->out, marked ? MARK : MARK_END);
-	w->open = marked;
-	buf_str(w->out, s);
-	return true;
-}
-
-static struct str
-escaped(struct str c)
-{
-	if (c.p[0] == '&')
-		return STR("&amp;");
-	if (c.p[0] == '<')
-		return STR("&lt;");
-	return c.p[0] == '>' ? STR("&gt;") : c;
-}
-
-/* The text from `at` on as far as it fits, blanks made one. */
-static void
-write_marked(struct str text, size_t at, const struct ranges *r, size_t max, struct buf *out)
-{
-	struct writer w = {.out = out, .max = max};
-	bool space = false, space_marked = false;
-	size_t i = 0;
-
-	while (at < text.n) {
-		size_t n = 1;
-		bool blank = (unsigned char)text.p[at] <= ' ' || text.p[at] == 127, marked;
-
-		while (at + n < text.n && ((unsigned char)text.p[at + n] & 0xc0) == 0x80)
-			n++;
-		while (i < r->n && r->v[i].end <= at)
-			i++;
-		marked = i < r->n && r->v[i].start <= at;
-		if (!blank && ((space && !put(&w, STR(" "), space_marked && marked)) ||
-				  !put(&w, escaped(str_sub(text, at, n)), marked)))
-			break;
-		space = blank && (space || out->n > 0);
-		space_marked = marked;
-		at += n;
-	}
-	/* The character behind it did not fit. */
-	if (out->n > 0 && out->p[out->n - 1] == ' ')
-		out->n--;
-	if (w.open)
-		buf_puts(out, MARK_END);
-}
-
-/* Where the piece begins that shows most matches: some words before the first of them. */
-static size_t
-begin_of(struct str text, const struct ranges *r)
-{
-	size_t best = 0, most = 0, at, first;
-
-	for (size_t i = 0; i < r->n; i++) {
-		size_t n = 0;
-
-		while (i + n < r->n && r->v[i + n].end <= r->v[i].start + WINDOW)
-			n++;
-		if (n > most) {
-			most = n;
-			best = i;
-		}
-	}
-	first = r->v[best].start;
-	if (first <= BEFORE_MAX)
-		return 0;
-	at = first - BEFORE_MAX;
-	while (at < first && ((unsigned char)text.p[at] & 0xc0) == 0x80)
-		at++;
-	for (size_t i = at; i < first; i++)
-		if ((unsigned char)text.p[i] <= ' ')
-			return i + 1;
-	return at;
-}
 
 /* ---- the method ---- */
 
@@ -174,7 +22,7 @@ struct snippets {
 	struct text_fields text;
 	struct arena email;
 	struct buf out;
-	struct ranges ranges;
+	struct highlights marks;
 };
 
 static void
@@ -188,17 +36,30 @@ cleanup(struct jmap_call *c)
 }
 
 static void
+find_marks(
+    const struct jmap_filter *f, enum text_field field, struct str text, struct highlights *h)
+{
+	const struct phrases *p;
+	size_t i = 0;
+
+	h->n = 0;
+	while ((p = jmap_filter_next_text(f, field, &i)) != NULL)
+		highlights_find(h, p, text);
+	highlights_join(h);
+}
+
+static void
 add_subject(struct snippets *s, cJSON *o)
 {
 	struct str subject = buf_view(&s->text.text[TEXT_SUBJECT]);
 
 	/* Of several Subject fields the first is shown. */
 	subject = str_sub(subject, 0, str_chr(subject, '\n'));
-	find_ranges(s->filter, TEXT_SUBJECT, subject, &s->ranges);
+	find_marks(s->filter, TEXT_SUBJECT, subject, &s->marks);
 	buf_reset(&s->out);
-	if (s->ranges.n > 0)
-		write_marked(subject, 0, &s->ranges, SIZE_MAX, &s->out);
-	json_put_str(o, "subject", s->ranges.n > 0 ? buf_view(&s->out) : STR_NONE);
+	if (s->marks.n > 0)
+		highlights_write(subject, 0, &s->marks, SIZE_MAX, &s->out);
+	json_put_str(o, "subject", s->marks.n > 0 ? buf_view(&s->out) : STR_NONE);
 }
 
 static void
@@ -206,16 +67,16 @@ add_preview(struct snippets *s, cJSON *o)
 {
 	struct str body = buf_view(&s->text.text[TEXT_BODY]);
 
-	find_ranges(s->filter, TEXT_BODY, body, &s->ranges);
+	find_marks(s->filter, TEXT_BODY, body, &s->marks);
 	buf_reset(&s->out);
-	if (s->ranges.n > 0) {
-		size_t at = begin_of(body, &s->ranges);
+	if (s->marks.n > 0) {
+		size_t at = highlights_begin(body, &s->marks);
 
 		if (at > 0)
 			buf_puts(&s->out, CUT);
-		write_marked(body, at, &s->ranges, PREVIEW_MAX, &s->out);
+		highlights_write(body, at, &s->marks, PREVIEW_MAX, &s->out);
 	}
-	json_put_str(o, "preview", s->ranges.n > 0 ? buf_view(&s->out) : STR_NONE);
+	json_put_str(o, "preview", s->marks.n > 0 ? buf_view(&s->out) : STR_NONE);
 }
 
 /* The fields that the filter looks for texts in. */
