@@ -35,12 +35,18 @@
 #define COOKIE_TEXT    sodium_base64_ENCODED_LEN(WEBAUTH_TOKEN, COOKIE_VARIANT)
 #define COOKIE_VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
+/* A login that authd has to answer even when nobody waits any more. */
+struct entering {
+	struct op *op; /* NULL: the client has left */
+};
+
 /* What a request wants of authd, while it asks. */
 struct op {
 	struct exchange *x;
 	const struct webauth *who; /* NULL: nobody yet */
 	void (*then)(struct op *o, struct ipc_in *m);
 	uint64_t call; /* 0: none under way */
+	struct entering *entering;
 	uint64_t conn; /* that a proof is bound to */
 	cJSON *body;
 	struct str token, proof; /* of an answer, in the arena */
@@ -156,7 +162,9 @@ on_gone(struct exchange *x, void *arg)
 	struct op *o = arg;
 
 	(void)x;
-	if (o->call != 0)
+	if (o->entering != NULL)
+		o->entering->op = NULL;
+	else if (o->call != 0)
 		ipc_cancel(svc_channel(PEER_AUTHD), o->call);
 	o->call = 0;
 }
@@ -324,19 +332,25 @@ ignore(void *arg, struct ipc_in *m, const struct err *e)
 	}
 }
 
+static void
+end_session(struct str token)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_SESSION_END);
+	ipc_put_str(&m, token);
+	ipc_put_z(&m, "");
+	ipc_call(svc_channel(PEER_AUTHD), &m, ignore, NULL);
+}
+
 /* The session that this browser had is not needed beside the new one. */
 static void
 end_old(struct exchange *x)
 {
 	unsigned char old[WEBAUTH_TOKEN];
-	struct ipc_out m;
 
-	if (!webauth_cookie(x, old))
-		return;
-	ipc_begin(&m, MSG_SESSION_END);
-	ipc_put_str(&m, str_of(old, sizeof(old)));
-	ipc_put_z(&m, "");
-	ipc_call(svc_channel(PEER_AUTHD), &m, ignore, NULL);
+	if (webauth_cookie(x, old))
+		end_session(str_of(old, sizeof(old)));
 }
 
 static void
@@ -372,6 +386,35 @@ logged_in(struct op *o, struct ipc_in *m)
 	ask(o, &out, session_opened);
 }
 
+/* The client did not wait: a session whose token nobody has would only stand in the list. */
+static void
+nobody_waits(struct ipc_in *m)
+{
+	uint32_t state = ipc_get_u32(m);
+	struct str token;
+
+	(void)ipc_get_u64(m);
+	(void)ipc_get_str(m);
+	(void)ipc_get_str(m);
+	token = ipc_get_str(m);
+	(void)ipc_get_str(m);
+	if (ipc_end(m) == 0 && state == AUTH_OK)
+		end_session(token);
+}
+
+static void
+entered(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct entering *n = arg;
+
+	if (n->op != NULL) {
+		n->op->entering = NULL;
+		answered(n->op, m, e);
+	} else if (m != NULL)
+		nobody_waits(m);
+	free(n);
+}
+
 static void
 login(struct exchange *x)
 {
@@ -388,7 +431,10 @@ login(struct exchange *x)
 		return;
 	webauth_begin(&m, x, "web", user, password, o->conn);
 	forget_body(o);
-	ask(o, &m, logged_in);
+	o->entering = mem_alloc(sizeof(*o->entering));
+	o->entering->op = o;
+	o->then = logged_in;
+	ipc_call(svc_channel(PEER_AUTHD), &m, entered, o->entering);
 }
 
 static void

@@ -494,6 +494,19 @@ def test_sessions_end_of_age(fresh_suite):
     wait_for(lambda: b.who() is None, seconds=100, what="the session's end")
 
 
+def test_who_does_not_wait_for_the_login_leaves_no_session(fresh_suite):
+    # So slow that the client is gone before the password is found right.
+    suite = fresh_suite("--users", "1", config='[auth]\nhash_memory = "128MiB"\nhash_passes = 8\n')
+    alice = suite.user("alice")
+    c = http.client.HTTPSConnection("localhost", suite.port("https"), context=suite.tls(), timeout=60)
+    c.request("POST", "/auth/login", json.dumps({"user": alice["address"], "password": alice["password"]}),
+              {"Content-Type": "application/json"})
+    c.close()
+    wait_for(lambda: "auth.ok" in suite.log(), what="the login", seconds=60)
+    wait_for(lambda: "auth.session_end" in suite.log(), what="its end")
+    wait_for(lambda: json.loads(suite.ctl("--json", "session", "list", alice["address"]).stdout) == [], what="no session")
+
+
 # ---- guessing ----
 
 
