@@ -92,7 +92,7 @@ on_turn(void *arg)
 	struct exchange *x = arg;
 
 	OBJ(x, EXCHANGE_MAGIC);
-	if (!exchange_over(x) && x->in->got_all && !x->in->upgraded)
+	if (!exchange_over(x) && x->in->got_all && !x->in->upgraded && !x->in->stopped)
 		exchange_got(x, STR(""), true);
 	if (!x->in->aborted)
 		respond_more(x);
@@ -162,6 +162,10 @@ flow(struct exchange *x)
 	if (stop != in->stopped)
 		in->ops->pause(x, stop);
 	in->stopped = stop;
+	if (stop)
+		in->seen_waiting = false; /* whoever waits is not slow */
+	else if (in->got_all)
+		exchange_later(x); /* to tell the end */
 }
 
 static void
@@ -303,8 +307,6 @@ exchange_listen(struct exchange *x, const struct exchange_events *events, void *
 		return;
 	x->in->held = false;
 	flow(x);
-	if (x->in->got_all)
-		exchange_later(x); /* an empty one */
 }
 
 void

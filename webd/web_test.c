@@ -283,6 +283,18 @@ a_handler_that_answers_later(void **state)
 	turns(fd);
 	assert_int_equal(answers(), 2);
 	assert_int_equal(seen.gone, 1);
+	/* An empty body has an end too, told when the handler wants it. */
+	buf_reset(&seen.body);
+	ask(fd, "POST /wait HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n");
+	exchange_pause(seen.x);
+	exchange_listen(seen.x, &with_body, NULL);
+	turns(fd);
+	assert_false(seen.end);
+	exchange_resume(seen.x);
+	turns(fd);
+	assert_true(seen.end);
+	assert_int_equal(answers(), 1);
+	seen.end = false;
 	/* The client leaves while it waits. */
 	ask(fd, "POST /wait HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\n123");
 	assert_non_null(seen.x);
@@ -293,7 +305,7 @@ a_handler_that_answers_later(void **state)
 	close(fd);
 	loop_once(0);
 	loop_once(0);
-	assert_int_equal(seen.gone, 2);
+	assert_int_equal(seen.gone, 3);
 	assert_int_equal(exchange_count(), 0);
 }
 
