@@ -27,8 +27,10 @@
 #include "mailboxd/jmap/conn.h"
 #include "mailboxd/jmap/jmap.h"
 #include "mailboxd/jmap/row.h"
+#include "mailboxd/jmap/vacation.h"
 #include "mailboxd/outside.h"
 #include "mailboxd/task.h"
+#include "store/answered.h"
 #include "store/home.h"
 #include "store/reserve.h"
 #include "svc/svc.h"
@@ -38,6 +40,7 @@
 #define LOCK_EVERY_MS 20u
 #define USAGE_MS      1000u
 #define GOODBYE_MS    2000u /* for clients to take the last words */
+#define BUSY_MS       200u  /* an answer is on its way (jmap/vacation.h) */
 #define ROOM_TRIES    100u  /* looks for the room that the parent makes on a full disk */
 #define ROOM_MS       2u
 
@@ -276,6 +279,10 @@ static void
 linger_over(void *arg)
 {
 	(void)arg;
+	if (self.jmap != NULL && jmap_vacation_is_busy(self.jmap)) {
+		loop_timer_set(self.linger, BUSY_MS);
+		return;
+	}
 	if (loop_timer_pending(self.usage))
 		send_usage(NULL);
 	send_empty(MSG_OWN_LEAVE);
@@ -640,6 +647,9 @@ begin(const struct owner_start *s, struct err *e)
 	take_config(conf);
 	self.octets = home_octets(self.home);
 	self.messages = home_messages(self.home);
+	/* Whoever is away is answered for, whether or not a client comes. */
+	if (access(ANSWERED_PATH, F_OK) == 0)
+		(void)begin_jmap();
 	return 0;
 }
 

@@ -184,7 +184,12 @@ on_delivered(struct ipc_in *m)
 	struct ipc_out out;
 	struct user *u;
 
-	if (ipc_end(m) < 0 || (u = user_find(name)) == NULL)
+	if (ipc_end(m) < 0)
+		return;
+	u = user_find(name);
+	if (messages > 0 && (u == NULL || u->state == OWNER_NONE || u->state == OWNER_LEAVING))
+		wake_delivered(name);
+	if (u == NULL)
 		return;
 	/* Also to one that is starting, which may have looked already. One that leaves may have
 	 * looked for the last time; the next one looks when it opens. */

@@ -86,6 +86,7 @@ struct user {
 	bool wake_all; /* not watches alone */
 	struct loop_timer *wake, *news;
 	uint64_t told_at;
+	bool mail;    /* has come while it was not there, and somebody is to be answered (wake.c) */
 	size_t njobs; /* of the operator (operator.c), waiting or with the owner */
 	bool slot;    /* waits for another owner to end */
 	TAILQ_ENTRY(user) slots;
@@ -161,6 +162,11 @@ void park_delivered(struct user *u, uint32_t messages);
 void park_junk(struct user *u);
 void
 park_hash(unsigned char out[PARK_HASH_LEN], struct str token, struct str record, struct str user);
+
+/* ---- wake.c: mail for who is away ---- */
+
+/* Mail has come for a user without a process: it gets one where it is to be answered. */
+void wake_delivered(struct str user);
 
 /* ---- parent.c ---- */
 

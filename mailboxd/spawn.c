@@ -211,6 +211,7 @@ spawn_message(struct user *u, struct ipc_in *m)
 	if (m->type == MSG_OWN_READY && u->state == OWNER_STARTING) {
 		u->state = OWNER_LIVE;
 		u->idle_since = clock_ms();
+		u->mail = false; /* it looks itself */
 		open_ready(u);
 		operator_ready(u);
 	} else if (m->type == MSG_OWN_LEAVE && u->state == OWNER_LIVE && u->nlive == 0 &&
@@ -292,6 +293,7 @@ refuse(struct user *u, const struct err *e)
 {
 	open_refuse(u, e);
 	operator_refuse(u, e);
+	u->mail = false;
 }
 
 static struct user *idlest;

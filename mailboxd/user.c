@@ -35,7 +35,7 @@ user_get(struct str name)
 void
 user_settle(struct user *u)
 {
-	if (u->state != OWNER_NONE || u->slot || u->njobs > 0 || !TAILQ_EMPTY(&u->conns))
+	if (u->state != OWNER_NONE || u->slot || u->mail || u->njobs > 0 || !TAILQ_EMPTY(&u->conns))
 		return;
 	HASH_DEL(users, u);
 	loop_timer_free(&u->wake);
@@ -57,7 +57,7 @@ user_each(void (*fn)(struct user *u))
 bool
 user_waits(const struct user *u)
 {
-	return u->nwaiting > 0 || u->njobs > 0;
+	return u->nwaiting > 0 || u->njobs > 0 || u->mail;
 }
 
 /* ---- connections ---- */

@@ -73,6 +73,7 @@ struct jmap_model;    /* model.h */
 struct jmap_indexing; /* indexing.h */
 struct jmap_outside;
 struct jmap_state_of_sending; /* sending.h */
+struct jmap_vacation_run;     /* vacation.h */
 
 /* What the owner process provides. */
 struct jmap_host {
@@ -141,6 +142,7 @@ struct jmap {
 	struct jmap_host host;
 	/* private */
 	struct jmap_state_of_sending *sending;
+	struct jmap_vacation_run *vacation;
 	struct jmap_model *model;
 	struct jmap_indexing *indexing;
 	struct {

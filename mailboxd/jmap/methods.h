@@ -15,3 +15,4 @@ extern const struct jmap_method jmap_snippet_methods[];
 extern const struct jmap_method jmap_mailbox_methods[];
 extern const struct jmap_method jmap_submission_methods[];
 extern const struct jmap_method jmap_thread_methods[];
+extern const struct jmap_method jmap_vacation_methods[];

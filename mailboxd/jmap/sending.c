@@ -311,21 +311,17 @@ seed(struct jmap *j, const struct change_by *by)
 	free(s.has);
 }
 
-static void
-on_senders(void *to, const struct str *v, size_t n, const struct err *e)
+void
+jmap_senders_known(struct jmap *j, const struct str *v, size_t n, const struct err *e)
 {
-	struct asking *ask = to;
-	struct jmap *j = ask->c->jmap;
+	const struct change_by by = {.actor = STR("jmap")};
 	struct jmap_state_of_sending *s = state_of(j);
 
-	ask->answered = true;
 	if (v == NULL || n == 0) {
 		/* What was known goes on to be; the account's own address is in any case. */
 		log_warn("jmap.senders", LS("user", j->user), LE(e));
-		if (s->nsenders > 0) {
-			jmap_continue(ask->c);
+		if (s->nsenders > 0)
 			return;
-		}
 		v = &j->user;
 		n = 1;
 	} else {
@@ -335,7 +331,16 @@ on_senders(void *to, const struct str *v, size_t n, const struct err *e)
 	s->senders = mem_array(n, sizeof *s->senders);
 	for (size_t i = 0; i < n; i++)
 		s->senders[s->nsenders++] = str_of(mem_dup(v[i].p, v[i].n), v[i].n);
-	seed(j, ask->c->by);
+	seed(j, &by);
+}
+
+static void
+on_senders(void *to, const struct str *v, size_t n, const struct err *e)
+{
+	struct asking *ask = to;
+
+	ask->answered = true;
+	jmap_senders_known(ask->c->jmap, v, n, e);
 	jmap_continue(ask->c);
 }
 

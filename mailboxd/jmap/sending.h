@@ -32,6 +32,8 @@ void jmap_put_wanted(struct jmap_call *c, const cJSON *v, cJSON *out);
 /* Asks for them where that was not done lately, and sees to it that each has an identity; then goes
  * on with the step. */
 enum jmap_step jmap_with_senders(struct jmap_call *c, jmap_step_fn then);
+/* The answer to such a question has come; v NULL: e. */
+void jmap_senders_known(struct jmap *j, const struct str *v, size_t n, const struct err *e);
 /* May the user write from there? As far as it is known here: gk-smtpd decides. */
 bool jmap_is_sender(const struct jmap *j, struct str address);
 

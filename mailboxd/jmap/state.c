@@ -17,6 +17,7 @@
 #include "mailboxd/jmap/model.h"
 #include "mailboxd/jmap/request.h"
 #include "mailboxd/jmap/sending.h"
+#include "mailboxd/jmap/vacation.h"
 #include "store/mailbox.h"
 #include "store/object.h"
 
@@ -109,6 +110,8 @@ on_logged(void *arg, const struct change *c)
 {
 	struct jmap *j = arg;
 
+	if (c->kind == CHANGE_ADDED && str_eq_z(c->actor, "delivery"))
+		jmap_vacation_wake(j);
 	for (enum jmap_type t = 0; t < JMAP_TYPES; t++) {
 		if ((touches[t].kinds & CHANGE_BIT(c->kind)) == 0 ||
 		    (touches[t].actor != NULL && !str_eq_z(c->actor, touches[t].actor)) ||
@@ -290,6 +293,7 @@ jmap_new(const struct jmap_host *host)
 	j->observer = (struct home_observer){.logged = on_logged, .arg = j};
 	home_observe(j->home, &j->observer);
 	jmap_uploads_open(j);
+	jmap_vacation_start(j);
 	return j;
 }
 
@@ -313,7 +317,9 @@ jmap_free(struct jmap **jp)
 		jmap_request_free(&r);
 	jmap_uploads_close(j);
 	jmap_indexing_free(&j->indexing);
+	jmap_vacation_stop(j);
 	jmap_sending_free(j);
+	jmap_vacation_free(j);
 	jmap_model_free(&j->model);
 	home_unobserve(j->home, &j->observer);
 	loop_defer_cancel(&j->tell);

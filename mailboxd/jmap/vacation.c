@@ -1,0 +1,175 @@
+/*
+ * vacation.c - see vacation.h: VacationResponse (RFC 8621 8), the one object of its type.
+ */
+#include "mailboxd/jmap/vacation.h"
+
+#include "base/mem.h"
+#include "mail/date.h"
+#include "mailboxd/jmap/methods.h"
+
+#define SINGLETON   "singleton"
+#define SUBJECT_MAX 500u
+#define BODY_MAX    100000u
+
+static const char *const properties[] = {
+    "id", "isEnabled", "fromDate", "toDate", "subject", "textBody", "htmlBody", NULL};
+
+static uint64_t
+parse(struct str id)
+{
+	return str_eq_z(id, SINGLETON);
+}
+
+static const char *
+text(uint64_t n, char out[JMAP_ID_SIZE])
+{
+	(void)n;
+	(void)snprintf(out, JMAP_ID_SIZE, SINGLETON);
+	return out;
+}
+
+static bool
+first(void *arg, uint32_t id, struct str t)
+{
+	(void)t;
+	*(uint64_t *)arg = id;
+	return false;
+}
+
+cJSON *
+jmap_vacation(struct home *h, uint64_t *id, struct err *e)
+{
+	cJSON *v;
+
+	*id = 0;
+	if (object_each(h, OBJECT_VACATION, first, id, e) < 0)
+		return NULL;
+	if (*id != 0)
+		return jmap_stored(h, OBJECT_VACATION, *id, e);
+	v = cJSON_CreateObject();
+	json_put_bool(v, "isEnabled", false);
+	for (size_t i = 2; properties[i] != NULL; i++)
+		json_put(v, properties[i], cJSON_CreateNull());
+	return v;
+}
+
+bool
+jmap_vacation_is_on(const cJSON *v, int64_t now)
+{
+	struct date from, to;
+
+	if (!cJSON_IsTrue(json_get(v, "isEnabled")))
+		return false;
+	if (date_rfc3339_parse(json_str(json_get(v, "fromDate")), &from) == 0 && now < from.utc)
+		return false;
+	return date_rfc3339_parse(json_str(json_get(v, "toDate")), &to) < 0 || now < to.utc;
+}
+
+static int
+all(struct jmap_call *c, uint64_t **ids, size_t *n, struct err *e)
+{
+	(void)e;
+	*ids = arena_new(&c->arena, uint64_t);
+	**ids = 1;
+	*n = 1;
+	return 0;
+}
+
+static int
+get(struct jmap_call *c, uint64_t id, cJSON *out, struct err *e)
+{
+	cJSON *v = jmap_vacation(c->home, &id, e);
+
+	if (v == NULL)
+		return -1;
+	jmap_put_wanted(c, v, out);
+	cJSON_Delete(v);
+	return 1;
+}
+
+/* ---- set ---- */
+
+static bool
+is_valid(const cJSON *m)
+{
+	struct str name = json_name(m), value = json_str(m);
+	struct date d;
+
+	if (str_eq_z(name, "isEnabled"))
+		return cJSON_IsBool(m);
+	if (!str_eq_z(name, "fromDate") && !str_eq_z(name, "toDate") &&
+	    !str_eq_z(name, "subject") && !str_eq_z(name, "textBody") &&
+	    !str_eq_z(name, "htmlBody"))
+		return false;
+	if (cJSON_IsNull(m))
+		return true;
+	if (str_eq_z(name, "fromDate") || str_eq_z(name, "toDate"))
+		return date_rfc3339_parse(value, &d) == 0;
+	return value.p != NULL && value.n <= (str_eq_z(name, "subject") ? SUBJECT_MAX : BODY_MAX);
+}
+
+/* A property that a patch takes away is what it was at first. */
+static cJSON *
+completed(cJSON *then, struct jmap_item *it)
+{
+	const cJSON *m;
+
+	cJSON_DeleteItemFromObjectCaseSensitive(then, "id");
+	for (size_t i = 1; properties[i] != NULL; i++)
+		if (json_get(then, properties[i]) == NULL)
+			json_put(
+			    then, properties[i], i == 1 ? cJSON_CreateFalse() : cJSON_CreateNull());
+	cJSON_ArrayForEach(m, then)
+	{
+		if (!is_valid(m))
+			(void)jmap_item_invalid(it, m->string, "no such value");
+	}
+	return then;
+}
+
+static enum jmap_step
+update(struct jmap_call *c, struct jmap_item *it)
+{
+	struct err e;
+	uint64_t id;
+	cJSON *v = jmap_vacation(c->home, &id, &e), *then;
+	bool was = cJSON_IsTrue(json_get(v, "isEnabled")), on;
+
+	if (v == NULL)
+		return jmap_item_err(c, it, &e);
+	then = json_patched(v, it->given, &e);
+	cJSON_Delete(v);
+	if (then == NULL)
+		return jmap_item_fail(it, "invalidPatch", "%s", e.text);
+	then = completed(then, it);
+	on = cJSON_IsTrue(json_get(then, "isEnabled"));
+	/* What tells the parent is there before it is said to be on. */
+	if (!jmap_item_failed(it) &&
+	    ((on != was && jmap_vacation_switch(c->jmap, on, &e) < 0) ||
+		jmap_store(c->home, OBJECT_VACATION, &id, then, c->by, &e) < 0))
+		(void)jmap_item_err(c, it, &e);
+	cJSON_Delete(then);
+	return JMAP_DONE;
+}
+
+static const struct jmap_object object = {
+    .name = "VacationResponse",
+    .type = JMAP_VACATION_RESPONSE,
+    .parse = parse,
+    .text = text,
+    .properties = properties,
+    .all = all,
+    .get = get,
+    .update = update,
+    .is_singleton = true,
+};
+
+const struct jmap_method jmap_vacation_methods[] = {{.name = "VacationResponse/get",
+							.capability = JMAP_VACATION,
+							.run = jmap_get,
+							.object = &object},
+    {.name = "VacationResponse/set",
+	.capability = JMAP_VACATION,
+	.run = jmap_set,
+	.object = &object},
+    {0}};

@@ -1,0 +1,56 @@
+/*
+ * wake.c - see parent.h: mail comes for a user who has no process and is away, with an answer to be
+ * given (jmap/vacation.h). That there is one is told by a file in the home, asked for by its name
+ * alone: one system call for each delivery to a user who sleeps.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "mailboxd/parent.h"
+#include "store/answered.h"
+#include "store/maildir.h"
+#include "svc/svc.h"
+
+static void
+checked(void *arg, struct ipc_in *m, const struct err *e)
+{
+	char *name = arg;
+	uint64_t quota;
+	struct user *u;
+
+	(void)e;
+	if (m == NULL)
+		goto out; /* the next mail, or client, wakes it */
+	(void)ipc_get_str(m);
+	quota = ipc_get_u64(m);
+	if (ipc_end(m) < 0)
+		goto out;
+	u = user_get(str_z(name));
+	u->mail = u->state == OWNER_NONE || u->state == OWNER_LEAVING;
+	if (u->state == OWNER_NONE) {
+		u->quota = quota;
+		spawn_want(u);
+	}
+	user_settle(u);
+out:
+	free(name);
+}
+
+void
+wake_delivered(struct str user)
+{
+	char path[MAILDIR_HOME_SIZE + sizeof(ANSWERED_PATH) + 1], home[MAILDIR_HOME_SIZE];
+	struct ipc_out m;
+
+	if (maildir_home(user, home, NULL) < 0)
+		return;
+	(void)snprintf(path, sizeof(path), "%s/%s", home, ANSWERED_PATH);
+	if (faccessat(AT_FDCWD, path, F_OK, 0) < 0)
+		return;
+	log_debug("mailbox.wake", LS("user", user));
+	ipc_begin(&m, MSG_USER_CHECK);
+	ipc_put_str(&m, user);
+	ipc_call(svc_channel(PEER_AUTHD), &m, checked, mem_dup(user.p, user.n));
+}
