@@ -164,7 +164,7 @@ get_all(struct jmap_call *c, struct jmap_model *m, const struct jmap_email *em, 
 static int
 get(struct jmap_call *c, uint64_t id, cJSON *out, struct err *e)
 {
-	struct jmap_model *m = jmap_model(c->jmap, e);
+	struct jmap_model *m = jmap_emails(c->jmap, e);
 	const struct jmap_email *em;
 	struct arena a;
 	int rc;
@@ -260,7 +260,7 @@ settle(struct jmap_call *c, struct jmap_changes *ch)
 
 	if (t == NULL || t->settled)
 		return JMAP_DONE;
-	if ((m = jmap_model(c->jmap, &e)) == NULL)
+	if ((m = jmap_emails(c->jmap, &e)) == NULL)
 		return jmap_fail_err(c, &e);
 	t->settled = true;
 	jmap_noted_each(ch, gather, &g);
@@ -315,7 +315,7 @@ note_row(struct jmap_changes *ch, const struct change *row, const struct jmap_em
 static int
 changed(struct jmap_call *c, struct jmap_changes *ch, const struct change *row, struct err *e)
 {
-	struct jmap_model *m = jmap_model(c->jmap, e);
+	struct jmap_model *m = jmap_emails(c->jmap, e);
 	const struct jmap_email *em;
 	struct touched *t;
 

@@ -453,7 +453,7 @@ begin(struct jmap_call *c, struct jmap_query *q)
 	if ((r->args = query_args(c, q->sort)) == NULL ||
 	    jmap_filter_parse(c, q->filter, &r->filter) < 0)
 		return NULL;
-	if ((r->model = jmap_model(c->jmap, &e)) == NULL) {
+	if ((r->model = jmap_emails(c->jmap, &e)) == NULL) {
 		(void)jmap_fail_err(c, &e);
 		return NULL;
 	}

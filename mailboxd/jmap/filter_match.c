@@ -310,14 +310,17 @@ jmap_filter_match(struct jmap_filter *f, const struct jmap_email *em, struct err
 	f->unreadable = false;
 	f->text_fields = 0;
 	for (int i = 0; i < TRIES && rc == AGAIN; i++) {
-		if (jmap_model_generation(f->model) != f->generation && jmap_filter_ready(f, e) < 0)
+		bool changed = jmap_model_generation(f->model) != f->generation;
+
+		if (changed && jmap_filter_ready(f, e) < 0)
 			rc = -1;
-		else if ((em = jmap_model_find(f->model, number)) == NULL)
+		else if ((changed || i > 0) && (em = jmap_model_find(f->model, number)) == NULL)
 			rc = 0;
 		else
 			rc = match(f, f->root, em, e);
 	}
 	content_close(&f->content);
-	arena_reset(&f->email);
+	if (f->email.used > 0)
+		arena_reset(&f->email);
 	return rc == AGAIN ? 0 : rc;
 }

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "mailboxd/jmap/jmap.h"
 #include "mailboxd/jmap/model_in.h"
 #include "store/change.h"
 
@@ -255,7 +254,12 @@ add_copy(struct jmap_model *m, uint32_t box, const struct message *msg)
 	}
 	begin_change(m, em);
 	add_place(em, p);
-	end_change(m, em);
+	if (em->nplaces == 1) {
+		em->any = em->all = (uint8_t)msg->flags;
+		count(m, em, 1);
+	} else {
+		end_change(m, em);
+	}
 	if (em->thread == NULL && msg->thread != 0)
 		jmap_model_join(m, em, msg->thread);
 }
@@ -453,14 +457,6 @@ jmap_model_free(struct jmap_model **mp)
 	free(m->boxes);
 	free(m->order);
 	free(m);
-}
-
-struct jmap_model *
-jmap_model(struct jmap *j, struct err *e)
-{
-	if (j->model == NULL && (j->model = jmap_model_new(j->home, e)) == NULL)
-		return NULL;
-	return jmap_model_ready(j->model, e) < 0 ? NULL : j->model;
 }
 
 /* ---- mailboxes ---- */

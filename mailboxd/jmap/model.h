@@ -65,12 +65,6 @@ jmap_email_next(const struct jmap_email *em)
 	return em->next;
 }
 
-struct jmap;
-
-/* The model of a user's JMAP, made at the first call and up to date; NULL: an error of the store.
- */
-struct jmap_model *jmap_model(struct jmap *j, struct err *e);
-
 /* Reads all mailboxes. */
 struct jmap_model *jmap_model_new(struct home *h, struct err *e);
 void jmap_model_free(struct jmap_model **m);
