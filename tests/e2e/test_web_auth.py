@@ -507,6 +507,73 @@ def test_who_does_not_wait_for_the_login_leaves_no_session(fresh_suite):
     wait_for(lambda: json.loads(suite.ctl("--json", "session", "list", alice["address"]).stdout) == [], what="no session")
 
 
+@pytest.mark.parametrize("end", ["session", "password", "operator", "user"])
+def test_what_a_session_has_open_ends_with_it(suite, end):
+    """An event source that waits, as a WebSocket would."""
+    address = "fay@" + suite.domain
+    suite.ctl("user", "add", address, input="a fine secret\n")
+    b, other = Browser(suite), Browser(suite)
+    for x in (b, other):
+        assert x.login(address, "a fine secret").status == 204
+    url = b.ask("GET", "/.well-known/jmap").json()["eventSourceUrl"]
+    url = re.sub(r"^https://[^/]*", "", url).replace("{types}", "*").replace("{closeafter}", "no").replace("{ping}", "0")
+    c = http.client.HTTPSConnection("localhost", suite.port("https"), context=suite.tls(), timeout=60)
+    c.request("GET", url, headers={"Cookie": f"{COOKIE}={b.cookie}"})
+    r = c.getresponse()
+    assert r.status == 200 and r.headers["Content-Type"].startswith("text/event-stream")
+    if end == "session":
+        assert other.ask("DELETE", "/auth/sessions").json() == {"ended": 1}
+    elif end == "password":
+        body = {"current": "a fine secret", "password": "another secret"}
+        assert other.ask("POST", "/auth/password", body).status == 204
+    elif end == "operator":
+        suite.ctl("session", "revoke", address)
+    else:
+        suite.ctl("user", "del", address)
+    with contextlib.suppress(http.client.IncompleteRead, ConnectionError, ssl.SSLError):
+        r.read()  # to its end, which comes
+    c.close()
+    wait_for(lambda: b.who() is None, what="the session's end")
+    if end in ("session", "password"):
+        assert other.who() == address
+    if end != "user":
+        suite.ctl("user", "del", address)
+
+
+# ---- behind a proxy ----
+
+
+def test_behind_a_proxy(fresh_suite):
+    suite = fresh_suite("--users", "1", config='[web]\nlisten_plain = ["127.0.0.1:0"]\ntrusted_proxies = ["127.0.0.1"]\n'
+                        '[limits]\nauth_failures = 3\n')
+    alice = suite.user("alice")
+
+    def login(password, **headers):
+        c = http.client.HTTPConnection("localhost", suite.port("http"), timeout=60)
+        send = {"Host": "mail.example.test", "Content-Type": "application/json"}
+        send |= {k.replace("_", "-"): v for k, v in headers.items()}
+        with contextlib.closing(c):
+            c.request("POST", "/auth/login", json.dumps({"user": alice["address"], "password": password}), send)
+            return Answer(c.getresponse())
+
+    assert login(alice["password"]).status == 403  # not in the clear
+    assert login(alice["password"], X_Forwarded_Proto="http").status == 403
+    https = {"X_Forwarded_Proto": "https", "X_Forwarded_For": "203.0.113.80"}
+    a = login(alice["password"], Origin="https://mail.example.test", **https)
+    assert a.status == 204 and "secure" in a.cookie[1]
+    assert login(alice["password"], Origin="http://mail.example.test", **https).status == 403
+    row, = json.loads(suite.ctl("--json", "session", "list", alice["address"]).stdout)
+    assert row["address"] == "203.0.113.80"
+    # Who guesses is who is banned, and not the proxy.
+    https["X_Forwarded_For"] = "203.0.113.81"
+    for i in range(3):
+        assert login(f"guess {i}", **https).status in (401, 403)
+    wait_for(lambda: login(alice["password"], **https).status == 403, what="the ban")
+    assert [r["network"] for r in json.loads(suite.ctl("--json", "ban", "list").stdout)] == ["203.0.113.81"]
+    https["X_Forwarded_For"] = "203.0.113.82"
+    assert login(alice["password"], **https).status == 204
+
+
 # ---- guessing ----
 
 
