@@ -47,6 +47,7 @@ test('hostile HTML runs nothing, loads nothing, leaves no frame', async () => {
 		await imap.append(
 			'INBOX',
 			message({ from: 'Mallory <m@evil.test>', to: 'a@b.test', subject: `Hostile ${i}.`, html, id: `h${i}` }),
+			new Date(Date.UTC(2026, 0, 1, 10, i)),
 		);
 	imap.close();
 	const page = await as(b, suite, 0);
@@ -66,7 +67,11 @@ test('hostile HTML runs nothing, loads nothing, leaves no frame', async () => {
 		if (await frame.count()) {
 			frames++;
 			const inside = page.frameLocator('.message iframe');
-			await inside.locator('head style').first().waitFor({ state: 'attached' });
+			await inside
+				.locator('head style')
+				.first()
+				.waitFor({ state: 'attached' })
+				.catch(e => assert.fail(`${i}: ${all[i]}\n${page.said}\n${e}`));
 			const bad = await inside
 				.locator('html')
 				.evaluate(html =>

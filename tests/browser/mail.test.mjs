@@ -202,7 +202,7 @@ test('search with operators finds, and marks what it found', async () => {
 	await search('from:bob subject:orchard is:unread');
 	await row(alice, 'Orchard plans').waitFor();
 	await search('from:carol subject:orchard');
-	await alice.locator('.empty').waitFor();
+	await alice.locator('.list-pane .empty').waitFor();
 	await alice.context().close();
 });
 

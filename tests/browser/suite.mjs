@@ -185,9 +185,11 @@ export class Imap {
 			} else out.push(l);
 		}
 	}
-	async append(mailbox, text) {
+	// date: when it is said to have come in, else now.
+	async append(mailbox, text, date) {
 		const m = text.replace(/\r?\n/g, '\r\n');
-		await this.run(`APPEND "${mailbox}" {${Buffer.byteLength(m)}}`, m);
+		const at = date ? ` "01-Jan-2026 ${date.toISOString().slice(11, 19)} +0000"` : '';
+		await this.run(`APPEND "${mailbox}"${at} {${Buffer.byteLength(m)}}`, m);
 	}
 	close() {
 		this.lines.close();

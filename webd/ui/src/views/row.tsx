@@ -1,6 +1,5 @@
 // One conversation in the list.
 
-import { memo } from 'preact/compat';
 import { useRef } from 'preact/hooks';
 import { words, type Words } from '../i18n';
 import { brief, full } from '../i18n/dates';
@@ -27,18 +26,8 @@ interface Props {
 	open: boolean;
 }
 
-export const Row = memo(
-	RowOf,
-	(a, b) =>
-		a.id === b.id &&
-		a.index === b.index &&
-		a.y === b.y &&
-		a.here === b.here &&
-		a.open === b.open &&
-		!a.list.searching,
-);
-
-function RowOf({ index, id, list, y, here, open }: Props) {
+// Drawn again only when these props or a signal that it read changes (as @preact/signals has it).
+export function Row({ index, id, list, y, here, open }: Props) {
 	const place = { transform: `translateY(${y}px)` };
 	const e = id === undefined ? undefined : email(id).value;
 	if (!e)
@@ -75,7 +64,8 @@ function Known({ index, e, list, place, here, open }: KnownProps) {
 	const clip = seen.some(x => x.hasAttachment);
 	const chosen = ticked.value.has(e.threadId);
 	const who = people(seen.length ? seen : [e], w);
-	const s = list.snippets.get(e.id);
+	// What was found comes a moment after the rows.
+	const s = list.searching && list.version.value ? list.snippets.get(e.id) : undefined;
 	const subject = e.subject?.trim() || w.noSubject;
 	const when = newest.receivedAt;
 	const swipe = useSwipe(e.threadId);
