@@ -63,6 +63,9 @@ const CONFIG: Config = {
 	...(policy ? { TRUSTED_TYPES_POLICY: policy as never } : {}),
 };
 
+// Opens the body, so that a style sheet at the beginning stays and no frameset takes the body's place (HTML 13.2.6.4.7).
+const BEGIN = '<wbr>';
+
 const REMOTE_CSS = /url\s*\(|@import|image-set|\\/i;
 const COLOUR_CSS = /(?:^|[;{\s"])(?:background(?:-color|-image)?|color)\s*:/i;
 
@@ -113,8 +116,9 @@ export function cleanMessage(html: string, images: boolean): Clean {
 			}
 		}
 	});
-	const fragment = purify.sanitize(html, CONFIG) as unknown as DocumentFragment;
+	const fragment = purify.sanitize(BEGIN + html, CONFIG) as unknown as DocumentFragment;
 	purify.removeAllHooks();
+	fragment.firstElementChild?.remove();
 	return { fragment, remote, coloured };
 }
 
@@ -143,7 +147,7 @@ export function cleanDraft(html: string): DocumentFragment {
 		if (src !== null && !/^(?:cid:|data:image\/|blob:)/i.test(src)) node.removeAttribute('src');
 		if (node.tagName === 'A') cleanLink(node);
 	});
-	const fragment = DOMPurify.sanitize(html, {
+	const fragment = DOMPurify.sanitize(BEGIN + html, {
 		...CONFIG,
 		ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|tel:|cid:|blob:|data:image\/)/i,
 		FORBID_TAGS: [...(CONFIG.FORBID_TAGS ?? []), 'style', 'font', 'center'],
@@ -151,6 +155,7 @@ export function cleanDraft(html: string): DocumentFragment {
 		FORBID_ATTR: [...(CONFIG.FORBID_ATTR ?? []), 'style', 'class', 'id', 'background', 'bgcolor', 'color'],
 	}) as unknown as DocumentFragment;
 	DOMPurify.removeAllHooks();
+	fragment.firstElementChild?.remove();
 	return fragment;
 }
 
