@@ -1,0 +1,209 @@
+"""Writing by JMAP on the real suite: drafts, sending, undoing, delay, an absent user's answer, and what a crash leaves."""
+
+import functools
+import json
+import os
+import uuid
+
+import pytest
+from conftest import wait_for
+from jmapclient import CORE, MAIL, Jmap
+
+SUBMISSION, VACATION = "urn:ietf:params:jmap:submission", "urn:ietf:params:jmap:vacationresponse"
+
+
+class Client(Jmap):
+    @functools.cached_property
+    def account(self):
+        return super().account
+
+    def calls(self, *calls):
+        answer = self.api({"using": [CORE, MAIL, SUBMISSION, VACATION], "methodCalls": [
+            [name, {"accountId": self.account, **args}, str(i)] for i, (name, args) in enumerate(calls)]})
+        assert answer.status == 200, answer.body
+        return answer.json()["methodResponses"]
+
+    def call(self, name, **args):
+        (got, result, _), *_ = self.calls((name, args))
+        assert got == name, result
+        return result
+
+    @functools.cached_property
+    def boxes(self):
+        return {m["role"]: m["id"] for m in self.call("Mailbox/get", ids=None)["list"]}
+
+    @functools.cached_property
+    def identity(self):
+        return self.call("Identity/get", ids=None)["list"][0]
+
+    def draft(self, subject, to, **more):
+        result = self.call("Email/set", create={"k": {
+            "mailboxIds": {self.boxes["drafts"]: True}, "keywords": {"$draft": True, "$seen": True},
+            "from": [{"name": "Zoé", "email": self.identity["email"]}], "to": [{"email": a} for a in to],
+            "subject": subject, "bodyValues": {"t": {"value": f"text of {subject}\n"}},
+            "textBody": [{"partId": "t", "type": "text/plain"}]} | more})
+        assert result["notCreated"] is None, result
+        return result["created"]["k"]["id"]
+
+    def submit(self, email, hold=None, to=None, **more):
+        envelope = {"envelope": {"mailFrom": {"email": self.identity["email"], "parameters": hold},
+                                 "rcptTo": [{"email": a} for a in to]}} if to else {}
+        return self.calls(("EmailSubmission/set", {
+            "create": {"s": {"identityId": self.identity["id"], "emailId": email} | envelope}} | more))
+
+
+def address(suite, name):
+    return suite.user(name)["address"]
+
+
+def stored(suite, marker, name):
+    found = []
+    for folder in ("new", "cur"):
+        for path in (suite.maildir(name) / folder).glob("*"):
+            if marker.encode() in (octets := path.read_bytes()):
+                found.append(octets)
+    return found
+
+
+def arrived(suite, marker, name="bob"):
+    return wait_for(lambda: stored(suite, marker, name), 60, f"the arrival of {marker}")[0]
+
+
+def waiting(suite):
+    return json.loads(suite.ctl("queue", "list", "--json").stdout or "[]")
+
+
+@pytest.fixture
+def marker():
+    return "m" + uuid.uuid4().hex
+
+
+@pytest.fixture
+def alice(suite):
+    return Client(suite)
+
+
+def test_a_draft_is_sent_and_moves_on(suite, alice, marker):
+    bob, carol = address(suite, "bob"), address(suite, "carol")
+    email = alice.draft(marker, [bob], bcc=[{"email": carol}], cc=[{"email": bob.upper()}])
+    first, second = alice.submit(email, onSuccessUpdateEmail={"#s": {
+        "keywords/$draft": None, f"mailboxIds/{alice.boxes['drafts']}": None,
+        f"mailboxIds/{alice.boxes['sent']}": True}})
+    made = first[1]["created"]["s"]
+    assert made["undoStatus"] == "final" and second[0] == "Email/set" and second[1]["notUpdated"] is None
+    got = arrived(suite, marker)
+    head = got.split(b"\r\n\r\n")[0]
+    assert b"(GK Mail, from a mailbox here)" in head and b"carol" not in got
+    assert b"From: =?utf-8?q?Zo=C3=A9?= <" in head
+    assert arrived(suite, marker, "carol").split(b"\r\n\r\n")[1] == got.split(b"\r\n\r\n")[1]
+    with suite.imap() as imap:
+        imap.select("Sent")
+        assert imap.search(None, "SUBJECT", marker, "UNDRAFT")[1] != [b""]
+        imap.select("Drafts")
+        assert imap.search(None, "SUBJECT", marker)[1] == [b""]
+
+    def delivered():
+        status = alice.call("EmailSubmission/get", ids=[made["id"]])["list"][0]["deliveryStatus"]
+        return all(s["delivered"] in ("yes", "unknown") for s in status.values())
+    wait_for(delivered, 60, "the delivery status")
+
+
+def test_what_is_refused_has_a_name(suite, alice, marker):
+    bob = address(suite, "bob")
+    email = alice.draft(marker, [bob], **{"from": [{"email": bob}]})
+    result = alice.submit(email)[0][1]
+    assert result["notCreated"]["s"]["type"] == "forbiddenFrom"
+    email = alice.draft(marker, ["nobody-of-that-name@" + suite.domain])
+    result = alice.submit(email)[0][1]["notCreated"]["s"]
+    assert result["type"] == "invalidRecipients" and result["invalidRecipients"] == ["nobody-of-that-name@" + suite.domain]
+    email = alice.draft(marker, [bob])
+    result = alice.submit(email, to=[bob], hold={"HOLDFOR": "999999999"})[0][1]["notCreated"]["s"]
+    assert result["type"] == "invalidProperties"
+    assert not stored(suite, marker, "bob")
+
+
+def test_sending_is_undone(suite, alice, marker):
+    bob = address(suite, "bob")
+    email = alice.draft(marker, [bob])
+    made = alice.submit(email, to=[bob], hold={"HOLDFOR": "3600"})[0][1]["created"]["s"]
+    assert made["undoStatus"] == "pending"
+    mine = [m for m in waiting(suite) if m["sender"] == address(suite, "alice")]
+    assert [m["state"] for m in mine] == ["scheduled"]
+    # The operator's flush is no reason to send what its author may still take back.
+    suite.ctl("queue", "flush", "all")
+    assert [m["state"] for m in waiting(suite) if m["sender"] == address(suite, "alice")] == ["scheduled"]
+    result = alice.call("EmailSubmission/set", update={made["id"]: {"undoStatus": "canceled"}})
+    assert result["notUpdated"] is None
+    assert not [m for m in waiting(suite) if m["sender"] == address(suite, "alice")]
+    assert alice.call("EmailSubmission/get", ids=[made["id"]])["list"][0]["undoStatus"] == "canceled"
+    # What has gone its way is not taken back.
+    made = alice.submit(email)[0][1]["created"]["s"]
+    arrived(suite, marker)
+    result = alice.call("EmailSubmission/set", update={made["id"]: {"undoStatus": "canceled"}})
+    assert result["notUpdated"][made["id"]]["type"] == "cannotUnsend"
+    assert len(stored(suite, marker, "bob")) == 1
+
+
+def test_what_is_put_off_is_sent_then(suite, alice, marker):
+    bob = address(suite, "bob")
+    made = alice.submit(alice.draft(marker, [bob]), to=[bob], hold={"HOLDFOR": "2"})[0][1]["created"]["s"]
+    assert made["undoStatus"] == "pending"
+    arrived(suite, marker)
+    wait_for(lambda: alice.call("EmailSubmission/get", ids=[made["id"]])["list"][0]["undoStatus"] == "final")
+
+
+def test_a_crash_keeps_what_was_answered(fresh_suite, marker):
+    suite = fresh_suite()
+    alice, bob = Client(suite), address(suite, "bob")
+    later = marker + "later"
+    kept = alice.draft(later, [bob])
+    held = alice.submit(kept, to=[bob], hold={"HOLDFOR": "3600"})[0][1]["created"]["s"]
+    made = alice.submit(alice.draft(marker, [bob]))[0][1]["created"]["s"]
+    suite.kill()
+    suite.start()
+    arrived(suite, marker)
+    alice = Client(suite)
+    ids = {s["id"]: s["undoStatus"] for s in alice.call("EmailSubmission/get", ids=None)["list"]}
+    assert ids == {held["id"]: "pending", made["id"]: "final"}
+    assert [m["state"] for m in waiting(suite)] == ["scheduled"]
+    result = alice.call("EmailSubmission/set", update={held["id"]: {"undoStatus": "canceled"}})
+    assert result["notUpdated"] is None
+    suite.kill()
+    suite.start()
+    assert waiting(suite) == []
+    alice = Client(suite)
+    assert alice.call("EmailSubmission/get", ids=[held["id"]])["list"][0]["undoStatus"] == "canceled"
+    assert alice.call("Email/set", destroy=[kept])["notDestroyed"] is None
+    suite.kill()
+    suite.start()
+    assert Client(suite).call("Email/set", destroy=[kept])["notDestroyed"][kept]["type"] == "notFound"
+    assert not stored(suite, later, "bob")
+
+
+def children(suite):
+    parent = suite.processes()["mailboxd"]
+    return open(f"/proc/{parent}/task/{parent}/children").read().split()
+
+
+def test_an_absent_user_answers_asleep(fresh_suite, marker):
+    suite = fresh_suite(config='[mailbox]\nlinger = "200ms"\n')
+    alice, bob = Client(suite), address(suite, "bob")
+    result = alice.call("VacationResponse/set", update={"singleton": {
+        "isEnabled": True, "subject": "Gone " + marker, "textBody": "back on Monday", "htmlBody": "<p>back</p>"}})
+    assert result["notUpdated"] is None
+    wait_for(lambda: not children(suite), 60, "the sleep of alice's owner")
+    suite.send("bob", ("alice",), subject="one")
+    got = arrived(suite, marker)
+    head = got.split(b"\r\n\r\n")[0]
+    assert head.startswith(b"Return-Path: <>\r\n") and b"Auto-Submitted: auto-replied (vacation)" in head
+    assert f"From: <{address(suite, 'alice')}>".encode() in head and f"To: <{bob}>".encode() in head
+    assert b"In-Reply-To: <" in head and b"back on Monday" in got
+    # Once: the next one that is answered is of somebody else.
+    suite.send("bob", ("alice",), subject="two")
+    suite.send("carol", ("alice",), subject="three")
+    arrived(suite, marker, "carol")
+    assert len(stored(suite, marker, "bob")) == 1
+    assert alice.call("VacationResponse/set", update={"singleton": {"isEnabled": False}})["notUpdated"] is None
+    wait_for(lambda: not children(suite), 60, "the sleep of alice's owner")
+    assert not list(suite.maildir("alice").parent.glob("db/vacation.db*"))
+    assert os.path.exists(suite.maildir("alice"))
