@@ -7,6 +7,7 @@ import {
 	axe,
 	browser,
 	folder,
+	login,
 	message,
 	row,
 	shot,
@@ -255,4 +256,17 @@ test('an empty folder says something kind', async () => {
 	await page.locator('.empty', { hasText: 'No junk' }).waitFor();
 	await shot(page, 'empty');
 	await page.context().close();
+});
+
+test('a session ended elsewhere asks for the password, and goes on where one was', async () => {
+	const [one, other] = [await as(b, suite, 1), await as(b, suite, 1)];
+	await folder(one, 'Archive');
+	await one.locator('.list-head h1', { hasText: 'Archive' }).waitFor();
+	await other.goto(`${suite.base}/#/settings/security`);
+	await other.getByRole('button', { name: 'Log out everywhere else' }).click();
+	await one.locator('.login .note').waitFor();
+	await login(one, suite.user(1));
+	await one.locator('.list-head h1', { hasText: 'Archive' }).waitFor();
+	await one.context().close();
+	await other.context().close();
 });

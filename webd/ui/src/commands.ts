@@ -6,7 +6,7 @@ import * as act from './store/actions';
 import { compose, replyToOpen } from './store/composers';
 import { cursor, list, openThreadId, subject, tick, tickAll, ticked } from './store/list';
 import { byRole, mailboxes, slugOf } from './store/mailboxes';
-import { go, openThread, route } from './store/route';
+import { go, leaveSettings, openThread, route } from './store/route';
 import { logout } from './store/session';
 import { announce, undoLast } from './store/toasts';
 import { ask } from './ui/confirm';
@@ -61,7 +61,7 @@ export const focusSearch = () => document.querySelector<HTMLInputElement>('#sear
 // Escape: the innermost thing that is open is closed.
 export function escape() {
 	if (ticked.value.size) ticked.value = new Set();
-	else if (route.value.at === 'settings') history.length > 1 ? history.back() : goMailbox('inbox');
+	else if (route.value.at === 'settings') leaveSettings();
 	else if (openThreadId.value) closeThread();
 	else if (route.value.at === 'search') goMailbox('inbox');
 }

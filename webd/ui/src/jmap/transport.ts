@@ -30,6 +30,8 @@ interface Waiting {
 
 // Below maxConcurrentRequests of any server (RFC 8620 2 suggests no fewer than 4).
 const MAX_FLYING = 4;
+// So many WebSockets that did not come to stand, while HTTP does: something between lets none through.
+const TRIES = 2;
 const BACKOFF_MS = [300, 1000, 2000, 5000, 10000, 30000];
 
 // Doing these again changes nothing: all but what makes something new.
@@ -158,7 +160,7 @@ export class Transport {
 			this.events.loggedOut();
 			return;
 		}
-		if (status === 200 && this.failures >= 3 && !this.byHttp) this.useHttp();
+		if (status === 200 && this.failures >= TRIES && !this.byHttp) this.useHttp();
 		this.connect();
 	}
 

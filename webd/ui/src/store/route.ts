@@ -1,7 +1,7 @@
 // Where one is, in the address after '#', so that Back, reload and bookmarks do what people expect:
 // #/in/<mailbox>[/<thread>], #/search/<words>[/<thread>], #/settings/<tab>.
 
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 
 export type Route =
 	| { at: 'mailbox'; mailbox: string; thread: string | null }
@@ -46,8 +46,16 @@ export function openThread(thread: string | null, replace = false) {
 	if (r.at !== 'settings') go({ ...r, thread }, replace);
 }
 
+let before: Route = route.value;
+
+export const leaveSettings = () => go(before);
+
 export function followAddress() {
 	route.value = parse(location.hash);
+	// Settings are left for where one was before.
+	effect(() => {
+		if (route.value.at !== 'settings') before = route.value;
+	});
 	const follow = () => (route.value = parse(location.hash));
 	addEventListener('popstate', follow);
 	addEventListener('hashchange', follow);

@@ -112,6 +112,11 @@ function Sessions() {
 					</li>
 				))}
 			</ul>
+			{list.value.length > 1 && (
+				<button type="button" class="button" onClick={() => void auth.endOthers().then(load, fail)}>
+					{w.endOthers}
+				</button>
+			)}
 		</Section>
 	);
 }

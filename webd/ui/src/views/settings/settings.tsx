@@ -1,6 +1,5 @@
 import { words, type Words } from '../../i18n';
-import { escape } from '../../commands';
-import { go } from '../../store/route';
+import { go, leaveSettings } from '../../store/route';
 import { IconButton } from '../../ui/basics';
 import { About } from './about';
 import { Identities } from './identities';
@@ -42,7 +41,7 @@ export function Settings({ tab }: { tab: string }) {
 	return (
 		<main class="settings">
 			<div class="settings-head">
-				<IconButton icon="back" label={w.back} onClick={escape} />
+				<IconButton icon="back" label={w.back} onClick={leaveSettings} />
 				<h1>{w.settings}</h1>
 			</div>
 			<div class="tabs" role="tablist" aria-label={w.settings} onKeyDown={onKeyDown}>
