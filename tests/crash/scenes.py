@@ -11,6 +11,7 @@ from copy import deepcopy
 
 import imapraw
 import resync
+from jmapmail import Client
 from suite import wait_for
 from world import Broken
 
@@ -230,9 +231,33 @@ def told_and_lost(m):
             must(here == have, f"after what was lost {'QRESYNC' if qresync else 'CONDSTORE'} leads to {here}, there is {have}")
 
 
+def jmap_answered(m):
+    """What JMAP has answered: an email made, one destroyed, a submission that waits, and that it does not any more."""
+    c, bob = Client(m), m.user("bob")["address"]
+    kept, gone = c.draft("kept", [bob]), c.draft("gone", [bob])
+    made = c.submit(kept, to=[bob], hold={"HOLDFOR": "3600"})[0][1]["created"]["s"]
+    c.call("Email/set", destroy=[gone])
+    m.power_off()
+    m.power_on()
+    c = Client(m)
+    there = {e["id"]: e["subject"] for e in c.call("Email/get", ids=[kept, gone], properties=["subject"])["list"]}
+    must(there == {kept: "kept"}, f"after a draft and a destroy there is {there}")
+    status = {s["id"]: s["undoStatus"] for s in c.call("EmailSubmission/get", ids=None)["list"]}
+    must(status == {made["id"]: "pending"}, f"of what was submitted there is {status}")
+    must("scheduled" in m.ctl("queue", "list").stdout, "what was to be sent later is not in the queue")
+    result = c.call("EmailSubmission/set", update={made["id"]: {"undoStatus": "canceled"}})
+    must(result["notUpdated"] is None, f"it cannot be taken back: {result}")
+    m.power_off()
+    m.power_on()
+    must("empty" in m.ctl("queue", "list").stdout, "what was taken back is in the queue")
+    status = [s["undoStatus"] for s in Client(m).call("EmailSubmission/get", ids=None)["list"]]
+    must(status == ["canceled"], f"of what was taken back there is {status}")
+
+
 # name -> (scene, how the machine is made, syncs that it shows to be needed)
 SCENES = {
     "told_and_lost": (told_and_lost, {"config": QUIET}, []),
+    "jmap_answered": (jmap_answered, {"config": QUIET}, ["sync queue.batch", "sync index.db-wal", "sync store.append"]),
     "many_moved": (many_moved, {"config": QUIET}, ["syncall store.copies"]),
     "copied": (copied, {"config": QUIET, "bare": True}, ["syncdir store.names"]),
     "expunged": (expunged, {"config": QUIET, "bare": True}, ["syncdir store.graves"]),
