@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "io/loop.h"
 #include "svc/metrics.h"
+#include "webd/jmap.h"
 #include "webd/live.h"
 #include "webd/routes.h"
 
@@ -45,13 +46,18 @@ on_gone(struct exchange *x, void *arg)
 	v->magic = 0;
 }
 
+/* e: why, where it has not begun. */
 static void
-finish(struct events *v)
+finish(struct events *v, const struct err *e)
 {
 	live_free(&v->live);
 	loop_timer_stop(v->timer);
-	if (!exchange_over(v->x))
+	if (exchange_over(v->x))
+		return;
+	if (exchange_begun(v->x))
 		exchange_end(v->x);
+	else
+		jmap_refuse(v->x, e, "maxConcurrentRequests");
 }
 
 static void
@@ -109,6 +115,20 @@ is_line(struct str s)
 	return str_chr(s, '\n') == s.n && str_chr(s, '\r') == s.n;
 }
 
+/* What changes from here on is told: a client that sees the head may look at its mail now, and
+ * misses nothing. */
+static void
+begin_stream(struct events *v)
+{
+	exchange_begin(v->x, 200, "text/event-stream", EXCHANGE_UNKNOWN);
+	if (v->x->head_only) {
+		finish(v, NULL);
+		return;
+	}
+	exchange_write(v->x, STR(":\n\n"));
+	wait_more(v);
+}
+
 static void
 on_state(void *arg, struct str state)
 {
@@ -116,6 +136,8 @@ on_state(void *arg, struct str state)
 	struct buf b;
 
 	OBJ(v, EVENTS_MAGIC);
+	if (!exchange_over(v->x) && !exchange_begun(v->x))
+		begin_stream(v);
 	if (exchange_over(v->x) || v->text.n == 0 || v->text.over || !is_line(state) ||
 	    !is_line(buf_view(&v->text)))
 		return;
@@ -128,7 +150,7 @@ on_state(void *arg, struct str state)
 	buf_reset(&v->text);
 	put(v, &b);
 	if (v->once)
-		finish(v);
+		finish(v, NULL);
 }
 
 static void
@@ -145,7 +167,7 @@ on_ended(void *arg, const struct err *e)
 
 	OBJ(v, EVENTS_MAGIC);
 	log_info("web.events_end", LZ("sid", v->x->sid), LE(e));
-	finish(v);
+	finish(v, e);
 }
 
 static void
@@ -161,8 +183,11 @@ on_room(struct exchange *x, void *arg)
 static void
 on_drain(struct exchange *x, void *arg)
 {
+	struct err e;
+
 	(void)x;
-	finish(arg);
+	err_set(&e, E_TEMP, "going away");
+	finish(arg, &e);
 }
 
 /* ---- the beginning ---- */
@@ -216,9 +241,6 @@ begin(struct exchange *x, const struct webauth *who)
 	v->timer = loop_timer_new(on_timer, v);
 	metric_add(METRIC_WEB_EVENT_SOURCES, 1);
 	exchange_listen(x, &events, v);
-	exchange_begin(x, 200, "text/event-stream", EXCHANGE_UNKNOWN);
-	exchange_write(x, STR(":\n\n"));
-	wait_more(v);
 	live_push(v->live, types, since.n < 512 ? since : STR_NONE);
 }
 

@@ -49,6 +49,7 @@ struct ws {
 	bool blocked;       /* what stands in `in` has to wait */
 	bool wanted, ready; /* of the live, for the message that stands there */
 	bool busy;          /* a message is on its way, or being dealt with */
+	bool within;        /* not all of it has come */
 	uint64_t message;   /* octets of it */
 	bool heard;         /* since the last ping */
 
@@ -127,7 +128,9 @@ begin_frame(struct ws *w)
 	if (n == 0)
 		return false;
 	w->is_data = opcode < 8;
-	if ((opcode == WSLAY_TEXT_FRAME || opcode == WSLAY_BINARY_FRAME) && !w->closing) {
+	/* One that begins within another wslay refuses. */
+	if ((opcode == WSLAY_TEXT_FRAME || opcode == WSLAY_BINARY_FRAME) && !w->closing &&
+	    !w->within) {
 		if (!w->busy && !w->ready && !w->wanted) {
 			w->wanted = true;
 			live_want(w->live);
@@ -136,7 +139,7 @@ begin_frame(struct ws *w)
 		if (w->blocked)
 			return false;
 		w->ready = false;
-		w->busy = true;
+		w->busy = w->within = true;
 		w->message = 0;
 		live_begin(w->live);
 	}
@@ -215,6 +218,7 @@ on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg
 	if (a->opcode != WSLAY_TEXT_FRAME || w->closing || !w->busy)
 		return;
 	metric_add(METRIC_WS_MESSAGES_IN, 1);
+	w->within = false;
 	live_end(w->live);
 }
 

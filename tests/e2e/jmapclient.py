@@ -78,7 +78,7 @@ def tls_to(suite, receive=None):
     s = socket.socket()
     if receive:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
-    s.settimeout(60)
+    s.settimeout(20)
     s.connect(("127.0.0.1", suite.port("https")))
     return suite.tls().wrap_socket(s, server_hostname="localhost")
 
