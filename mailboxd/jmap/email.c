@@ -312,15 +312,23 @@ note_row(struct jmap_changes *ch, const struct change *row, const struct jmap_em
 		jmap_note(ch, row->email, JMAP_DESTROYED);
 }
 
+/* While the log is read nothing may be written, as looking for new mail does. */
+static enum jmap_step
+changes_ready(struct jmap_call *c)
+{
+	struct err e = {0};
+
+	return jmap_emails(c->jmap, &e) == NULL ? jmap_fail_err(c, &e) : JMAP_DONE;
+}
+
 static int
 changed(struct jmap_call *c, struct jmap_changes *ch, const struct change *row, struct err *e)
 {
-	struct jmap_model *m = jmap_emails(c->jmap, e);
+	const struct jmap_model *m = c->jmap->model;
 	const struct jmap_email *em;
 	struct touched *t;
 
-	if (m == NULL)
-		return -1;
+	(void)e;
 	if (row->uid == 0 || row->mailbox == 0)
 		return 0;
 	if (row->email == 0) {
@@ -351,6 +359,7 @@ static const struct jmap_object email_object = {.name = "Email",
     .get_begin = get_begin,
     .default_properties = DEFAULTS,
     .get = get,
+    .changes_ready = changes_ready,
     .changed = changed,
     .settle = settle,
     .query_args = "collapseThreads",
