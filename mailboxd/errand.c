@@ -210,6 +210,38 @@ submitted(struct user *u, struct ipc_in *m)
 	ipc_call(svc_channel(PEER_QUEUE), &out, submitted_told, errand_new(u, m));
 }
 
+/* ---- a POST to a push service ---- */
+
+static void
+posted(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct ipc_out out;
+
+	if (m == NULL) {
+		fail(arg, e);
+		return;
+	}
+	ipc_begin(&out, MSG_OWN_POST_R);
+	ipc_put_u32(&out, ipc_get_u32(m));
+	pass_on(arg, m, &out);
+}
+
+static void
+post(struct user *u, struct ipc_in *m)
+{
+	struct str url = ipc_get_str(m), body = ipc_get_str(m);
+	uint32_t sealed = ipc_get_u32(m);
+	struct ipc_out out;
+
+	if (ipc_end(m) < 0)
+		return;
+	ipc_begin(&out, MSG_PUSH_POST);
+	ipc_put_str(&out, url);
+	ipc_put_str(&out, body);
+	ipc_put_u32(&out, sealed);
+	ipc_call(svc_channel(PEER_REMOTE), &out, posted, errand_new(u, m));
+}
+
 bool
 errand_message(struct user *u, struct ipc_in *m)
 {
@@ -219,6 +251,8 @@ errand_message(struct user *u, struct ipc_in *m)
 		senders(u, m);
 	else if (m->type == MSG_OWN_SUBMITTED)
 		submitted(u, m);
+	else if (m->type == MSG_OWN_POST)
+		post(u, m);
 	else
 		return false;
 	return true;

@@ -1,7 +1,7 @@
 /*
  * errand.h - what an owner asks of other daemons, through the parent, which alone says whose owner
  * it is (INVARIANTS 18, 19): a connection to gk-smtpd, the user's addresses, what became of a
- * message that the user has submitted.
+ * message that the user has submitted, a POST to a push service.
  */
 #pragma once
 

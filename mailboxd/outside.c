@@ -13,6 +13,7 @@ struct question {
 		void (*smtp)(void *to, int fd, const struct err *e);
 		void (*senders)(void *to, const struct str *v, size_t n, const struct err *e);
 		void (*submitted)(void *to, const struct jmap_submitted *s, const struct err *e);
+		void (*posted)(void *to, unsigned status);
 	} fn;
 	void *to;
 };
@@ -179,12 +180,48 @@ ask_submitted(void *arg, struct str mid, bool cancel,
 	return number;
 }
 
+/* ---- gk-remote ---- */
+
+static void
+on_posted(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct question q;
+	bool wanted = take(arg, &q);
+	unsigned status = 0;
+
+	(void)e;
+	if (m != NULL) {
+		status = ipc_get_u32(m);
+		wanted = ipc_end(m) == 0 && wanted;
+	}
+	if (wanted)
+		q.fn.posted(q.to, status);
+}
+
+static uint64_t
+ask_post(void *arg, struct str url, struct str body, bool sealed,
+    void (*fn)(void *to, unsigned status), void *to)
+{
+	uint64_t number;
+	struct question *q = question_new(to, &number);
+	struct ipc_out m;
+
+	q->fn.posted = fn;
+	ipc_begin(&m, MSG_OWN_POST);
+	ipc_put_str(&m, url);
+	ipc_put_str(&m, body);
+	ipc_put_u32(&m, sealed);
+	ipc_call(arg, &m, on_posted, q);
+	return number;
+}
+
 void
 outside_init(struct jmap_outside *o, struct ipc_chan *parent)
 {
 	*o = (struct jmap_outside){.smtp = ask_smtp,
 	    .senders = ask_senders,
 	    .submitted = ask_submitted,
+	    .post = ask_post,
 	    .forget = forget,
 	    .arg = parent};
 }

@@ -26,6 +26,7 @@
 #include "mailboxd/imap/imap.h"
 #include "mailboxd/jmap/conn.h"
 #include "mailboxd/jmap/jmap.h"
+#include "mailboxd/jmap/push.h"
 #include "mailboxd/jmap/row.h"
 #include "mailboxd/jmap/vacation.h"
 #include "mailboxd/outside.h"
@@ -647,8 +648,8 @@ begin(const struct owner_start *s, struct err *e)
 	take_config(conf);
 	self.octets = home_octets(self.home);
 	self.messages = home_messages(self.home);
-	/* Whoever is away is answered for, whether or not a client comes. */
-	if (access(ANSWERED_PATH, F_OK) == 0)
+	/* Whoever is away is answered for, and devices are told, whether or not a client comes. */
+	if (access(ANSWERED_PATH, F_OK) == 0 || access(PUSH_PATH, F_OK) == 0)
 		(void)begin_jmap();
 	return 0;
 }

@@ -1,13 +1,15 @@
 /*
  * wake.c - see parent.h: mail comes for a user who has no process and is away, with an answer to be
- * given (jmap/vacation.h). That there is one is told by a file in the home, asked for by its name
- * alone: one system call for each delivery to a user who sleeps.
+ * given (jmap/vacation.h), or has devices to be told (jmap/push.h). That there is one is told by a
+ * file in the home, asked for by its name alone: two system calls for each delivery to a user who
+ * sleeps.
  */
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "mailboxd/jmap/push.h"
 #include "mailboxd/parent.h"
 #include "store/answered.h"
 #include "store/maildir.h"
@@ -38,16 +40,23 @@ out:
 	free(name);
 }
 
+static bool
+has_file(struct str user, const char *name)
+{
+	char path[MAILDIR_HOME_SIZE + 64], home[MAILDIR_HOME_SIZE];
+
+	if (maildir_home(user, home, NULL) < 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "%s/%s", home, name);
+	return faccessat(AT_FDCWD, path, F_OK, 0) == 0;
+}
+
 void
 wake_delivered(struct str user)
 {
-	char path[MAILDIR_HOME_SIZE + sizeof(ANSWERED_PATH) + 1], home[MAILDIR_HOME_SIZE];
 	struct ipc_out m;
 
-	if (maildir_home(user, home, NULL) < 0)
-		return;
-	(void)snprintf(path, sizeof(path), "%s/%s", home, ANSWERED_PATH);
-	if (faccessat(AT_FDCWD, path, F_OK, 0) < 0)
+	if (!has_file(user, ANSWERED_PATH) && !has_file(user, PUSH_PATH))
 		return;
 	log_debug("mailbox.wake", LS("user", user));
 	ipc_begin(&m, MSG_USER_CHECK);

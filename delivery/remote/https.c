@@ -38,12 +38,13 @@ struct https_get {
 	unsigned magic;
 	struct https *https;
 	CURL *curl;
-	struct curl_slist *resolve;
+	struct curl_slist *resolve, *headers_out;
 	struct buf body;
 	size_t headers;
 	const char *type;
 	char error[CURL_ERROR_SIZE];
 	https_fn fn;
+	void (*answered)(void *arg, unsigned status, const struct err *e); /* of a POST */
 	void *arg;
 	struct loop_defer fail; /* could not even begin */
 	LIST_ENTRY(https_get) link;
@@ -61,6 +62,7 @@ get_free(struct https_get *g)
 		curl_easy_cleanup(g->curl);
 	}
 	curl_slist_free_all(g->resolve);
+	curl_slist_free_all(g->headers_out);
 	buf_free(&g->body);
 	g->magic = 0;
 	free(g);
@@ -91,11 +93,15 @@ finish(struct https_get *g, CURLcode code)
 	else if (code != CURLE_OK)
 		err_set(
 		    &e, E_TEMP, "%s", g->error[0] != '\0' ? g->error : curl_easy_strerror(code));
-	else if (status != 200)
+	else if (g->answered == NULL && status != 200)
 		err_set(&e, E_TEMP, "HTTP status %ld", status);
-	else if (!has_type(g))
+	else if (g->answered == NULL && !has_type(g))
 		err_set(&e, E_TEMP, "the answer is not %s", g->type);
-	g->fn(g->arg, e.code == E_OK ? buf_view(&g->body) : STR_NONE, e.code == E_OK ? NULL : &e);
+	if (g->answered != NULL)
+		g->answered(g->arg, e.code == E_OK ? (unsigned)status : 0,
+		    e.code == E_OK ? NULL : &e);
+	else
+		g->fn(g->arg, e.code == E_OK ? buf_view(&g->body) : STR_NONE, e.code == E_OK ? NULL : &e);
 	get_free(g);
 }
 
@@ -295,7 +301,7 @@ set_up(struct https_get *g, const struct https_want *w)
 {
 	CURL *c = g->curl;
 	bool ok = true;
-	char url[512];
+	char url[4096];
 
 	if ((size_t)snprintf(url, sizeof(url), "https://" STR_FMT ":%u%s", STR_ARG(w->host),
 		w->port, w->path) >= sizeof(url))
@@ -340,19 +346,36 @@ fail(void *arg)
 
 	OBJ(g, GET_MAGIC);
 	err_set(&e, E_TEMP, "the fetch cannot begin");
-	g->fn(g->arg, STR_NONE, &e);
+	if (g->answered != NULL)
+		g->answered(g->arg, 0, &e);
+	else
+		g->fn(g->arg, STR_NONE, &e);
 	get_free(g);
 }
 
-struct https_get *
-https_get(struct https *h, const struct https_want *w, https_fn fn, void *arg)
+static bool
+set_up_post(struct https_get *g, const struct https_want *w)
+{
+	CURL *c = g->curl;
+	bool ok = true;
+
+	for (size_t i = 0; i < ARRAY_LEN(w->headers) && w->headers[i] != NULL; i++)
+		g->headers_out = curl_slist_append(g->headers_out, w->headers[i]);
+	SET(CURLOPT_POST, 1L);
+	SET(CURLOPT_HTTPHEADER, g->headers_out);
+	SET(CURLOPT_POSTFIELDSIZE, (long)w->body.n);
+	SET(CURLOPT_COPYPOSTFIELDS, w->body.p);
+	return ok;
+}
+
+static struct https_get *
+begin(struct https *h, const struct https_want *w, bool post, void *arg)
 {
 	struct https_get *g = mem_alloc(sizeof(*g));
 
 	g->magic = GET_MAGIC;
 	g->https = h;
 	g->type = w->type;
-	g->fn = fn;
 	g->arg = arg;
 	buf_init(&g->body, w->max);
 	loop_defer_init(&g->fail, fail, g);
@@ -361,8 +384,27 @@ https_get(struct https *h, const struct https_want *w, https_fn fn, void *arg)
 	g->curl = curl_easy_init();
 	/* Nothing of it happens before the loop's next turn. */
 	if (g->resolve == NULL || g->curl == NULL || h->trust == NULL || !set_up(g, w) ||
-	    curl_multi_add_handle(h->multi, g->curl) != CURLM_OK)
+	    (post && !set_up_post(g, w)) || curl_multi_add_handle(h->multi, g->curl) != CURLM_OK)
 		loop_defer(&g->fail);
+	return g;
+}
+
+struct https_get *
+https_get(struct https *h, const struct https_want *w, https_fn fn, void *arg)
+{
+	struct https_get *g = begin(h, w, false, arg);
+
+	g->fn = fn;
+	return g;
+}
+
+struct https_get *
+https_post(struct https *h, const struct https_want *w,
+    void (*fn)(void *arg, unsigned status, const struct err *e), void *arg)
+{
+	struct https_get *g = begin(h, w, true, arg);
+
+	g->answered = fn;
 	return g;
 }
 

@@ -25,6 +25,9 @@ struct https_want {
 	const char *type; /* the media type that the answer must have: "text/plain" */
 	size_t max;       /* octets of the answer */
 	uint64_t ms;      /* for all of it */
+	/* Of a POST; copied. */
+	struct str body;
+	const char *headers[4]; /* until NULL */
 };
 
 /* e: E_TEMP, why there is no body. */
@@ -38,5 +41,8 @@ void https_free(struct https **h);
 int https_trust(struct https *h, int authorities_fd, struct err *e);
 
 struct https_get *https_get(struct https *h, const struct https_want *w, https_fn fn, void *arg);
+/* A POST. status is 0 where e says why there was no answer; what it holds is of no interest. */
+struct https_get *https_post(struct https *h, const struct https_want *w,
+    void (*fn)(void *arg, unsigned status, const struct err *e), void *arg);
 /* fn is not called any more. NULL inside is fine. */
 void https_cancel(struct https_get **g);

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "delivery/remote/dead.h"
+#include "delivery/remote/post.h"
 #include "delivery/remote/remote.h"
 #include "svc/svc.h"
 
@@ -69,6 +70,8 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	(void)arg;
 	if (m->type == MSG_REMOTE_PUT || m->type == MSG_REMOTE_SEND)
 		job_message(&remote, c, m);
+	else if (m->type == MSG_PUSH_POST)
+		post_message(remote.dns, policy_https(remote.policy), c, m);
 	else
 		ipc_refuse(m);
 }
@@ -78,6 +81,8 @@ channel(struct ipc_chan *c, bool open)
 {
 	if (!open && ipc_peer_of(c) == PEER_QUEUE)
 		job_queue_gone(c);
+	if (!open && ipc_peer_of(c) == PEER_MAILBOXD)
+		post_channel_gone(c);
 }
 
 /* What is being sent is finished, master sees to the end of its patience. */

@@ -96,6 +96,12 @@ policy_reload(struct policy *p, const struct conf *conf, struct err *e)
 	return 0;
 }
 
+struct https *
+policy_https(struct policy *p)
+{
+	return p->https;
+}
+
 void
 policy_free(struct policy **p)
 {

@@ -27,6 +27,7 @@
 #include "svc/conf.h"
 
 struct policy;
+struct https;
 struct policy_ask;
 struct policy_host_ask;
 
@@ -95,6 +96,7 @@ struct policy *policy_new(struct dns *dns, const struct conf *conf, struct err *
 /* -1: all stays as it was. */
 int policy_reload(struct policy *p, const struct conf *conf, struct err *e);
 void policy_free(struct policy **p);
+struct https *policy_https(struct policy *p); /* borrowed */
 
 /* dest: as REMOTE_PUT has it. */
 struct policy_ask *policy_ask(struct policy *p, struct str dest, policy_fn fn, void *arg);

@@ -320,6 +320,12 @@ enum ipc_peer {
 	X(OWN_SENDERS_R,  PEER_MAILBOXD, PEER_OWNER, 0, "addresses:list") \
 	X(OWN_SUBMITTED,  PEER_OWNER, PEER_MAILBOXD, 15, "mid:str cancel:u32") \
 	X(OWN_SUBMITTED_R, PEER_MAILBOXD, PEER_OWNER, 0, "state:u32 results:list") \
+	/* A POST to a push service (RFC 8620 7.2), whose URL a client gave: by https alone, and to no private address.
+	 * sealed: the body is aes128gcm (RFC 8291), else JSON. status: of HTTP; 0: no answer. */ \
+	X(OWN_POST,       PEER_OWNER, PEER_MAILBOXD, 70, "url:str body:str sealed:u32") \
+	X(OWN_POST_R,     PEER_MAILBOXD, PEER_OWNER, 0, "status:u32") \
+	X(PUSH_POST,      PEER_MAILBOXD, PEER_REMOTE, 60, "url:str body:str sealed:u32") \
+	X(PUSH_POST_R,    PEER_REMOTE, PEER_MAILBOXD, 0, "status:u32") \
 	/* The operator looks after a mailbox: enum mailbox_task. found: differences between files, index and the rest;
 	 * mended: of these. rows: mailbox, what differs, two each, as many as fit; all are counted. */ \
 	X(MAILBOX_TASK,   PEER_CTL, PEER_MAILBOXD, 600, "address:str task:u32") \

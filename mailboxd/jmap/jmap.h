@@ -153,6 +153,7 @@ struct jmap {
 	size_t running;
 	LIST_HEAD(, jmap_request) requests;
 	LIST_HEAD(, jmap_watch) watches;
+	LIST_HEAD(, jmap_push) pushes;
 	struct loop_defer tell;
 	struct home_observer observer;
 	uint64_t modseq[JMAP_TYPES]; /* of the last change of each type */
@@ -400,6 +401,7 @@ struct jmap_object {
 	/* Optional, when all is durable and c->result complete; for jmap_then(). */
 	void (*set_end)(struct jmap_call *c);
 	bool is_singleton;
+	bool stateless; /* nothing tells of its changes */
 };
 
 /* The methods of a type, as rows of its method table have them (with .object). */

@@ -13,6 +13,7 @@ extern const struct jmap_method jmap_email_import_methods[];
 extern const struct jmap_method jmap_identity_methods[];
 extern const struct jmap_method jmap_snippet_methods[];
 extern const struct jmap_method jmap_mailbox_methods[];
+extern const struct jmap_method jmap_push_methods[];
 extern const struct jmap_method jmap_submission_methods[];
 extern const struct jmap_method jmap_thread_methods[];
 extern const struct jmap_method jmap_vacation_methods[];

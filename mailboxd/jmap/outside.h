@@ -31,6 +31,10 @@ struct jmap_outside {
 	 */
 	uint64_t (*submitted)(void *arg, struct str mid, bool cancel,
 	    void (*fn)(void *to, const struct jmap_submitted *s, const struct err *e), void *to);
+	/* A POST to a push service (RFC 8030); sealed: the body is aes128gcm (RFC 8291). status: of
+	 * HTTP, 0 where there was no answer. */
+	uint64_t (*post)(void *arg, struct str url, struct str body, bool sealed,
+	    void (*fn)(void *to, unsigned status), void *to);
 	void (*forget)(void *arg, uint64_t question);
 	void *arg;
 };

@@ -15,6 +15,7 @@
 #include "mailboxd/jmap/blob.h"
 #include "mailboxd/jmap/indexing.h"
 #include "mailboxd/jmap/model.h"
+#include "mailboxd/jmap/push.h"
 #include "mailboxd/jmap/request.h"
 #include "mailboxd/jmap/sending.h"
 #include "mailboxd/jmap/vacation.h"
@@ -294,6 +295,7 @@ jmap_new(const struct jmap_host *host)
 	home_observe(j->home, &j->observer);
 	jmap_uploads_open(j);
 	jmap_vacation_start(j);
+	jmap_push_open(j);
 	return j;
 }
 
@@ -315,6 +317,7 @@ jmap_free(struct jmap **jp)
 		return;
 	while ((r = LIST_FIRST(&j->requests)) != NULL)
 		jmap_request_free(&r);
+	jmap_push_close(j);
 	jmap_uploads_close(j);
 	jmap_indexing_free(&j->indexing);
 	jmap_vacation_stop(j);

@@ -204,7 +204,8 @@ jmap_get(struct jmap_call *c)
 		return JMAP_DONE;
 	/* The state is told with what was there when it began: what changes meanwhile is told
 	 * again by /changes. */
-	json_put_str(c->result, "state", str_z(jmap_state(c->jmap, o->type).text));
+	if (!o->stateless)
+		json_put_str(c->result, "state", str_z(jmap_state(c->jmap, o->type).text));
 	json_put(c->result, "list", g->list = cJSON_CreateArray());
 	json_put(c->result, "notFound", g->not_found = cJSON_CreateArray());
 	c->op = g;

@@ -197,8 +197,8 @@ static int
 read_args(struct jmap_call *c)
 {
 	const struct jmap_object *o = c->method->object;
-	struct str names = arena_printf(
-	    &c->arena, "ifInState create update destroy %s", o->set_args ? o->set_args : "");
+	struct str names = arena_printf(&c->arena, "create update destroy %s %s",
+	    o->stateless ? "" : "ifInState", o->set_args ? o->set_args : "");
 	const cJSON *create, *update, *destroy;
 	struct set_run *s = c->op;
 	struct str if_in;
@@ -273,8 +273,10 @@ answer(struct jmap_call *c)
 
 	if (o->set_end != NULL)
 		o->set_end(c);
-	json_put_str(c->result, "oldState", str_z(s->before.text));
-	json_put_str(c->result, "newState", str_z(jmap_state(c->jmap, o->type).text));
+	if (!o->stateless) {
+		json_put_str(c->result, "oldState", str_z(s->before.text));
+		json_put_str(c->result, "newState", str_z(jmap_state(c->jmap, o->type).text));
+	}
 	for (unsigned i = 0; i < KINDS; i++) {
 		maps[i][0] = i == JMAP_DESTROY ? cJSON_CreateArray() : cJSON_CreateObject();
 		maps[i][1] = cJSON_CreateObject();
