@@ -98,10 +98,11 @@ finish(struct https_get *g, CURLcode code)
 	else if (g->answered == NULL && !has_type(g))
 		err_set(&e, E_TEMP, "the answer is not %s", g->type);
 	if (g->answered != NULL)
-		g->answered(g->arg, e.code == E_OK ? (unsigned)status : 0,
-		    e.code == E_OK ? NULL : &e);
+		g->answered(
+		    g->arg, e.code == E_OK ? (unsigned)status : 0, e.code == E_OK ? NULL : &e);
 	else
-		g->fn(g->arg, e.code == E_OK ? buf_view(&g->body) : STR_NONE, e.code == E_OK ? NULL : &e);
+		g->fn(g->arg, e.code == E_OK ? buf_view(&g->body) : STR_NONE,
+		    e.code == E_OK ? NULL : &e);
 	get_free(g);
 }
 

@@ -70,8 +70,7 @@ post_url_parse(struct str url, struct arena *a, struct post_url *out)
 	if (!dns_is_host(host) || str_chr(host, '.') == host.n || !is_alpha(host.p[host.n - 1]))
 		return -1;
 	*out = (struct post_url){.host = host, .port = (uint16_t)port};
-	out->path = str_starts(rest, STR("/")) ? rest
-					       : arena_printf(a, "/" STR_FMT, STR_ARG(rest));
+	out->path = str_starts(rest, STR("/")) ? rest : arena_printf(a, "/" STR_FMT, STR_ARG(rest));
 	return 0;
 }
 

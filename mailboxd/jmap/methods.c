@@ -5,8 +5,8 @@
 
 #include "base/mem.h"
 
-static const struct jmap_method *const tables[] = {jmap_core_methods, jmap_push_methods, jmap_email_methods,
-    jmap_email_set_methods, jmap_email_import_methods, jmap_identity_methods,
+static const struct jmap_method *const tables[] = {jmap_core_methods, jmap_push_methods,
+    jmap_email_methods, jmap_email_set_methods, jmap_email_import_methods, jmap_identity_methods,
     jmap_submission_methods, jmap_blob_methods, jmap_snippet_methods, jmap_mailbox_methods,
     jmap_thread_methods, jmap_vacation_methods};
 

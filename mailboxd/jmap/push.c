@@ -293,11 +293,10 @@ jmap_push_open(struct jmap *j)
 		return;
 	if (object_each(j->home, OBJECT_PUSH, take_up, j, &e) < 0)
 		log_warn("jmap.push", LS("user", j->user), LE(&e));
-	if (LIST_EMPTY(&j->pushes))
-		return;
 	jmap_push_expire(j);
 	LIST_FOREACH (p, &j->pushes, link)
 		jmap_push_start(p);
+	/* Also where an index was lost that had some. */
 	jmap_push_mark(j);
 }
 

@@ -8,23 +8,23 @@
 #include "mailboxd/jmap/push.h"
 #include "mailboxd/jmap/push_seal.h"
 
-#define PUSH_MAX        20u           /* subscriptions of a user */
-#define PUSH_KEEP_S     (30 * 86400)  /* RFC 8620 7.2: the server may say when they expire */
-#define PUSH_URL_MAX    2000u
-#define PUSH_TEXT_MAX   255u
-#define PUSH_CODE_SIZE  33u
+#define PUSH_MAX       20u          /* subscriptions of a user */
+#define PUSH_KEEP_S    (30 * 86400) /* RFC 8620 7.2: the server may say when they expire */
+#define PUSH_URL_MAX   2000u
+#define PUSH_TEXT_MAX  255u
+#define PUSH_CODE_SIZE 33u
 
 /* A subscription that is told, or waits to be verified. */
 struct jmap_push {
 	struct jmap *jmap;
 	uint32_t id;
-	cJSON *v;                       /* as it is stored */
+	cJSON *v; /* as it is stored */
 	struct jmap_watch watch;
 	bool watching;
-	uint64_t question;              /* the POST under way; 0: none */
-	struct jmap_state sending;      /* what the device knows once that has come */
-	bool stale;                     /* there is more by now */
-	bool dirty;                     /* `told` is not stored yet */
+	uint64_t question;         /* the POST under way; 0: none */
+	struct jmap_state sending; /* what the device knows once that has come */
+	bool stale;                /* there is more by now */
+	bool dirty;                /* `told` is not stored yet */
 	unsigned fails;
 	struct loop_timer *retry;
 	LIST_ENTRY(jmap_push) link;

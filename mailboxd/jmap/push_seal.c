@@ -92,8 +92,7 @@ encrypt(
 		  EVP_EncryptUpdate(c, to, &n, (const unsigned char *)plain.p, (int)plain.n) > 0 &&
 		  EVP_EncryptUpdate(c, to + n, &more, (const unsigned char *)"\2", 1) > 0 &&
 		  EVP_EncryptFinal_ex(c, to + n + more, &rest) > 0 &&
-		  EVP_CIPHER_CTX_ctrl(
-		      c, EVP_CTRL_AEAD_GET_TAG, TAG_LEN, to + n + more + rest) > 0;
+		  EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, TAG_LEN, to + n + more + rest) > 0;
 
 	EVP_CIPHER_CTX_free(c);
 	if (!ok)

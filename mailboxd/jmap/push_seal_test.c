@@ -14,10 +14,10 @@
 #include <openssl/param_build.h>
 #include <sodium.h>
 
-#define PUBLIC                                                                          \
+#define PUBLIC                                                                              \
 	"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNt" \
 	"oIAiw4"
-#define OWN_PUBLIC                                                                      \
+#define OWN_PUBLIC                                                                          \
 	"BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru" \
 	"3jl7A8"
 
@@ -63,9 +63,10 @@ test_vector(void **state)
 {
 	unsigned char key[65], auth[16], salt[16], want[256];
 	struct str k = decode(PUBLIC, key, 65), a = decode("BTBZMqHH6r4Tts7J_aSIgg", auth, 16),
-		   w = decode("DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZ"
-			      "IIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1"
-			      "CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN",
+		   w = decode(
+		       "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZ"
+		       "IIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1"
+		       "CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN",
 		       want, sizeof want);
 	EVP_PKEY *own = own_key();
 	struct err e;

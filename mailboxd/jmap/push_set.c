@@ -1,8 +1,8 @@
 /*
  * push_set.c - PushSubscription/get and /set (RFC 8620 7.2.1, 7.2.2).
  *
- * It belongs to no account and has no state. Where it leads and its keys are never told again. Until
- * the client has said the code that was sent there, nothing but that code is sent.
+ * It belongs to no account and has no state. Where it leads and its keys are never told again.
+ * Until the client has said the code that was sent there, nothing but that code is sent.
  */
 #include <sodium.h>
 

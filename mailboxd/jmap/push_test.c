@@ -8,7 +8,7 @@
 #include "mailboxd/jmap/push_in.h"
 
 #define MAIL "Subject: s\r\n\r\ntext\r\n"
-#define KEYS                                                                            \
+#define KEYS                                                                                \
 	"{\"p256dh\":\"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7" \
 	"Vd8pZGH6SRpkNtoIAiw4\",\"auth\":\"BTBZMqHH6r4Tts7J_aSIgg\"}"
 
@@ -52,8 +52,7 @@ forget(void *arg, uint64_t question)
 	service.fn = NULL;
 }
 
-static const struct jmap_outside outside = {
-    .post = take_post, .forget = forget};
+static const struct jmap_outside outside = {.post = take_post, .forget = forget};
 
 static void
 open_pushing(void)
@@ -111,11 +110,11 @@ push_call(const char *method, const char *args)
 static const char *
 subscribe(const char *more)
 {
-	push_call("PushSubscription/set",
-	    arena_printf(&scratch,
-		"{\"create\":{\"k\":{\"deviceClientId\":\"d1\",\"url\":\"https://push.test/x\"%s}}}",
-		more)
-		.p);
+	push_call("PushSubscription/set", arena_printf(&scratch,
+					      "{\"create\":{\"k\":{\"deviceClientId\":\"d1\","
+					      "\"url\":\"https://push.test/x\"%s}}}",
+					      more)
+					      .p);
 	if (at(answer, "/created/k/id") == NULL)
 		fail_msg("%s", text.p);
 	return arena_dupz(&scratch, str_at("/created/k/id"));
@@ -139,8 +138,8 @@ confirm(const char *id)
 
 	answers(201);
 	push_call("PushSubscription/set",
-	    arena_printf(&scratch, "{\"update\":{\"%s\":{\"verificationCode\":\"" STR_FMT "\"}}}", id,
-		STR_ARG(code))
+	    arena_printf(&scratch, "{\"update\":{\"%s\":{\"verificationCode\":\"" STR_FMT "\"}}}",
+		id, STR_ARG(code))
 		.p);
 	expect("/notUpdated", "null");
 }
@@ -199,8 +198,7 @@ test_get(void **state)
 	expect("/notFound", "[\"p99\"]");
 	push_call("PushSubscription/get", "{\"accountId\":\"$A\"}");
 	expect("/type", "\"invalidArguments\"");
-	push_call("PushSubscription/set",
-	    arena_printf(&scratch, "{\"destroy\":[\"%s\"]}", id).p);
+	push_call("PushSubscription/set", arena_printf(&scratch, "{\"destroy\":[\"%s\"]}", id).p);
 	expect("/notDestroyed", "null");
 	assert_int_equal(service.forgotten, 1);
 	push_call("PushSubscription/get", "{}");
@@ -267,8 +265,8 @@ test_telling(void **state)
 	assert_int_equal(service.posts, 2);
 	answers(201);
 	assert_int_equal(service.posts, 3);
-	assert_true(str_find(service.body, str_z(jmap_state(jmap, JMAP_MAILBOX).text)) <
-		    service.body.n);
+	assert_true(
+	    str_find(service.body, str_z(jmap_state(jmap, JMAP_MAILBOX).text)) < service.body.n);
 	answers(200);
 	assert_int_equal(service.posts, 3);
 	/* The next owner tells what comes while there is none. */
@@ -309,8 +307,8 @@ test_failures(void **state)
 	clock_advance(40000);
 	turns();
 	assert_int_equal(service.posts, 4);
-	assert_true(str_find(service.body, str_z(jmap_state(jmap, JMAP_EMAIL).text)) <
-		    service.body.n);
+	assert_true(
+	    str_find(service.body, str_z(jmap_state(jmap, JMAP_EMAIL).text)) < service.body.n);
 	/* RFC 8030 7.3: it has gone. */
 	answers(410);
 	assert_false(is_marked());
