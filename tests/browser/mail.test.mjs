@@ -225,7 +225,7 @@ test('a draft is kept as one types, and goes on elsewhere', async () => {
 });
 
 test('sending can be undone', async () => {
-	const [alice, bob] = [await as(b, suite, 0), await as(b, suite, 1)];
+	const [alice, bob] = [await as(b, suite, 0, { undoSeconds: 30 }), await as(b, suite, 1)];
 	const c = await write(alice, { to: suite.user(1).address, subject: 'Too soon', text: 'Oh no.' });
 	await c.getByRole('button', { name: 'Send', exact: true }).click();
 	await alice.locator('.toast', { hasText: 'Sent.' }).getByRole('button', { name: 'Undo' }).click();

@@ -208,7 +208,7 @@ export async function browser() {
 }
 
 // A page of its own, at the login. What the console complains of and what asks for another host is kept.
-export async function visit(b, suite, options = {}) {
+export async function visit(b, suite, { undoSeconds = 0, ...options } = {}) {
 	const context = await b.newContext({
 		viewport: { width: 1440, height: 900 },
 		locale: 'en-GB',
@@ -216,6 +216,8 @@ export async function visit(b, suite, options = {}) {
 		ignoreHTTPSErrors: true,
 		...options,
 	});
+	// Sent mail leaves at once unless a test is about taking it back.
+	await context.addInitScript(s => (localStorage['gkmail.undoSeconds'] ??= s), String(undoSeconds));
 	const page = await context.newPage();
 	page.setDefaultTimeout(PATIENCE);
 	page.said = [];
