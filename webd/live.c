@@ -59,6 +59,7 @@ struct live {
 	bool wanted;   /* the client has something to say */
 	bool busy;     /* it says it, or it is not dealt with */
 	bool said;     /* it is only not dealt with */
+	bool asking;   /* PUSH is said: until STATE it is not known what has changed meanwhile */
 	bool in_text, first;
 	bool paused;
 	char *types, *told; /* PIPE_STATE; types NULL: tell of nothing */
@@ -134,7 +135,7 @@ over(struct live *l, const struct err *e)
 static void
 be_idle(struct live *l)
 {
-	if (l->state == LIVE_OPEN && !l->busy && !l->in_text)
+	if (l->state == LIVE_OPEN && !l->busy && !l->asking && !l->in_text)
 		loop_timer_set(l->timer, conf_num(svc_conf(), CONF_WEB_PARK_AFTER));
 }
 
@@ -144,7 +145,7 @@ rest(struct live *l)
 {
 	struct ipc_out m;
 
-	if (l->busy || l->in_text || l->wanted)
+	if (l->busy || l->asking || l->in_text || l->wanted)
 		return;
 	if (l->types == NULL) {
 		owner_free(&l->owner);
@@ -225,6 +226,7 @@ say_push(struct live *l)
 	const struct str fields[] = {str_z(l->types), str_z(l->told ? l->told : "")};
 
 	(void)pipe_put(owner_frames(l->owner), PIPE_PUSH, fields, 2);
+	l->asking = true;
 }
 
 static void
@@ -234,6 +236,7 @@ on_open(void *arg)
 
 	OBJ(l, LIVE_MAGIC);
 	l->state = LIVE_OPEN;
+	l->asking = false;
 	l->tries = 0;
 	if (l->paused)
 		frames_pause(owner_frames(l->owner));
@@ -266,6 +269,8 @@ take(struct live *l, unsigned kind, struct str octets)
 	} else if (kind == PIPE_STATE && v[0].n < TYPES_MAX && v[1].n < STATE_MAX) {
 		set(&l->types, v[0]);
 		set(&l->told, v[1]);
+		l->asking = false;
+		be_idle(l);
 		l->events->state(l->arg, v[1]);
 	} else if (kind == PIPE_DONE && l->said) {
 		l->busy = l->said = false;
