@@ -214,7 +214,10 @@ on_revoked(struct ipc_in *m)
 	struct user *u;
 	struct err e;
 
-	if (ipc_end(m) < 0 || (u = user_find(name)) == NULL)
+	if (ipc_end(m) < 0)
+		return;
+	wake_revoked(name);
+	if ((u = user_find(name)) == NULL)
 		return;
 	log_info("mailbox.revoke", LZ("user", u->name), LU("deleted", deleted));
 	err_set(&e, E_DENIED, "the user's sessions were ended");

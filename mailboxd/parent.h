@@ -167,6 +167,8 @@ park_hash(unsigned char out[PARK_HASH_LEN], struct str token, struct str record,
 
 /* Mail has come for a user without a process: it gets one where it is to be answered. */
 void wake_delivered(struct str user);
+/* The user's sessions are ended: devices are told no more (jmap/push.h). */
+void wake_revoked(struct str user);
 
 /* ---- parent.c ---- */
 

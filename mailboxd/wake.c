@@ -52,6 +52,17 @@ has_file(struct str user, const char *name)
 }
 
 void
+wake_revoked(struct str user)
+{
+	char path[MAILDIR_HOME_SIZE + sizeof PUSH_PATH + 1], home[MAILDIR_HOME_SIZE];
+
+	if (maildir_home(user, home, NULL) < 0)
+		return;
+	(void)snprintf(path, sizeof(path), "%s/%s", home, PUSH_PATH);
+	(void)unlinkat(AT_FDCWD, path, 0);
+}
+
+void
 wake_delivered(struct str user)
 {
 	struct ipc_out m;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -28,6 +29,12 @@ static struct str
 text(const struct jmap_push *p, const char *name)
 {
 	return json_str(json_get(p->v, name));
+}
+
+static bool
+is_verified(const struct jmap_push *p)
+{
+	return cJSON_IsTrue(json_get(p->v, "verified"));
 }
 
 int64_t
@@ -75,7 +82,7 @@ void
 jmap_push_start(struct jmap_push *p)
 {
 	stop(p);
-	if (!cJSON_IsTrue(json_get(p->v, "verified")))
+	if (!is_verified(p))
 		return;
 	p->watch.types = types(p);
 	p->watching = true;
@@ -221,7 +228,7 @@ retry(void *arg)
 	struct jmap_push *p = arg;
 
 	p->stale = false;
-	if (cJSON_IsTrue(json_get(p->v, "verified")))
+	if (is_verified(p))
 		jmap_push_start(p);
 	else
 		jmap_push_verify(p);
@@ -252,7 +259,7 @@ jmap_push_mark(struct jmap *j)
 	int fd = -1;
 
 	LIST_FOREACH (p, &j->pushes, link)
-		any |= cJSON_IsTrue(json_get(p->v, "verified"));
+		any |= is_verified(p);
 	if (!any)
 		(void)file_unlink(AT_FDCWD, PUSH_PATH, NULL);
 	else if ((fd = file_open(AT_FDCWD, PUSH_PATH, O_WRONLY | O_CREAT, 0600, &e)) < 0)
@@ -269,6 +276,19 @@ jmap_push_expire(struct jmap *j)
 		next = LIST_NEXT(p, link);
 		if (jmap_push_until(p) <= clock_wall())
 			end(p, "expired");
+	}
+}
+
+/* While there was no owner the parent has taken the mark away. */
+static void
+end_revoked(struct jmap *j)
+{
+	struct jmap_push *p, *next;
+
+	for (p = LIST_FIRST(&j->pushes); p != NULL; p = next) {
+		next = LIST_NEXT(p, link);
+		if (is_verified(p))
+			end(p, "the user's sessions were ended");
 	}
 }
 
@@ -293,6 +313,8 @@ jmap_push_open(struct jmap *j)
 		return;
 	if (object_each(j->home, OBJECT_PUSH, take_up, j, &e) < 0)
 		log_warn("jmap.push", LS("user", j->user), LE(&e));
+	if (access(PUSH_PATH, F_OK) < 0)
+		end_revoked(j);
 	jmap_push_expire(j);
 	LIST_FOREACH (p, &j->pushes, link)
 		jmap_push_start(p);

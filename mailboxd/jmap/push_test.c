@@ -349,6 +349,23 @@ test_expiry(void **state)
 	assert_false(is_marked());
 }
 
+/* The parent ends what the user's sessions have asked for (RFC 8620 7.2). */
+static void
+test_revoked(void **state)
+{
+	(void)state;
+	confirm(subscribe(""));
+	assert_true(is_marked());
+	jmap_free(&jmap);
+	assert_int_equal(unlink(PUSH_PATH), 0);
+	open_pushing();
+	push_call("PushSubscription/get", "{}");
+	expect("/list", "[]");
+	append("INBOX", MAIL, 0);
+	turns();
+	assert_int_equal(service.posts, 1);
+}
+
 static void
 test_number_is_bounded(void **state)
 {
@@ -368,7 +385,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup_push, teardown)
 	const struct CMUnitTest tests[] = {TEST(test_verification), TEST(test_get),
 	    TEST(test_set_is_strict), TEST(test_telling), TEST(test_failures), TEST(test_sealed),
-	    TEST(test_expiry), TEST(test_number_is_bounded)};
+	    TEST(test_expiry), TEST(test_revoked), TEST(test_number_is_bounded)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,3 +120,17 @@ def test_nothing_of_our_own_network_is_reached(workdir):
         subscribe(Jmap(suite), service)
         wait_for(lambda: 'remote.push host=service.push.test status=0 error="no address that may be reached"' in suite.log())
         assert not service.posts
+
+
+def test_devices_go_with_the_password(workdir):
+    with world(workdir, True) as (suite, service):
+        jmap = Jmap(suite)
+        name = subscribe(jmap, service)
+        wait_for(lambda: service.posts, what="the code")
+        push(jmap, "set", update={name: {"verificationCode": service.objects("PushVerification")[0]["verificationCode"]}})
+        suite.ctl("user", "passwd", suite.user("alice")["address"], input="another password of hers\n")
+        again = Jmap(suite, password="another password of hers")
+        wait_for(lambda: push(again, "get", ids=None)["list"] == [])
+        suite.send(sender="bob", to=("alice",))
+        wait_for(lambda: again.api({"using": [CORE], "methodCalls": []}).status == 200)
+        assert not service.objects("StateChange")
