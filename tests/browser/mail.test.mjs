@@ -265,15 +265,19 @@ test('folders are made, renamed, filled and deleted', async () => {
 
 test('lost connection is said, and mended', async () => {
 	const alice = await as(b, suite, 0);
-	await alice.context().setOffline(true);
-	await alice.evaluate(() => dispatchEvent(new Event('offline')));
+	await row(alice, 'T2 now').waitFor();
+	const webd = suite.info.processes.find(p => p.name === 'webd').pid;
+	await Promise.all([
+		alice.locator('.offline', { hasText: 'No connection' }).waitFor(),
+		process.kill(webd, 'SIGKILL'),
+	]);
 	await submit(
 		suite,
 		1,
 		[0],
 		message({ from: suite.user(1).address, to: suite.user(0).address, subject: 'While away' }),
 	);
-	await alice.context().setOffline(false);
 	await row(alice, 'While away').waitFor();
+	await until(async () => !(await alice.locator('.offline').count()), 'being back');
 	await alice.context().close();
 });
