@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "svc/svc.h"
 
+#define ERRANDS_MAX 64u /* of one owner at a time */
+
 struct errand {
 	char *user;
 	int pid; /* of the owner */
@@ -19,10 +21,11 @@ struct errand {
 };
 
 static struct errand *
-errand_new(const struct user *u, const struct ipc_in *m)
+errand_new(struct user *u, const struct ipc_in *m)
 {
 	struct errand *x = mem_alloc(sizeof(*x));
 
+	u->nerrands++;
 	x->user = mem_dup(u->name, strlen(u->name));
 	x->pid = u->pid;
 	x->call = m->id;
@@ -42,6 +45,10 @@ owner_of(const struct errand *x)
 static void
 errand_free(struct errand *x)
 {
+	struct user *u = user_find(str_z(x->user));
+
+	if (u != NULL && u->pid == x->pid)
+		u->nerrands--;
 	if (x->fd >= 0)
 		close(x->fd);
 	free(x->user);
@@ -56,6 +63,21 @@ fail(struct errand *x, const struct err *e)
 	if (owner != NULL)
 		ipc_reply_error(owner, x->call, e);
 	errand_free(x);
+}
+
+/* All of the message was read; has the owner not too many on their way? */
+static bool
+is_allowed(const struct user *u, struct ipc_in *m)
+{
+	struct err e;
+
+	if (ipc_end(m) < 0)
+		return false;
+	if (u->nerrands < ERRANDS_MAX)
+		return true;
+	err_set(&e, E_LIMIT, "too many questions at a time");
+	ipc_reply_error(u->owner, m->id, &e);
+	return false;
 }
 
 /* ---- a connection to gk-smtpd ---- */
@@ -117,7 +139,7 @@ smtp(struct user *u, struct ipc_in *m)
 {
 	struct ipc_out out;
 
-	if (ipc_end(m) < 0)
+	if (!is_allowed(u, m))
 		return;
 	ipc_begin(&out, MSG_SENDER_TOKEN);
 	ipc_put_z(&out, u->name);
@@ -170,7 +192,7 @@ senders(struct user *u, struct ipc_in *m)
 {
 	struct ipc_out out;
 
-	if (ipc_end(m) < 0)
+	if (!is_allowed(u, m))
 		return;
 	ipc_begin(&out, MSG_SENDER_LIST);
 	ipc_put_z(&out, u->name);
@@ -201,7 +223,7 @@ submitted(struct user *u, struct ipc_in *m)
 	uint32_t cancel = ipc_get_u32(m);
 	struct ipc_out out;
 
-	if (ipc_end(m) < 0)
+	if (!is_allowed(u, m))
 		return;
 	ipc_begin(&out, MSG_SUBMITTED);
 	ipc_put_z(&out, u->name);
@@ -233,7 +255,7 @@ post(struct user *u, struct ipc_in *m)
 	uint32_t sealed = ipc_get_u32(m);
 	struct ipc_out out;
 
-	if (ipc_end(m) < 0)
+	if (!is_allowed(u, m))
 		return;
 	ipc_begin(&out, MSG_PUSH_POST);
 	ipc_put_str(&out, url);

@@ -69,7 +69,7 @@ static struct {
 	struct session *sessions;
 	size_t parking;
 	struct loop_timer *linger, *usage, *end;
-	uint64_t octets, messages, linger_ms;
+	uint64_t octets, messages, linger_ms, max_delay_s;
 	char *user;
 	const char *bye; /* it ends: what connections are told; NULL while it does not */
 	bool told;       /* the parent sends nothing more */
@@ -357,6 +357,7 @@ begin_jmap(void)
 	const struct jmap_host host = {.home = self.home,
 	    .user = str_z(self.user),
 	    .changed = on_changed,
+	    .max_delay_s = self.max_delay_s,
 	    .outside = &self.outside};
 
 	if (self.jmap == NULL) {
@@ -519,6 +520,9 @@ take_config(const struct conf *conf)
 	self.host.idle_ms = conf_num(conf, CONF_IMAP_IDLE_TIMEOUT);
 	self.host.park_after_ms = conf_num(conf, CONF_IMAP_PARK_AFTER);
 	self.host.max_message = conf_num(conf, CONF_IMAP_MAX_SIZE);
+	self.max_delay_s = conf_num(conf, CONF_SUBMISSION_MAX_HOLD) / 1000;
+	if (self.jmap != NULL)
+		self.jmap->host.max_delay_s = self.max_delay_s;
 	home_set_host(self.home, conf_str(conf, CONF_SERVER_HOST_NAME));
 }
 

@@ -13,7 +13,7 @@
 #define OWNER_CALLS (SB_IPC | SB_STREAM | SB_FILES | SB_WRITE | SB_SQLITE)
 
 /* Of the configuration, what an owner reads. */
-#define OWNER_SECTIONS "server mailbox imap"
+#define OWNER_SECTIONS "server mailbox imap submission"
 
 /* Everything an owner needs, made by the parent before it forks. */
 struct owner_start {

@@ -86,9 +86,10 @@ struct user {
 	bool wake_all; /* not watches alone */
 	struct loop_timer *wake, *news;
 	uint64_t told_at;
-	bool mail;    /* has come while it was not there, and somebody is to be answered (wake.c) */
-	size_t njobs; /* of the operator (operator.c), waiting or with the owner */
-	bool slot;    /* waits for another owner to end */
+	bool mail; /* has come while it was not there, and somebody is to be answered (wake.c) */
+	size_t nerrands; /* that its owner has sent others on (errand.c) */
+	size_t njobs;    /* of the operator (operator.c), waiting or with the owner */
+	bool slot;       /* waits for another owner to end */
 	TAILQ_ENTRY(user) slots;
 	UT_hash_handle hh;
 };

@@ -275,6 +275,7 @@ start(struct user *u, struct err *e)
 		close(pair[0]);
 		return -1;
 	}
+	u->nerrands = 0;
 	u->pidfd = pidfd_open(u->pid, 0);
 	assume(u->pidfd >= 0);
 	u->reaper = loop_io_new(u->pidfd, LOOP_READ, reap, u);

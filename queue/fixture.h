@@ -154,6 +154,7 @@ fixture_append_to(unsigned n, size_t size, struct str sender, struct envelope_rc
 {
 	struct envelope env = {.arrived = clock_wall_us(),
 	    .sender = sender,
+	    .user = sender, /* as submitted */
 	    .actor = STR("smtp"),
 	    .rcpts = rcpts,
 	    .nrcpts = nrcpts};

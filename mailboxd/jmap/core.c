@@ -101,11 +101,11 @@ mail_capability(void)
 
 /* RFC 8621 1.3.2; delays by FUTURERELEASE (RFC 4865). */
 static cJSON *
-submission_capability(void)
+submission_capability(const struct jmap *j)
 {
 	cJSON *v = cJSON_CreateObject(), *extensions = cJSON_CreateObject();
 
-	json_put_num(v, "maxDelayedSend", JMAP_MAX_DELAY);
+	json_put_num(v, "maxDelayedSend", (int64_t)j->host.max_delay_s);
 	json_put(v, "submissionExtensions", extensions);
 	json_put(extensions, "FUTURERELEASE", cJSON_CreateArray());
 	return v;
@@ -122,7 +122,7 @@ account(struct jmap *j)
 	json_put(v, "accountCapabilities", can);
 	json_put(can, JMAP_CORE, cJSON_CreateObject());
 	json_put(can, JMAP_MAIL, mail_capability());
-	json_put(can, JMAP_SUBMISSION, submission_capability());
+	json_put(can, JMAP_SUBMISSION, submission_capability(j));
 	json_put(can, JMAP_VACATION, cJSON_CreateObject());
 	return v;
 }

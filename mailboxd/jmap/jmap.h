@@ -38,7 +38,6 @@
 #define JMAP_MAX_ANSWER    (64u << 20) /* octets of a response */
 #define JMAP_SLICE_US      4000u       /* how long a method runs before others have their turn */
 #define JMAP_MAX_QUERY     10000u      /* ids in the answer to a query */
-#define JMAP_MAX_DELAY     2592000u /* seconds that a submission may be put off (RFC 8621 1.3.2) */
 #define JMAP_MAILBOX_DEPTH FOLDER_DEPTH_MAX
 #define JMAP_MAILBOX_NAME  FOLDER_COMPONENT_MAX
 #define JMAP_ID_SIZE       40
@@ -83,6 +82,8 @@ struct jmap_host {
 	 * hear. Optional. */
 	void (*changed)(void *arg);
 	void *arg;
+	/* Seconds that a submission may be put off (submission.max_hold); may change in j->host. */
+	uint64_t max_delay_s;
 	/* Other daemons (outside.h); must hold. NULL: they are not there, and nothing is sent. */
 	const struct jmap_outside *outside;
 };

@@ -206,11 +206,11 @@ read_parameters(struct jmap_outgoing *o, const cJSON *v)
 		struct str name = json_name(m), value = json_str(m);
 
 		if (str_ieq_z(name, "HOLDFOR") && o->send_at == 0 && value.n > 0 &&
-		    num_parse(value, 0, JMAP_MAX_DELAY, &o->letter.hold_for) == 0) {
+		    num_parse(value, 0, o->jmap->host.max_delay_s, &o->letter.hold_for) == 0) {
 			o->send_at = now + (int64_t)o->letter.hold_for;
 		} else if (str_ieq_z(name, "HOLDUNTIL") && o->send_at == 0 &&
 			   date_rfc3339_parse(value, &until) == 0 &&
-			   until.utc <= now + (int64_t)JMAP_MAX_DELAY) {
+			   until.utc <= now + (int64_t)o->jmap->host.max_delay_s) {
 			o->send_at = num_max(until.utc, now);
 			o->letter.hold_until = arena_dup(&o->arena, value);
 		} else {

@@ -14,7 +14,9 @@
 static struct {
 	int fd; /* gk-smtpd's end, or -1 */
 	struct loop_io *io;
-	struct buf in;
+	struct buf in, out;
+	bool slow;
+	struct loop_defer drip;
 	size_t octets; /* of BDAT still to come */
 	bool in_data;
 	char commands[4000]; /* MAIL and RCPT, one a line */
@@ -36,10 +38,27 @@ static struct {
 	} ask[3];
 } world;
 
+/* An octet a turn: a reader finds every split. */
+static inline void
+drip(void *arg)
+{
+	(void)arg;
+	if (world.fd < 0 || world.out.n == 0)
+		return;
+	assert_int_equal(write(world.fd, world.out.p, 1), 1);
+	buf_consume(&world.out, 1);
+	loop_defer(&world.drip);
+}
+
 static inline void
 say(const char *line)
 {
-	assert_true(write(world.fd, line, strlen(line)) > 0);
+	if (!world.slow) {
+		assert_true(write(world.fd, line, strlen(line)) > 0);
+		return;
+	}
+	buf_puts(&world.out, line);
+	loop_defer(&world.drip);
 }
 
 static inline void
@@ -205,8 +224,11 @@ world_up(void **state)
 	world.senders[0] = "alice@example.test";
 	world.senders[1] = "info@example.test";
 	buf_init(&world.in, 1u << 22);
+	buf_init(&world.out, 1u << 20);
+	loop_defer_init(&world.drip, drip, NULL);
 	buf_init(&world.message, 1u << 22);
 	jmap->host.outside = &fake_outside;
+	jmap->host.max_delay_s = 86400;
 	return 0;
 }
 
@@ -218,7 +240,9 @@ world_down(void **state)
 	loop_io_free(&world.io);
 	if (world.fd >= 0)
 		close(world.fd);
+	loop_defer_cancel(&world.drip);
 	buf_free(&world.in);
+	buf_free(&world.out);
 	buf_free(&world.message);
 	return rc;
 }

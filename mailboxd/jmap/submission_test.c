@@ -110,6 +110,22 @@ a_draft_goes_out_without_its_blind_copies(void **state)
 }
 
 static void
+replies_come_as_they_come(void **state)
+{
+	(void)state;
+	draft(DRAFT);
+	world.slow = true;
+	submit("");
+	expect("/notCreated", "null");
+	assert_int_equal(world.messages, 1);
+	world.refuse = "RCPT TO:<c@";
+	world.refusal = "550-5.1.1 no\r\n550-5.1.1 such\r\n550 5.1.1 user\r\n";
+	submit("");
+	expect("/notCreated/k/invalidRecipients", "[\"c@x.test\"]");
+	assert_int_equal(world.messages, 1);
+}
+
+static void
 an_envelope_may_be_given(void **state)
 {
 	(void)state;
@@ -278,6 +294,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(each_address_has_an_identity),
 	    TEST(a_draft_goes_out_without_its_blind_copies),
+	    TEST(replies_come_as_they_come),
 	    TEST(an_envelope_may_be_given),
 	    TEST(what_waits_is_taken_back),
 	    TEST(refusals_have_names),
