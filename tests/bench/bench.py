@@ -24,10 +24,11 @@ import outbound  # noqa: E402
 import peers  # noqa: E402
 import reading  # noqa: E402
 import screening  # noqa: E402
+import webserver  # noqa: E402
 from gk import GkMail  # noqa: E402
 from measure import Table  # noqa: E402
 
-PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile", "checks", "outbound")
+PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile", "checks", "outbound", "web")
 
 
 def arguments():
@@ -64,6 +65,7 @@ def run(servers, args, load, work):
         "latency": lambda: idling.latency_rows(servers, table, args.rounds),
         "hostile": lambda: hostile.hostile_rows(servers, table),
         "checks": lambda: screening.screening_rows(load, table, args.rounds, work, Path(args.build).resolve()),
+        "web": lambda: webserver.web_rows(table, work, Path(args.build).resolve() / "bin"),
         "outbound": lambda: outbound.outbound_rows(args, load, table, work, Path(args.build).resolve(), len(servers) > 1),
     }
     for name in args.only.split(","):

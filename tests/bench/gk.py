@@ -11,6 +11,8 @@ import peers
 # The checkpoint is asked for far more often than the 5 s of the default, so that it can be waited for; each costs a
 # syncfs. Memory and passes of the password hash are the defaults, except where thousands of users are made.
 CONFIG = """\
+[web]
+requests_per_minute = 0
 [limits]
 connections = 100000
 connections_per_ip = 100000
