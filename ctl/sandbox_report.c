@@ -97,6 +97,9 @@ report_demo(const struct sandbox *s)
 	const char *password = arena_dupz(m, a->password);
 	const char *login = arena_printf(m, STR_FMT ":%s", STR_ARG(a->address), password).p;
 
+	printf("\nIn a browser, which warns of the certificate, as it is this sandbox's own:\n\n"
+	       "  https://localhost:%u/\n",
+	    sandbox_port(s, "https"));
 	printf(
 	    "\nTo read (curl), to send (swaks, or as a local program), to keep a copy (mbsync):\n\n"
 	    "  curl --cacert %s -u %s 'imaps://localhost:%u/INBOX;MAILINDEX=1'\n\n"

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "svc/metrics.h"
+#include "webd/files.h"
 #include "webd/path.h"
 #include "webd/routes.h"
 
@@ -44,6 +45,15 @@ exchange_method_name(unsigned method)
 
 /* ---- the end ---- */
 
+/* What stands below a route may be a user's: names of attachments, of app passwords. */
+static struct str
+path_to_log(struct exchange *x)
+{
+	return x->route && x->route != &files_route && x->tail.n > 0
+		   ? arena_printf(&x->arena, "%s*", x->route->path)
+		   : x->path;
+}
+
 static void
 account(struct exchange *x)
 {
@@ -57,8 +67,8 @@ account(struct exchange *x)
 	metric_observe(METRIC_HTTP_SECONDS, us);
 	log_info("http.request", LZ("sid", x->sid), LZ("peer", x->peer), LZ("user", in->user),
 	    LZ("method", x->head_only ? "HEAD" : exchange_method_name(x->method)),
-	    LS("path", x->path), LU("status", in->status), LU("in", in->got), LU("out", in->sent),
-	    LU("ms", us / 1000), LZ("proto", in->protocol),
+	    LS("path", path_to_log(x)), LU("status", in->status), LU("in", in->got),
+	    LU("out", in->sent), LU("ms", us / 1000), LZ("proto", in->protocol),
 	    LZ("end", in->lost      ? "client left"
 		      : in->aborted ? "aborted"
 				    : "done"));

@@ -334,9 +334,9 @@ at_end(struct http1 *h)
 		return;
 	if (h->upgraded)
 		exchange_got(x, STR(""), true);
-	else if (h->in_body || (x->in->begun && !x->in->ended && op_pending(x) == 0))
-		/* Half a body will never be a whole one; an answer without an end has no reader any
-		 * more. What is still to be answered is, as some close their side early. */
+	else
+		/* Whoever reads the answer to a question under way keeps its side open: over TLS
+		 * nobody does otherwise, and nobody else is to be told from one who has left. */
 		web_free(h->conn, "client left");
 }
 

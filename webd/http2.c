@@ -709,7 +709,8 @@ new_session(struct http2 *h)
 	nghttp2_option_set_no_closed_streams(o, 1);
 	nghttp2_option_set_max_outbound_ack(o, 200);
 	nghttp2_option_set_max_settings(o, 32);
-	nghttp2_option_set_stream_reset_rate_limit(o, NOISE_BURST, NOISE_RATE);
+	/* Behind our own, which says so in the log. */
+	nghttp2_option_set_stream_reset_rate_limit(o, (uint64_t)2 * NOISE_BURST, NOISE_RATE);
 	assume(nghttp2_session_server_new2(&session, cb, h, o) == 0);
 	nghttp2_option_del(o);
 	nghttp2_session_callbacks_del(cb);

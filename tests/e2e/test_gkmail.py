@@ -518,6 +518,7 @@ def test_demo(workdir):
             assert line, text
             text += line
         assert len(s.inbox("alice")) == 5
+        assert "\n  https://localhost:8443/\n" in text
         # As a stranger pastes them, into a terminal opened anywhere.
         log = re.search(r"^  log +(.*) --follow$", text, re.M).group(1)
         commands = re.findall(r"^  ((?:curl|swaks|echo|mbsync)(?:.*\\\n)*.*)$", text, re.M)

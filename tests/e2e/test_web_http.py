@@ -587,6 +587,13 @@ def test_draining_ends_idle_connections_and_finishes_the_others(fresh_suite):
     wait_for(lambda: get(s, "/")[0] == 200)
 
 
+def test_the_log_names_no_files(suite):
+    get(suite, "/jmap/download/a1/b2/my%20secret.pdf")
+    get(suite, "/assets/nothing.js")
+    wait_for(lambda: any(r["path"] == "/assets/nothing.js" for r in requests_of(suite)))
+    assert any(r["path"] == "/jmap/download/*" for r in requests_of(suite)) and "secret" not in suite.log()
+
+
 def test_counted(suite):
     get(suite, "/")
     metrics = suite.ctl("status", "--metrics").stdout
