@@ -275,21 +275,30 @@ settle(struct jmap_call *c, struct jmap_changes *ch)
 	return JMAP_DONE;
 }
 
+/* A copy that had \Deleted was not there for JMAP (RFC 8621 4.1.1). Where it is the only one, the
+ * email was not. */
+static bool
+was_hidden(const struct jmap_model *m, const struct change *row, const struct jmap_email *em)
+{
+	const struct jmap_place *p;
+
+	if (em == NULL || em->nplaces != 1)
+		return false;
+	p = jmap_email_places(em);
+	return p->uid == row->uid && jmap_model_mailbox(m, p->box)->id == row->mailbox &&
+	       str_find(row->before, STR("\\Deleted")) < row->before.n;
+}
+
 static void
-note_row(struct jmap_changes *ch, const struct change *row, const struct jmap_email *em)
+note_row(const struct jmap_model *m, struct jmap_changes *ch, const struct change *row,
+    const struct jmap_email *em)
 {
 	switch (row->kind) {
 	case CHANGE_ADDED:
 		jmap_note(ch, row->email, JMAP_CREATED);
 		break;
 	case CHANGE_FLAGS:
-		/* A copy that had \Deleted was not there for JMAP (RFC 8621 4.1.1). Where it is the
-		 * only one, the email was not. */
-		jmap_note(ch, row->email,
-		    em != NULL && em->nplaces == 1 &&
-			    str_find(row->before, STR("\\Deleted")) < row->before.n
-			? JMAP_CREATED
-			: JMAP_UPDATED);
+		jmap_note(ch, row->email, was_hidden(m, row, em) ? JMAP_CREATED : JMAP_UPDATED);
 		break;
 	case CHANGE_COPIED:
 	case CHANGE_EXPUNGED:
@@ -336,7 +345,7 @@ changed(struct jmap_call *c, struct jmap_changes *ch, const struct change *row, 
 		return 0;
 	}
 	em = jmap_model_find(m, row->email);
-	note_row(ch, row, em);
+	note_row(m, ch, row, em);
 	if (em == NULL && row->thread != 0 && (t = touched(c)) != NULL)
 		add_number(&t->threads, &t->n, &t->room, row->thread, &c->arena);
 	return 0;
