@@ -72,6 +72,7 @@ union key {
 struct item {
 	uint64_t email;
 	int64_t received;
+	uint32_t uid;
 	union key *keys;
 };
 
@@ -266,6 +267,8 @@ compare(const void *pa, const void *pb, void *arg)
 	}
 	if (a->received != b->received)
 		return a->received > b->received ? -1 : 1;
+	if (a->uid != b->uid)
+		return a->uid > b->uid ? -1 : 1;
 	return a->email > b->email ? -1 : a->email < b->email;
 }
 
@@ -278,8 +281,8 @@ add_match(struct jmap_call *c, struct run *r, const struct jmap_email *em)
 		r->ids[r->n++] = em->number;
 		return;
 	}
-	r->items[r->n] = (struct item){
-	    em->number, em->received, arena_array(&c->arena, r->args->nsorts, sizeof(union key))};
+	r->items[r->n] = (struct item){em->number, em->received, em->uid,
+	    arena_array(&c->arena, r->args->nsorts, sizeof(union key))};
 	fill_keys(r, em, r->items[r->n++].keys);
 }
 

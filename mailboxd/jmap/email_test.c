@@ -460,9 +460,8 @@ changes_are_told(void **state)
 	store("Trash", r.to[0], STORE_REMOVE, FLAG_DELETED);
 	changes_since(list_of(id), "[]", "[]");
 	/* Of two copies one is hidden: what happens to it is news of an email that is known. */
-	assert_int_equal(mailbox_copy(
-			     box("Trash"), r.to, 1, box("Archive"), &by_test, &scratch, &r, &err),
-	    0);
+	assert_int_equal(
+	    mailbox_copy(box("Trash"), r.to, 1, box("Archive"), &by_test, &scratch, &r, &err), 0);
 	store("Archive", r.to[0], STORE_ADD, FLAG_DELETED);
 	remember_state();
 	store("Archive", r.to[0], STORE_ADD, FLAG_FLAGGED);

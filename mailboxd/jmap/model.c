@@ -42,6 +42,8 @@ jmap_email_compare(const struct jmap_email *a, const struct jmap_email *b)
 {
 	if (a->received != b->received)
 		return a->received < b->received ? -1 : 1;
+	if (a->uid != b->uid)
+		return a->uid < b->uid ? -1 : 1;
 	return a->number < b->number ? -1 : a->number > b->number;
 }
 
@@ -59,16 +61,18 @@ put_in_order(struct jmap_model *m, struct jmap_email *em)
 		m->order = mem_grow(m->order, m->cap, sizeof(struct jmap_email *));
 	}
 	/* Mail mostly comes in the order of time. */
-	if (m->sorted == m->n && (m->n == 0 || compare(&m->order[m->n - 1], &em) < 0))
+	if (m->sorted == m->n && !m->holes && (m->n == 0 || compare(&m->order[m->n - 1], &em) < 0))
 		m->sorted++;
 	m->order[m->n++] = em;
 }
 
-/* Takes out what has gone; they are free to be used again. */
+/* Takes out what has gone, which is free to be used again; what stands in a wrong place goes to the
+ * end, to be sorted in. */
 static void
 close_holes(struct jmap_model *m)
 {
-	size_t n = 0, sorted = 0;
+	struct jmap_email **moved = mem_array(m->n + 1, sizeof(struct jmap_email *));
+	size_t n = 0, sorted = 0, nmoved = 0;
 
 	for (size_t i = 0; i < m->n; i++) {
 		struct jmap_email *em = m->order[i];
@@ -76,12 +80,17 @@ close_holes(struct jmap_model *m)
 		if (em->nplaces == 0) {
 			em->next = m->unused;
 			m->unused = em;
-			continue;
+		} else if (em->misplaced) {
+			em->misplaced = false;
+			moved[nmoved++] = em;
+		} else {
+			m->order[n++] = em;
+			sorted += i < m->sorted;
 		}
-		m->order[n++] = em;
-		sorted += i < m->sorted;
 	}
-	m->n = n;
+	memcpy(m->order + n, moved, nmoved * sizeof(struct jmap_email *));
+	free(moved);
+	m->n = n + nmoved;
 	m->sorted = sorted;
 	m->holes = false;
 }
@@ -205,6 +214,43 @@ count(struct jmap_model *m, const struct jmap_email *em, int sign)
 	}
 }
 
+static uint32_t
+uid_of(const struct jmap_model *m, const struct jmap_email *em)
+{
+	const struct jmap_place *v = jmap_email_places(em);
+	uint32_t lowest = UINT32_MAX, uid = UINT32_MAX;
+
+	for (size_t i = 0; i < em->nplaces; i++) {
+		uint32_t id = m->boxes[v[i].box]->id;
+
+		if (id < lowest || (id == lowest && v[i].uid < uid)) {
+			lowest = id;
+			uid = v[i].uid;
+		}
+	}
+	return uid;
+}
+
+/* Its copies are others: perhaps it stands elsewhere in the order of time. */
+static void
+place_anew(struct jmap_model *m, struct jmap_email *em)
+{
+	uint32_t uid = uid_of(m, em);
+	uint64_t thread = em->thread != NULL ? em->thread->number : 0;
+
+	if (uid == em->uid)
+		return;
+	if (thread != 0)
+		jmap_model_leave(m, em);
+	em->uid = uid;
+	em->misplaced = true;
+	m->holes = true;
+	if (thread != 0) {
+		m->unthreaded++;
+		jmap_model_join(m, em, thread);
+	}
+}
+
 static void
 begin_change(struct jmap_model *m, struct jmap_email *em)
 {
@@ -245,6 +291,7 @@ add_copy(struct jmap_model *m, uint32_t box, const struct message *msg)
 		em = new_email(m);
 		em->number = msg->email;
 		em->received = msg->date;
+		em->uid = msg->uid;
 		em->size = (uint32_t)num_min(msg->size, UINT32_MAX);
 		jmap_table_put(&m->emails, &em->number);
 		put_in_order(m, em);
@@ -259,6 +306,7 @@ add_copy(struct jmap_model *m, uint32_t box, const struct message *msg)
 		count(m, em, 1);
 	} else {
 		end_change(m, em);
+		place_anew(m, em);
 	}
 	if (em->thread == NULL && msg->thread != 0)
 		jmap_model_join(m, em, msg->thread);
@@ -276,6 +324,7 @@ remove_copy(struct jmap_model *m, uint32_t box, uint64_t number, uint32_t uid)
 	remove_place(em, i);
 	if (em->nplaces > 0) {
 		end_change(m, em);
+		place_anew(m, em);
 		return;
 	}
 	if (em->thread != NULL)

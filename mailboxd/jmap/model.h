@@ -35,6 +35,10 @@ struct jmap_email {
 	uint32_t size;
 	uint32_t nplaces; /* 0: it has gone since it was found */
 	uint8_t any, all; /* FLAG_ bits that one copy has, that all have */
+	bool misplaced;   /* private: stands in the order where it stood before */
+	/* Its UID in the mailbox of the lowest id: what came in one second stands in the order of
+	 * its coming. */
+	uint32_t uid;
 	/* private */
 	union {
 		struct jmap_place one;
@@ -73,7 +77,7 @@ int jmap_model_ready(struct jmap_model *m, struct err *e);
 
 /* NULL: there is none of that number, for JMAP. */
 const struct jmap_email *jmap_model_find(const struct jmap_model *m, uint64_t number);
-/* All, the oldest first; those of one time by number. */
+/* All, the oldest first; those of one second by UID and number. */
 struct jmap_email *const *jmap_model_all(struct jmap_model *m, size_t *n);
 /* Another one after every change of any email. */
 uint64_t jmap_model_generation(const struct jmap_model *m);

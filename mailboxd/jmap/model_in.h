@@ -48,7 +48,8 @@ struct jmap_model {
 	struct jmap_chunk *chunks;
 	size_t chunk_used;
 	struct jmap_email *unused; /* by next */
-	/* By time; what came since is at the end, and what has gone (nplaces 0) still in it. */
+	/* By time; what came since is at the end. holes: what has gone (nplaces 0) and what is
+	 * misplaced is still in it. */
 	struct jmap_email **order;
 	size_t n, sorted, cap;
 	bool holes;

@@ -109,6 +109,25 @@ emails_stand_in_the_order_of_time(void **state)
 }
 
 static void
+what_comes_in_one_second_keeps_its_order(void **state)
+{
+	struct jmap_email *const *v;
+	uint32_t uids[50];
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(uids); i++)
+		uids[i] = add("INBOX", 7, 0, "Message-ID: <1@x>\r\n" BODY);
+	assert_int_equal(counts("INBOX").threads, 1);
+	v = jmap_model_all(model, &n);
+	assert_int_equal(n, ARRAY_LEN(uids));
+	for (size_t i = 0; i < n; i++)
+		assert_ptr_equal(v[i], email("INBOX", uids[i]));
+	for (size_t i = 0; i + 1 < n; i++)
+		assert_ptr_equal(jmap_email_next(v[i]), v[i + 1]);
+}
+
+static void
 copies_are_one_email(void **state)
 {
 	uint32_t uid = add("INBOX", 5, 0, BODY), inbox = jmap_model_box(model, box("INBOX")->id);
@@ -219,6 +238,8 @@ compare_with_fresh(void)
 		assert_int_equal(v[at]->all, w[at]->all);
 		assert_true(v[at]->thread->number == w[at]->thread->number);
 		assert_int_equal(v[at]->thread->n, w[at]->thread->n);
+		assert_true(v[at]->next == NULL ? w[at]->next == NULL
+						: v[at]->next->number == w[at]->next->number);
 	}
 	while ((mb = home_next(home, &i)) != NULL) {
 		struct jmap_counts a = counts(mb->name.p), b;
@@ -242,7 +263,7 @@ random_change(unsigned step)
 	if (mb->n == 0 || random() % 3 == 0) {
 		text = arena_printf(&scratch, "Message-ID: <%u@x>\r\nReferences: <%ld@x>\r\n" BODY,
 		    step, random() % (step + 1));
-		(void)add(name, random() % 50, random() % 2 ? FLAG_SEEN : 0, text.p);
+		(void)add(name, random() % 10, random() % 2 ? FLAG_SEEN : 0, text.p);
 		return;
 	}
 	uid = mb->messages[random() % (long)mb->n].uid;
@@ -285,6 +306,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(emails_stand_in_the_order_of_time),
+	    TEST(what_comes_in_one_second_keeps_its_order),
 	    TEST(copies_are_one_email),
 	    TEST(keywords_of_copies_are_one_set),
 	    TEST(threads_are_counted_by_mailbox),
