@@ -36,8 +36,8 @@
 #define JMAP_MAX_GET       500u
 #define JMAP_MAX_SET       500u
 #define JMAP_MAX_ANSWER    (64u << 20) /* octets of a response */
-#define JMAP_SLICE_US      4000u       /* how long a method runs before others have their turn */
-#define JMAP_MAX_QUERY     10000u      /* ids in the answer to a query */
+#define JMAP_SLICE_US      4000u
+#define JMAP_MAX_QUERY     10000u /* ids in the answer to a query */
 #define JMAP_MAILBOX_DEPTH FOLDER_DEPTH_MAX
 #define JMAP_MAILBOX_NAME  FOLDER_COMPONENT_MAX
 #define JMAP_ID_SIZE       40
@@ -230,7 +230,9 @@ void jmap_continue(struct jmap_call *c);
 /* Runs the step that follows when everything done so far is durable (INVARIANTS 4). For use as
  * `return jmap_commit(c, step);` */
 enum jmap_step jmap_commit(struct jmap_call *c, jmap_step_fn step);
-/* Time to return JMAP_YIELD? */
+/* How long a method runs before others have their turn (JMAP_SLICE_US; tests make it 0). */
+extern unsigned jmap_slice_us;
+/* Time to return JMAP_YIELD? To be asked when something was done, or nothing ever is. */
 bool jmap_slice_over(const struct jmap_call *c);
 /* A further call whose response follows this one's under the same call id (RFC 8621 4.7, 7.5). It
  * runs when this one is done, unless that fails. Takes args; accountId is added. */
@@ -329,6 +331,7 @@ struct jmap_changes {
 	struct jmap_point at;  /* so far all is noted */
 	struct jmap_state now; /* when the end of the log was reached */
 	uint64_t modseq, row;  /* of the row before, and rows since that modseq began */
+	size_t done;           /* rows in this slice */
 	bool full, sliced, walked;
 	int rc;
 	struct err err;

@@ -561,6 +561,34 @@ test_changes_in_steps(void **state)
 	}
 }
 
+/* However short a slice is, each gets on. */
+static void
+test_short_slices(void **state)
+{
+	uint32_t uids[50];
+	const struct flag_set seen = {.flags = FLAG_SEEN};
+	const char *since;
+
+	(void)state;
+	jmap_slice_us = 0;
+	for (size_t i = 0; i < ARRAY_LEN(uids); i++)
+		uids[i] = append("INBOX", "Subject: s\r\n\r\n", 0);
+	call("Mailbox/get", "{}");
+	since = state_now();
+	assert_int_equal(mailbox_store(box("INBOX"), uids, ARRAY_LEN(uids), STORE_ADD, &seen,
+			     UINT64_MAX, &by_test, &scratch, NULL, &err),
+	    0);
+	changes_since(since, "[]", list(id_of("INBOX")).p, "[]");
+	call("Mailbox/set", "{\"create\":{\"a\":{\"name\":\"a\",\"parentId\":\"#b\"},"
+			    "\"b\":{\"name\":\"b\"}}}");
+	expect("/notCreated", "null");
+	call("Mailbox/changes", "{\"sinceState\":\"0-0\"}");
+	assert_int_equal(cJSON_GetArraySize(at(answer, "/created")), 8);
+	call("Mailbox/query", "{\"calculateTotal\":true}");
+	expect("/total", "8");
+	jmap_slice_us = JMAP_SLICE_US;
+}
+
 static void
 test_changes_is_strict(void **state)
 {
@@ -769,7 +797,7 @@ main(void)
 	    TEST(test_set_is_strict), TEST(test_rename), TEST(test_names_give_way),
 	    TEST(test_update_others), TEST(test_update_is_strict), TEST(test_destroy),
 	    TEST(test_changes), TEST(test_state_of_flags), TEST(test_changes_of_threads),
-	    TEST(test_changes_in_steps), TEST(test_changes_is_strict),
+	    TEST(test_changes_in_steps), TEST(test_short_slices), TEST(test_changes_is_strict),
 	    TEST(test_changes_after_loss), TEST(test_query), TEST(test_query_window),
 	    TEST(test_query_is_strict), TEST(test_query_changes)};
 

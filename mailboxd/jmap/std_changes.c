@@ -9,6 +9,8 @@
 #include "base/num.h"
 #include "mailboxd/jmap/std.h"
 
+#define WHOLE_ROWS 20000u /* of one operation, in a slice */
+
 struct jmap_noted_id {
 	uint64_t id;
 	enum jmap_noted first, last;
@@ -113,8 +115,10 @@ on_row(void *arg, const struct change *row)
 {
 	struct jmap_changes *ch = arg;
 
+	bool begins = row->modseq != ch->modseq;
+
 	/* The operation before is complete: rows count from its modseq on. */
-	if (row->modseq != ch->modseq) {
+	if (begins) {
 		if (ch->modseq > ch->at.modseq)
 			ch->at = (struct jmap_point){.modseq = ch->modseq};
 		ch->modseq = row->modseq;
@@ -123,10 +127,13 @@ on_row(void *arg, const struct change *row)
 	/* Told before, or in an earlier slice. */
 	if (ch->row++ < ch->at.rows)
 		return true;
-	if (jmap_slice_over(ch->call)) {
+	/* The next slice reads again what this operation has already told: it is broken off only
+	 * where it is very large. */
+	if (ch->done > 0 && (begins || ch->done % WHOLE_ROWS == 0) && jmap_slice_over(ch->call)) {
 		ch->sliced = true;
 		return false;
 	}
+	ch->done++;
 	ch->rc = ch->object->changed(ch->call, ch, row, &ch->err);
 	if (ch->rc < 0 || ch->full)
 		return false;
@@ -146,6 +153,7 @@ walk(struct jmap_call *c, struct jmap_changes *ch)
 	if (ready != JMAP_DONE || jmap_failed(c))
 		return ready;
 	ch->sliced = false;
+	ch->done = 0;
 	ch->modseq = ch->at.modseq;
 	ch->row = 0;
 	if (c->jmap->modseq[ch->object->type] > ch->at.modseq &&

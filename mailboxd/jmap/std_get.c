@@ -167,12 +167,13 @@ get_some(struct jmap_call *c)
 	struct get_run *g = c->op;
 	enum jmap_step ready =
 	    c->method->object->get_ready != NULL ? c->method->object->get_ready(c) : JMAP_DONE;
+	size_t begin = g->i;
 	struct err e = {0};
 
 	if (ready != JMAP_DONE || jmap_failed(c))
 		return ready;
 	for (; g->i < g->n; g->i++) {
-		if (jmap_slice_over(c))
+		if (g->i > begin && jmap_slice_over(c))
 			return JMAP_YIELD;
 		if (get_one(c, g, g->i, &e) < 0)
 			return jmap_fail_err(c, &e);

@@ -329,7 +329,7 @@ run_items(struct jmap_call *c)
 	struct jmap_item *it;
 	enum jmap_step step;
 	unsigned kind = 0;
-	size_t left;
+	size_t left, ran = 0;
 
 	while (kind < KINDS) {
 		if ((it = TAILQ_FIRST(&s->left[kind])) == NULL) {
@@ -337,7 +337,7 @@ run_items(struct jmap_call *c)
 			s->idle = 0;
 			continue;
 		}
-		if (jmap_slice_over(c))
+		if (ran++ > 0 && jmap_slice_over(c))
 			return JMAP_YIELD;
 		step = run_item(c, it);
 		if (step == JMAP_YIELD || step == JMAP_WAIT)
