@@ -172,6 +172,11 @@ test('attachments go up and come down as they were', async () => {
 	await shot(bob, 'attachment');
 	const [download] = await Promise.all([bob.waitForEvent('download'), a.click()]);
 	assert.deepEqual(readFileSync(await download.path()), data);
+	await bob.locator('.message').getByRole('button', { name: 'More' }).click();
+	const item = bob.getByRole('menuitem', { name: 'Download original' });
+	const [original] = await Promise.all([bob.waitForEvent('download'), item.click()]);
+	assert.equal(original.suggestedFilename(), 'With a file.eml');
+	assert.match(readFileSync(await original.path(), 'utf8'), /^Subject: With a file/m);
 	await alice.context().close();
 	await bob.context().close();
 });

@@ -179,7 +179,7 @@ export const en = {
 	messageFrom: (who: string, when: string) => `Message from ${who}, ${when}`,
 	messageBody: 'Text of the message',
 	truncated: 'This message is very long; only its beginning is shown.',
-	showSource: 'Show original',
+	original: 'Download original',
 	print: 'Print',
 	folded: (n: number) => (n === 1 ? 'One earlier message' : `${n} earlier messages`),
 	loadFailed: 'This conversation could not be loaded.',

@@ -179,7 +179,7 @@ export const fr: Words = {
 	messageFrom: (who, when) => `Message de ${who}, ${when}`,
 	messageBody: 'Texte du message',
 	truncated: 'Ce message est très long ; seul son début est affiché.',
-	showSource: 'Afficher l’original',
+	original: 'Télécharger l’original',
 	print: 'Imprimer',
 	folded: n => (n === 1 ? 'Un message précédent' : `${n} messages précédents`),
 	loadFailed: 'Cette conversation n’a pas pu être chargée.',

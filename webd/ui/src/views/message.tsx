@@ -118,12 +118,14 @@ function moreOf(e: Email, b: EmailBody | undefined, details: { value: boolean })
 		},
 		{ text: w.details, icon: 'list' as const, run: () => (details.value = true) },
 		{
-			text: w.showSource,
-			icon: 'code' as const,
+			text: w.original,
+			icon: 'download' as const,
 			run: () => {
 				if (!b) return;
-				const s = session.value!;
-				window.open(downloadUrl(s, accountId(), b.blobId, 'text/plain', 'message.txt'), '_blank', 'noopener');
+				const a = document.createElement('a');
+				a.download = `${e.subject?.trim() || w.noSubject}.eml`;
+				a.href = downloadUrl(session.value!, accountId(), b.blobId, 'message/rfc822', a.download);
+				a.click();
 			},
 		},
 		{
