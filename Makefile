@@ -46,7 +46,7 @@ DEPS_CHECK := $(DEPS_RUN) clang-14 clang-format-14 libclang-rt-14-dev libcmocka-
 	nsd ldnsutils python3-dkim python3-nacl python3-h2 chromium
 # Peers are kept from starting (deps-check).
 DEPS_INTEROP := postfix opendkim opendkim-tools opendmarc unbound iproute2
-DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core
+DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core nginx nghttp2-client
 
 # ---- flags ----------------------------------------------------------------------------------------------------------
 
@@ -328,8 +328,8 @@ fuzz: $(FUZZERS) ## fuzz every parser, FUZZ_SECONDS each
 fuzz-short: $(FUZZERS)
 	@tests/run-fuzz 10 $(B)/fuzz $(FUZZERS)
 
-bench: deps-bench ## compare with Postfix and Dovecot, as a table
-	@$(MAKE) --no-print-directory all $(B)/tools/load
+bench: deps-bench ## compare with Postfix, Dovecot and nginx, as a table
+	@$(MAKE) --no-print-directory all $(B)/tools/load $(B)/tools/webload
 	@$(PYTHON) tests/bench/bench.py --build $(B) $(BENCH)
 
 lint: webd/ui/node_modules/.package-lock.json ## layout, floors of the house, manual pages, types and layout of the web client

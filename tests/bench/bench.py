@@ -1,4 +1,4 @@
-"""GK Mail beside Debian's Postfix + Dovecot, in one run on one disk: a table with ratios and goals.
+"""GK Mail beside Debian's Postfix + Dovecot (and nginx), in one run on one disk: a table with ratios and goals.
 
 Every row is measured in interleaved rounds (A B A B …); the table shows medians and the ratio of medians. The load
 generator and the reading client run on one CPU, the servers wherever they like.
@@ -24,11 +24,12 @@ import outbound  # noqa: E402
 import peers  # noqa: E402
 import reading  # noqa: E402
 import screening  # noqa: E402
+import webload  # noqa: E402
 import webserver  # noqa: E402
 from gk import GkMail  # noqa: E402
 from measure import Table  # noqa: E402
 
-PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile", "checks", "outbound", "web")
+PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile", "checks", "outbound", "web", "webclients")
 
 
 def arguments():
@@ -65,8 +66,9 @@ def run(servers, args, load, work):
         "latency": lambda: idling.latency_rows(servers, table, args.rounds),
         "hostile": lambda: hostile.hostile_rows(servers, table),
         "checks": lambda: screening.screening_rows(load, table, args.rounds, work, Path(args.build).resolve()),
-        "web": lambda: webserver.web_rows(table, work, Path(args.build).resolve() / "bin"),
+        "webclients": lambda: webserver.web_rows(table, work, Path(args.build).resolve() / "bin"),
         "outbound": lambda: outbound.outbound_rows(args, load, table, work, Path(args.build).resolve(), len(servers) > 1),
+        "web": lambda: webload.web_rows(args, load, table, work),
     }
     for name in args.only.split(","):
         if name in parts:
