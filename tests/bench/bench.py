@@ -25,11 +25,10 @@ import peers  # noqa: E402
 import reading  # noqa: E402
 import screening  # noqa: E402
 import webload  # noqa: E402
-import webserver  # noqa: E402
 from gk import GkMail  # noqa: E402
 from measure import Table  # noqa: E402
 
-PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile", "checks", "outbound", "web", "webclients")
+PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile", "checks", "outbound", "web")
 
 
 def arguments():
@@ -66,7 +65,6 @@ def run(servers, args, load, work):
         "latency": lambda: idling.latency_rows(servers, table, args.rounds),
         "hostile": lambda: hostile.hostile_rows(servers, table),
         "checks": lambda: screening.screening_rows(load, table, args.rounds, work, Path(args.build).resolve()),
-        "webclients": lambda: webserver.web_rows(table, work, Path(args.build).resolve() / "bin"),
         "outbound": lambda: outbound.outbound_rows(args, load, table, work, Path(args.build).resolve(), len(servers) > 1),
         "web": lambda: webload.web_rows(args, load, table, work),
     }
