@@ -122,7 +122,7 @@ owner_socket_leave(struct str user)
 
 /* ---- the end ---- */
 
-static void begin(struct owner *o);
+static void start(struct owner *o);
 
 /* There may be room for one in line. */
 static void
@@ -133,7 +133,7 @@ next_in_line(struct person *p, enum owner_class class)
 	TAILQ_FOREACH (o, &p->owners, link)
 		if (o->state == OWNER_LINE && o->class == class) {
 			p->waiting[class]--;
-			begin(o);
+			start(o);
 			return;
 		}
 }
@@ -310,9 +310,6 @@ begin(struct owner *o)
 	struct ipc_out m;
 
 	o->state = OWNER_TICKET;
-	o->counted = o->class != OWNER_SOCKET;
-	if (o->counted)
-		o->person->running[o->class]++;
 	o->conn = ++last_conn;
 	HASH_ADD(hh, by_conn, conn, sizeof(o->conn), o);
 	ipc_begin(&m, MSG_SESSION_TICKET);
@@ -347,6 +344,39 @@ find_kept(struct person *p, struct str session)
 	return NULL;
 }
 
+/* A pipe that is kept becomes that of o. */
+static void
+take_over(struct owner *o, struct owner *kept)
+{
+	o->conn = kept->conn;
+	HASH_DEL(by_conn, kept);
+	kept->conn = 0;
+	HASH_ADD(hh, by_conn, conn, sizeof(o->conn), o);
+	o->frames = kept->frames;
+	kept->frames = NULL;
+	frames_pass(o->frames, o);
+	owner_free(&kept);
+	o->state = OWNER_OPEN;
+	loop_timer_set(o->timer, 0);
+}
+
+/* There is room for it. A socket's pipe is its own. */
+static void
+start(struct owner *o)
+{
+	struct owner *kept = NULL;
+
+	if (o->class != OWNER_SOCKET) {
+		kept = find_kept(o->person, str_z(o->session));
+		o->counted = true;
+		o->person->running[o->class]++;
+	}
+	if (kept != NULL)
+		take_over(o, kept);
+	else
+		begin(o);
+}
+
 static struct owner *
 new_owner(struct person *p, const struct webauth *who, const char *peer)
 {
@@ -370,7 +400,7 @@ enter(struct owner *o)
 	struct person *p = o->person;
 
 	if (o->class == OWNER_SOCKET || p->running[o->class] < limits[o->class].most) {
-		begin(o);
+		start(o);
 	} else if (p->waiting[o->class] < limits[o->class].line) {
 		o->state = OWNER_LINE;
 		p->waiting[o->class]++;
@@ -385,26 +415,12 @@ struct owner *
 owner_open(const struct webauth *who, const char *peer, enum owner_class class,
     const struct owner_events *events, void *arg)
 {
-	struct person *p = person_get(who->user);
-	struct owner *o = NULL;
+	struct owner *o = new_owner(person_get(who->user), who, peer);
 
-	/* A socket's pipe is its own. */
-	if (class != OWNER_SOCKET && p->running[class] < limits[class].most)
-		o = find_kept(p, who->id);
-	if (o != NULL) {
-		p->kept--;
-		o->state = OWNER_OPEN;
-		o->counted = true;
-		p->running[class]++;
-		loop_timer_set(o->timer, 0);
-	} else {
-		o = new_owner(p, who, peer);
-	}
 	o->class = class;
 	o->events = events;
 	o->arg = arg;
-	if (o->state != OWNER_OPEN)
-		enter(o);
+	enter(o);
 	return o;
 }
 

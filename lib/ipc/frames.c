@@ -118,6 +118,12 @@ frames_new(int fd, const struct frames_events *events, void *arg)
 }
 
 void
+frames_pass(struct frames *f, void *arg)
+{
+	f->arg = arg;
+}
+
+void
 frames_free(struct frames **fp)
 {
 	struct frames *f = *fp;

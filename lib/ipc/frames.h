@@ -50,6 +50,8 @@ struct frames_events {
 
 /* fd is taken over. */
 struct frames *frames_new(int fd, const struct frames_events *events, void *arg);
+/* What events are told from now on: somebody else has it. */
+void frames_pass(struct frames *f, void *arg);
 /* At once; what is not yet written is lost. NULL inside is fine. */
 void frames_free(struct frames **f);
 

@@ -97,6 +97,16 @@ def test_many_at_once(suite):
             assert a.status == 200 and a.json()["methodResponses"][0][1] == {"n": i}
 
 
+def test_who_waits_in_line_gets_the_pipe_that_is_free(fresh_suite):
+    suite = fresh_suite(config='[log]\nmailboxd = "debug"\n')
+    clients = [Jmap(suite) for _ in range(20)]
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda j: [j.api(echo()).status for _ in range(20)], clients))
+    assert answers == [[200] * 20] * 20
+    # Not one a request, though only so many are kept that nobody uses.
+    assert 0 < suite.log().count(" jmap.open ") < 100
+
+
 def test_an_answer_larger_than_any_buffer(suite):
     text = "x" * 9_000_000
     a = Jmap(suite).api(echo(text=text))
