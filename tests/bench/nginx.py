@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import peers
+from measure import anywhere
 
 NGINX = """\
 user www-data;
@@ -57,7 +58,8 @@ class Nginx:
                        capture_output=True)
         self.conf = self.dir / "nginx.conf"
         self.conf.write_text(NGINX.format(dir=self.dir, cert=cert, key=key, https=self.ports["https"]))
-        self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", self.conf, "-e", self.dir / "error.log", "-g", "daemon off;"])
+        with anywhere():
+            self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", self.conf, "-e", self.dir / "error.log", "-g", "daemon off;"])
         peers.Peers.wait_port(self.ports["https"])
         return self
 

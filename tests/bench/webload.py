@@ -35,7 +35,7 @@ class Web:
 
     def __init__(self, args, work):
         self.server = GkMail(work / "web", Path(args.build).resolve() / "bin", users=USERS, cheap=True)
-        anywhere(self.server.start)
+        self.server.start()
         self.users = self.server.users()
         self.reader = self.users[-1]
         self.port = self.server.ports["https"]
@@ -93,16 +93,6 @@ class Web:
         head = {"@type": "Request", "id": "r"} if kind == "socket" else {}
         path.write_text("".join(f"{self.token[u]}\t{json.dumps(head | request_of(u))}\n" for u in users))
         return path
-
-
-def anywhere(start, *args):
-    """Starts a server, for which every CPU is: this program keeps to the clients' one."""
-    own = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count()))
-    try:
-        start(*args)
-    finally:
-        os.sched_setaffinity(0, own)
 
 
 def jmap(method, account=None, **arguments):
@@ -209,7 +199,7 @@ def file_rows(web, load, table, rounds, peer):
     page, largest, files = page_files(web)
     servers = [web.server]
     if peer:
-        anywhere(peer.start, files)
+        peer.start(files)
         servers.append(peer)
         print("".join(f"    {line}\n" for line in peer.configuration().splitlines()))
     table.head(f"Files by TLS, requests a second; the page has {len(page):,} octets" + (", the peer is nginx" if peer else ""))
