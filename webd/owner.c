@@ -323,6 +323,7 @@ static void
 on_timer(void *arg)
 {
 	struct owner *o = arg;
+	struct err e = o->e; /* who is told frees the pipe first, and looks at it then */
 
 	OBJ(o, OWNER_MAGIC);
 	if (o->state == OWNER_KEPT)
@@ -330,7 +331,7 @@ on_timer(void *arg)
 	else if (o->state == OWNER_OPEN)
 		o->events->open(o->arg);
 	else if (o->state == OWNER_LOST)
-		o->events->closed(o->arg, &o->e);
+		o->events->closed(o->arg, &e);
 }
 
 static struct owner *
