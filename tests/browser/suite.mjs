@@ -1,6 +1,7 @@
 // A private suite, browsers at its page, and small SMTP and IMAP clients for what happens outside the page.
 
 import { spawn } from 'node:child_process';
+import { setDefaultResultOrder } from 'node:dns';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
@@ -8,6 +9,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
+
+// The suite listens on 127.0.0.1; Node 18 tries only the first address of localhost.
+setDefaultResultOrder('ipv4first');
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const BIN = resolve(process.env.GKMAIL_BIN ?? join(root, 'build/bin'));
