@@ -1,8 +1,5 @@
 #!/usr/bin/python3
-"""Writes the page's files (webd/ui's output) as C: struct file of webd/files.h. Usage: embed.py FOLDER >page_files.h
-
-Without a folder, or with an empty one, there is one small page that says so.
-"""
+"""Writes the page's files (webd/ui's output) as C: struct file of webd/files.h. Usage: embed.py FOLDER >page_files.h"""
 
 import gzip
 import hashlib
@@ -15,13 +12,10 @@ TYPES = {
     ".json": "application/json", ".webmanifest": "application/manifest+json", ".woff2": "font/woff2",
     ".txt": "text/plain; charset=utf-8", ".map": "application/json", ".mp3": "audio/mpeg", ".ogg": "audio/ogg",
 }
-NO_PAGE = b"<!doctype html><title>GK Mail</title><p>This build has no web client. Any mail program reads your mail, over IMAP.\n"
 
 
 def read(folder):
     """path -> octets, path -> policy."""
-    if not folder or not (folder / "index.html").is_file():
-        return {"/": NO_PAGE}, {}
     found = {"/" + str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
     policies = dict(line.split(" ", 1) for line in found.pop("/policy", b"").decode().splitlines())
     # The document has one address.
@@ -41,7 +35,7 @@ def array(name, octets):
 
 
 def main():
-    found, policies = read(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    found, policies = read(Path(sys.argv[1]))
     rows = []
     print("/* Made by webd/embed.py. */")
     for i, (path, octets) in enumerate(sorted(found.items())):
