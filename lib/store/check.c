@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "io/file.h"
 #include "store/model.h"
+#include "store/object_file.h"
 #include "store/uidlist.h"
 
 #define TEXT_MAX 400u
@@ -278,6 +279,8 @@ mend_home(struct check *c)
 	}
 	if (commit_now(c->home, c->e) < 0)
 		return -1;
+	c->home->objects_stale = true;
+	object_file_settle(c->home);
 	return c->cures[CURE_REBUILD] > 0 ? ask_rebuild(c) : 0;
 }
 

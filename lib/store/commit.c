@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "io/file.h"
 #include "store/model.h"
+#include "store/object_file.h"
 #include "store/uidlist.h"
 
 #define UNLINK_SOME 100u /* files in a turn */
@@ -170,6 +171,7 @@ commit_now(struct home *h, struct err *e)
 		return -1;
 	}
 	uidlist_append(h);
+	object_file_append(h);
 	STAILQ_CONCAT(&h->doomed, &h->dead);
 	/* The answers first: who expunges waits for the tombstones, not for the files. */
 	run_waiters(h, NULL);

@@ -15,13 +15,15 @@
 #include "io/file.h"
 #include "store/files.h"
 #include "store/model.h"
+#include "store/object_file.h"
 #include "store/uidlist.h"
 
-#define COMMIT_MS     500u  /* STORE is durable within a second */
-#define COMMIT_LAZY   2000u /* what can be made again, in fewer and larger commits */
-#define MIRROR_MS     30000u
-#define MIRROR_ROUNDS 50u /* when closing */
-#define UID_LINES_MAX (1u << 20)
+#define COMMIT_MS        500u  /* STORE is durable within a second */
+#define COMMIT_LAZY      2000u /* what can be made again, in fewer and larger commits */
+#define MIRROR_MS        30000u
+#define MIRROR_ROUNDS    50u /* when closing */
+#define UID_LINES_MAX    (1u << 20)
+#define OBJECT_LINES_MAX (4u << 20)
 
 /* ---- errors and timers ---- */
 
@@ -218,6 +220,7 @@ free_home(struct home **hp)
 		free((char *)h->subs[i].p);
 	free(h->subs);
 	buf_free(&h->uid_lines);
+	buf_free(&h->object_lines);
 	index_close(&h->index);
 	numbers_done(&h->reserved);
 	file_close(&h->lock);
@@ -245,6 +248,7 @@ home_open(const struct home_options *o, struct err *e)
 	STAILQ_INIT(&h->doomed);
 	STAILQ_INIT(&h->graves);
 	buf_init(&h->uid_lines, UID_LINES_MAX);
+	buf_init(&h->object_lines, OBJECT_LINES_MAX);
 	start_timers(h);
 	if (take_lock(h, e) < 0 || open_index(h, &fresh, e) < 0 || start_read(h, fresh, e) < 0) {
 		free_home(&h);
@@ -279,6 +283,7 @@ home_close(struct home **hp)
 	if (commit_now(h, &e) < 0)
 		goto out;
 	uidlist_compact(h);
+	object_file_settle(h);
 	if (!h->reserved.clean && reserve_numbers(h, true, &e) < 0)
 		goto out;
 	e.code = E_OK;

@@ -2,9 +2,9 @@
  * home.h - one user's mail, opened: the mailboxes, the transaction, numbers, quota.
  *
  * A process opens its working directory as the home: Maildir/ (Maildir++) with the messages, db/
- * with index.db, state, uidlist and lock. One process at a time (an OFD lock for life); one thread.
- * The list of mailboxes is in memory from the start, a mailbox's messages from its first use
- * (mailbox_load), tens of octets each.
+ * with index.db, state, uidlist, objects and lock. One process at a time (an OFD lock for life);
+ * one thread. The list of mailboxes is in memory from the start, a mailbox's messages from its
+ * first use (mailbox_load), tens of octets each.
  *
  * Changes take effect in memory and in an open transaction at once, observers hear of them at once,
  * and they become durable together: the first change of a turn opens the transaction, and

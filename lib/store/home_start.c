@@ -18,6 +18,7 @@
 #include "base/num.h"
 #include "io/file.h"
 #include "store/model.h"
+#include "store/object_file.h"
 #include "store/uidlist.h"
 
 #define UIDVALIDITY_BLOCK 100u
@@ -254,6 +255,7 @@ take_in(struct home *h, struct str name, const struct uidlist_box *known, enum m
 	mb->uidvalidity = known ? known->uidvalidity : uidvalidity;
 	mb->uidnext = known ? num_max(known->uidnext, numbers_ceiling(&h->reserved, mb->id)) : 1;
 	mb->use = known ? (enum mailbox_use)known->use : use;
+	mb->sort = known ? known->sort : -1;
 	mb->highestmodseq = modseq;
 	mb->subscribed = model_is_sub(h, name);
 	model_insert(h, mb);
@@ -343,6 +345,8 @@ rebuild(struct home *h, struct err *e)
 	for (size_t k = 0; k < h->nboxes; k++)
 		if (scan_all(h->boxes[k], u, e) < 0)
 			goto out;
+	if (object_file_restore(h, e) < 0)
+		goto out;
 	if (u != NULL || h->messages > 0)
 		log_info("store.rebuilt", LU("messages", h->messages), LU("uidlist", u != NULL));
 	rc = 0;
@@ -406,6 +410,7 @@ start_read(struct home *h, bool fresh, struct err *e)
 		return -1;
 	if (found == NUMBERS_LOST)
 		h->reserved.clean = true; /* nothing is reserved */
+	object_file_begin(h, found == NUMBERS_CLEAN && !fresh);
 	if (read_rows(h, e) < 0 || start_numbers(h, found, fresh, e) < 0)
 		return -1;
 	if (fresh) {

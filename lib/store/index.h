@@ -149,6 +149,8 @@ int index_object_get(
 int index_objects(struct index *ix, unsigned kind,
     bool (*fn)(void *arg, uint32_t id, struct str text), void *arg, struct err *e);
 int index_object_count(struct index *ix, unsigned kind, uint64_t *n, struct err *e);
+/* Of all kinds, each with some for its frame. */
+int index_object_octets(struct index *ix, unsigned frame, uint64_t *n, struct err *e);
 int index_object_put(struct index *ix, unsigned kind, uint32_t id, struct str text, struct err *e);
 int index_object_remove(struct index *ix, unsigned kind, uint32_t id, struct err *e);
 

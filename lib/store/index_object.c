@@ -59,6 +59,23 @@ index_object_count(struct index *ix, unsigned kind, uint64_t *n, struct err *e)
 }
 
 int
+index_object_octets(struct index *ix, unsigned frame, uint64_t *n, struct err *e)
+{
+	struct db_stmt *s = index_read(
+	    ix, "SELECT coalesce(sum(length(CAST(text AS BLOB)) + ?), 0) FROM object", e);
+	int rc;
+
+	*n = 0;
+	if (s == NULL)
+		return -1;
+	db_bind_int(s, 1, frame);
+	if ((rc = db_step(s, e)) == 1)
+		*n = (uint64_t)db_int(s, 0);
+	db_done(&s);
+	return rc < 0 ? -1 : 0;
+}
+
+int
 index_object_put(struct index *ix, unsigned kind, uint32_t id, struct str text, struct err *e)
 {
 	struct db_stmt *s =

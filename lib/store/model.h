@@ -56,9 +56,12 @@ struct home {
 	struct loop_timer *commit_timer, *mirror_timer, *scan_timer, *unlink_timer;
 	/* Files of tombstones: not committed, committed, unlinked. */
 	struct dead_files dead, doomed, graves;
-	struct buf uid_lines; /* for db/uidlist, written at commit */
-	bool uid_stale;       /* that file is to be written anew */
-	struct content *last; /* the file mapped last */
+	struct buf uid_lines;                     /* for db/uidlist, written at commit */
+	bool uid_stale;                           /* that file is to be written anew */
+	struct buf object_lines;                  /* for db/objects, written at commit */
+	bool objects_stale, objects_mostly_stale; /* that file is to be written anew */
+	uint64_t object_octets; /* of all of them, as that file has them; 0: to be counted */
+	struct content *last;   /* the file mapped last */
 
 	bool commit_lazily; /* the timer is set for what can wait */
 	bool opening;       /* home_open is not done: nobody is told anything */

@@ -3,7 +3,8 @@
  */
 #include "store/object.h"
 
-#include "store/model.h"
+#include "base/num.h"
+#include "store/object_file.h"
 
 /* The log has the object's number where messages have their UID, and its kind as the email. */
 static int
@@ -52,6 +53,23 @@ next_id(struct home *h, enum object_kind kind, uint32_t *id, struct err *e)
 	return index_put(h->index, "objects", *id, e) < 0 ? home_fail(h, e) : 0;
 }
 
+/* What the objects need changes by one of them: from so many octets to so many, 0: it is not there.
+ * They are counted once in an owner's life. */
+static int
+resize(struct home *h, uint64_t was, uint64_t now, struct err *e)
+{
+	uint64_t all;
+
+	if (h->object_octets == 0 &&
+	    index_object_octets(h->index, OBJECT_FRAME, &h->object_octets, e) < 0)
+		return -1;
+	all = h->object_octets - num_min(h->object_octets, was) + now;
+	if (now > was && all > OBJECTS_OCTETS_MAX)
+		return err_set(e, E_LIMIT, "objects of more than %u octets", OBJECTS_OCTETS_MAX);
+	h->object_octets = all;
+	return 0;
+}
+
 int
 object_put(struct home *h, enum object_kind kind, uint32_t *id, struct str text,
     const struct change_by *by, struct err *e)
@@ -68,10 +86,13 @@ object_put(struct home *h, enum object_kind kind, uint32_t *id, struct str text,
 	arena_init(&a);
 	if (!made && object_get(h, kind, *id, &a, &before, e) < 0)
 		goto out;
+	if (resize(h, made ? 0 : before.n + OBJECT_FRAME, text.n + OBJECT_FRAME, e) < 0)
+		goto out;
 	if (index_object_put(h->index, kind, *id, text, e) < 0) {
 		(void)home_fail(h, e);
 		goto out;
 	}
+	object_file_note(h, kind, *id, text);
 	rc = note(h, made ? CHANGE_OBJECT_MADE : CHANGE_OBJECT_CHANGED, kind, *id, before, by, e);
 out:
 	arena_free(&a);
@@ -89,12 +110,14 @@ object_remove(
 	if (home_ready(h, e) < 0)
 		return -1;
 	arena_init(&a);
-	if (object_get(h, kind, id, &a, &before, e) < 0)
+	if (object_get(h, kind, id, &a, &before, e) < 0 ||
+	    resize(h, before.n + OBJECT_FRAME, 0, e) < 0)
 		goto out;
 	if (index_object_remove(h->index, kind, id, e) < 0) {
 		(void)home_fail(h, e);
 		goto out;
 	}
+	object_file_note_gone(h, kind, id);
 	rc = note(h, CHANGE_OBJECT_GONE, kind, id, before, by, e);
 out:
 	arena_free(&a);

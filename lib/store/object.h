@@ -4,8 +4,8 @@
  * a kind and a number.
  *
  * They are rows of the index and go the way of all changes: in memory of sqlite at once, durable by
- * home_commit(), each with a modseq in the change log. Unlike mail they cannot be had from the
- * files when the index is lost.
+ * home_commit(), each with a modseq in the change log. They cannot be had from the messages when
+ * the index is lost: db/objects has them once more (object_file.h).
  */
 #pragma once
 
@@ -27,6 +27,8 @@ enum object_kind {
 
 #define OBJECT_TEXT_MAX (1u << 20)
 #define OBJECTS_MAX     10000u /* of a kind */
+/* Of all of a home, with some for each one: they stand in memory while db/objects is written. */
+#define OBJECTS_OCTETS_MAX (32u << 20)
 
 /* E_NOTFOUND. The text is copied into a. */
 int object_get(struct home *h, enum object_kind kind, uint32_t id, struct arena *a,

@@ -67,7 +67,7 @@ box_by_id(struct uidlist *u, uint32_t id)
 static void
 read_box(struct uidlist *u, struct str line)
 {
-	struct uidlist_box b = {.uidnext = 1}, *old;
+	struct uidlist_box b = {.uidnext = 1, .sort = -1}, *old;
 
 	if (!get_num(&line, UINT32_MAX, &b.id) || !get_num(&line, UINT32_MAX, &b.uidvalidity) ||
 	    !get_num(&line, USE_ARCHIVE, &b.use) || line.n == 0 || b.id == 0)
@@ -80,6 +80,17 @@ read_box(struct uidlist *u, struct str line)
 	}
 	u->boxes = mem_grow(u->boxes, u->nboxes + 1, sizeof *u->boxes);
 	u->boxes[u->nboxes++] = b;
+}
+
+static void
+read_sort(struct uidlist *u, struct str line)
+{
+	struct uidlist_box *b;
+	uint32_t id, sort;
+
+	if (get_num(&line, UINT32_MAX, &id) && (b = box_by_id(u, id)) != NULL &&
+	    get_num(&line, INT32_MAX, &sort))
+		b->sort = sort;
 }
 
 static void
@@ -153,6 +164,8 @@ uidlist_read(void)
 		(void)str_cut(&line, ' ', &kind);
 		if (str_eq_z(kind, "M"))
 			read_box(u, line);
+		else if (str_eq_z(kind, "O"))
+			read_sort(u, line);
 		else if (str_eq_z(kind, "D"))
 			read_drop(u, line);
 		else if (str_eq_z(kind, "U"))
@@ -232,6 +245,8 @@ uidlist_note_box(struct mailbox *mb)
 {
 	(void)buf_printf(&mb->home->uid_lines, "M %u %u %u " STR_FMT "\n", mb->id, mb->uidvalidity,
 	    (unsigned)mb->use, STR_ARG(mb->name));
+	if (mb->sort >= 0)
+		(void)buf_printf(&mb->home->uid_lines, "O %u %lld\n", mb->id, (long long)mb->sort);
 }
 
 void

@@ -8,6 +8,7 @@
  *
  *	gkmail uidlist 1
  *	M <mailbox> <uidvalidity> <use> <name>
+ *	O <mailbox> <sort order>	after its M, where one was given
  *	D <mailbox>
  *	U <mailbox> <uid> <base>
  *	S <0|1> <name>
@@ -23,6 +24,7 @@ struct uidlist;
 struct uidlist_box {
 	uint32_t id, uidvalidity, use;
 	uint32_t uidnext; /* above every UID listed */
+	int64_t sort;     /* -1: nobody said */
 	struct str name;
 };
 

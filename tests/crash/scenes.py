@@ -254,10 +254,39 @@ def jmap_answered(m):
     must(status == ["canceled"], f"of what was taken back there is {status}")
 
 
+def objects_answered(m):
+    """What JMAP has answered of things that are neither mailbox nor message, and then the index is lost too."""
+    c, bob = Client(m), m.user("bob")["address"]
+    own = c.identity["id"]
+    c.call("Identity/set", update={own: {"name": "Zoé", "textSignature": "-- \nZ."}})
+    made, gone = (c.call("Identity/set", create={"n": {"name": name, "email": c.identity["email"]}})["created"]["n"]["id"]
+                  for name in ("made", "gone"))
+    sent = c.submit(c.draft("later", [bob]), to=[bob], hold={"HOLDFOR": "3600"})[0][1]["created"]["s"]["id"]
+    c.call("Mailbox/set", update={c.boxes["archive"]: {"sortOrder": 7}})
+    c.call("Identity/set", destroy=[gone])
+    c.call("VacationResponse/set", update={"singleton": {"isEnabled": True, "subject": "away"}})
+    m.power_off()
+    m.power_on()
+    for f in (m.maildir().parent / "db").glob("index.db*"):
+        f.unlink()
+    c = Client(m)
+    names = {i["id"]: (i["name"], i["textSignature"]) for i in c.call("Identity/get", ids=None)["list"]}
+    must(names == {own: ("Zoé", "-- \nZ."), made: ("made", "")}, f"of identities there is {names}")
+    away = c.call("VacationResponse/get", ids=None)["list"][0]
+    must(away["isEnabled"] and away["subject"] == "away", f"of a vacation there is {away}")
+    status = {s["id"]: s["undoStatus"] for s in c.call("EmailSubmission/get", ids=None)["list"]}
+    must(status == {sent: "pending"}, f"of what was submitted there is {status}")
+    must(c.call("EmailSubmission/set", update={sent: {"undoStatus": "canceled"}})["notUpdated"] is None, "it cannot be taken back")
+    again = c.call("Identity/set", create={"n": {"email": c.identity["email"]}})["created"]["n"]["id"]
+    must(again not in (own, made, gone), f"the number {again} comes twice")
+
+
 # name -> (scene, how the machine is made, syncs that it shows to be needed)
 SCENES = {
     "told_and_lost": (told_and_lost, {"config": QUIET}, []),
     "jmap_answered": (jmap_answered, {"config": QUIET}, ["sync queue.batch", "sync index.db-wal", "sync store.append"]),
+    "objects_answered": (objects_answered, {"config": QUIET, "bare": True, "mount": "noauto_da_alloc"},
+                         ["sync store.objects"]),
     "many_moved": (many_moved, {"config": QUIET}, ["syncall store.copies"]),
     "copied": (copied, {"config": QUIET, "bare": True}, ["syncdir store.names"]),
     "expunged": (expunged, {"config": QUIET, "bare": True}, ["syncdir store.graves"]),

@@ -16,6 +16,7 @@ import imapraw
 import machine
 import scenes
 import world
+from jmapmail import Client
 from suite import wait_for
 from test_faults import CONFIG, daemons
 
@@ -102,7 +103,15 @@ def steps(suite, n):
         suite.ctl("mailbox", "check", address)
         suite.ctl("user", "del", address)
 
-    return [lambda: submit(200_000), lambda: submit(300_000), mailboxes, operator, account, empty]
+    def objects():
+        c = Client(suite, "user4")
+        for _ in range(2):
+            # What is there is appended to; where nothing is, it is written anew.
+            for enabled in (True, False):
+                c.call("VacationResponse/set", update={"singleton": {"isEnabled": enabled}})
+            (suite.maildir("user4").parent / "db" / "objects").unlink(missing_ok=True)
+
+    return [lambda: submit(200_000), lambda: submit(300_000), mailboxes, operator, account, empty, objects]
 
 
 FAILS = (*world.GONE, AssertionError, subprocess.TimeoutExpired)
