@@ -79,7 +79,7 @@ code      = $(filter-out %_test.c %_fuzz.c,$(wildcard $(addsuffix /*.c,$(1))))
 LIB_DIRS := $(patsubst %/,%,$(wildcard lib/*/))
 LIB_SRC  := $(call code,$(LIB_DIRS))
 
-PROGRAMS          := gk-master gk-authd gk-dnsd gk-smtpd gk-screen gk-sign gk-queue gk-local gk-remote gk-mailboxd gk-imapd gk-webd gkmail sendmail
+PROGRAMS          := gk-master gk-authd gk-dnsd gk-smtpd gk-screen gk-sign gk-queue gk-local gk-remote gk-mailboxd gk-imapd gk-webd gk-mcpd gk-aid gkmail sendmail
 gk-master_DIRS    := master
 gk-authd_DIRS     := authd
 gk-dnsd_DIRS      := dnsd
@@ -92,6 +92,8 @@ gk-remote_DIRS    := delivery/remote
 gk-mailboxd_DIRS  := mailboxd mailboxd/imap mailboxd/jmap
 gk-imapd_DIRS     := imapd
 gk-webd_DIRS      := webd
+gk-mcpd_DIRS      := mcpd
+gk-aid_DIRS       := aid aid/grammar
 gkmail_DIRS       := ctl
 sendmail_DIRS     := sendmail
 DAEMONS           := $(filter gk-%,$(PROGRAMS))
