@@ -123,14 +123,14 @@ clause_person(const struct parse *p, size_t at, struct str *out)
 size_t
 clause_people(const struct parse *p, size_t at)
 {
-	struct command *c = p->c;
+	struct request *c = p->c;
 	size_t end = at;
 
 	for (;;) {
 		struct str person;
 		size_t next = clause_person(p, at, &person);
 
-		if (next == at || c->npeople == COMMAND_PEOPLE_MAX)
+		if (next == at || c->npeople == REQUEST_PEOPLE_MAX)
 			return end;
 		c->people[c->npeople++] = person;
 		at = end = next;

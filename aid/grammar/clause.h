@@ -3,12 +3,12 @@
  */
 #pragma once
 
-#include "aid/grammar/command.h"
+#include "aid/grammar/request.h"
 
 struct parse {
 	const struct words_of *w;
 	size_t verb_at; /* the word that is the verb; w->n when none was said */
-	struct command *c;
+	struct request *c;
 	struct now now;
 	struct arena *a;
 };

@@ -3,7 +3,7 @@
  */
 #include "aid/grammar/lexicon_in.h"
 
-#include "aid/grammar/command.h"
+#include "aid/grammar/request.h"
 #include "base/mem.h"
 
 const struct entry lexicon_english[] = {

@@ -2,7 +2,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "aid/grammar/command.h"
+#include "aid/grammar/request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -10,16 +10,16 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct now now = {1795424400, 60};
-	struct str text = str_of(data, size), request;
-	struct command c;
+	struct str text = str_of(data, size), part;
+	struct request c;
 	struct arena a;
 
 	arena_init(&a);
-	(void)str_cut(&text, '\t', &request);
-	command_parse(&c, request, now, size % 2 ? LANGUAGE_FR : LANGUAGE_EN, &a);
+	(void)str_cut(&text, '\t', &part);
+	request_parse(&c, part, now, size % 2 ? LANGUAGE_FR : LANGUAGE_EN, &a);
 	while (c.missing != MISSING_NOTHING && text.n > 0) {
-		(void)str_cut(&text, '\t', &request);
-		if (!command_answer(&c, request, now, &a))
+		(void)str_cut(&text, '\t', &part);
+		if (!request_answer(&c, part, now, &a))
 			break;
 	}
 	arena_free(&a);

@@ -1,4 +1,4 @@
-/* Unit tests of command.c: what is understood of requests in English and French, and of answers. */
+/* Unit tests of request.c: what is understood of requests in English and French, and of answers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "aid/grammar/command.h"
+#include "aid/grammar/request.h"
 #include "base/buf.h"
 #include "base/mem.h"
 
@@ -35,7 +35,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* ---- a command in words ---- */
+/* ---- a request in words ---- */
 
 static void
 say_str(const char *name, struct str s)
@@ -83,7 +83,7 @@ say_time(const char *name, int64_t t)
 }
 
 static const char *
-say(const struct command *c)
+say(const struct request *c)
 {
 	static const char *const missing[] = {
 	    "", "recipient", "text", "mailbox", "message", "mark", "words"};
@@ -133,11 +133,11 @@ check(const struct phrase *phrases, size_t n, enum language language)
 	size_t wrong = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		struct command c;
+		struct request c;
 
 		/* The page's language does not decide what is understood. */
 		for (enum language hint = LANGUAGE_EN; hint <= LANGUAGE_FR; hint++) {
-			command_parse(&c, str_z(phrases[i].text), now, hint, &a);
+			request_parse(&c, str_z(phrases[i].text), now, hint, &a);
 			if (strcmp(say(&c), phrases[i].means) == 0 &&
 			    (c.language == language || c.verb == VERB_NONE))
 				continue;
@@ -362,13 +362,13 @@ test_answers(void **state)
 	    {"Mark it", "as read", "mark this seen"},
 	    {"Marque-le", "comme non lu", "mark this unseen"},
 	    {"Search", "annual report", "search text:annual report"}};
-	struct command c;
+	struct request c;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		command_parse(&c, str_z(cases[i].text), now, LANGUAGE_EN, &a);
+		request_parse(&c, str_z(cases[i].text), now, LANGUAGE_EN, &a);
 		assert_int_not_equal(c.missing, MISSING_NOTHING);
-		if (!command_answer(&c, str_z(cases[i].answer), now, &a))
+		if (!request_answer(&c, str_z(cases[i].answer), now, &a))
 			fail_msg("%s: %s", cases[i].text, cases[i].answer);
 		assert_string_equal(say(&c), cases[i].means);
 	}
@@ -383,12 +383,12 @@ test_not_an_answer(void **state)
 	    {"Envoie un email", "laisse tomber"}, {"Move it", "delete the third message"},
 	    {"Envoie un email", "Recherche les mails de bob"}, {"Send an email", ""},
 	    {"Send an email to bob", "  "}, {"Mark it", "please"}};
-	struct command c;
+	struct request c;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		command_parse(&c, str_z(cases[i].text), now, LANGUAGE_EN, &a);
-		assert_false(command_answer(&c, str_z(cases[i].answer), now, &a));
+		request_parse(&c, str_z(cases[i].text), now, LANGUAGE_EN, &a);
+		assert_false(request_answer(&c, str_z(cases[i].answer), now, &a));
 	}
 }
 
@@ -403,10 +403,10 @@ test_any_length(void **state)
 
 		for (size_t n = 0; n <= strlen(text); n++) {
 			char *copy = mem_alloc(n + 1);
-			struct command c;
+			struct request c;
 
 			memcpy(copy, text, n);
-			command_parse(&c, str_of(copy, n), now, LANGUAGE_EN, &a);
+			request_parse(&c, str_of(copy, n), now, LANGUAGE_EN, &a);
 			(void)say(&c);
 			free(copy);
 		}
@@ -417,22 +417,22 @@ static void
 test_bounds(void **state)
 {
 	struct buf text;
-	struct command c;
+	struct request c;
 
 	(void)state;
 	buf_init(&text, 1u << 20);
 	buf_puts(&text, "Send an email to ");
 	for (int i = 0; i < 1000; i++)
 		buf_printf(&text, "user%d@example.test, ", i);
-	command_parse(&c, buf_view(&text), now, LANGUAGE_EN, &a);
+	request_parse(&c, buf_view(&text), now, LANGUAGE_EN, &a);
 	assert_int_equal(c.verb, VERB_SEND);
-	assert_int_equal(c.npeople, COMMAND_PEOPLE_MAX);
+	assert_int_equal(c.npeople, REQUEST_PEOPLE_MAX);
 	buf_reset(&text);
 	buf_puts(&text, "Open ");
 	for (int i = 1; i < 1000; i++)
 		buf_printf(&text, "%d, ", i);
-	command_parse(&c, buf_view(&text), now, LANGUAGE_EN, &a);
-	assert_int_equal(c.nnumbers, COMMAND_PICKED_MAX);
+	request_parse(&c, buf_view(&text), now, LANGUAGE_EN, &a);
+	assert_int_equal(c.nnumbers, REQUEST_PICKED_MAX);
 	buf_free(&text);
 }
 

@@ -1,10 +1,10 @@
 /*
- * command.c - what a person asks the assistant for, understood without a model.
+ * request.c - what a person asks the assistant for, understood without a model.
  *
  * One pass over the words finds the verb, a second takes the clauses around it. There are two
  * families of verbs: those that pick messages and those that write one.
  */
-#include "aid/grammar/command.h"
+#include "aid/grammar/request.h"
 
 #include "aid/grammar/clause.h"
 #include "base/mem.h"
@@ -127,14 +127,14 @@ find_verb(struct parse *p)
 /* ---- clauses of both families ---- */
 
 static void
-note_from(struct command *c, int64_t from)
+note_from(struct request *c, int64_t from)
 {
 	c->span.from = from;
 	c->dated = true;
 }
 
 static void
-note_to(struct command *c, int64_t to)
+note_to(struct request *c, int64_t to)
 {
 	c->span.to = to;
 	c->dated = true;
@@ -195,7 +195,7 @@ take_date(struct parse *p, size_t at)
 static size_t
 take_number(struct parse *p, size_t at)
 {
-	struct command *c = p->c;
+	struct request *c = p->c;
 	const struct token *t = clause_token(p, at);
 	uint64_t n = 0;
 	enum sense next;
@@ -209,7 +209,7 @@ take_number(struct parse *p, size_t at)
 	    (next == SENSE_MESSAGES || next == SENSE_LAST || next == SENSE_UNREAD ||
 		(at > 0 && clause_sense(p, at - 1) == SENSE_LAST))) {
 		c->limit = (unsigned)n;
-	} else if (c->nnumbers < COMMAND_PICKED_MAX) {
+	} else if (c->nnumbers < REQUEST_PICKED_MAX) {
 		c->numbers[c->nnumbers++] = (unsigned)n;
 		c->picked = PICKED_NUMBERS;
 	}
@@ -245,7 +245,7 @@ is_plural(const struct parse *p, size_t at)
 static size_t
 take_pick(struct parse *p, size_t at)
 {
-	struct command *c = p->c;
+	struct request *c = p->c;
 	enum sense sense = clause_sense(p, at), next = clause_sense(p, at + 1);
 
 	if (at >= p->w->n)
@@ -283,7 +283,7 @@ take_pick(struct parse *p, size_t at)
 /* ---- verbs that pick messages ---- */
 
 static void
-note_mark(struct command *c, enum choice *filter, enum choice *mark, int value, enum choice yes)
+note_mark(struct request *c, enum choice *filter, enum choice *mark, int value, enum choice yes)
 {
 	enum choice said = value ? yes : (yes == CHOICE_YES ? CHOICE_NO : CHOICE_YES);
 
@@ -341,7 +341,7 @@ take_of(struct parse *p, size_t at)
 static size_t
 take_to(struct parse *p, size_t at)
 {
-	struct command *c = p->c;
+	struct request *c = p->c;
 	size_t next;
 
 	if (c->verb == VERB_MOVE)
@@ -365,7 +365,7 @@ take_to(struct parse *p, size_t at)
 static size_t
 take_in(struct parse *p, size_t at)
 {
-	struct command *c = p->c;
+	struct request *c = p->c;
 	const struct token *t = clause_token(p, at + 1);
 	size_t next = take_date(p, at + 1);
 	uint64_t year;
@@ -390,7 +390,7 @@ take_in(struct parse *p, size_t at)
 static size_t
 take_second_verb(struct parse *p, size_t at)
 {
-	struct command *c = p->c;
+	struct request *c = p->c;
 
 	switch (p->w->w[at].value) {
 	case VERB_LIST:
@@ -417,7 +417,7 @@ take_second_verb(struct parse *p, size_t at)
 static size_t
 take_mailbox(struct parse *p, size_t at)
 {
-	struct command *c = p->c;
+	struct request *c = p->c;
 
 	/* "Signale ce message comme spam" and "mark as spam" move it there. */
 	if ((c->verb == VERB_MARK || c->verb == VERB_MOVE || c->verb == VERB_JUNK) &&
@@ -431,7 +431,7 @@ take_mailbox(struct parse *p, size_t at)
 static size_t
 take_picking(struct parse *p, size_t at)
 {
-	struct command *c = p->c;
+	struct request *c = p->c;
 	int value = p->w->w[at].value;
 	size_t next;
 
@@ -498,7 +498,7 @@ take_saying_who(struct parse *p, size_t at)
 static size_t
 take_recipients(struct parse *p, size_t at)
 {
-	struct command *c = p->c;
+	struct request *c = p->c;
 	size_t next;
 
 	/* "Reply to bob" names whose mail is answered; "réponds au mail de bob" says it later. */
@@ -515,7 +515,7 @@ take_recipients(struct parse *p, size_t at)
 static size_t
 take_loose(struct parse *p, size_t at)
 {
-	struct command *c = p->c;
+	struct request *c = p->c;
 	size_t next;
 
 	if (replies(c->verb) && c->body.n == 0 && clause_sense(p, at) == SENSE_OTHER)
@@ -532,7 +532,7 @@ take_loose(struct parse *p, size_t at)
 static size_t
 take_writing(struct parse *p, size_t at)
 {
-	struct command *c = p->c;
+	struct request *c = p->c;
 	size_t next;
 
 	if (clause_is_mark(p, at, ':'))
@@ -606,7 +606,7 @@ take_vacation(struct parse *p, size_t at)
 /* ---- the whole ---- */
 
 static bool
-has_filter(const struct command *c)
+has_filter(const struct request *c)
 {
 	return c->from.n > 0 || c->to.n > 0 || c->subject.n > 0 || c->text.n > 0 || c->in.given ||
 	       c->unread != CHOICE_ANY || c->flagged != CHOICE_ANY || c->attached != CHOICE_ANY ||
@@ -614,7 +614,7 @@ has_filter(const struct command *c)
 }
 
 static void
-settle_verb(struct command *c, const struct parse *p)
+settle_verb(struct request *c, const struct parse *p)
 {
 	switch ((int)c->verb) {
 	case VERB_NEWS:
@@ -649,7 +649,7 @@ settle_verb(struct command *c, const struct parse *p)
 
 /* A verb that says nothing about which messages means the one that is open. */
 static void
-settle_pick(struct command *c, const struct parse *p)
+settle_pick(struct request *c, const struct parse *p)
 {
 	bool all = p && find(p->w, SENSE_ALL, -1) < p->w->n;
 
@@ -672,7 +672,7 @@ settle_pick(struct command *c, const struct parse *p)
 }
 
 static enum missing
-what_is_missing(const struct command *c)
+what_is_missing(const struct request *c)
 {
 	switch ((int)c->verb) {
 	case VERB_SEND:
@@ -720,15 +720,15 @@ take_clauses(struct parse *p)
 }
 
 void
-command_parse(
-    struct command *out, struct str text, struct now now, enum language hint, struct arena *a)
+request_parse(
+    struct request *out, struct str text, struct now now, enum language hint, struct arena *a)
 {
 	struct tokens *tokens = arena_new(a, struct tokens);
 	struct words_of *words = arena_new(a, struct words_of);
 	struct parse p = {.w = words, .c = out, .now = now, .a = a};
 
-	*out = (struct command){.span = {INT64_MIN, INT64_MAX}};
-	tokens_scan(tokens, str_cut_utf8(text, COMMAND_TEXT_MAX), a);
+	*out = (struct request){.span = {INT64_MIN, INT64_MAX}};
+	tokens_scan(tokens, str_cut_utf8(text, REQUEST_TEXT_MAX), a);
 	lexicon_read(words, tokens, hint);
 	out->language = words->language;
 	find_verb(&p);
@@ -743,7 +743,7 @@ command_parse(
 /* ---- answers ---- */
 
 static bool
-answer_mark(struct command *c, const struct command *said)
+answer_mark(struct request *c, const struct request *said)
 {
 	if (said->unread != CHOICE_ANY)
 		c->mark_seen = said->unread == CHOICE_YES ? CHOICE_NO : CHOICE_YES;
@@ -753,14 +753,14 @@ answer_mark(struct command *c, const struct command *said)
 }
 
 bool
-command_answer(struct command *c, struct str text, struct now now, struct arena *a)
+request_answer(struct request *c, struct str text, struct now now, struct arena *a)
 {
 	struct tokens *tokens = arena_new(a, struct tokens);
 	struct words_of *words = arena_new(a, struct words_of);
-	struct command *own = arena_new(a, struct command);
+	struct request *own = arena_new(a, struct request);
 	struct parse p = {.w = words, .c = c, .now = now, .a = a};
 
-	command_parse(own, text, now, c->language, a);
+	request_parse(own, text, now, c->language, a);
 	if (own->verb == VERB_NO)
 		return false;
 	text = str_trim(text);
@@ -771,7 +771,7 @@ command_answer(struct command *c, struct str text, struct now now, struct arena 
 	}
 	if (own->verb != VERB_NONE && own->verb != VERB_LIST && c->missing != MISSING_WORDS)
 		return false;
-	tokens_scan(tokens, str_cut_utf8(text, COMMAND_TEXT_MAX), a);
+	tokens_scan(tokens, str_cut_utf8(text, REQUEST_TEXT_MAX), a);
 	lexicon_read(words, tokens, c->language);
 	p.verb_at = words->n;
 	switch ((int)c->missing) {

@@ -1,5 +1,5 @@
 /*
- * command.h - what a person asks the assistant for, in French or English, understood without a
+ * request.h - what a person asks the assistant for, in French or English, understood without a
  * model.
  *
  * The grammar looks for a verb and for clauses (from whom, to whom, about what, since when, which
@@ -16,9 +16,9 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-#define COMMAND_TEXT_MAX   16384u
-#define COMMAND_PEOPLE_MAX 32u
-#define COMMAND_PICKED_MAX 32u
+#define REQUEST_TEXT_MAX   16384u
+#define REQUEST_PEOPLE_MAX 32u
+#define REQUEST_PICKED_MAX 32u
 
 enum verb {
 	VERB_NONE, /* not understood */
@@ -83,7 +83,7 @@ enum missing {
 	MISSING_WORDS    /* to look for */
 };
 
-struct command {
+struct request {
 	enum verb verb;
 	enum language language;
 	/* which messages */
@@ -94,13 +94,13 @@ struct command {
 	struct span span; /* from is INT64_MIN for "before" */
 	unsigned limit;   /* 0: none given */
 	enum picked picked;
-	unsigned numbers[COMMAND_PICKED_MAX];
+	unsigned numbers[REQUEST_PICKED_MAX];
 	size_t nnumbers;
 	/* what to do with them */
 	struct place move_to;
 	enum choice mark_seen, mark_flagged;
 	/* what to write, and to whom */
-	struct str people[COMMAND_PEOPLE_MAX];
+	struct str people[REQUEST_PEOPLE_MAX];
 	size_t npeople;
 	struct str title, body;
 	/* the vacation answer */
@@ -108,14 +108,14 @@ struct command {
 	enum missing missing;
 };
 
-/* Text (borrowed) may be anything; what is past COMMAND_TEXT_MAX is not read. hint: the language of
+/* Text (borrowed) may be anything; what is past REQUEST_TEXT_MAX is not read. hint: the language of
  * the page. */
-void command_parse(
-    struct command *out, struct str text, struct now now, enum language hint, struct arena *a);
+void request_parse(
+    struct request *out, struct str text, struct now now, enum language hint, struct arena *a);
 
 /* The answer to what was missing: completes *c (and sees whether more is missing). An answer that
  * is a request of its own (it has a verb and says more than the one thing asked) is not taken:
  * false. */
-bool command_answer(struct command *c, struct str text, struct now now, struct arena *a);
+bool request_answer(struct request *c, struct str text, struct now now, struct arena *a);
 
 const char *verb_name(enum verb verb);
