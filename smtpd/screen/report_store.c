@@ -80,20 +80,37 @@ report_store_run1(struct report_store *s, const char *sql, int64_t v, struct err
 	return db_run(&q, e);
 }
 
+/* The first number of a query's first row. */
+static int
+first_number(struct db_stmt *q, int64_t *out, struct err *e)
+{
+	int got = db_step(q, e);
+
+	if (got == 1)
+		*out = db_int(q, 0);
+	db_done(&q);
+	return got;
+}
+
+int
+report_store_get(struct report_store *s, const char *sql, int64_t *out, struct err *e)
+{
+	struct db_stmt *q = db_sql(s->db, sql, e);
+
+	*out = 0;
+	return q != NULL ? first_number(q, out, e) : -1;
+}
+
 int
 report_store_get1(struct report_store *s, const char *sql, int64_t v, int64_t *out, struct err *e)
 {
 	struct db_stmt *q = db_sql(s->db, sql, e);
-	int got;
 
 	*out = 0;
 	if (q == NULL)
 		return -1;
 	db_bind_int(q, 1, v);
-	if ((got = db_step(q, e)) == 1)
-		*out = db_int(q, 0);
-	db_done(&q);
-	return got;
+	return first_number(q, out, e);
 }
 
 /* ---- counting ---- */
@@ -104,10 +121,8 @@ open_period(struct report_store *s, int64_t now, uint64_t every, int64_t *id, st
 {
 	int64_t began = now - now % (int64_t)every, last;
 	struct db_stmt *q;
-	int got;
+	int got = report_store_get(s, "SELECT id FROM periods WHERE ended IS NULL", id, e);
 
-	got =
-	    report_store_get1(s, "SELECT id FROM periods WHERE ended IS NULL AND 0 = ?", 0, id, e);
 	if (got != 0)
 		return got < 0 ? -1 : 0;
 	/* Behind the last one, which may have ended early. */

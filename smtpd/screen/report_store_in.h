@@ -10,6 +10,8 @@ struct report_store {
 
 /* A statement with one number bound. */
 int report_store_run1(struct report_store *s, const char *sql, int64_t v, struct err *e);
-/* 1: its first column's number; 0: no row; -1. */
+/* 1: the number in the first column of its first row; 0: there is none; -1. */
+int report_store_get(struct report_store *s, const char *sql, int64_t *out, struct err *e);
+/* The same with one number bound. */
 int
 report_store_get1(struct report_store *s, const char *sql, int64_t v, int64_t *out, struct err *e);

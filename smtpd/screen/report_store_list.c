@@ -115,14 +115,12 @@ report_store_trim(struct report_store *s, int64_t before, struct err *e)
 
 	if (report_store_run1(s, "DELETE FROM reports WHERE got < ?", before, e) < 0)
 		return -1;
-	if (report_store_get1(
-		s, "SELECT page_count FROM pragma_page_count WHERE 0 = ?", 0, &pages, e) < 0 ||
-	    report_store_get1(s, "SELECT freelist_count FROM pragma_freelist_count WHERE 0 = ?", 0,
-		&unused, e) < 0)
+	if (report_store_get(s, "SELECT page_count FROM pragma_page_count", &pages, e) < 0 ||
+	    report_store_get(s, "SELECT freelist_count FROM pragma_freelist_count", &unused, e) < 0)
 		return -1;
 	if (pages - unused <= REPORT_STORE_PAGES / 100 * REPORT_STORE_ROOM_PCT)
 		return 0;
-	if (report_store_get1(s, "SELECT count(*) FROM reports WHERE 0 = ?", 0, &n, e) < 0)
+	if (report_store_get(s, "SELECT count(*) FROM reports", &n, e) < 0)
 		return -1;
 	return report_store_run1(s,
 	    "DELETE FROM reports WHERE id IN (SELECT id FROM reports ORDER BY got LIMIT ?)",
