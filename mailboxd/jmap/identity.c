@@ -16,23 +16,7 @@
 static const char *const properties[] = {
     "id", "name", "email", "replyTo", "bcc", "textSignature", "htmlSignature", "mayDelete", NULL};
 
-static uint64_t
-parse(struct str id)
-{
-	return jmap_number(id, 'i');
-}
-
-static const char *
-text(uint64_t n, char out[JMAP_ID_SIZE])
-{
-	return jmap_number_text(n, 'i', out);
-}
-
-static int
-all(struct jmap_call *c, uint64_t **ids, size_t *n, struct err *e)
-{
-	return jmap_stored_all(c, OBJECT_IDENTITY, ids, n, e);
-}
+JMAP_STORED_TYPE('i', OBJECT_IDENTITY)
 
 static int
 get(struct jmap_call *c, uint64_t id, cJSON *out, struct err *e)
@@ -44,13 +28,6 @@ get(struct jmap_call *c, uint64_t id, cJSON *out, struct err *e)
 	jmap_put_wanted(c, v, out);
 	cJSON_Delete(v);
 	return 1;
-}
-
-static int
-changed(struct jmap_call *c, struct jmap_changes *ch, const struct change *row, struct err *e)
-{
-	(void)c, (void)e;
-	return jmap_stored_changed(ch, OBJECT_IDENTITY, row);
 }
 
 /* ---- set ---- */

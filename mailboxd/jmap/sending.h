@@ -1,31 +1,12 @@
 /*
- * sending.h - what the types that send mail share: objects of the store as JSON, the addresses that
- * the user may write from, and a message under way to gk-smtpd (identity.c, submission.c,
- * vacation.c).
+ * sending.h - what the types that send mail share: the addresses that the user may write from, and
+ * a message under way to gk-smtpd (identity.c, submission.c, vacation.c).
  */
 #pragma once
 
-#include "mailboxd/jmap/jmap.h"
 #include "mailboxd/jmap/outside.h"
 #include "mailboxd/jmap/smtp_out.h"
-#include "store/object.h"
-
-/* ---- objects ---- */
-
-/* Of a kind by its number; the caller's. NULL with E_NOTFOUND, or another error. */
-cJSON *jmap_stored(struct home *h, enum object_kind kind, uint64_t id, struct err *e);
-int jmap_store(struct home *h, enum object_kind kind, uint64_t *id, const cJSON *v,
-    const struct change_by *by, struct err *e);
-/* changed() of a type: rows of that kind of object. */
-int jmap_stored_changed(struct jmap_changes *ch, enum object_kind kind, const struct change *row);
-/* all() of a type. */
-int jmap_stored_all(
-    struct jmap_call *c, enum object_kind kind, uint64_t **ids, size_t *n, struct err *e);
-/* Letter and number; 0: it is none. */
-uint64_t jmap_number(struct str id, char letter);
-const char *jmap_number_text(uint64_t n, char letter, char out[JMAP_ID_SIZE]);
-/* Puts into out the members of v that are asked for, by the type's table of properties. */
-void jmap_put_wanted(struct jmap_call *c, const cJSON *v, cJSON *out);
+#include "mailboxd/jmap/stored.h"
 
 /* ---- the user's addresses ---- */
 

@@ -26,30 +26,7 @@
 static const char *const properties[] = {"id", "identityId", "emailId", "threadId", "envelope",
     "sendAt", "undoStatus", "deliveryStatus", "dsnBlobIds", "mdnBlobIds", NULL};
 
-static uint64_t
-parse(struct str id)
-{
-	return jmap_number(id, 's');
-}
-
-static const char *
-text(uint64_t n, char out[JMAP_ID_SIZE])
-{
-	return jmap_number_text(n, 's', out);
-}
-
-static int
-all(struct jmap_call *c, uint64_t **ids, size_t *n, struct err *e)
-{
-	return jmap_stored_all(c, OBJECT_SUBMISSION, ids, n, e);
-}
-
-static int
-changed(struct jmap_call *c, struct jmap_changes *ch, const struct change *row, struct err *e)
-{
-	(void)c, (void)e;
-	return jmap_stored_changed(ch, OBJECT_SUBMISSION, row);
-}
+JMAP_STORED_TYPE('s', OBJECT_SUBMISSION)
 
 /* ---- as time goes by ---- */
 
@@ -198,7 +175,7 @@ static bool
 is_old(void *arg, uint32_t id, struct str t)
 {
 	struct pruning *p = arg;
-	cJSON *v = json_parse(t, 20000, NULL);
+	cJSON *v = json_parse(t, JMAP_VALUES_MAX, NULL);
 
 	if (time_of(v, "sendAt") + KEPT_S < clock_wall())
 		p->ids[p->n++] = id;

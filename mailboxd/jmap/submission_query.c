@@ -154,7 +154,7 @@ look(void *arg, uint32_t id, struct str text)
 {
 	struct rows *r = arg;
 	struct arena *a = &r->c->arena;
-	cJSON *v = json_parse(text, 20000, NULL);
+	cJSON *v = json_parse(text, JMAP_VALUES_MAX, NULL);
 
 	if (v != NULL && (r->filter == NULL || matches(r->filter, v, &r->bad))) {
 		if (r->n == r->cap) {
