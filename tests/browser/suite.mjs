@@ -190,10 +190,11 @@ export class Imap {
 		}
 	}
 	// date: when it is said to have come in, else now.
-	async append(mailbox, text, date) {
+	async append(mailbox, text, date, flags = '') {
 		const m = text.replace(/\r?\n/g, '\r\n');
-		const at = date ? ` "01-Jan-2026 ${date.toISOString().slice(11, 19)} +0000"` : '';
-		await this.run(`APPEND "${mailbox}"${at} {${Buffer.byteLength(m)}}`, m);
+		const [, day, month, year, time] = /(\d+) (\w+) (\d+) ([\d:]+)/.exec(date?.toUTCString() ?? '') ?? [];
+		const at = date ? ` "${day}-${month}-${year} ${time} +0000"` : '';
+		await this.run(`APPEND "${mailbox}" (${flags})${at} {${Buffer.byteLength(m)}}`, m);
 	}
 	close() {
 		this.lines.close();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { en } from '../src/i18n/en';
 import { fr } from '../src/i18n/fr';
-import { brief, group } from '../src/i18n/dates';
+import { brief, group, said, spoken } from '../src/i18n/dates';
 import { initials, parseList, plausible } from '../src/lib/address';
 import { blocks, linkify } from '../src/lib/linkify';
 import { parts } from '../src/lib/snippet';
@@ -38,6 +38,23 @@ test('links in text end where a sentence does', () => {
 	]);
 });
 
+test('who wrote it is folded with what was quoted', () => {
+	for (const said of [
+		'On Monday, Ann wrote:',
+		'Le 3 mars, Ann a écrit :',
+		'Am Montag schrieb Ann:',
+		'ann@x.test:',
+	])
+		assert.deepEqual(blocks(`Yes.\n\n${said}\n\n> b`), [
+			{ quoted: false, text: 'Yes.\n' },
+			{ quoted: true, text: `${said}\n\n> b` },
+		]);
+	assert.deepEqual(blocks('On Monday 12 March at ten o’clock\nAnn <ann@x.test> wrote:\n> b'), [
+		{ quoted: true, text: 'On Monday 12 March at ten o’clock\nAnn <ann@x.test> wrote:\n> b' },
+	]);
+	assert.deepEqual(blocks('Two points:\n> b').length, 2);
+});
+
 test('quoted lines stand apart', () => {
 	assert.deepEqual(blocks('a\r\n> b\n> c\nd'), [
 		{ quoted: false, text: 'a' },
@@ -57,7 +74,7 @@ test('of a snippet only the marks are markup', () => {
 test('only the topmost verdict counts', () => {
 	assert.equal(verdict(['mx; dmarc=pass; spf=pass']).state, 'pass');
 	assert.equal(verdict(['mx; dmarc=fail (p=none) header.from=x', 'other; dmarc=pass']).state, 'fail');
-	assert.equal(verdict(['mx; spf=fail']).state, 'none');
+	assert.equal(verdict(['mx; spf=fail']).state, 'unproven');
 	assert.equal(verdict(['mx; none (dmarc=pass)']).state, 'none');
 	assert.equal(verdict(undefined).state, 'none');
 });
@@ -81,10 +98,17 @@ test('dates as people say them', () => {
 	assert.equal(group(at(19), now), en.today);
 	assert.equal(group(at(17), now), en.yesterday);
 	assert.equal(group(at(16), now), en.thisWeek);
-	assert.equal(group(at(15), now), 'November');
+	assert.equal(group(at(15), now), en.lastWeek);
+	assert.equal(group(at(9), now), en.lastWeek);
+	assert.equal(group(at(8), now), 'November');
 	assert.equal(group(new Date(2025, 1, 3).toISOString(), now), 'February 2025');
-	assert.equal(brief(at(17), now), en.yesterday);
-	assert.equal(brief('rubbish', now), '');
+	assert.equal(brief(at(17), false, now), en.yesterday);
+	assert.match(brief(at(17), true, now), /^0?9:00/);
+	assert.equal(brief('rubbish', false, now), '');
+	assert.match(spoken(at(17), now), /^Yesterday at 0?9:00/);
+	assert.match(said(at(18), now), /^at 0?9:00/);
+	assert.match(said(at(16), now), /^Monday at/);
+	assert.match(said(at(19), now), /^tomorrow at/);
 });
 
 test('typing finds by beginnings of words, then by letters in order', () => {

@@ -1,14 +1,23 @@
 // Dates as people say them.
 
 import { computed } from '@preact/signals';
-import { language, words } from './index';
+import { language, locale, words } from './index';
 
 const formats = computed(() => {
-	const tag = language.value === 'fr' ? 'fr' : 'en';
-	const of = (o: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(tag, o);
+	// French has twenty-four hours everywhere.
+	const french = language.value === 'fr';
+	const twelve =
+		!french && new Intl.DateTimeFormat(locale.value, { hour: 'numeric' }).resolvedOptions().hour12 === true;
+	const clock: Intl.DateTimeFormatOptions = {
+		hour: twelve ? 'numeric' : '2-digit',
+		minute: '2-digit',
+		hourCycle: twelve ? 'h12' : 'h23',
+	};
+	const of = (o: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(locale.value, o);
 	return {
-		time: of({ hour: 'numeric', minute: '2-digit' }),
+		time: of(clock),
 		weekday: of({ weekday: 'short' }),
+		weekdayLong: of({ weekday: 'long' }),
 		day: of({ day: 'numeric', month: 'short' }),
 		dayYear: of({ day: 'numeric', month: 'short', year: 'numeric' }),
 		full: of({
@@ -16,8 +25,7 @@ const formats = computed(() => {
 			day: 'numeric',
 			month: 'long',
 			year: 'numeric',
-			hour: 'numeric',
-			minute: '2-digit',
+			...clock,
 		}),
 		month: of({ month: 'long' }),
 		monthYear: of({ month: 'long', year: 'numeric' }),
@@ -28,29 +36,40 @@ const midnight = (d: Date) => new Date(d.getFullYear(), d.getMonth(), d.getDate(
 const daysAgo = (d: Date, now: Date) =>
 	Math.round((midnight(now).getTime() - midnight(d).getTime()) / 86400000);
 
-// For a row: the time today, the weekday this week, then the date.
-export function brief(at: string, now = new Date()): string {
+// For a row: the time today, the weekday this week, then the date. Under a heading that says "Yesterday" the time is enough.
+export function brief(at: string, headed = false, now = new Date()): string {
 	const d = new Date(at);
 	const f = formats.value;
 	if (Number.isNaN(d.getTime())) return '';
 	const ago = daysAgo(d, now);
-	if (ago === 0) return f.time.format(d);
+	if (ago === 0 || (ago === 1 && headed)) return f.time.format(d);
 	if (ago === 1) return words.value.yesterday;
 	if (ago > 1 && ago < 7) return f.weekday.format(d);
 	return d.getFullYear() === now.getFullYear() ? f.day.format(d) : f.dayYear.format(d);
 }
 
-// For a message: day and time.
-export function spoken(at: string, now = new Date()): string {
+const capital = (s: string) => s.charAt(0).toLocaleUpperCase(locale.value) + s.slice(1);
+
+// Day and time as they stand in a sentence: "yesterday at 10:04".
+export function said(at: string, now = new Date()): string {
 	const d = new Date(at);
 	const f = formats.value;
+	const w = words.value;
 	if (Number.isNaN(d.getTime())) return '';
 	const time = f.time.format(d);
 	const ago = daysAgo(d, now);
-	if (ago === 0) return time;
-	if (ago === 1) return words.value.at(words.value.yesterday, time);
-	const day = d.getFullYear() === now.getFullYear() ? f.day : f.dayYear;
-	return words.value.at(day.format(d), time);
+	if (ago === 0) return w.atTime(time);
+	if (ago === 1) return w.at(w.yesterday.toLowerCase(), time);
+	if (ago === -1) return w.at(w.tomorrow.toLowerCase(), time);
+	const day = Math.abs(ago) < 7 ? f.weekdayLong : d.getFullYear() === now.getFullYear() ? f.day : f.dayYear;
+	return w.at(day.format(d), time);
+}
+
+// The same standing alone, for a message.
+export function spoken(at: string, now = new Date()): string {
+	const d = new Date(at);
+	if (daysAgo(d, now) === 0) return formats.value.time.format(d);
+	return capital(said(at, now));
 }
 
 export const full = (at: string): string => {
@@ -66,14 +85,14 @@ export function group(at: string, now = new Date()): string {
 	if (!(ago > 0)) return w.today;
 	if (ago === 1) return w.yesterday;
 	// Weeks begin on Monday.
-	if (ago < 7 && ago <= (now.getDay() + 6) % 7) return w.thisWeek;
+	const monday = (now.getDay() + 6) % 7;
+	if (ago <= monday) return w.thisWeek;
+	if (ago <= monday + 7) return w.lastWeek;
 	const f = d.getFullYear() === now.getFullYear() ? formats.value.month : formats.value.monthYear;
-	const name = f.format(d);
-	return name.charAt(0).toUpperCase() + name.slice(1);
+	return capital(f.format(d));
 }
 
 export function size(bytes: number): string {
-	const tag = language.value === 'fr' ? 'fr' : 'en';
 	const units = language.value === 'fr' ? ['o', 'Ko', 'Mo', 'Go'] : ['B', 'KB', 'MB', 'GB'];
 	let i = 0;
 	let n = bytes;
@@ -81,5 +100,5 @@ export function size(bytes: number): string {
 		n /= 1024;
 		i++;
 	}
-	return `${n.toLocaleString(tag, { maximumFractionDigits: n < 10 && i > 0 ? 1 : 0 })} ${units[i]}`;
+	return `${n.toLocaleString(locale.value, { maximumFractionDigits: n < 10 && i > 0 ? 1 : 0 })} ${units[i]}`;
 }

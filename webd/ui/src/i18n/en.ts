@@ -86,7 +86,7 @@ export const en = {
 	emptyFolder: 'Nothing here yet.',
 	emptySearch: (q: string) => `Nothing found for “${q}”.`,
 	emptySearchHint: 'Try fewer words, or in:anywhere to look in Trash and Junk too.',
-	found: (n: number) => (n === 1 ? 'One conversation found' : `${n} conversations found`),
+	found: (n: number) => (n === 0 ? '' : n === 1 ? 'One conversation found' : `${n} conversations found`),
 	listFailed: 'This list could not be loaded.',
 	noSubject: '(no subject)',
 	noSender: '(no sender)',
@@ -101,7 +101,7 @@ export const en = {
 	selectAll: 'Select all',
 	selectNone: 'Select none',
 	selected: (n: number) => (n === 1 ? 'One selected' : `${n} selected`),
-	total: (n: number) => n.toLocaleString('en'),
+	total: (n: number) => n.toLocaleString('en-GB'),
 
 	// Actions
 	archive: 'Archive',
@@ -162,19 +162,36 @@ export const en = {
 	labelFolder: 'In',
 	authNone: 'Not checked',
 	authPass: (how: string) => `Yes (${how})`,
-	authFail: 'No: the sender could not be confirmed',
+	authFail: (who: string) => `No: it is not shown that this comes from ${who}`,
 	imagesBlocked:
 		'Pictures from elsewhere are not loaded, so that the sender does not learn that you read this.',
 	showImages: 'Show them',
 	alwaysImages: (who: string) => `Always for ${who}`,
-	authWarning: 'The sender of this message could not be confirmed. Be careful with links and attachments.',
-	listBanner: 'This comes from a mailing list.',
+	authWarning:
+		'The sender’s own domain says that this message is not from there. Do not follow its links or open its files.',
+	authUnproven: 'Nothing shows that this message comes from whom it says. Be careful with links and files.',
+	alike: {
+		address: (email: string, like: string) => `${email} is not ${like}: the address only looks like it.`,
+		name: (email: string, like: string) =>
+			`You know this name with the address ${like}. This message comes from ${email}.`,
+		script: (email: string, _like: string) => `The address ${email} mixes letters of several alphabets.`,
+		label: (email: string, like: string) => `It says ${like}, but it comes from ${email}.`,
+	},
+	alikeAdvice: 'If it asks for money, a password or a favour, ask the person in another way first.',
+	listBanner: (name: string) =>
+		name ? `You get this through the list “${name}”.` : 'This comes from a mailing list.',
 	unsubscribe: 'Unsubscribe',
+	unsubscribeMail: 'Unsubscribe by mail',
+	unsubscribeMailHint: 'Opens a message that asks to take you off the list; you send it.',
+	unsubscribeWeb: 'On their page',
+	unsubscribeWebHint: 'Opens the sender’s page in a new tab.',
 	quoted: 'Quoted text',
 	attachments: 'Attachments',
 	attachmentCount: (n: number) => (n === 1 ? 'One attachment' : `${n} attachments`),
 	download: 'Download',
 	open: 'Open',
+	previous: 'Previous',
+	next: 'Next',
 	untitled: 'untitled',
 	messageFrom: (who: string, when: string) => `Message from ${who}, ${when}`,
 	messageBody: 'Text of the message',
@@ -332,8 +349,11 @@ export const en = {
 	// Dates
 	today: 'Today',
 	yesterday: 'Yesterday',
+	tomorrow: 'Tomorrow',
 	thisWeek: 'This week',
+	lastWeek: 'Last week',
 	at: (day: string, time: string) => `${day} at ${time}`,
+	atTime: (time: string) => `at ${time}`,
 
 	// Errors
 	errors: {

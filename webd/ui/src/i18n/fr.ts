@@ -86,8 +86,7 @@ export const fr: Words = {
 	emptySearch: q => `Rien trouvé pour « ${q} ».`,
 	emptySearchHint:
 		'Essayez avec moins de mots, ou in:anywhere pour chercher aussi dans la corbeille et les indésirables.',
-	found: n =>
-		n === 1 ? 'Une conversation trouvée' : `${n} conversations ${plural(n, 'trouvée', 'trouvées')}`,
+	found: n => (n === 0 ? '' : n === 1 ? 'Une conversation trouvée' : `${n} conversations trouvées`),
 	listFailed: 'Cette liste n’a pas pu être chargée.',
 	noSubject: '(sans objet)',
 	noSender: '(sans expéditeur)',
@@ -161,20 +160,37 @@ export const fr: Words = {
 	labelFolder: 'Dans',
 	authNone: 'Non vérifié',
 	authPass: how => `Oui (${how})`,
-	authFail: 'Non : l’expéditeur n’a pas pu être confirmé',
+	authFail: who => `Non : rien ne montre que ce message vient de ${who}`,
 	imagesBlocked:
 		'Les images distantes ne sont pas chargées : l’expéditeur n’apprend pas que vous lisez ce message.',
 	showImages: 'Les afficher',
 	alwaysImages: who => `Toujours pour ${who}`,
 	authWarning:
-		'L’expéditeur de ce message n’a pas pu être confirmé. Méfiez-vous des liens et des pièces jointes.',
-	listBanner: 'Ce message vient d’une liste de diffusion.',
+		'Le domaine de l’expéditeur dit lui-même que ce message ne vient pas de chez lui. N’en suivez pas les liens, n’en ouvrez pas les fichiers.',
+	authUnproven:
+		'Rien ne montre que ce message vient de qui il prétend. Méfiez-vous des liens et des fichiers.',
+	alike: {
+		address: (email, like) => `${email} n’est pas ${like} : l’adresse lui ressemble seulement.`,
+		name: (email, like) => `Vous connaissez ce nom avec l’adresse ${like}. Ce message vient de ${email}.`,
+		script: email => `L’adresse ${email} mêle les lettres de plusieurs alphabets.`,
+		label: (email, like) => `Il est écrit ${like}, mais cela vient de ${email}.`,
+	},
+	alikeAdvice:
+		'S’il vous demande de l’argent, un mot de passe ou un service, posez d’abord la question autrement à la personne.',
+	listBanner: name =>
+		name ? `Vous recevez ceci par la liste « ${name} ».` : 'Ce message vient d’une liste de diffusion.',
 	unsubscribe: 'Se désabonner',
+	unsubscribeMail: 'Se désabonner par message',
+	unsubscribeMailHint: 'Ouvre un message qui demande à quitter la liste ; c’est vous qui l’envoyez.',
+	unsubscribeWeb: 'Sur leur page',
+	unsubscribeWebHint: 'Ouvre la page de l’expéditeur dans un nouvel onglet.',
 	quoted: 'Texte cité',
 	attachments: 'Pièces jointes',
 	attachmentCount: n => (n === 1 ? 'Une pièce jointe' : `${n} pièces jointes`),
 	download: 'Télécharger',
 	open: 'Ouvrir',
+	previous: 'Précédente',
+	next: 'Suivante',
 	untitled: 'sans nom',
 	messageFrom: (who, when) => `Message de ${who}, ${when}`,
 	messageBody: 'Texte du message',
@@ -327,8 +343,11 @@ export const fr: Words = {
 
 	today: 'Aujourd’hui',
 	yesterday: 'Hier',
+	tomorrow: 'Demain',
 	thisWeek: 'Cette semaine',
+	lastWeek: 'La semaine dernière',
 	at: (day, time) => `${day} à ${time}`,
+	atTime: time => `à ${time}`,
 
 	errors: {
 		connection: 'La connexion s’est rompue. Cela a peut-être été fait, peut-être pas.',

@@ -16,6 +16,13 @@ export const language = computed<'en' | 'fr'>(() => {
 	return first === 'fr' ? 'fr' : 'en';
 });
 
+// The browser's own flavour of it ("en-US" has twelve hours, "en-GB" twenty-four); where it names none, the British.
+export const locale = computed(
+	() =>
+		(globalThis.navigator?.languages ?? []).find(l => l.slice(0, 2) === language.value) ??
+		(language.value === 'fr' ? 'fr' : 'en-GB'),
+);
+
 export const words = computed<Words>(() => (language.value === 'fr' ? fr : en));
 
 export function followLanguage() {

@@ -33,5 +33,21 @@ export function blocks(text: string): Block[] {
 		if (last && last.quoted === quoted) last.text += '\n' + line;
 		else out.push({ quoted, text: line });
 	}
-	return out;
+	for (const [i, b] of out.entries()) if (b.quoted && i > 0) introduce(out[i - 1]!, b);
+	return out.filter(b => b.text !== '' || out.length === 1);
+}
+
+// "On Monday, Ann wrote:", in one line or broken in two.
+const WROTE = /(?:@|\b(?:wrote|schrieb|escribió|scrisse|ha scritto)\b|\ba écrit\b).{0,60}:\s*$/i;
+const BEGINS = /^(?:On|Le|Am|El|Il)\b/;
+
+function introduce(before: Block, quote: Block) {
+	const lines = before.text.split('\n');
+	let end = lines.length;
+	while (end > 0 && !lines[end - 1]!.trim()) end--;
+	let from = end - 1;
+	if (from < 0 || lines[from]!.length > 200 || !WROTE.test(lines[from]!)) return;
+	if (from > 0 && !BEGINS.test(lines[from]!) && BEGINS.test(lines[from - 1]!)) from--;
+	quote.text = [...lines.slice(from), quote.text].join('\n');
+	before.text = lines.slice(0, from).join('\n');
 }

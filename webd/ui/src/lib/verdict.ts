@@ -1,7 +1,8 @@
 // What our own server found out about the sender (RFC 8601). Only the topmost field is ours; others came with the message.
 
 export interface Verdict {
-	state: 'pass' | 'fail' | 'none';
+	// unproven: it was looked at, and nothing spoke for it.
+	state: 'pass' | 'fail' | 'unproven' | 'none';
 	how: string[];
 }
 
@@ -17,5 +18,5 @@ export function verdict(fields: string[] | undefined): Verdict {
 	if (results.get('dmarc') === 'fail') return { state: 'fail', how };
 	if (results.get('dmarc') === 'pass' || results.get('auth') === 'pass') return { state: 'pass', how };
 	// Without DMARC a signature or a permitted host still says something; a failure of either alone does not condemn.
-	return { state: how.length ? 'pass' : 'none', how };
+	return { state: how.length ? 'pass' : results.size ? 'unproven' : 'none', how };
 }

@@ -4,7 +4,7 @@
 import { computed, signal, type Signal } from '@preact/signals';
 import { words } from '../i18n';
 import { explain } from '../i18n/explain';
-import { spoken } from '../i18n/dates';
+import { said } from '../i18n/dates';
 import { upload, type Upload } from '../jmap/blobs';
 import { ObjectError } from '../jmap/errors';
 import type { BodyPart, Email, EmailAddress, Id, SetResponse } from '../jmap/types';
@@ -249,10 +249,10 @@ export class Composer {
 		const w = words.value;
 		const sent = this.chain.then(() => this.submit(at, hold));
 		this.chain = sent.catch(() => {});
-		const said =
-			link.value === 'offline' ? w.sendingQueued : at ? w.scheduled(spoken(at.toISOString())) : w.sent;
+		const text =
+			link.value === 'offline' ? w.sendingQueued : at ? w.scheduled(said(at.toISOString())) : w.sent;
 		const undo = hold > 0 ? () => void sent.then(s => this.unsend(s)).catch(() => {}) : undefined;
-		toast(said, { undo }, at ? 15 : Math.max(4, hold));
+		toast(text, { undo }, at ? 15 : Math.max(4, hold));
 		sent.catch((e: Error) => this.reopen(e));
 	}
 
@@ -361,14 +361,14 @@ function add(c: Composer) {
 }
 
 // A mailto: address may say more than whom to write to (RFC 6068).
-export async function compose(mailto?: string) {
+export async function compose(mailto?: string, subject = '') {
 	const c = await begin();
 	if (mailto) {
 		const [path, query] = mailto.replace(/^mailto:/i, '').split('?', 2);
 		const q = new URLSearchParams(query);
 		c.to.value = parseList([decodeURIComponent(path ?? ''), ...q.getAll('to')].filter(Boolean).join(','));
 		c.cc.value = parseList(q.getAll('cc').join(','));
-		c.subject.value = q.get('subject') ?? '';
+		c.subject.value = q.get('subject') ?? subject;
 		c.html = q.get('body') ? textToHtml(q.get('body')!) : '';
 		c.showCc.value = c.cc.value.length > 0;
 		c.focusOn = 'body';
@@ -386,13 +386,22 @@ export async function replyToOpen(mode: Mode) {
 	if (newest) await reply(mode, newest);
 }
 
+const mine = (a: EmailAddress) =>
+	same(a.email, session.value?.username ?? '') || identities.value.some(i => same(i.email, a.email));
+
+// Would a reply to all reach more people than a reply?
+export function hasOthers(e: Email): boolean {
+	const b = body(e.id).value;
+	const fromMe = e.from?.some(mine);
+	const to = (fromMe ? e.to : b?.replyTo?.length ? b.replyTo : e.from) ?? [];
+	return [...(e.to ?? []), ...(b?.cc ?? [])].some(a => !mine(a) && !to.some(t => same(t.email, a.email)));
+}
+
 export async function reply(mode: Mode, e: Email) {
 	await ensureBodies([e.id]).catch(() => {});
 	const b = body(e.id).peek();
 	if (!b) return;
 	const c = await begin();
-	const mine = (a: EmailAddress) =>
-		same(a.email, session.value?.username ?? '') || identities.value.some(i => same(i.email, a.email));
 	const addressed = [...(e.to ?? []), ...(b.cc ?? [])];
 	const own = identities.value.find(i => addressed.some(a => same(a.email, i.email)));
 	if (own) c.identity.value = own.id;

@@ -1,9 +1,11 @@
 // Whom one writes to: learnt from Sent and from what has been seen, for completing addresses.
 
+import { computed, signal } from '@preact/signals';
 import type { Email, EmailAddress, GetResponse, QueryResponse } from '../jmap/types';
 import { allKnown } from './emails';
+import { identities } from './identities';
 import { role } from './mailboxes';
-import { call } from './session';
+import { call, session } from './session';
 
 export interface Contact {
 	name: string;
@@ -12,7 +14,15 @@ export interface Contact {
 }
 
 const HISTORY = 300;
-let learnt: Map<string, Contact> | null = null;
+const learnt = signal<ReadonlyMap<string, Contact> | null>(null);
+let learning = false;
+
+// Those one has written to, and oneself: whom others may pretend to be.
+export const trusted = computed<EmailAddress[]>(() => [
+	...(learnt.value?.values() ?? []),
+	...identities.value,
+	...(session.value ? [{ name: null, email: session.value.username }] : []),
+]);
 
 function add(to: Map<string, Contact>, a: EmailAddress, weight: number) {
 	if (!a.email.includes('@')) return;
@@ -24,11 +34,10 @@ function add(to: Map<string, Contact>, a: EmailAddress, weight: number) {
 }
 
 export async function learn(): Promise<void> {
-	if (learnt) return;
-	const map: Map<string, Contact> = new Map();
-	learnt = map;
 	const sent = role('sent');
-	if (!sent) return;
+	if (learning || learnt.value || !sent) return;
+	learning = true;
+	const map: Map<string, Contact> = new Map();
 	const q = call<QueryResponse>('Email/query', {
 		filter: { inMailbox: sent },
 		sort: [{ property: 'receivedAt', isAscending: false }],
@@ -40,19 +49,21 @@ export async function learn(): Promise<void> {
 	});
 	try {
 		for (const e of (await g).list) for (const a of [...(e.to ?? []), ...(e.cc ?? [])]) add(map, a, 10);
+		learnt.value = map;
 	} catch {
-		learnt = null;
+		// Next time.
 	}
+	learning = false;
 }
 
 export function forgetContacts() {
-	learnt = null;
+	learnt.value = null;
 }
 
 export function complete(text: string, without: Set<string>, max = 8): Contact[] {
 	const wanted = fold(text.trim());
 	if (!wanted) return [];
-	const all = new Map([...(learnt ?? [])].map(([k, c]) => [k, { ...c }]));
+	const all = new Map([...(learnt.value ?? [])].map(([k, c]) => [k, { ...c }]));
 	for (const e of allKnown()) for (const a of e.from ?? []) add(all, a, 1);
 	return [...all.values()]
 		.filter(c => !without.has(c.email.toLowerCase()))

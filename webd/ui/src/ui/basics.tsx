@@ -3,6 +3,8 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { words } from '../i18n';
+import { hue } from '../lib/address';
+import { labels } from '../lib/labels';
 import { Icon, type IconName } from './icons';
 
 type ButtonProps = Omit<JSX.IntrinsicElements['button'], 'icon' | 'label'>;
@@ -26,6 +28,18 @@ export function IconButton({
 		>
 			<Icon name={icon} filled={filled} />
 		</button>
+	);
+}
+
+export function Labels({ of }: { of: { keywords: Record<string, boolean> }[] }) {
+	return (
+		<>
+			{labels(of).map(l => (
+				<span class="label" key={l} style={{ '--hue': hue(l) } as never}>
+					{l}
+				</span>
+			))}
+		</>
 	);
 }
 

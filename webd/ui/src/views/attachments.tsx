@@ -4,6 +4,7 @@ import { downloadUrl } from '../jmap/blobs';
 import type { BodyPart, EmailBody } from '../jmap/types';
 import { accountId, session } from '../store/session';
 import { Icon } from '../ui/icons';
+import { view } from './viewer';
 
 // What a browser shows without running anything of it.
 const SAFE = /^image\/(png|jpeg|gif|webp|avif)$/i;
@@ -17,6 +18,9 @@ export const partUrl = (p: BodyPart) =>
 		p.name ?? words.value.untitled,
 	);
 
+const MAX_PICTURE = 8 * 1024 * 1024;
+const isPicture = (p: BodyPart) => SAFE.test(p.type) && p.size < MAX_PICTURE;
+
 export function Attachments({ b }: { b: EmailBody }) {
 	const w = words.value;
 	// A picture that stands in the text is not listed again.
@@ -27,16 +31,28 @@ export function Attachments({ b }: { b: EmailBody }) {
 		p => p.blobId && !(p.cid && /^image\//i.test(p.type) && text.includes(`cid:${p.cid}`)),
 	);
 	if (!list.length) return null;
+	const pictures = list.filter(isPicture);
+	const shown = pictures.map(p => ({ name: p.name?.trim() || w.untitled, url: partUrl(p) }));
 	return (
 		<section class="attachments" aria-label={w.attachments}>
-			<h3>{w.attachmentCount(list.length)}</h3>
+			<h2>{w.attachmentCount(list.length)}</h2>
 			<ul>
 				{list.map(p => {
 					const name = p.name?.trim() || w.untitled;
 					return (
 						<li key={p.blobId}>
-							<a class="attachment" href={partUrl(p)} download={name} title={`${w.download}: ${name}`}>
-								{SAFE.test(p.type) && p.size < 4 * 1024 * 1024 ? (
+							<a
+								class="attachment"
+								href={partUrl(p)}
+								download={name}
+								title={`${isPicture(p) ? w.open : w.download}: ${name}`}
+								onClick={x => {
+									if (!isPicture(p) || x.ctrlKey || x.metaKey) return;
+									x.preventDefault();
+									view(shown, pictures.indexOf(p));
+								}}
+							>
+								{isPicture(p) ? (
 									<img src={partUrl(p)} alt="" loading="lazy" />
 								) : (
 									<span class="file-kind" aria-hidden="true">
@@ -47,7 +63,7 @@ export function Attachments({ b }: { b: EmailBody }) {
 									<bdi>{name}</bdi>
 								</span>
 								<span class="file-size">{size(p.size)}</span>
-								<Icon name="download" />
+								<Icon name={isPicture(p) ? 'eye' : 'download'} />
 							</a>
 						</li>
 					);

@@ -126,6 +126,7 @@ html,body{margin:0;padding:0;height:auto!important;min-height:0!important;backgr
 body{font:15px/1.55 system-ui,sans-serif;overflow-wrap:break-word;padding:2px 0}
 html{overflow-x:auto;overflow-y:hidden}
 img{max-width:100%;height:auto}
+img[data-held]{background:#8882;border-radius:4px}
 pre{white-space:pre-wrap;font:13px/1.5 ui-monospace,monospace}
 blockquote{margin:0 0 0 2px;padding-left:12px;border-left:2px solid #8886}
 table{max-width:100%}
@@ -186,6 +187,7 @@ function show(
 		: `html{color-scheme:${theme}}body{color:${root.getPropertyValue('--text-plain')}}a{color:${root.getPropertyValue('--link-plain')}}`;
 	style.textContent = STYLE + colours;
 	const content = doc.importNode(clean.fragment, true);
+	hold(content);
 	foldQuote(doc, content, quoted);
 	const urls = embed(content, b);
 	doc.head.replaceChildren(style);
@@ -215,6 +217,19 @@ function show(
 		doc.removeEventListener('keydown', onKey);
 		for (const u of urls) URL.revokeObjectURL(u);
 	};
+}
+
+// What is not loaded keeps its place, so that nothing jumps when it is.
+const BLANK = 'data:image/svg+xml,%3Csvg xmlns="http://www.w3.org/2000/svg"/%3E';
+
+function hold(content: DocumentFragment) {
+	for (const img of content.querySelectorAll<HTMLImageElement>('img:not([src]):not([data-cid])')) {
+		img.src = BLANK;
+		img.dataset.held = '';
+		if (img.alt) img.title = img.alt;
+		const [wide, high] = [Number(img.getAttribute('width')), Number(img.getAttribute('height'))];
+		if (wide > 0 && high > 0) img.style.aspectRatio = `${wide} / ${high}`;
+	}
 }
 
 const QUOTE =

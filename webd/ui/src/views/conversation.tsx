@@ -2,17 +2,17 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { closeThread, shortcut, step, trashSubject } from '../commands';
+import { closeThread, step, trashSubject } from '../commands';
 import { words } from '../i18n';
 import type { Email, Id } from '../jmap/types';
 import { phone } from '../lib/media';
 import * as act from '../store/actions';
-import { inPlace, replyToOpen } from '../store/composers';
+import { hasOthers, inPlace, replyToOpen } from '../store/composers';
 import { email, ensureBodies, ensureThread, thread } from '../store/emails';
 import { currentMailbox, openThreadId } from '../store/list';
 import { role } from '../store/mailboxes';
 import { sheet } from '../commands';
-import { IconButton, Menu, Spinner } from '../ui/basics';
+import { IconButton, Labels, Menu, Spinner } from '../ui/basics';
 import { Icon } from '../ui/icons';
 import { Composer } from './compose/composer';
 import { titleOf } from './folders';
@@ -87,6 +87,10 @@ function Open({ id }: { id: Id }) {
 	const firstOpen = all.findIndex(isOpen);
 	const foldable = !whole.value && firstOpen >= FOLD_FROM ? firstOpen - 2 : 0;
 	const subject = all[0]!.subject?.trim() || w.noSubject;
+	const newest = all.filter(e => !e.keywords.$draft).pop();
+	const many = newest !== undefined && hasOthers(newest);
+	// Where it stands besides the folder one is in.
+	const elsewhere = all.flatMap(act.inFolders).filter(m => m.id !== currentMailbox.value?.id);
 	return (
 		<>
 			<Toolbar id={id} />
@@ -94,11 +98,12 @@ function Open({ id }: { id: Id }) {
 				<header class="conversation-head">
 					<h1 tabIndex={-1}>{subject}</h1>
 					<span class="chips">
-						{[...new Map(all.flatMap(act.inFolders).map(m => [m.id, m])).values()].map(m => (
+						{[...new Map(elsewhere.map(m => [m.id, m])).values()].map(m => (
 							<span class="chip" key={m.id}>
 								{titleOf(m)}
 							</span>
 						))}
+						<Labels of={all} />
 					</span>
 				</header>
 				<div class="messages">
@@ -128,9 +133,11 @@ function Open({ id }: { id: Id }) {
 						<button type="button" class="button" onClick={() => void replyToOpen('reply')} title="r">
 							<Icon name="reply" /> {w.reply}
 						</button>
-						<button type="button" class="button" onClick={() => void replyToOpen('replyAll')} title="a">
-							<Icon name="replyAll" /> {w.replyAll}
-						</button>
+						{many && (
+							<button type="button" class="button" onClick={() => void replyToOpen('replyAll')} title="a">
+								<Icon name="replyAll" /> {w.replyAll}
+							</button>
+						)}
 						<button type="button" class="button" onClick={() => void replyToOpen('forward')} title="f">
 							<Icon name="forward" /> {w.forward}
 						</button>
@@ -164,6 +171,13 @@ function Toolbar({ id }: { id: Id }) {
 	const ids = thread(id).value ?? [];
 	const starred = ids.some(i => email(i).value?.keywords.$flagged);
 	const one = [id];
+	const inJunk = m === 'junk';
+	const starLabel = starred ? w.unstar : w.star;
+	const junk = () => void act.junk(one, !inJunk);
+	const unread = () => {
+		closeThread();
+		act.markRead(one, false);
+	};
 	return (
 		<div class="toolbar" role="toolbar" aria-label={w.conversation}>
 			<IconButton icon="back" class="only-phone" label={w.back} onClick={closeThread} />
@@ -178,31 +192,24 @@ function Toolbar({ id }: { id: Id }) {
 				shortcut="#"
 				onClick={() => void trashSubject()}
 			/>
-			<IconButton
-				icon="junk"
-				label={m === 'junk' ? w.notJunk : w.junk}
-				shortcut="!"
-				onClick={() => void act.junk(one, m !== 'junk')}
-			/>
-			<IconButton
-				icon="unread"
-				label={w.markUnread}
-				shortcut="U"
-				onClick={() => {
-					closeThread();
-					act.markRead(one, false);
-				}}
-			/>
+			{!phone.value && (
+				<>
+					<IconButton icon="junk" label={inJunk ? w.notJunk : w.junk} shortcut="!" onClick={junk} />
+					<IconButton icon="unread" label={w.markUnread} shortcut="U" onClick={unread} />
+				</>
+			)}
 			<IconButton icon="move" label={w.moveTo} shortcut="v" onClick={() => (sheet.value = 'move')} />
-			<IconButton
-				icon="star"
-				filled={starred}
-				class={`star${starred ? ' on' : ''}`}
-				aria-pressed={starred}
-				label={starred ? w.unstar : w.star}
-				shortcut="s"
-				onClick={() => act.star(one, !starred)}
-			/>
+			{!phone.value && (
+				<IconButton
+					icon="star"
+					filled={starred}
+					class={`star${starred ? ' on' : ''}`}
+					aria-pressed={starred}
+					label={starLabel}
+					shortcut="s"
+					onClick={() => act.star(one, !starred)}
+				/>
+			)}
 			<span class="spring" />
 			{!phone.value && (
 				<>
@@ -212,20 +219,21 @@ function Toolbar({ id }: { id: Id }) {
 				</>
 			)}
 			{phone.value && (
-				<Menu
-					label={w.more}
-					class="to-left"
-					items={[
-						{ text: w.newer, icon: 'up', run: () => step(-1) },
-						{ text: w.older, icon: 'down', run: () => step(1) },
-						{
-							text: w.reply,
-							icon: 'reply',
-							shortcut: shortcut('reply'),
-							run: () => void replyToOpen('reply'),
-						},
-					]}
-				/>
+				<>
+					<IconButton icon="reply" label={w.reply} onClick={() => void replyToOpen('reply')} />
+					<Menu
+						label={w.more}
+						class="to-left"
+						items={[
+							{ text: starLabel, icon: 'star', run: () => act.star(one, !starred) },
+							{ text: w.markUnread, icon: 'unread', run: unread },
+							{ text: inJunk ? w.notJunk : w.junk, icon: 'junk', run: junk },
+							{ text: w.forward, icon: 'forward', run: () => void replyToOpen('forward') },
+							{ text: w.newer, icon: 'up', run: () => step(-1) },
+							{ text: w.older, icon: 'down', run: () => step(1) },
+						]}
+					/>
+				</>
 			)}
 		</div>
 	);

@@ -1,21 +1,21 @@
 // One message of a conversation.
 
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { words } from '../i18n';
-import { full, spoken } from '../i18n/dates';
+import { full, said, spoken } from '../i18n/dates';
 import { downloadUrl } from '../jmap/blobs';
 import type { Email, EmailAddress, EmailBody } from '../jmap/types';
 import { display, hue, initials, name, same } from '../lib/address';
-import { verdict } from '../lib/verdict';
 import { destroyEmails, inFolders, setKeyword } from '../store/actions';
-import { compose, discardStored, openDraft, reply } from '../store/composers';
+import { discardStored, hasOthers, openDraft, reply } from '../store/composers';
 import { body, ensureBodies } from '../store/emails';
 import { accountId, session } from '../store/session';
 import { IconButton, Menu, Spinner } from '../ui/basics';
 import { ask } from '../ui/confirm';
 import { Icon } from '../ui/icons';
 import { Attachments } from './attachments';
+import { authWords, Banners } from './banners';
 import { MessageBody } from './body';
 import { titleOf } from './folders';
 
@@ -32,6 +32,7 @@ export function Message({ e, open, last, onToggle }: Props) {
 	const w = words.value;
 	const b = body(e.id).value;
 	const details = useSignal(false);
+	const article = useRef<HTMLElement>(null);
 	const from = e.from?.[0];
 	const unread = !e.keywords.$seen && !e.keywords.$draft;
 
@@ -46,35 +47,55 @@ export function Message({ e, open, last, onToggle }: Props) {
 	const who = from ? name(from) : w.noSender;
 	return (
 		<article
+			ref={article}
 			class={`message${open ? ' open' : ''}${unread ? ' unread' : ''}`}
-			aria-label={w.messageFrom(who, spoken(e.receivedAt))}
+			aria-label={w.messageFrom(who, said(e.receivedAt))}
 		>
 			<header class="message-head">
 				<span class="avatar" style={{ '--hue': hue(from?.email ?? '') } as never} aria-hidden="true">
 					{initials(from)}
 				</span>
-				<button
-					type="button"
-					class="message-toggle"
-					aria-expanded={open}
-					disabled={last && open}
-					onClick={onToggle}
-				>
-					<span class="message-who">
-						<strong>{who}</strong>
-						{e.keywords.$draft && <em class="draft-mark"> {w.draftMark}</em>}
-						{open && <span class="message-to">{toWhom(e, b)}</span>}
-					</span>
-					{!open && <span class="message-preview">{e.preview}</span>}
-				</button>
+				<div class="message-id">
+					<button
+						type="button"
+						class="message-toggle"
+						aria-expanded={open}
+						disabled={last && open}
+						onClick={onToggle}
+					>
+						<strong>
+							<bdi>{who}</bdi>
+						</strong>
+						{open && from?.name && <bdi class="message-address">{from.email}</bdi>}
+						{e.keywords.$draft && <em class="draft-mark">{w.draftMark}</em>}
+						{!open && <span class="message-preview">{e.preview}</span>}
+					</button>
+					{open && (
+						<button
+							type="button"
+							class="message-to"
+							aria-expanded={details.value}
+							onClick={() => (details.value = !details.value)}
+						>
+							<span class="message-whom">{toWhom(e, b)}</span>
+							<span class="unseen">{details.value ? w.hideDetails : w.details}</span>
+							<Icon name="down" />
+						</button>
+					)}
+				</div>
 				{e.hasAttachment && !open && <Icon name="clip" />}
 				<time dateTime={e.receivedAt} title={full(e.receivedAt)}>
 					{spoken(e.receivedAt)}
 				</time>
 				{open && !e.keywords.$draft && (
 					<>
-						<IconButton icon="reply" label={w.reply} onClick={() => void reply('reply', e)} />
-						<Menu label={w.more} class="to-left" items={moreOf(e, b, details)} />
+						<IconButton
+							icon="reply"
+							class="head-reply"
+							label={w.reply}
+							onClick={() => void reply('reply', e)}
+						/>
+						<Menu label={w.more} class="to-left" items={moreOf(e, b, details, article)} />
 					</>
 				)}
 				{open && e.keywords.$draft && (
@@ -88,16 +109,8 @@ export function Message({ e, open, last, onToggle }: Props) {
 			</header>
 			{open && (
 				<div class="message-body">
-					<button
-						type="button"
-						class="text-button details-button"
-						aria-expanded={details.value}
-						onClick={() => (details.value = !details.value)}
-					>
-						{details.value ? w.hideDetails : w.details}
-					</button>
 					{details.value && b && <Details e={e} b={b} />}
-					{b && <Banners b={b} />}
+					{b && <Banners e={e} b={b} />}
 					{b ? <MessageBody e={e} b={b} /> : <Spinner />}
 					{b && <Attachments b={b} />}
 				</div>
@@ -106,10 +119,17 @@ export function Message({ e, open, last, onToggle }: Props) {
 	);
 }
 
-function moreOf(e: Email, b: EmailBody | undefined, details: { value: boolean }) {
+function moreOf(
+	e: Email,
+	b: EmailBody | undefined,
+	details: { value: boolean },
+	article: { current: Element | null },
+) {
 	const w = words.value;
 	return [
-		{ text: w.replyAll, icon: 'replyAll' as const, shortcut: 'a', run: () => void reply('replyAll', e) },
+		...(hasOthers(e)
+			? [{ text: w.replyAll, icon: 'replyAll' as const, shortcut: 'a', run: () => void reply('replyAll', e) }]
+			: []),
 		{ text: w.forward, icon: 'forward' as const, shortcut: 'f', run: () => void reply('forward', e) },
 		{
 			text: w.markUnread,
@@ -117,6 +137,7 @@ function moreOf(e: Email, b: EmailBody | undefined, details: { value: boolean })
 			run: () => void setKeyword([e], '$seen', false).catch(() => {}),
 		},
 		{ text: w.details, icon: 'list' as const, run: () => (details.value = true) },
+		{ text: w.print, icon: 'print' as const, run: () => print(article.current) },
 		{
 			text: w.original,
 			icon: 'download' as const,
@@ -136,6 +157,13 @@ function moreOf(e: Email, b: EmailBody | undefined, details: { value: boolean })
 				void ask(w.destroyAsk(1), w.destroyForever).then(yes => (yes ? destroyEmails([e], []) : undefined)),
 		},
 	];
+}
+
+// This message alone (styles/print.css).
+function print(article: Element | null) {
+	article?.classList.add('printed');
+	window.print();
+	article?.classList.remove('printed');
 }
 
 function toWhom(e: Email, b: EmailBody | undefined): string {
@@ -165,7 +193,6 @@ function People({ list }: { list: EmailAddress[] | null | undefined }) {
 
 function Details({ e, b }: { e: Email; b: EmailBody }) {
 	const w = words.value;
-	const v = verdict(b['header:Authentication-Results:asText:all']);
 	const line = (label: string, list: EmailAddress[] | null | undefined) =>
 		list?.length ? (
 			<>
@@ -191,42 +218,9 @@ function Details({ e, b }: { e: Email; b: EmailBody }) {
 				</>
 			)}
 			<dt>{w.labelAuth}</dt>
-			<dd>
-				{v.state === 'pass' ? w.authPass(v.how.join(', ')) : v.state === 'fail' ? w.authFail : w.authNone}
-			</dd>
+			<dd>{authWords(b, e)}</dd>
 			<dt>{w.labelFolder}</dt>
 			<dd>{inFolders(e).map(titleOf).join(', ')}</dd>
 		</dl>
-	);
-}
-
-function Banners({ b }: { b: EmailBody }) {
-	const w = words.value;
-	const v = verdict(b['header:Authentication-Results:asText:all']);
-	const urls = b['header:List-Unsubscribe:asURLs'] ?? [];
-	const mail = urls.find(u => /^mailto:/i.test(u));
-	const web = urls.find(u => /^https:/i.test(u));
-	return (
-		<>
-			{v.state === 'fail' && (
-				<p class="banner warn">
-					<Icon name="warn" /> <span>{w.authWarning}</span>
-				</p>
-			)}
-			{(mail || web) && (
-				<p class="banner">
-					<Icon name="list" /> <span>{w.listBanner}</span>
-					{web ? (
-						<a class="text-button" href={web} target="_blank" rel="noopener noreferrer">
-							{w.unsubscribe}
-						</a>
-					) : (
-						<button type="button" class="text-button" onClick={() => void compose(mail)}>
-							{w.unsubscribe}
-						</button>
-					)}
-				</p>
-			)}
-		</>
 	);
 }

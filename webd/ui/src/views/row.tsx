@@ -15,6 +15,7 @@ import { role } from '../store/mailboxes';
 import type { EmailList } from '../store/query';
 import { openThread } from '../store/route';
 import { session } from '../store/session';
+import { Labels } from '../ui/basics';
 import { Icon } from '../ui/icons';
 
 interface Props {
@@ -130,10 +131,13 @@ function Known({ index, e, list, place, here, open }: KnownProps) {
 						</span>
 					)}
 					<time class="row-when" dateTime={when} title={full(when)}>
-						{brief(when)}
+						{brief(when, !list.searching)}
 					</time>
 				</span>
-				<span class="row-subject">{s?.subject ? snippet(s.subject) : subject}</span>
+				<span class="row-subject">
+					<Labels of={seen} />
+					{s?.subject ? snippet(s.subject) : subject}
+				</span>
 				<span class="row-preview">{s?.preview ? snippet(s.preview) : newest.preview}</span>
 			</span>
 			<span role="gridcell" class="row-star">

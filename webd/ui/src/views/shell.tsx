@@ -24,6 +24,7 @@ import { MoveSheet } from './move';
 import { Palette } from './palette';
 import { SearchField } from './searchfield';
 import { Settings } from './settings/settings';
+import { Viewer } from './viewer';
 
 const run = (id: string) => commands.find(c => c.id === id)!.run();
 
@@ -108,6 +109,7 @@ export function Shell() {
 			{sheet.value === 'palette' && <Palette />}
 			{sheet.value === 'help' && <Help />}
 			{sheet.value === 'move' && <MoveSheet />}
+			<Viewer />
 			<Questions />
 			<Toasts />
 		</div>

@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { auth, AuthError, needsPassword, type AppPassword, type WebSession } from '../../auth';
 import { words } from '../../i18n';
 import { explain } from '../../i18n/explain';
-import { spoken } from '../../i18n/dates';
+import { said } from '../../i18n/dates';
 import { leave } from '../../store/session';
 import { toast } from '../../store/toasts';
 import { askLine, askPassword } from '../../ui/confirm';
@@ -94,7 +94,7 @@ function Sessions() {
 						<span>
 							<strong>{browserOf(s.userAgent)}</strong>
 							<span class="hint">
-								{s.peer} · {w.lastUsed(spoken(s.lastUsed))}
+								{s.peer} · {w.lastUsed(said(s.lastUsed))}
 							</span>
 						</span>
 						{s.current ? (
@@ -175,7 +175,7 @@ function AppPasswords() {
 					<li key={a.name}>
 						<span>
 							<strong>{a.name}</strong>
-							<span class="hint">{w.made(spoken(a.created))}</span>
+							<span class="hint">{w.made(said(a.created))}</span>
 						</span>
 						<button
 							type="button"
