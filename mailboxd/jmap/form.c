@@ -13,7 +13,7 @@
 #include "mail/header.h"
 #include "mail/msgid.h"
 #include "mail/rfc2047.h"
-#include "mailboxd/jmap/json.h"
+#include "json/json.h"
 
 #define DECODED_MAX(n) ((n)*4 + 64) /* octets that n of a value can become as UTF-8 */
 

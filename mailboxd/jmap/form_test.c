@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "mailboxd/jmap/form.h"
-#include "mailboxd/jmap/json.h"
 #include "mailboxd/jmap/row.h"
+#include "json/json.h"
 
 static struct buf out;
 

@@ -22,10 +22,10 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "io/loop.h"
-#include "mailboxd/jmap/json.h"
 #include "store/change.h"
 #include "store/folder.h"
 #include "store/home.h"
+#include "json/json.h"
 
 /* RFC 8620 2, urn:ietf:params:jmap:core */
 #define JMAP_MAX_UPLOAD    (50u << 20)

@@ -15,8 +15,8 @@
 #include "mail/subject.h"
 #include "mail/text.h"
 #include "mailboxd/jmap/form.h"
-#include "mailboxd/jmap/json.h"
 #include "mailboxd/jmap/parts.h"
+#include "json/json.h"
 
 #define ENTRY_MAX (512u << 10) /* octets of a value that is shown whole */
 #define VALUE_MAX (48u << 10)  /* of a field's value where it would be more */

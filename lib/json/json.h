@@ -1,5 +1,6 @@
 /*
- * json.h - JSON as JMAP has it: I-JSON (RFC 7493) in, cJSON trees inside, text out.
+ * json.h - JSON from outside: I-JSON (RFC 7493) in, cJSON trees inside, text out. JMAP and MCP
+ * speak it.
  *
  * json_parse() takes hostile octets: it looks at all of them before cJSON sees any, so that what
  * cJSON would let pass (other values behind the first, odd numbers, NULs, wrong UTF-8, duplicate

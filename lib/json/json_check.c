@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
-#include "mailboxd/jmap/json.h"
+#include "json/json.h"
 
 #define NUMBER_MAX 64u /* octets of a number; a double needs 24 */
 

@@ -1,7 +1,7 @@
 /*
  * json.c - see json.h: reading, making and printing trees.
  */
-#include "mailboxd/jmap/json.h"
+#include "json/json.h"
 
 #include <math.h>
 #include <stdlib.h>
