@@ -1,6 +1,7 @@
 /*
  * object.h - small things of a home that are neither mailboxes nor messages: identities, what was
- * submitted, a vacation's answer, subscriptions to push. A text (JSON, where JMAP keeps them) under
+ * submitted, a vacation's answer, subscriptions to push,
+ * preferences. A text (JSON, where JMAP keeps them) under
  * a kind and a number.
  *
  * They are rows of the index and go the way of all changes: in memory of sqlite at once, durable by
@@ -22,7 +23,9 @@ enum object_kind {
 	OBJECT_IDENTITY = 1,
 	OBJECT_SUBMISSION = 2,
 	OBJECT_VACATION = 3,
-	OBJECT_PUSH = 4
+	OBJECT_PUSH = 4,
+	OBJECT_PREFERENCES = 5,
+	OBJECT_KINDS /* one more than the last */
 };
 
 #define OBJECT_TEXT_MAX (1u << 20)

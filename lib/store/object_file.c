@@ -179,7 +179,7 @@ print_all(struct home *h, struct buf *b, struct err *e)
 		return 0;
 	(void)buf_puts(b, HEAD_LINE);
 	put(b, 'N', 0, (uint32_t)last, STR(""));
-	for (unsigned kind = OBJECT_IDENTITY; kind <= OBJECT_PUSH; kind++) {
+	for (unsigned kind = OBJECT_IDENTITY; kind < OBJECT_KINDS; kind++) {
 		struct writing w = {b, kind};
 
 		if (index_objects(h->index, kind, write_object, &w, e) < 0)

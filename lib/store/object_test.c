@@ -144,9 +144,10 @@ assert_text(enum object_kind kind, uint32_t id, const char *text)
 static void
 test_index_lost(void **state)
 {
-	uint32_t a, b, c;
+	uint32_t a, b, c, d;
 
 	(void)state;
+	d = put(OBJECT_KINDS - 1, 0, "the last kind");
 	a = put(OBJECT_IDENTITY, 0, "one\nline \xc3\xa9");
 	b = put(OBJECT_VACATION, 0, "away");
 	(void)put(OBJECT_VACATION, b, "back");
@@ -162,6 +163,7 @@ test_index_lost(void **state)
 	assert_true(put(OBJECT_PUSH, 0, "new") > c);
 	lose_index();
 	assert_text(OBJECT_IDENTITY, a, "one\nline \xc3\xa9");
+	assert_text(OBJECT_KINDS - 1, d, "the last kind");
 }
 
 /* Whatever is torn off its end or changed in it: what verifies counts, and the rest is passed over.

@@ -47,6 +47,8 @@
 #define JMAP_SUBMISSION "urn:ietf:params:jmap:submission"
 #define JMAP_VACATION   "urn:ietf:params:jmap:vacationresponse"
 #define JMAP_WEBSOCKET  "urn:ietf:params:jmap:websocket"
+/* Ours (docs/adr/32). */
+#define JMAP_PREFERENCES "urn:x-gkmail:preferences"
 
 /* Types that have a state (RFC 8620 7.1). */
 enum jmap_type {
@@ -57,6 +59,7 @@ enum jmap_type {
 	JMAP_IDENTITY,
 	JMAP_EMAIL_SUBMISSION,
 	JMAP_VACATION_RESPONSE,
+	JMAP_PREFERENCES_TYPE,
 	JMAP_TYPES
 };
 

@@ -205,7 +205,7 @@ ask(const char *request)
 
 #define USING                                                                                     \
 	"\"using\":[\"" JMAP_CORE "\",\"" JMAP_MAIL "\",\"" JMAP_SUBMISSION "\",\"" JMAP_VACATION \
-	"\"]"
+	"\",\"" JMAP_PREFERENCES "\"]"
 
 /* Several calls: the inside of methodCalls. `answer` is the Response. */
 static inline const char *

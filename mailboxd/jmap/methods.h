@@ -17,3 +17,4 @@ extern const struct jmap_method jmap_push_methods[];
 extern const struct jmap_method jmap_submission_methods[];
 extern const struct jmap_method jmap_thread_methods[];
 extern const struct jmap_method jmap_vacation_methods[];
+extern const struct jmap_method jmap_preferences_methods[];

@@ -93,6 +93,48 @@ jmap_stored_all(
 	return 0;
 }
 
+static bool
+first(void *arg, uint32_t id, struct str text)
+{
+	(void)text;
+	*(uint64_t *)arg = id;
+	return false;
+}
+
+int
+jmap_stored_one(struct home *h, enum object_kind kind, uint64_t *id, cJSON **v, struct err *e)
+{
+	*id = 0;
+	*v = NULL;
+	if (object_each(h, kind, first, id, e) < 0)
+		return -1;
+	return *id != 0 && (*v = jmap_stored(h, kind, *id, e)) == NULL ? -1 : 0;
+}
+
+uint64_t
+jmap_singleton(struct str id)
+{
+	return str_eq_z(id, "singleton");
+}
+
+const char *
+jmap_singleton_text(uint64_t n, char out[JMAP_ID_SIZE])
+{
+	(void)n;
+	(void)snprintf(out, JMAP_ID_SIZE, "singleton");
+	return out;
+}
+
+int
+jmap_singleton_all(struct jmap_call *c, uint64_t **ids, size_t *n, struct err *e)
+{
+	(void)e;
+	*ids = arena_new(&c->arena, uint64_t);
+	**ids = 1;
+	*n = 1;
+	return 0;
+}
+
 uint64_t
 jmap_number(struct str id, char letter)
 {

@@ -1,6 +1,6 @@
 /*
  * stored.h - objects of the store (store/object.h) as JSON, for the types that are kept so
- * (identity.c, submission.c, vacation.c).
+ * (identity.c, preferences.c, submission.c, vacation.c).
  */
 #pragma once
 
@@ -21,6 +21,12 @@ int jmap_stored_all(
 /* Letter and number; 0: it is none. */
 uint64_t jmap_number(struct str id, char letter);
 const char *jmap_number_text(uint64_t n, char letter, char out[JMAP_ID_SIZE]);
+/* The one of a kind, or *v NULL and *id 0 where there is none yet; the caller's. */
+int jmap_stored_one(struct home *h, enum object_kind kind, uint64_t *id, cJSON **v, struct err *e);
+/* parse(), text() and all() of a type with one object (RFC 8620 5.3: "singleton"). */
+uint64_t jmap_singleton(struct str id);
+const char *jmap_singleton_text(uint64_t n, char out[JMAP_ID_SIZE]);
+int jmap_singleton_all(struct jmap_call *c, uint64_t **ids, size_t *n, struct err *e);
 /* Puts into out the members of v that are asked for, by the type's table of properties. */
 void jmap_put_wanted(struct jmap_call *c, const cJSON *v, cJSON *out);
 

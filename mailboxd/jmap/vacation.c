@@ -7,45 +7,19 @@
 #include "mail/date.h"
 #include "mailboxd/jmap/methods.h"
 
-#define SINGLETON   "singleton"
 #define SUBJECT_MAX 500u
 #define BODY_MAX    100000u
 
 static const char *const properties[] = {
     "id", "isEnabled", "fromDate", "toDate", "subject", "textBody", "htmlBody", NULL};
 
-static uint64_t
-parse(struct str id)
-{
-	return str_eq_z(id, SINGLETON);
-}
-
-static const char *
-text(uint64_t n, char out[JMAP_ID_SIZE])
-{
-	(void)n;
-	(void)snprintf(out, JMAP_ID_SIZE, SINGLETON);
-	return out;
-}
-
-static bool
-first(void *arg, uint32_t id, struct str t)
-{
-	(void)t;
-	*(uint64_t *)arg = id;
-	return false;
-}
-
 cJSON *
 jmap_vacation(struct home *h, uint64_t *id, struct err *e)
 {
 	cJSON *v;
 
-	*id = 0;
-	if (object_each(h, OBJECT_VACATION, first, id, e) < 0)
-		return NULL;
-	if (*id != 0)
-		return jmap_stored(h, OBJECT_VACATION, *id, e);
+	if (jmap_stored_one(h, OBJECT_VACATION, id, &v, e) < 0 || v != NULL)
+		return v;
 	v = cJSON_CreateObject();
 	json_put_bool(v, "isEnabled", false);
 	for (size_t i = 2; properties[i] != NULL; i++)
@@ -63,16 +37,6 @@ jmap_vacation_is_on(const cJSON *v, int64_t now)
 	if (date_rfc3339_parse(json_str(json_get(v, "fromDate")), &from) == 0 && now < from.utc)
 		return false;
 	return date_rfc3339_parse(json_str(json_get(v, "toDate")), &to) < 0 || now < to.utc;
-}
-
-static int
-all(struct jmap_call *c, uint64_t **ids, size_t *n, struct err *e)
-{
-	(void)e;
-	*ids = arena_new(&c->arena, uint64_t);
-	**ids = 1;
-	*n = 1;
-	return 0;
 }
 
 static int
@@ -155,10 +119,10 @@ update(struct jmap_call *c, struct jmap_item *it)
 static const struct jmap_object object = {
     .name = "VacationResponse",
     .type = JMAP_VACATION_RESPONSE,
-    .parse = parse,
-    .text = text,
+    .parse = jmap_singleton,
+    .text = jmap_singleton_text,
     .properties = properties,
-    .all = all,
+    .all = jmap_singleton_all,
     .get = get,
     .update = update,
     .is_singleton = true,

@@ -9,6 +9,7 @@ import {
 	folder,
 	login,
 	message,
+	prefer,
 	row,
 	shot,
 	submit,
@@ -248,6 +249,18 @@ test('settings: password, sessions, app passwords, identity, vacation', async ()
 	);
 	assert.deepEqual(page.said, []);
 	await page.context().close();
+});
+
+test('what one prefers is found on every device, at once and after', async () => {
+	const [one, other] = [await as(b, suite, 1), await as(b, suite, 1)];
+	await one.goto(`${suite.base}/#/settings/look`);
+	await one.locator('input[name=theme]').nth(2).check();
+	await other.locator('html[data-theme=dark]').waitFor({ state: 'attached' });
+	const third = await as(b, suite, 1);
+	await third.locator('html[data-theme=dark]').waitFor({ state: 'attached' });
+	await prefer(third, { theme: null });
+	await one.locator('html[data-theme=system]').waitFor({ state: 'attached' });
+	for (const p of [one, other, third]) await p.context().close();
 });
 
 test('an empty folder says something kind', async () => {

@@ -213,7 +213,7 @@ export async function browser() {
 }
 
 // A page of its own, at the login. What the console complains of and what asks for another host is kept.
-export async function visit(b, suite, { undoSeconds = 0, ...options } = {}) {
+export async function visit(b, suite, options = {}) {
 	const context = await b.newContext({
 		viewport: { width: 1440, height: 900 },
 		locale: 'en-GB',
@@ -221,8 +221,6 @@ export async function visit(b, suite, { undoSeconds = 0, ...options } = {}) {
 		ignoreHTTPSErrors: true,
 		...options,
 	});
-	// Sent mail leaves at once unless a test is about taking it back.
-	await context.addInitScript(s => (localStorage['gkmail.undoSeconds'] ??= s), String(undoSeconds));
 	const page = await context.newPage();
 	page.setDefaultTimeout(PATIENCE);
 	page.said = [];
@@ -249,10 +247,34 @@ export async function login(page, user) {
 	await page.waitForSelector('.rows-inner, .rows .empty');
 }
 
-export async function as(b, suite, n, options) {
+// Sent mail leaves at once unless a test is about taking it back.
+export async function as(b, suite, n, { undoSeconds = 0, ...options } = {}) {
 	const page = await visit(b, suite, options);
 	await login(page, suite.user(n));
+	await prefer(page, { undoSeconds });
+	await page.waitForFunction(s => localStorage['gkmail.undoSeconds'] === String(s), undoSeconds);
 	return page;
+}
+
+// Sets preferences at the server, as another device of the user does.
+export async function prefer(page, patch) {
+	const said = await page.evaluate(async patch => {
+		const session = await (await fetch('/.well-known/jmap')).json();
+		const P = 'urn:x-gkmail:preferences';
+		const r = await fetch(session.apiUrl, {
+			method: 'POST',
+			headers: { 'Content-Type': 'application/json' },
+			body: JSON.stringify({
+				using: ['urn:ietf:params:jmap:core', P],
+				methodCalls: [
+					['Preferences/set', { accountId: session.primaryAccounts[P], update: { singleton: patch } }, 'p'],
+				],
+			}),
+		});
+		const [[, answer]] = (await r.json()).methodResponses;
+		return answer.notUpdated ?? null;
+	}, patch);
+	if (said) throw new Error(JSON.stringify(said));
 }
 
 export const row = (page, text) => page.locator('.mail-row', { hasText: text });

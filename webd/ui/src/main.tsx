@@ -4,12 +4,14 @@ import { followLanguage } from './i18n';
 import { onKey } from './keys';
 import { guardLeaving } from './store/composers';
 import { followRoute } from './store/list';
+import { followPreferences } from './store/preferences';
 import { followPrefs } from './store/prefs';
 import { followAddress } from './store/route';
 import { follow } from './store/sync';
 import { App } from './views/app';
 
 followPrefs();
+followPreferences();
 followLanguage();
 followAddress();
 follow();

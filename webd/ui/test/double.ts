@@ -13,7 +13,7 @@ export interface DoubleEmail extends Json {
 	receivedAt: string;
 }
 type Invocation = [string, Json, string];
-type Type = 'Email' | 'Mailbox' | 'Thread' | 'EmailSubmission' | 'Identity';
+type Type = 'Email' | 'Mailbox' | 'Thread' | 'EmailSubmission' | 'Identity' | 'Preferences';
 
 export const ACCOUNT = 'a1';
 
@@ -39,6 +39,15 @@ export class Double {
 		subject: null,
 		textBody: null,
 		htmlBody: null,
+	};
+	preferences: Json = {
+		id: 'singleton',
+		theme: null,
+		accent: null,
+		density: null,
+		language: null,
+		undoSeconds: null,
+		imagesFrom: {},
 	};
 	blobs = new Map<string, { type: string; data: Buffer }>();
 	// Method calls as they came, for tests.
@@ -108,6 +117,7 @@ export class Double {
 				'urn:ietf:params:jmap:mail': ACCOUNT,
 				'urn:ietf:params:jmap:submission': ACCOUNT,
 				'urn:ietf:params:jmap:vacationresponse': ACCOUNT,
+				'urn:x-gkmail:preferences': ACCOUNT,
 			},
 			username: this.user,
 			apiUrl: `${base}/jmap/api`,
@@ -206,7 +216,7 @@ export class Double {
 		const s = this.state;
 		const m = {
 			'@type': 'StateChange',
-			changed: { [ACCOUNT]: { Email: s, Mailbox: s, Thread: s } },
+			changed: { [ACCOUNT]: { Email: s, Mailbox: s, Thread: s, Preferences: s } },
 			pushState: s,
 		};
 		for (const f of this.listeners) f(m);
@@ -306,6 +316,11 @@ export class Double {
 			case 'VacationResponse/set':
 				Object.assign(this.vacation, (args.update as Json).singleton);
 				return { accountId: ACCOUNT, newState: '1', updated: { singleton: null } };
+			case 'Preferences/get':
+				return { accountId: ACCOUNT, state: this.state, list: [this.preferences], notFound: [] };
+			case 'Preferences/set':
+				this.prefer((args.update as Record<string, Json>).singleton!);
+				return { accountId: ACCOUNT, newState: this.state, updated: { singleton: null } };
 			case 'Email/changes':
 			case 'Mailbox/changes':
 			case 'Thread/changes':
@@ -322,6 +337,18 @@ export class Double {
 				return this.snippets(args);
 		}
 		throw new Refused('unknownMethod');
+	}
+
+	prefer(patch: Json) {
+		const imagesFrom = { ...(this.preferences.imagesFrom as Json) };
+		for (const [path, value] of Object.entries(patch)) {
+			const a = /^imagesFrom\/(.*)/.exec(path)?.[1]?.replace(/~1/g, '/').replace(/~0/g, '~');
+			if (a === undefined) this.preferences = { ...this.preferences, [path]: value };
+			else if (value) imagesFrom[a] = true;
+			else delete imagesFrom[a];
+		}
+		this.preferences = { ...this.preferences, imagesFrom };
+		this.note('Preferences', 'singleton', 'updated');
 	}
 
 	private get(args: Json, find: (id: string) => Json | undefined, all: string[] = []): Json {

@@ -3,58 +3,16 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { EmailList } from '../src/store/query';
-import { clearEmails, email, knownEmail, show, thread } from '../src/store/emails';
-import { clearLists } from '../src/store/list';
-import { begin, handlers, leave } from '../src/store/session';
+import { email, knownEmail, show, thread } from '../src/store/emails';
 import { markRead } from '../src/store/actions';
-import { follow, start } from '../src/store/sync';
 import { toasts } from '../src/store/toasts';
-import { Double } from './double';
+import type { Double } from './double';
+import { arrive, depart, enter, until } from './socket';
 
 let d: Double;
 
-// A WebSocket whose other end is the double.
-class Socket {
-	onopen: (() => void) | null = null;
-	onmessage: ((m: { data: string }) => void) | null = null;
-	onclose: (() => void) | null = null;
-	private tell = (m: unknown) => this.onmessage?.({ data: JSON.stringify(m) });
-	constructor() {
-		queueMicrotask(() => this.onopen?.());
-	}
-	send(text: string) {
-		const m = JSON.parse(text) as { '@type': string; id?: string };
-		if (m['@type'] === 'WebSocketPushEnable') d.listeners.add(this.tell);
-		else queueMicrotask(() => this.tell({ '@type': 'Response', requestId: m.id, ...d.handle(m as never) }));
-	}
-	close() {
-		d.listeners.delete(this.tell);
-		this.onclose?.();
-	}
-}
-
-async function until(what: () => boolean) {
-	for (let i = 0; i < 2000 && !what(); i++) await new Promise(r => setTimeout(r, 1));
-	assert.ok(what());
-}
-
-beforeEach(() => {
-	d = new Double();
-	(globalThis as { WebSocket: unknown }).WebSocket = Socket;
-});
-afterEach(() => {
-	leave(false);
-	clearLists();
-	clearEmails();
-	handlers({ state: () => {}, reconnect: () => {}, end: () => {} });
-	toasts.value = [];
-});
-
-async function enter() {
-	follow();
-	begin(d.session('http://double') as never);
-	await start();
-}
+beforeEach(() => (d = arrive()));
+afterEach(depart);
 
 function fill(n: number) {
 	for (let i = 0; i < n; i++)

@@ -3,7 +3,7 @@
 
 import { MethodError } from './errors';
 import type { Args, Invocation, Request, Response, ResultReference } from './types';
-import { CORE, MAIL, SUBMISSION, VACATION } from './types';
+import { CORE, MAIL, PREFERENCES, SUBMISSION, VACATION } from './types';
 
 export type Call<T> = Promise<T> & { ref(path: string): ResultReference };
 
@@ -17,6 +17,7 @@ const USING: Record<string, string[]> = {
 	Identity: [SUBMISSION],
 	EmailSubmission: [MAIL, SUBMISSION],
 	VacationResponse: [VACATION],
+	Preferences: [PREFERENCES],
 };
 
 export class Client {

@@ -205,6 +205,17 @@ export interface VacationResponse {
 	htmlBody: string | null;
 }
 
+// Ours (docs/adr/0032-preferences.md); null: never chosen.
+export interface Preferences {
+	id: 'singleton';
+	theme: string | null;
+	accent: string | null;
+	density: string | null;
+	language: string | null;
+	undoSeconds: number | null;
+	imagesFrom: Record<string, true>;
+}
+
 export interface SearchSnippet {
 	emailId: Id;
 	subject: string | null;
@@ -216,3 +227,4 @@ export const MAIL = 'urn:ietf:params:jmap:mail';
 export const SUBMISSION = 'urn:ietf:params:jmap:submission';
 export const VACATION = 'urn:ietf:params:jmap:vacationresponse';
 export const WEBSOCKET = 'urn:ietf:params:jmap:websocket';
+export const PREFERENCES = 'urn:x-gkmail:preferences';

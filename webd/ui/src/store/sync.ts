@@ -16,6 +16,7 @@ import {
 import { clearLists, list } from './list';
 import { forgetMailboxes, loadMailboxes, mailboxes, receiveMailboxes } from './mailboxes';
 import { newMail } from './notify';
+import { forgetPreferences, hasPreferences, loadPreferences } from './preferences';
 import { accountId, call, handlers } from './session';
 
 const MAX_CHANGES = 256;
@@ -29,9 +30,12 @@ export async function start() {
 	states = {};
 	const e = call<GetResponse<Email>>('Email/get', { ids: [] });
 	const t = call<GetResponse<Thread>>('Thread/get', { ids: [] });
+	const p = hasPreferences() ? loadPreferences().catch(() => undefined) : undefined;
 	states.Mailbox = await loadMailboxes();
 	states.Email = (await e).state;
 	states.Thread = (await t).state;
+	const preferences = await p;
+	if (preferences !== undefined) states.Preferences = preferences;
 }
 
 export function follow() {
@@ -47,6 +51,7 @@ export function follow() {
 			states = {};
 			clearLists();
 			clearEmails();
+			forgetPreferences();
 			mailboxes.value = new Map();
 		},
 	});
@@ -67,6 +72,7 @@ async function run() {
 				types.has('Mailbox') && 'Mailbox' in states ? mailboxChanges() : null,
 				types.has('Email') && 'Email' in states ? emailChanges() : null,
 				types.has('Thread') && 'Thread' in states ? threadChanges() : null,
+				types.has('Preferences') && 'Preferences' in states ? preferencesChanges() : null,
 				types.has('Email') ? list.peek()?.sync() : null,
 			]);
 		} catch {
@@ -137,6 +143,10 @@ async function threadChanges() {
 		if (!(e instanceof MethodError)) throw e;
 		states.Thread = (await call<GetResponse<Thread>>('Thread/get', { ids: [] })).state;
 	}
+}
+
+async function preferencesChanges() {
+	states.Preferences = await loadPreferences();
 }
 
 // The server cannot say what changed: what is known is asked for anew.
