@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { furnish } from './gallery.mjs';
-import { as, axe, browser, row, shot, Suite, until } from './suite.mjs';
+import { as, axe, browser, message, row, shot, submit, Suite, until } from './suite.mjs';
 
 let suite, b;
 before(async () => {
@@ -75,5 +75,129 @@ test('a picture that came with a message opens large', async () => {
 	assert.deepEqual(await axe(page, 'viewer'), []);
 	await page.keyboard.press('Escape');
 	await until(async () => !(await page.locator('.dialog').count()), 'closing it');
+	await page.context().close();
+});
+
+// Files as the system hands them to a page.
+const dragFiles = (page, selector, type) =>
+	page.locator(selector).evaluate((at, type) => {
+		const data = new DataTransfer();
+		data.items.add(new File(['x'.repeat(20000)], 'plan du jardin.txt', { type: 'text/plain' }));
+		at.dispatchEvent(
+			new DragEvent(type, { bubbles: true, cancelable: true, composed: true, dataTransfer: data }),
+		);
+	}, type);
+
+test('files dropped anywhere go into the open message, or into a new one', async () => {
+	const page = await as(b, suite, 1);
+	await dragFiles(page, '.list-pane', 'dragover');
+	await page.locator('.drop-page .drop-hint').waitFor();
+	await shot(page, 'drop');
+	await dragFiles(page, '.list-pane', 'drop');
+	const c = page.locator('.dock-window');
+	const chip = c.locator('.attached li', { hasText: 'plan du jardin.txt' });
+	await chip.filter({ hasText: '20 KB' }).waitFor();
+	assert.equal(await page.locator('.drop-page').count(), 0);
+	await dragFiles(page, '.folders', 'dragover');
+	await c.locator('.drop-hint').waitFor();
+	await dragFiles(page, '.folders', 'drop');
+	await until(async () => (await chip.count()) === 2, 'the second file in the same message');
+	assert.equal(await c.count(), 1);
+	await page.context().close();
+});
+
+test('conversations are dragged onto folders', async () => {
+	const page = await as(b, suite, 0);
+	await row(page, 'Your books are due soon').dragTo(page.locator('.folder', { hasText: 'Receipts 2026' }));
+	await page.locator('.toast', { hasText: 'moved to Receipts 2026' }).waitFor();
+	await until(async () => !(await row(page, 'Your books are due soon').count()), 'leaving the list');
+	await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
+	await row(page, 'Your books are due soon').waitFor();
+	await page.context().close();
+});
+
+// A finger, as the browser tells of it.
+async function swipe(page, text, by) {
+	const box = await row(page, text).boundingBox();
+	const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+	const cdp = await page.context().newCDPSession(page);
+	const tell = (type, x) =>
+		cdp.send('Input.dispatchTouchEvent', { type, touchPoints: type === 'touchEnd' ? [] : [{ x, y: at.y }] });
+	await tell('touchStart', at.x);
+	for (let i = 1; i <= 5; i++) await tell('touchMove', at.x + (by * i) / 5);
+	await tell('touchEnd');
+}
+
+test('on a phone a swipe archives or deletes, a short one does nothing', async () => {
+	const page = await as(b, suite, 0, { viewport: { width: 390, height: 844 }, hasTouch: true });
+	const text = 'Quote for the roof';
+	await row(page, text).waitFor();
+	await swipe(page, text, 50);
+	await swipe(page, text, 150);
+	await page.locator('.toast', { hasText: 'Conversation archived.' }).waitFor();
+	await until(async () => !(await row(page, text).count()), 'archiving');
+	await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
+	await row(page, text).waitFor();
+	await swipe(page, text, -150);
+	await page.locator('.toast', { hasText: 'moved to the trash' }).waitFor();
+	await page
+		.locator('.toast', { hasText: 'moved to the trash' })
+		.getByRole('button', { name: 'Undo' })
+		.click();
+	await row(page, text).waitFor();
+	await page.context().close();
+});
+
+test('new mail is told to who looks elsewhere, and counted on the tab', async () => {
+	const page = await as(b, suite, 2);
+	await page.context().grantPermissions(['notifications'], { origin: suite.base });
+	await page.addInitScript(() => {
+		const Real = globalThis.Notification;
+		globalThis.told = [];
+		globalThis.Notification = class extends Real {
+			constructor(title, options) {
+				super(title, options);
+				globalThis.told.push([title, options.body]);
+			}
+		};
+		document.hasFocus = () => false;
+	});
+	await page.goto(`${suite.base}/#/settings/mail`);
+	await page.reload();
+	await page.getByLabel('Tell me of new mail').check();
+	await page.goto(`${suite.base}/#/in/inbox`);
+	await page.locator('.list-pane .empty').waitFor();
+	const icon = () => page.locator('link[rel=icon]').getAttribute('href');
+	assert.match(await icon(), /^\/assets\//);
+	const from = `Bob the Builder <${suite.user(1).address}>`;
+	const m = message({ from, to: suite.user(2).address, subject: 'Can we fix it?', text: 'Yes we can.' });
+	await submit(suite, 1, [2], m);
+	await until(() => page.evaluate(() => globalThis.told.length), 'the notification');
+	assert.deepEqual(await page.evaluate(() => globalThis.told), [
+		['Bob the Builder', 'Can we fix it?\nYes we can.'],
+	]);
+	await until(async () => /^data:image\/svg/.test(await icon()), 'the count on the icon');
+	assert.match(await page.title(), /^\(1\)/);
+	await row(page, 'Can we fix it?').click();
+	await until(async () => /^\/assets\//.test(await icon()), 'nothing unread');
+	assert.deepEqual(page.said, []);
+	await page.context().close();
+});
+
+test('a message is printed alone', async () => {
+	const page = await as(b, suite, 0);
+	await open(page, 'Where to put the server');
+	// What paper would show while the browser prints.
+	await page.evaluate(() => {
+		globalThis.print = () => (globalThis.printed = document.querySelectorAll('.message.printed').length);
+	});
+	await page.locator('.message.open').last().getByRole('button', { name: 'More' }).click();
+	await page.getByRole('menuitem', { name: 'Print' }).click();
+	assert.equal(await page.evaluate(() => globalThis.printed), 1);
+	await page.emulateMedia({ media: 'print' });
+	assert.equal(await page.locator('.folders').isVisible(), false);
+	assert.equal(await page.locator('.toolbar').isVisible(), false);
+	assert.equal(await page.locator('.message-body .plain').last().isVisible(), true);
+	await shot(page, 'print');
 	await page.context().close();
 });

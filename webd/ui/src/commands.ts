@@ -47,13 +47,21 @@ export function openCursor() {
 	if (t) openThread(t);
 }
 
-export async function trashSubject() {
-	const s = subject();
+export async function trash(s: string[]) {
 	if (!s.length) return;
 	const r = route.value;
-	if (r.at === 'mailbox' && r.mailbox === 'trash') {
-		if (await ask(words.value.destroyAsk(s.length), words.value.destroyForever)) act.trash(s);
-	} else act.trash(s);
+	const forGood = r.at === 'mailbox' && r.mailbox === 'trash';
+	if (!forGood || (await ask(words.value.destroyAsk(s.length), words.value.destroyForever))) act.trash(s);
+}
+
+export const trashSubject = () => trash(subject());
+
+// Out of the way; what is out of the way already comes back.
+export function archive(s: string[]) {
+	const r = route.value;
+	const away = r.at === 'mailbox' && ['archive', 'trash', 'junk'].includes(r.mailbox);
+	if (away) act.toInbox(s);
+	else act.archive(s);
 }
 
 export const focusSearch = () => document.querySelector<HTMLInputElement>('#search')?.focus();

@@ -25,6 +25,9 @@ export const locale = computed(
 
 export const words = computed<Words>(() => (language.value === 'fr' ? fr : en));
 
+// People write in other languages than their page speaks.
+export const attachWords = { test: (text: string) => [en, fr].some(l => l.attachWords.test(text)) };
+
 export function followLanguage() {
 	effect(() => {
 		document.documentElement.lang = language.value;

@@ -10,6 +10,8 @@ function media(query: string) {
 }
 
 export const wide = media('(min-width: 1200px)');
+// Too little room for whole dates.
+export const narrow = media('(max-width: 899px)');
 export const phone = media('(max-width: 699px)');
 export const dark = media('(prefers-color-scheme: dark)');
 export const stillness = media('(prefers-reduced-motion: reduce)');

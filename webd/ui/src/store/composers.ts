@@ -100,6 +100,13 @@ export class Composer {
 		return cleanDraft(this.html).textContent ?? '';
 	}
 
+	// What is written here, without what is quoted.
+	said(): string {
+		const d = cleanDraft(this.html);
+		for (const q of d.querySelectorAll('blockquote')) q.remove();
+		return `${this.subject.value}\n${d.textContent ?? ''}`;
+	}
+
 	get from() {
 		return identities.value.find(i => i.id === this.identity.value) ?? standard();
 	}
@@ -361,7 +368,7 @@ function add(c: Composer) {
 }
 
 // A mailto: address may say more than whom to write to (RFC 6068).
-export async function compose(mailto?: string, subject = '') {
+export async function compose(mailto?: string, subject = ''): Promise<Composer> {
 	const c = await begin();
 	if (mailto) {
 		const [path, query] = mailto.replace(/^mailto:/i, '').split('?', 2);
@@ -375,6 +382,7 @@ export async function compose(mailto?: string, subject = '') {
 	}
 	c.html += signature(c);
 	add(c);
+	return c;
 }
 
 export async function replyToOpen(mode: Mode) {

@@ -103,6 +103,7 @@ export function Dialog({
 
 export interface Item {
 	text: string;
+	note?: string;
 	icon?: IconName;
 	shortcut?: string;
 	run: () => void;
@@ -185,6 +186,7 @@ export function Menu({
 						>
 							{item.icon && <Icon name={item.icon} />}
 							<span>{item.text}</span>
+							{item.note && <span class="menu-note">{item.note}</span>}
 							{item.shortcut && <kbd>{item.shortcut}</kbd>}
 						</button>
 					))}

@@ -37,7 +37,10 @@ const line = signal<{
 	title: string;
 	label: string;
 	initial: string;
-	secret: boolean;
+	type: 'text' | 'password' | 'datetime-local';
+	yes: string;
+	min?: string;
+	max?: string;
 	answer: (t: string | null) => void;
 } | null>(null);
 
@@ -47,7 +50,8 @@ export function askLine(title: string, label: string, initial = ''): Promise<str
 			title,
 			label,
 			initial,
-			secret: false,
+			type: 'text',
+			yes: words.value.save,
 			answer: t => {
 				line.value = null;
 				resolve(t?.trim() || null);
@@ -62,10 +66,34 @@ export function askPassword(title: string, label: string): Promise<string | null
 			title,
 			label,
 			initial: '',
-			secret: true,
+			type: 'password',
+			yes: words.value.goOn,
 			answer: t => {
 				line.value = null;
 				resolve(t || null);
+			},
+		};
+	});
+}
+
+// As a field for moments writes it: the clock of this place, no zone.
+const local = (d: Date) => new Date(d.getTime() - d.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+
+// A moment to come.
+export function askMoment(title: string, label: string, yes: string, latest: Date): Promise<Date | null> {
+	const now = Date.now();
+	return new Promise(resolve => {
+		line.value = {
+			title,
+			label,
+			initial: local(new Date(now + 3600 * 1000)),
+			type: 'datetime-local',
+			yes,
+			min: local(new Date(now + 60 * 1000)),
+			max: local(latest),
+			answer: t => {
+				line.value = null;
+				resolve(t ? new Date(t) : null);
 			},
 		};
 	});
@@ -110,9 +138,11 @@ export function Questions() {
 							<span>{l.label}</span>
 							<input
 								name="line"
-								type={l.secret ? 'password' : 'text'}
+								type={l.type}
+								min={l.min}
+								max={l.max}
 								defaultValue={l.initial}
-								autocomplete={l.secret ? 'current-password' : 'off'}
+								autocomplete={l.type === 'password' ? 'current-password' : 'off'}
 								data-autofocus
 								required
 								maxLength={255}
@@ -123,7 +153,7 @@ export function Questions() {
 								{words.value.cancel}
 							</button>
 							<button type="submit" class="button primary">
-								{words.value.save}
+								{l.yes}
 							</button>
 						</div>
 					</form>

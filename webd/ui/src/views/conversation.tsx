@@ -9,7 +9,7 @@ import { phone } from '../lib/media';
 import * as act from '../store/actions';
 import { hasOthers, inPlace, replyToOpen } from '../store/composers';
 import { email, ensureBodies, ensureThread, thread } from '../store/emails';
-import { currentMailbox, openThreadId } from '../store/list';
+import { currentMailbox, list, openThreadId } from '../store/list';
 import { role } from '../store/mailboxes';
 import { sheet } from '../commands';
 import { IconButton, Labels, Menu, Spinner } from '../ui/basics';
@@ -26,15 +26,20 @@ export function Conversation() {
 	const id = openThreadId.value;
 	return (
 		<section class="conversation" aria-label={w.conversation} tabIndex={-1}>
-			{id === null ? (
-				<div class="empty nothing">
-					<Icon name="read" />
-					<p>{w.nothingOpen}</p>
-				</div>
-			) : (
-				<Open key={id} id={id} />
-			)}
+			{id === null ? <Nothing /> : <Open key={id} id={id} />}
 		</section>
+	);
+}
+
+function Nothing() {
+	const l = list.value;
+	void l?.version.value;
+	if (!l?.total) return null;
+	return (
+		<div class="empty nothing">
+			<Icon name="read" />
+			<p>{words.value.nothingOpen}</p>
+		</div>
 	);
 }
 

@@ -118,8 +118,14 @@ function FolderItem({ folder }: { folder: Folder }) {
 			<div
 				class={`folder${here ? ' here' : ''}${n ? ' has-unread' : ''}`}
 				style={{ paddingInlineStart: `${folder.depth * 14}px` }}
-				onDragOver={e => e.dataTransfer?.types.includes('application/x-gkmail') && e.preventDefault()}
+				onDragOver={e => {
+					if (!e.dataTransfer?.types.includes('application/x-gkmail') || here) return;
+					e.preventDefault();
+					e.currentTarget.classList.add('over');
+				}}
+				onDragLeave={e => e.currentTarget.classList.remove('over')}
 				onDrop={e => {
+					e.currentTarget.classList.remove('over');
 					const ids = e.dataTransfer?.getData('application/x-gkmail');
 					if (!ids) return;
 					e.preventDefault();

@@ -22,7 +22,12 @@ export function Help() {
 										<dt>{c.title(w)}</dt>
 										<dd>
 											{c.keys.map((k, i) => (
-												<kbd key={i}>{keyName(k)}</kbd>
+												<span key={k} class="keys">
+													{i > 0 && <i>{w.or}</i>}
+													{k.split(' ').map(part => (
+														<kbd key={part}>{keyName(part)}</kbd>
+													))}
+												</span>
 											))}
 										</dd>
 									</div>

@@ -3,9 +3,10 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { words } from '../i18n';
-import { full, said, spoken } from '../i18n/dates';
+import { brief, full, said, spoken } from '../i18n/dates';
 import { downloadUrl } from '../jmap/blobs';
 import type { Email, EmailAddress, EmailBody } from '../jmap/types';
+import { narrow } from '../lib/media';
 import { display, hue, initials, name, same } from '../lib/address';
 import { destroyEmails, inFolders, setKeyword } from '../store/actions';
 import { discardStored, hasOthers, openDraft, reply } from '../store/composers';
@@ -85,7 +86,7 @@ export function Message({ e, open, last, onToggle }: Props) {
 				</div>
 				{e.hasAttachment && !open && <Icon name="clip" />}
 				<time dateTime={e.receivedAt} title={full(e.receivedAt)}>
-					{spoken(e.receivedAt)}
+					{narrow.value ? brief(e.receivedAt) : spoken(e.receivedAt)}
 				</time>
 				{open && !e.keywords.$draft && (
 					<>

@@ -1,13 +1,20 @@
-import { commands, folderCommands, keyName, sheet } from '../commands';
+import { commands, folderCommands, keyName, sheet, type Command, type Group } from '../commands';
 import { words } from '../i18n';
+import { subject } from '../store/list';
 import { go } from '../store/route';
 import { Dialog } from '../ui/basics';
 import { Picker } from '../ui/picker';
 
+// First what can be done with what is open, or where nothing is, with everything.
+function offered(): Command[] {
+	const order: Group[] = subject().length ? ['act', 'write', 'move', 'app'] : ['write', 'move', 'app', 'act'];
+	return order.flatMap(g => commands.filter(c => c.group === g && !c.bare));
+}
+
 export function Palette() {
 	const w = words.value;
 	const close = () => (sheet.value = null);
-	const choices = [...commands.filter(c => !c.bare), ...folderCommands()].map(c => ({
+	const choices = [...offered(), ...folderCommands()].map(c => ({
 		key: c.id,
 		text: c.title(w),
 		shortcut: c.keys[0] && keyName(c.keys[0]),

@@ -1,6 +1,7 @@
 // One conversation in the list.
 
 import { useRef } from 'preact/hooks';
+import { archive, trash } from '../commands';
 import { words, type Words } from '../i18n';
 import { brief, full } from '../i18n/dates';
 import type { Email, Id } from '../jmap/types';
@@ -90,6 +91,7 @@ function Known({ index, e, list, place, here, open }: KnownProps) {
 			onDragStart={x => {
 				const moved = chosen ? [...ticked.value] : [e.threadId];
 				x.dataTransfer?.setData('application/x-gkmail', moved.join(','));
+				carry(x, moved.length === 1 ? subject : w.selected(moved.length));
 			}}
 			onClick={x => {
 				if (x.shiftKey) tickRange(e.threadId);
@@ -98,6 +100,16 @@ function Known({ index, e, list, place, here, open }: KnownProps) {
 			}}
 			{...swipe}
 		>
+			{phone.value && (
+				<>
+					<span class="swipe archive" aria-hidden="true">
+						<Icon name="archive" />
+					</span>
+					<span class="swipe trash" aria-hidden="true">
+						<Icon name="trash" />
+					</span>
+				</>
+			)}
 			<span role="gridcell" class="row-check">
 				<span class="dot" aria-hidden="true" />
 				<input
@@ -189,6 +201,17 @@ function people(all: Email[], w: Words): string {
 	return firsts.length > 3 ? `${firsts[0]} … ${firsts[firsts.length - 1]}` : firsts.join(', ');
 }
 
+// What is seen under the pointer while it is dragged: not the row, which is wide, but what is moved.
+function carry(e: DragEvent, text: string) {
+	const chip = document.createElement('div');
+	chip.className = 'carried';
+	chip.textContent = text;
+	document.body.append(chip);
+	e.dataTransfer?.setDragImage(chip, -12, -12);
+	if (e.dataTransfer) e.dataTransfer.effectAllowed = 'move';
+	setTimeout(() => chip.remove(), 0);
+}
+
 const SWIPE_PX = 90;
 const LONG_MS = 450;
 
@@ -207,10 +230,11 @@ function useSwipe(threadId: Id) {
 		clearTimeout(f.press);
 		f.row.style.removeProperty('--swipe');
 		delete f.row.dataset.swipe;
+		f.row.removeAttribute('data-far');
 		if (x === null) return;
 		const by = x - f.x;
-		if (by > SWIPE_PX) act.archive([threadId]);
-		else if (by < -SWIPE_PX) act.trash([threadId]);
+		if (by > SWIPE_PX) archive([threadId]);
+		else if (by < -SWIPE_PX) void trash([threadId]);
 	};
 	return {
 		onTouchStart: (e: TouchEvent) => {
@@ -231,6 +255,7 @@ function useSwipe(threadId: Id) {
 				clearTimeout(f.press);
 				f.row.style.setProperty('--swipe', `${by}px`);
 				f.row.dataset.swipe = by > 0 ? 'archive' : 'trash';
+				f.row.toggleAttribute('data-far', Math.abs(by) > SWIPE_PX);
 			}
 		},
 		onTouchEnd: (e: TouchEvent) => end(e.changedTouches[0]?.clientX ?? null),

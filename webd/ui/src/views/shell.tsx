@@ -16,6 +16,7 @@ import { Icon } from '../ui/icons';
 import { Toasts } from '../ui/toasts';
 import { Dock } from './compose/dock';
 import { Conversation } from './conversation';
+import { DropTarget } from './drop';
 import { Folders } from './folders';
 import { Help } from './help';
 import { ListPane } from './list';
@@ -106,6 +107,7 @@ export function Shell() {
 				</button>
 			)}
 			<Dock />
+			<DropTarget />
 			{sheet.value === 'palette' && <Palette />}
 			{sheet.value === 'help' && <Help />}
 			{sheet.value === 'move' && <MoveSheet />}

@@ -2,16 +2,18 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { words } from '../../i18n';
-import { size } from '../../i18n/dates';
+import { attachWords, words } from '../../i18n';
+import { size, spoken } from '../../i18n/dates';
+import { phone } from '../../lib/media';
 import { plausible } from '../../lib/address';
 import type { Composer as Model } from '../../store/composers';
 import { identities } from '../../store/identities';
 import { maxDelayedSend } from '../../store/session';
 import { toast } from '../../store/toasts';
 import { IconButton, Menu } from '../../ui/basics';
-import { ask, askLine } from '../../ui/confirm';
+import { ask, askLine, askMoment } from '../../ui/confirm';
 import { Icon } from '../../ui/icons';
+import { dropping } from '../drop';
 import type { Editor, Format } from './editor';
 import { Recipients } from './recipients';
 import { times } from './times';
@@ -37,8 +39,9 @@ export function Composer({ c, inPlace }: { c: Model; inPlace?: boolean }) {
 	const files = useRef<HTMLInputElement>(null);
 	const editor = useRef<Editor | null>(null);
 	const formats = useSignal<ReadonlySet<Format>>(new Set());
-	const dropping = useSignal(false);
-	const showFormats = useSignal(!inPlace);
+	const showFormats = useSignal(!inPlace && !phone.value);
+	// A reply keeps its subject unless one asks for it.
+	const showSubject = useSignal(!inPlace || !c.subject.value);
 
 	useEffect(() => {
 		let off = false;
@@ -101,21 +104,10 @@ export function Composer({ c, inPlace }: { c: Model; inPlace?: boolean }) {
 	return (
 		<section
 			ref={box}
-			class={`composer${inPlace ? ' in-place' : ''}${dropping.value ? ' dropping' : ''}`}
+			class={`composer${inPlace ? ' in-place' : ''}`}
 			aria-label={c.subject.value || w.newMessage}
 			onKeyDown={onKeyDown}
-			onDragOver={e => {
-				if (!e.dataTransfer?.types.includes('Files')) return;
-				e.preventDefault();
-				dropping.value = true;
-			}}
-			onDragLeave={e => !box.current?.contains(e.relatedTarget as Node) && (dropping.value = false)}
-			onDrop={e => {
-				dropping.value = false;
-				if (!e.dataTransfer?.files.length) return;
-				e.preventDefault();
-				c.attach(e.dataTransfer.files);
-			}}
+			data-composer={c.key}
 		>
 			<div class="composer-fields">
 				{identities.value.length > 1 && (
@@ -159,24 +151,31 @@ export function Composer({ c, inPlace }: { c: Model; inPlace?: boolean }) {
 								{w.bcc}
 							</button>
 						)}
+						{!showSubject.value && (
+							<button type="button" class="text-button" onClick={() => (showSubject.value = true)}>
+								{w.subject}
+							</button>
+						)}
 					</span>
 				</div>
 				{c.showCc.value && <Recipients label={w.cc} value={c.cc} onChange={changed} />}
 				{c.showBcc.value && <Recipients label={w.bcc} value={c.bcc} onChange={changed} />}
-				<label class="line">
-					<span class={inPlace ? '' : 'unseen'}>{w.subject}</span>
-					<input
-						class="subject"
-						type="text"
-						placeholder={w.subject}
-						value={c.subject.value}
-						maxLength={900}
-						onInput={e => {
-							c.subject.value = e.currentTarget.value;
-							changed();
-						}}
-					/>
-				</label>
+				{showSubject.value && (
+					<label class="line">
+						<span class="unseen">{w.subject}</span>
+						<input
+							class="subject"
+							type="text"
+							placeholder={w.subject}
+							value={c.subject.value}
+							maxLength={900}
+							onInput={e => {
+								c.subject.value = e.currentTarget.value;
+								changed();
+							}}
+						/>
+					</label>
+				)}
 			</div>
 			<div class="composer-text">
 				<div
@@ -221,7 +220,12 @@ export function Composer({ c, inPlace }: { c: Model; inPlace?: boolean }) {
 					))}
 				</ul>
 			)}
-			{dropping.value && <div class="drop-hint">{w.dropHere}</div>}
+			{dropping.value === c && (
+				<div class="drop-hint">
+					<Icon name="clip" />
+					{w.dropHere}
+				</div>
+			)}
 			<footer class="composer-foot">
 				<button type="button" class="button primary send" title="Ctrl+↵" onClick={() => send(null)}>
 					{w.send}
@@ -232,8 +236,16 @@ export function Composer({ c, inPlace }: { c: Model; inPlace?: boolean }) {
 						label={w.sendLater}
 						class="upward"
 						items={[
-							...times().map(t => ({ text: t.text, icon: 'clock' as const, run: () => send(t.at) })),
-							{ text: w.chooseTime, run: () => void askTime().then(at => at && send(at)) },
+							...times().map(t => ({
+								text: t.text,
+								note: spoken(t.at.toISOString()),
+								run: () => send(t.at),
+							})),
+							{
+								text: `${w.chooseTime}…`,
+								icon: 'clock',
+								run: () => void askTime().then(at => at && send(at)),
+							},
 						]}
 					/>
 				)}
@@ -329,7 +341,7 @@ async function trySend(c: Model, at: Date | null, back: () => void) {
 	if (!c.subject.value.trim() && !(await warn('subject', w.askNoSubject))) return back();
 	if (
 		!c.attached.value.length &&
-		w.attachWords.test(c.text()) &&
+		attachWords.test(c.said()) &&
 		!(await warn('attachment', w.askNoAttachment))
 	)
 		return back();
@@ -338,12 +350,6 @@ async function trySend(c: Model, at: Date | null, back: () => void) {
 
 async function askTime(): Promise<Date | null> {
 	const w = words.value;
-	const soon = new Date(Date.now() + 3600 * 1000);
-	const local = new Date(soon.getTime() - soon.getTimezoneOffset() * 60000)
-		.toISOString()
-		.slice(0, 16)
-		.replace('T', ' ');
-	const text = await askLine(w.sendLater, w.sendAt, local);
-	const at = text ? new Date(text.replace(' ', 'T')) : null;
-	return at && at.getTime() > Date.now() ? at : null;
+	const latest = new Date(Date.now() + maxDelayedSend() * 1000);
+	return askMoment(w.sendLater, w.sendAt, w.schedule, latest);
 }

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'preact/hooks';
 import { words, type Words } from '../../i18n';
 import { go, leaveSettings } from '../../store/route';
 import { IconButton } from '../../ui/basics';
@@ -24,6 +25,12 @@ export function Settings({ tab }: { tab: string }) {
 		TABS.findIndex(([id]) => id === tab),
 	);
 	const [id, title, View] = TABS[at]!;
+	const tabs = useRef<HTMLDivElement>(null);
+	useEffect(() => {
+		tabs.current
+			?.querySelector('[aria-selected=true]')
+			?.scrollIntoView({ block: 'nearest', inline: 'center' });
+	}, [id]);
 	const onKeyDown = (e: KeyboardEvent) => {
 		const by =
 			e.key === 'ArrowRight' || e.key === 'ArrowDown'
@@ -44,7 +51,7 @@ export function Settings({ tab }: { tab: string }) {
 				<IconButton icon="back" label={w.back} onClick={leaveSettings} />
 				<h1>{w.settings}</h1>
 			</div>
-			<div class="tabs" role="tablist" aria-label={w.settings} onKeyDown={onKeyDown}>
+			<div ref={tabs} class="tabs" role="tablist" aria-label={w.settings} onKeyDown={onKeyDown}>
 				{TABS.map(([key, text]) => (
 					<button
 						key={key}
