@@ -54,7 +54,7 @@ struct exchange_in {
 	bool upgraded;
 
 	unsigned status;
-	struct http_field fields[EXCHANGE_FIELDS];
+	struct http_field *fields; /* EXCHANGE_FIELDS at most; NULL once the head is written */
 	size_t nfields;
 	bool begun, ended, aborted, lost;
 	bool as_is; /* not to be compressed */

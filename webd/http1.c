@@ -15,7 +15,7 @@ struct http1 {
 	struct web_conn *conn;
 	struct exchange *x; /* under way */
 	size_t seen;        /* of the next head */
-	struct arena arena; /* while a head is read */
+	struct arena arena; /* of the next head */
 	struct http_body body;
 	struct loop_defer turn;
 	bool in_body, paused, upgraded;
@@ -217,31 +217,29 @@ refuse(struct http1 *h, const struct http_error *e)
 	exchange_refuse(x, e->status, NULL);
 }
 
-/* A HTTP head in memory that lasts; it was read well before. */
+/* The arena that the head is in becomes the exchange's. */
 static void
-begin_exchange(struct http1 *h, struct str octets)
+begin_exchange(struct http1 *h, const struct http_head *head)
 {
 	struct exchange *x = new_exchange(h);
 	struct http_error e;
-	struct http_head head;
-	size_t used, seen = 0;
 	char *host;
 
-	octets = arena_dup(&x->arena, octets);
-	assume(http_head_read(octets, &seen, &x->arena, &head, &used, &e) == 1);
-	h->old = head.http_1_0;
-	h->close = head.close || head.http_1_0;
-	x->fields = head.fields;
-	x->nfields = head.nfields;
-	host = arena_dupz(&x->arena, head.host);
-	str_lower(head.host, host);
-	x->host = str_of(host, head.host.n);
-	x->in->expects = head.expect_continue && head.framing != HTTP_NO_BODY;
-	h->in_body = head.framing != HTTP_NO_BODY;
+	x->arena = h->arena;
+	arena_init(&h->arena);
+	h->old = head->http_1_0;
+	h->close = head->close || head->http_1_0;
+	x->fields = head->fields;
+	x->nfields = head->nfields;
+	host = arena_dupz(&x->arena, head->host);
+	str_lower(head->host, host);
+	x->host = str_of(host, head->host.n);
+	x->in->expects = head->expect_continue && head->framing != HTTP_NO_BODY;
+	h->in_body = head->framing != HTTP_NO_BODY;
 	/* How much is too much the route says; the frame as such has no bound. */
-	(void)http_body_init(&h->body, &head, UINT64_MAX / 2, &e);
+	(void)http_body_init(&h->body, head, UINT64_MAX / 2, &e);
 	if (web_admit(h->conn, x))
-		exchange_start(x, head.method, head.path, head.query, h->in_body, head.length);
+		exchange_start(x, head->method, head->path, head->query, h->in_body, head->length);
 }
 
 /* False: no more to be done now. */
@@ -257,13 +255,12 @@ read_head(struct http1 *h)
 	if (in.n == 0)
 		return false;
 	rc = http_head_read(in, &h->seen, &h->arena, &head, &used, &e);
-	arena_reset(&h->arena);
 	if (rc == 0 && !h->heading) {
 		h->heading = true;
 		web_wait(h->conn, conf_num(svc_conf(), CONF_WEB_REQUEST_TIMEOUT));
 	} else if (rc > 0) {
 		web_wait_pace(h->conn);
-		begin_exchange(h, str_sub(in, 0, used));
+		begin_exchange(h, &head);
 		stream_consume(h->conn->stream, used);
 	} else if (rc < 0) {
 		refuse(h, &e);

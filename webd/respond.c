@@ -112,7 +112,18 @@ exchange_set(struct exchange *x, const char *name, struct str value)
 		if (is_cntl(value.p[i]) && value.p[i] != '\t')
 			return;
 	assume(in->nfields < EXCHANGE_FIELDS);
+	if (!in->fields)
+		in->fields = mem_array(EXCHANGE_FIELDS, sizeof(*in->fields));
 	in->fields[in->nfields++] = (struct http_field){str_z(name), arena_dup(&x->arena, value)};
+}
+
+/* Answers that go on for days need none of them. */
+static void
+forget_fields(struct exchange_in *in)
+{
+	free(in->fields);
+	in->fields = NULL;
+	in->nfields = 0;
 }
 
 void
@@ -210,6 +221,7 @@ squeeze(struct exchange *x, struct str s, int flush)
 void
 respond_free(struct exchange *x)
 {
+	forget_fields(x->in);
 	if (x->in->gzip)
 		(void)deflateEnd(x->in->gzip);
 	free(x->in->gzip);
@@ -243,6 +255,7 @@ begin(struct exchange *x, unsigned status, const char *type, uint64_t length)
 	in->length = length;
 	in->ops->head(
 	    x, has_body(status) ? length : EXCHANGE_NONE, has_body(status) && !x->head_only);
+	forget_fields(in);
 }
 
 void
@@ -425,5 +438,6 @@ exchange_upgrade(struct exchange *x, struct str subprotocol)
 	x->in->length = EXCHANGE_UNKNOWN;
 	x->in->upgraded = true;
 	x->in->ops->upgrade(x);
+	forget_fields(x->in);
 	return 0;
 }

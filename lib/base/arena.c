@@ -7,6 +7,8 @@
 #include "base/num.h"
 
 #define BLOCK_SIZE 4096u
+/* Of the first: most connections that wait need no more. */
+#define FIRST_SIZE 2048u
 
 struct arena_block {
 	struct arena_block *next;
@@ -29,7 +31,7 @@ arena_init(struct arena *a)
 static void
 add_block(struct arena *a, size_t n)
 {
-	size_t size = BLOCK_SIZE - sizeof(struct arena_block);
+	size_t size = (a->head == NULL ? FIRST_SIZE : BLOCK_SIZE) - sizeof(struct arena_block);
 	struct arena_block *b;
 
 	if (n > size)
@@ -122,7 +124,7 @@ run_defers(struct arena *a)
 	}
 }
 
-/* Frees all blocks but one of the ordinary size, if there is one to keep. */
+/* Frees all blocks but the newest of an ordinary size, if there is one to keep. */
 static struct arena_block *
 free_blocks(struct arena_block *b, bool keep_one)
 {
@@ -130,7 +132,7 @@ free_blocks(struct arena_block *b, bool keep_one)
 
 	for (; b != NULL; b = next) {
 		next = b->next;
-		if (keep_one && kept == NULL && b->size == BLOCK_SIZE - sizeof(*b))
+		if (keep_one && kept == NULL && b->size <= BLOCK_SIZE - sizeof(*b))
 			kept = b;
 		else
 			free(b);

@@ -4,8 +4,7 @@
  *
  * Refused: bare LF and bare CR, folded fields, blanks before a colon, Content-Length beside
  * Transfer-Encoding, several of either or of Host, transfer codings other than chunked, methods and
- * targets that are none, octets that have no place in them. Nothing here does I/O; strings borrow
- * from the octets that were given.
+ * targets that are none, octets that have no place in them. Nothing here does I/O.
  */
 #pragma once
 
@@ -60,7 +59,8 @@ struct http_error {
 
 /*
  * Reads the head that `in` begins with. 1: it is there, *used octets of in. 0: more is needed; seen
- * says how far to look no more (0 at first). -1: refused; the connection is of no use any more.
+ * says how far to look no more (0 at first). -1: refused; the connection is of no use any more. The
+ * head's strings are in the arena, in which there is nothing before it is whole.
  */
 int http_head_read(struct str in, size_t *seen, struct arena *a, struct http_head *out,
     size_t *used, struct http_error *e);

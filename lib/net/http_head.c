@@ -246,10 +246,22 @@ next_line(struct str *rest, struct str *line)
 	return true;
 }
 
+/* At most so many lines are fields. */
+static size_t
+count_lines(struct str head)
+{
+	size_t n = 0;
+
+	for (size_t i = str_chr(head, '\n'); i < head.n;
+	     i += 1 + str_chr(str_from(head, i + 1), '\n'))
+		n++;
+	return num_min(n, (size_t)HTTP_FIELDS_MAX);
+}
+
 static int
 read_head(struct str head, struct arena *a, struct http_head *h, struct http_error *e)
 {
-	struct http_field *fields = arena_array(a, HTTP_FIELDS_MAX, sizeof(*fields));
+	struct http_field *fields = arena_array(a, count_lines(head), sizeof(*fields));
 	struct str line, target_host = STR_NONE;
 
 	*h = (struct http_head){.fields = fields};
@@ -332,7 +344,7 @@ http_head_read(struct str in, size_t *seen, struct arena *a, struct http_head *o
 		return refuse(e, HTTP_FIELDS_TOO_LARGE, "a head that long");
 	*used = skip + end;
 	*seen = 0;
-	return read_head(str_sub(head, 0, end), a, out, e) < 0 ? -1 : 1;
+	return read_head(arena_dup(a, str_sub(head, 0, end)), a, out, e) < 0 ? -1 : 1;
 }
 
 struct str

@@ -146,6 +146,7 @@ def test_killed_while_indexing(suite, box):
         check(suite, box, 5, 10 + round)
         for pid in owners(suite):
             os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not owners(suite), what="the owner's end")
         check(suite, box, 15, 20 + round)
 
 

@@ -92,8 +92,26 @@ def test_both_are_told_goodbye(suite):
         assert w.closed() == 1000
         with pytest.raises(Closed):
             w.receive()
+    with Jmap(suite).socket() as w:
+        w.ask(echo())
     wait_for(lambda: metric(suite, "websocket_connections_active") == 0)
     assert metric(suite, 'websocket_messages_total{direction="in"}') > 0
+
+
+def test_who_takes_no_pongs_is_not_listened_to(suite):
+    """What waits for a client that only asks is bounded by less than the server would hold of its answer."""
+    with Jmap(suite).socket(receive=4096) as w:
+        ping = w.frame(b"x" * 125, opcode=PING) * 500
+        w.sock.settimeout(3)
+        sent = 0
+        with pytest.raises(TimeoutError):
+            while sent < 40_000_000:
+                w.sock.sendall(ping)
+                sent += len(ping)
+        # A frame may have gone half: what comes are pongs.
+        w.sock.settimeout(20)
+        assert w.next_frame() == (PONG, True, b"x" * 125)
+    assert Jmap(suite).api(echo()).status == 200
 
 
 # ---- what breaks the rules ----
