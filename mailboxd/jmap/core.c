@@ -107,7 +107,13 @@ submission_capability(const struct jmap *j)
 
 	json_put_num(v, "maxDelayedSend", (int64_t)j->host.max_delay_s);
 	json_put(v, "submissionExtensions", extensions);
-	json_put(extensions, "FUTURERELEASE", cJSON_CreateArray());
+	/* What an envelope's parameters may be (parameters.c). */
+	if (j->host.max_delay_s > 0)
+		json_put(extensions, "FUTURERELEASE", cJSON_CreateArray());
+	json_put(extensions, "DSN", cJSON_CreateArray());
+	json_put(extensions, "SIZE", cJSON_CreateArray());
+	json_put(extensions, "8BITMIME", cJSON_CreateArray());
+	json_put(extensions, "SMTPUTF8", cJSON_CreateArray());
 	return v;
 }
 

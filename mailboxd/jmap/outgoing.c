@@ -88,24 +88,26 @@ cut(struct jmap_outgoing *o)
 	o->letter.head = buf_view(&o->head);
 	o->letter.body = str_from(all, head.n);
 	o->letter.utf8 |= !str_is_ascii(o->letter.head);
-	o->letter.eightbit = !str_is_ascii(o->letter.body);
+	o->letter.eightbit |= !str_is_ascii(o->letter.body);
 }
 
 /* ---- addresses of the header ---- */
 
 struct rcpts {
-	struct str *v;
+	struct str *v, *parameters;
 	size_t n;
 };
 
 static void
-add_rcpt(struct rcpts *r, struct str address)
+add_rcpt(struct rcpts *r, struct str address, struct str parameters)
 {
 	for (size_t i = 0; i < r->n; i++)
 		if (str_ieq(r->v[i], address))
 			return;
-	if (r->n <= RCPTS_MAX)
+	if (r->n <= RCPTS_MAX) {
+		r->parameters[r->n] = parameters;
 		r->v[r->n++] = address;
+	}
 }
 
 /* -1: one of them is none; told in *bad. */
@@ -127,7 +129,7 @@ add_field(struct jmap_outgoing *o, struct str head, struct str name, struct rcpt
 				continue; /* of a group */
 			path = jmap_path(list.v[i].mailbox, list.v[i].host, &o->arena);
 			if (path.n > 0)
-				add_rcpt(r, path);
+				add_rcpt(r, path, STR(""));
 			else
 				json_add(bad, json_new_str(list.v[i].mailbox));
 		}
@@ -193,34 +195,6 @@ envelope_from_header(struct jmap_outgoing *o, struct str head, struct rcpts *r)
 	return 0;
 }
 
-/* RFC 4865 5, by what the session object announces (RFC 8621 1.3.2). */
-static int
-read_parameters(struct jmap_outgoing *o, const cJSON *v)
-{
-	int64_t now = clock_wall();
-	const cJSON *m;
-	struct date until;
-
-	cJSON_ArrayForEach(m, v)
-	{
-		struct str name = json_name(m), value = json_str(m);
-
-		if (str_ieq_z(name, "HOLDFOR") && o->send_at == 0 && value.n > 0 &&
-		    num_parse(value, 0, o->jmap->host.max_delay_s, &o->letter.hold_for) == 0) {
-			o->send_at = now + (int64_t)o->letter.hold_for;
-		} else if (str_ieq_z(name, "HOLDUNTIL") && o->send_at == 0 &&
-			   date_rfc3339_parse(value, &until) == 0 &&
-			   until.utc <= now + (int64_t)o->jmap->host.max_delay_s) {
-			o->send_at = num_max(until.utc, now);
-			o->letter.hold_until = arena_dup(&o->arena, value);
-		} else {
-			(void)jmap_item_invalid(o->item, "envelope", "a parameter of no use here");
-			return -1;
-		}
-	}
-	return 0;
-}
-
 static int
 read_address(struct jmap_outgoing *o, const cJSON *v, struct str *out)
 {
@@ -239,25 +213,21 @@ envelope_given(struct jmap_outgoing *o, const cJSON *v, struct rcpts *r)
 {
 	const cJSON *from = json_get(v, "mailFrom"), *to = json_get(v, "rcptTo"), *m;
 	cJSON *bad;
-	struct str address;
+	struct str address, parameters;
 
 	if (!cJSON_IsArray(to) || read_address(o, from, &o->letter.sender) < 0) {
 		(void)jmap_item_invalid(o->item, "envelope", "no sender, or no recipients");
 		return -1;
 	}
-	if (json_member(from, "parameters") != NULL &&
-	    read_parameters(o, json_get(from, "parameters")) < 0)
+	if (jmap_parameters_read(o, from, false, &o->letter.parameters) < 0)
 		return -1;
 	bad = cJSON_CreateArray();
 	cJSON_ArrayForEach(m, to)
 	{
-		if (cJSON_GetArraySize(json_member(m, "parameters")) > 0)
-			(void)jmap_item_invalid(
-			    o->item, "envelope", "a recipient's parameter of no use here");
 		if (read_address(o, m, &address) < 0)
 			json_add(bad, json_new_str(json_str(json_get(m, "email"))));
-		else
-			add_rcpt(r, address);
+		else if (jmap_parameters_read(o, m, true, &parameters) == 0)
+			add_rcpt(r, address, parameters);
 	}
 	if (bad->child != NULL)
 		return invalid_rcpts(o, bad);
@@ -279,6 +249,7 @@ check_rcpts(struct jmap_outgoing *o, const struct rcpts *r)
 		o->letter.utf8 |= !str_is_ascii(r->v[i]);
 	o->letter.utf8 |= !str_is_ascii(o->letter.sender);
 	o->letter.rcpts = r->v;
+	o->letter.rcpt_parameters = r->parameters;
 	o->letter.nrcpts = r->n;
 	return jmap_item_failed(o->item) ? -1 : 0;
 }
@@ -334,7 +305,8 @@ read_object(struct jmap_outgoing *o, const cJSON **envelope)
 int
 jmap_outgoing_read(struct jmap_outgoing *o)
 {
-	struct rcpts r = {.v = arena_array(&o->arena, RCPTS_MAX + 2, sizeof *r.v)};
+	struct rcpts r = {.v = arena_array(&o->arena, RCPTS_MAX + 2, sizeof *r.v),
+	    .parameters = arena_array(&o->arena, RCPTS_MAX + 2, sizeof *r.v)};
 	const cJSON *envelope;
 	struct err e = {0};
 	struct str head;

@@ -66,19 +66,19 @@ send_mail(struct smtp_out *s)
 {
 	const struct smtp_letter *l = s->letter;
 
-	stream_printf(s->stream, "MAIL FROM:<" STR_FMT ">%s%s", STR_ARG(l->sender),
-	    l->utf8 ? " SMTPUTF8" : "", l->eightbit ? " BODY=8BITMIME" : "");
-	if (l->hold_until.n > 0)
-		stream_printf(s->stream, " HOLDUNTIL=" STR_FMT, STR_ARG(l->hold_until));
-	else if (l->hold_for > 0)
-		stream_printf(s->stream, " HOLDFOR=%llu", (unsigned long long)l->hold_for);
-	stream_puts(s->stream, "\r\n");
+	stream_printf(s->stream, "MAIL FROM:<" STR_FMT ">%s%s" STR_FMT "\r\n", STR_ARG(l->sender),
+	    l->utf8 ? " SMTPUTF8" : "", l->eightbit ? " BODY=8BITMIME" : "",
+	    STR_ARG(l->parameters));
 }
 
 static void
 send_rcpt(struct smtp_out *s)
 {
-	stream_printf(s->stream, "RCPT TO:<" STR_FMT ">\r\n", STR_ARG(s->letter->rcpts[s->rcpt]));
+	const struct smtp_letter *l = s->letter;
+	struct str parameters = l->rcpt_parameters != NULL ? l->rcpt_parameters[s->rcpt] : STR("");
+
+	stream_printf(s->stream, "RCPT TO:<" STR_FMT ">" STR_FMT "\r\n", STR_ARG(l->rcpts[s->rcpt]),
+	    STR_ARG(parameters));
 }
 
 /* Some octets at a time: the socket says when there is room for more. */

@@ -16,12 +16,12 @@
 /* What is sent; all of it must hold until done(). */
 struct smtp_letter {
 	struct str sender; /* without brackets; empty: the null reverse-path */
+	struct str parameters; /* of MAIL beside those below, each with a blank before it */
 	const struct str *rcpts;
+	const struct str *rcpt_parameters; /* of each RCPT, or NULL */
 	size_t nrcpts;
 	bool utf8;             /* SMTPUTF8 */
 	bool eightbit;         /* BODY=8BITMIME */
-	uint64_t hold_for;     /* seconds (RFC 4865), 0: none */
-	struct str hold_until; /* as it was given, or empty */
 	struct str head, body; /* octets of the message, header with its empty line first */
 };
 

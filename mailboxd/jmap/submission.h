@@ -31,6 +31,11 @@ void jmap_outgoing_free(struct jmap_outgoing **o);
 /* What a client is told of one that was made: what it did not say itself. */
 void jmap_put_made(cJSON *out, const cJSON *v);
 
+/* parameters.c: those of mailFrom or of one of rcptTo as they are sent, each with a blank before it.
+ * -1: the item has failed. */
+int jmap_parameters_read(
+    struct jmap_outgoing *o, const cJSON *address, bool of_rcpt, struct str *out);
+
 enum jmap_step jmap_submission_query(struct jmap_call *c, struct jmap_query *q);
 
 extern const struct jmap_object jmap_submission_object;

@@ -148,6 +148,75 @@ an_envelope_may_be_given(void **state)
 }
 
 static void
+submit_with(const char *mail, const char *rcpt)
+{
+	world.commands[0] = '\0';
+	submit(arena_printf(&scratch,
+	    ",\"envelope\":{\"mailFrom\":{\"email\":\"alice@example.test\",\"parameters\":%s},"
+	    "\"rcptTo\":[{\"email\":\"d@x.test\",\"parameters\":%s},{\"email\":\"e@x.test\"}]}",
+	    mail, rcpt)
+		   .p);
+}
+
+/* RFC 8621 7: xtext is for SMTP, not for JSON. */
+static void
+an_envelope_has_parameters(void **state)
+{
+	static const char *const bad[][2] = {
+	    {"{\"RET\":\"SOME\"}", "null"},
+	    {"{\"RET\":null}", "null"},
+	    {"{\"RET\":\"FULL\",\"ret\":\"HDRS\"}", "null"},
+	    {"{\"RET\":\"FULL RCPT\"}", "null"},
+	    {"{\"ENVID\":\"\"}", "null"},
+	    {"{\"ENVID\":null}", "null"},
+	    {"{\"SIZE\":\"-1\"}", "null"},
+	    {"{\"SIZE\":5}", "null"},
+	    {"{\"BODY\":\"BINARYMIME\"}", "null"},
+	    {"{\"SMTPUTF8\":\"x\"}", "null"},
+	    {"{\"HOLDFOR\":\"5\",\"HOLDUNTIL\":\"2026-01-01T00:00:00Z\"}", "null"},
+	    {"{\"HOLDUNTIL\":\"2026-01-01T00:00:00Z\\r\\nRSET\"}", "null"},
+	    {"{\"NOTIFY\":\"NEVER\"}", "null"},
+	    {"{\"X\":null}", "null"},
+	    {"[]", "null"},
+	    {"null", "{\"NOTIFY\":\"NEVER,DELAY\"}"},
+	    {"null", "{\"NOTIFY\":\"\"}"},
+	    {"null", "{\"NOTIFY\":\"SUCCESS,\"}"},
+	    {"null", "{\"ORCPT\":\"d@x.test\"}"},
+	    {"null", "{\"ORCPT\":\"rfc822;\"}"},
+	    {"null", "{\"ORCPT\":\"rfc 822;d@x.test\"}"},
+	    {"null", "{\"RET\":\"FULL\"}"},
+	};
+
+	(void)state;
+	draft(DRAFT);
+	submit_with("{\"ret\":\"HDRS\",\"ENVID\":\"a b+c=\\u00e9\\r\\n\",\"SIZE\":\"400\","
+		    "\"BODY\":\"8BITMIME\",\"SMTPUTF8\":null,\"HOLDFOR\":\"0\"}",
+	    "{\"NOTIFY\":\"SUCCESS,delay\",\"ORCPT\":\"rfc822;d+tag@x.test\"}");
+	expect("/notCreated", "null");
+	assert_string_equal(world.commands,
+	    "MAIL FROM:<alice@example.test> SMTPUTF8 BODY=8BITMIME RET=HDRS "
+	    "ENVID=a+20b+2Bc+3D+C3+A9+0D+0A SIZE=400\n"
+	    "RCPT TO:<d@x.test> NOTIFY=SUCCESS,delay ORCPT=rfc822;d+2Btag@x.test\n"
+	    "RCPT TO:<e@x.test>\n");
+	submit_with("{}", "{\"NOTIFY\":\"NEVER\"}");
+	assert_string_equal(world.commands,
+	    "MAIL FROM:<alice@example.test>\nRCPT TO:<d@x.test> NOTIFY=NEVER\nRCPT TO:<e@x.test>\n");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		submit_with(bad[i][0], bad[i][1]);
+		expect("/notCreated/k/properties", "[\"envelope\"]");
+	}
+	/* No longer than RFC 3461 has it, when encoded. */
+	submit_with(arena_printf(&scratch, "{\"ENVID\":\"%0101u\"}", 0).p, "null");
+	expect("/notCreated/k/type", "\"invalidProperties\"");
+	submit_with(arena_printf(&scratch, "{\"ENVID\":\"%0100u\"}", 0).p,
+	    arena_printf(&scratch, "{\"ORCPT\":\"rfc822;%0493u\"}", 0).p);
+	expect("/notCreated", "null");
+	submit_with("null", arena_printf(&scratch, "{\"ORCPT\":\"rfc822;%0494u\"}", 0).p);
+	expect("/notCreated/k/type", "\"invalidProperties\"");
+	assert_int_equal(world.messages, 3);
+}
+
+static void
 what_waits_is_taken_back(void **state)
 {
 	const char *id;
@@ -296,6 +365,7 @@ main(void)
 	    TEST(a_draft_goes_out_without_its_blind_copies),
 	    TEST(replies_come_as_they_come),
 	    TEST(an_envelope_may_be_given),
+	    TEST(an_envelope_has_parameters),
 	    TEST(what_waits_is_taken_back),
 	    TEST(refusals_have_names),
 	    TEST(what_was_sent_moves_on),

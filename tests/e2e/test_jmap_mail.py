@@ -78,6 +78,34 @@ def test_what_is_refused_has_a_name(suite, alice, marker):
     assert not stored(suite, marker, "bob")
 
 
+def test_parameters_of_an_envelope_go_along(suite, alice, marker):
+    """RFC 8621 7: as JSON has them, without xtext; the notification that was asked for tells them again (RFC 3464 2)."""
+    bob, own = address(suite, "bob"), alice.identity["email"]
+    extensions = alice.session()["accounts"][alice.account]["accountCapabilities"][
+        "urn:ietf:params:jmap:submission"]["submissionExtensions"]
+    assert {"DSN", "FUTURERELEASE", "SIZE"} <= set(extensions)
+
+    def submit(mail, rcpt):
+        return alice.call("EmailSubmission/set", create={"s": {
+            "identityId": alice.identity["id"], "emailId": email, "envelope": {
+                "mailFrom": {"email": own, "parameters": mail}, "rcptTo": [{"email": bob, "parameters": rcpt}]}}})
+
+    email = alice.draft(marker, [bob])
+    good = {"RET": "HDRS", "ENVID": f"{marker} +=é", "SIZE": "1000", "BODY": "8BITMIME"}
+    made = submit(good, {"NOTIFY": "SUCCESS", "ORCPT": f"rfc822;{marker}+tag@x.test"})["created"]["s"]
+    assert alice.call("EmailSubmission/get", ids=[made["id"]])["list"][0]["envelope"]["mailFrom"]["parameters"] == good
+    arrived(suite, marker)
+    told = wait_for(lambda: [m for m in stored(suite, marker, "alice") if b"Original-Envelope-Id" in m], 60, "the notification")[0]
+    assert b"Action: delivered" in told and b"text of" not in told
+    assert f"Original-Recipient: rfc822;{marker}+tag@x.test".encode() in told.replace(b"rfc822; ", b"rfc822;")
+    assert submit({"SIZE": "99999999999"}, None)["notCreated"]["s"]["type"] == "tooLarge"
+    for mail, rcpt in (({"RET": "ALL"}, None), ({"X": None}, None), (None, {"NOTIFY": "NEVER,DELAY"}),
+                       (None, {"ORCPT": "x\r\nDATA"}), ({"HOLDUNTIL": "soon"}, None)):
+        refused = submit(mail, rcpt)["notCreated"]["s"]
+        assert (refused["type"], refused["properties"]) == ("invalidProperties", ["envelope"])
+    assert len(stored(suite, marker, "bob")) == 1
+
+
 def test_sending_is_undone(suite, alice, marker):
     bob = address(suite, "bob")
     email = alice.draft(marker, [bob])
