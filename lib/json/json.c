@@ -261,6 +261,13 @@ json_put(cJSON *object, const char *name, cJSON *v)
 }
 
 void
+json_replace(cJSON *object, const char *name, cJSON *v)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(object, name);
+	json_put(object, name, v);
+}
+
+void
 json_put_str(cJSON *object, const char *name, struct str s)
 {
 	json_put(object, name, json_new_str(s));

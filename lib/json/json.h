@@ -50,6 +50,8 @@ size_t json_count(const cJSON *v); /* of values in a tree, itself included; stop
 
 cJSON *json_new_str(struct str s); /* STR_NONE: null; octets that are no UTF-8 become U+FFFD */
 void json_put(cJSON *object, const char *name, cJSON *v); /* takes v; name is not copied */
+/* The same in place of what was there. */
+void json_replace(cJSON *object, const char *name, cJSON *v);
 void json_put_str(cJSON *object, const char *name, struct str s);
 void json_put_num(cJSON *object, const char *name, int64_t n);
 void json_put_bool(cJSON *object, const char *name, bool v);

@@ -76,6 +76,7 @@ struct jmap_indexing; /* indexing.h */
 struct jmap_outside;
 struct jmap_state_of_sending; /* sending.h */
 struct jmap_vacation_run;     /* vacation.h */
+struct jmap_following;        /* sending.h */
 
 /* What the owner process provides. */
 struct jmap_host {
@@ -147,6 +148,7 @@ struct jmap {
 	/* private */
 	struct jmap_state_of_sending *sending;
 	struct jmap_vacation_run *vacation;
+	struct jmap_following *following;
 	struct jmap_model *model;
 	struct jmap_indexing *indexing;
 	struct {

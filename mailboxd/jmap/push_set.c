@@ -313,13 +313,6 @@ create(struct jmap_call *c, struct jmap_item *it)
 	return make(c, it, v);
 }
 
-static void
-replace(cJSON *v, const char *name, cJSON *with)
-{
-	cJSON_DeleteItemFromObjectCaseSensitive(v, name);
-	json_put(v, name, with);
-}
-
 static enum jmap_step
 update(struct jmap_call *c, struct jmap_item *it)
 {
@@ -340,11 +333,11 @@ update(struct jmap_call *c, struct jmap_item *it)
 	if (code != NULL && !str_eq(json_str(code), json_str(json_get(p->v, "code"))))
 		return jmap_item_invalid(it, "verificationCode", "it is another one");
 	if (code != NULL)
-		replace(p->v, "verified", cJSON_CreateTrue());
+		json_replace(p->v, "verified", cJSON_CreateTrue());
 	if (types != NULL)
-		replace(p->v, "types", cJSON_Duplicate(types, true));
+		json_replace(p->v, "types", cJSON_Duplicate(types, true));
 	if (expires != NULL) {
-		replace(p->v, "until", cJSON_CreateNumber((double)until));
+		json_replace(p->v, "until", cJSON_CreateNumber((double)until));
 		if (!str_eq(utc_date(until, date), json_str(expires)))
 			json_put_str(it->out, "expires", str_z(date));
 	}

@@ -20,6 +20,11 @@ bool jmap_is_sender(const struct jmap *j, struct str address);
 
 /* ---- a message under way ---- */
 
+/* What becomes of what the user has submitted (submission_follow.c), for as long as the user's JMAP
+ * lives. */
+void jmap_following_open(struct jmap *j);
+void jmap_following_close(struct jmap *j); /* behind jmap_sending_free() */
+
 struct jmap_state_of_sending; /* sending.c: what of it a user's JMAP keeps */
 void jmap_sending_free(struct jmap *j);
 

@@ -11,6 +11,8 @@
 #include "io/stream.h"
 #include "mailboxd/jmap/outside.h"
 
+#define ASKS 12 /* gk-smtpd, authd, then questions to the queue */
+
 static struct {
 	int fd; /* gk-smtpd's end, or -1 */
 	struct loop_io *io;
@@ -24,7 +26,10 @@ static struct {
 	unsigned messages;
 	const char *refuse; /* a command that begins so gets … */
 	const char *refusal;
-	enum submitted_state state;
+	enum submitted_state state; /* of all that is asked about */
+	struct str results[3];      /* of the first recipient, or none */
+	bool cancel;                /* that was wanted last */
+	unsigned asked_submitted;
 	bool away; /* nobody answers */
 	const char *senders[4];
 	unsigned asked; /* questions of senders */
@@ -33,9 +38,8 @@ static struct {
 		void (*senders)(void *to, const struct str *v, size_t n, const struct err *e);
 		void (*submitted)(void *to, const struct jmap_submitted *s, const struct err *e);
 		void *to;
-		bool cancel;
 		struct loop_defer defer;
-	} ask[3];
+	} ask[ASKS];
 } world;
 
 /* An octet a turn: a reader finds every split. */
@@ -183,24 +187,33 @@ ask_senders(
 static inline void
 give_submitted(void *arg)
 {
-	const struct jmap_submitted s = {.state = world.state};
+	const struct jmap_submitted s = {
+	    .state = world.state, .results = world.results, .n = world.results[0].n > 0 ? 3 : 0};
+	unsigned i = (unsigned)(uintptr_t)arg;
+	void (*fn)(void *to, const struct jmap_submitted *s, const struct err *e) =
+	    world.ask[i].submitted;
 
-	(void)arg;
-	world.ask[2].submitted(world.ask[2].to, &s, NULL);
+	world.ask[i].submitted = NULL;
+	fn(world.ask[i].to, &s, NULL);
 }
 
 static inline uint64_t
 ask_submitted(void *arg, struct str mid, bool cancel,
     void (*fn)(void *to, const struct jmap_submitted *s, const struct err *e), void *to)
 {
+	unsigned i = 2;
+
 	(void)arg;
 	assert_true(str_eq_z(mid, "01hx7h5k2mabcdefghjk"));
-	world.ask[2].submitted = fn;
-	world.ask[2].to = to;
-	world.ask[2].cancel = cancel;
-	loop_defer_init(&world.ask[2].defer, give_submitted, NULL);
-	loop_defer(&world.ask[2].defer);
-	return 3;
+	while (world.ask[i].submitted != NULL)
+		assert_true(++i < ASKS);
+	world.ask[i].submitted = fn;
+	world.ask[i].to = to;
+	world.cancel = cancel;
+	world.asked_submitted++;
+	loop_defer_init(&world.ask[i].defer, give_submitted, (void *)(uintptr_t)i);
+	loop_defer(&world.ask[i].defer);
+	return i + 1;
 }
 
 static inline void
@@ -208,6 +221,7 @@ forget(void *arg, uint64_t question)
 {
 	(void)arg;
 	loop_defer_cancel(&world.ask[question - 1].defer);
+	world.ask[question - 1].submitted = NULL;
 }
 
 static const struct jmap_outside fake_outside = {

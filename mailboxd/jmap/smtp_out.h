@@ -15,7 +15,7 @@
 
 /* What is sent; all of it must hold until done(). */
 struct smtp_letter {
-	struct str sender; /* without brackets; empty: the null reverse-path */
+	struct str sender;     /* without brackets; empty: the null reverse-path */
 	struct str parameters; /* of MAIL beside those below, each with a blank before it */
 	const struct str *rcpts;
 	const struct str *rcpt_parameters; /* of each RCPT, or NULL */

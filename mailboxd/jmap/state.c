@@ -296,6 +296,7 @@ jmap_new(const struct jmap_host *host)
 	home_observe(j->home, &j->observer);
 	jmap_uploads_open(j);
 	jmap_vacation_start(j);
+	jmap_following_open(j);
 	jmap_push_open(j);
 	return j;
 }
@@ -323,6 +324,7 @@ jmap_free(struct jmap **jp)
 	jmap_indexing_free(&j->indexing);
 	jmap_vacation_stop(j);
 	jmap_sending_free(j);
+	jmap_following_close(j);
 	jmap_vacation_free(j);
 	jmap_model_free(&j->model);
 	home_unobserve(j->home, &j->observer);

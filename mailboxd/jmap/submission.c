@@ -28,139 +28,17 @@ static const char *const properties[] = {"id", "identityId", "emailId", "threadI
 
 JMAP_STORED_TYPE('s', OBJECT_SUBMISSION)
 
-/* ---- as time goes by ---- */
-
-static int64_t
-time_of(const cJSON *v, const char *name)
-{
-	struct date d;
-
-	return date_rfc3339_parse(json_str(json_get(v, name)), &d) == 0 ? d.utc : 0;
-}
-
-static void
-replace(cJSON *v, const char *name, cJSON *m)
-{
-	cJSON_DeleteItemFromObjectCaseSensitive(v, name);
-	json_put(v, name, m);
-}
-
-/* Its time has come: it cannot be taken back any more. */
-static bool
-settle(cJSON *v)
-{
-	if (!str_eq_z(json_str(json_get(v, "undoStatus")), "pending") ||
-	    time_of(v, "sendAt") > clock_wall())
-		return false;
-	replace(v, "undoStatus", json_new_str(STR("final")));
-	return true;
-}
-
-/* ---- what became of it ---- */
-
-struct refreshing {
-	struct jmap *jmap;
-	uint64_t id;
-};
-
-static const char *
-delivered_word(struct str digit)
-{
-	if (digit.n != 1)
-		return "unknown";
-	switch ((enum submitted_result)(digit.p[0] - '0')) {
-	case SUBMITTED_QUEUED:
-		return "queued";
-	case SUBMITTED_DELIVERED:
-		return "yes";
-	case SUBMITTED_RELAYED:
-		return "unknown"; /* another host has it (RFC 8621 7) */
-	case SUBMITTED_FAILED:
-		return "no";
-	}
-	return "unknown";
-}
-
-static void
-take_result(cJSON *status, const struct str *r)
-{
-	cJSON *one = NULL, *m;
-
-	cJSON_ArrayForEach(m, status) if (str_ieq(json_name(m), r[0])) one = m;
-	if (one == NULL)
-		return;
-	replace(one, "delivered", json_new_str(str_z(delivered_word(r[1]))));
-	if (r[2].n > 0)
-		replace(one, "smtpReply", json_new_str(r[2]));
-}
-
-static void
-store_change(struct jmap *j, uint64_t id, const cJSON *before, const cJSON *v)
-{
-	const struct change_by by = {.actor = STR("jmap")};
-	struct err e;
-
-	if (!cJSON_Compare(before, v, true) &&
-	    jmap_store(j->home, OBJECT_SUBMISSION, &id, v, &by, &e) < 0)
-		log_warn("jmap.submission", LS("user", j->user), LE(&e));
-}
-
-static void
-on_refreshed(void *to, const struct jmap_submitted *s, const struct err *e)
-{
-	struct refreshing *r = to;
-	cJSON *v = s != NULL ? jmap_stored(r->jmap->home, OBJECT_SUBMISSION, r->id, NULL) : NULL;
-	cJSON *before = v != NULL ? cJSON_Duplicate(v, true) : NULL, *m;
-	cJSON *status = (cJSON *)json_get(v, "deliveryStatus");
-
-	(void)e;
-	if (v != NULL && s->state == SUBMITTED_UNKNOWN) {
-		/* The queue has forgotten it: it was done with, one way or the other. */
-		cJSON_ArrayForEach(
-		    m, status) if (str_eq_z(json_str(json_get(m, "delivered")), "queued"))
-		    replace(m, "delivered", json_new_str(STR("unknown")));
-	}
-	for (size_t i = 0; v != NULL && i + 2 < s->n; i += 3)
-		take_result(status, s->results + i);
-	if (v != NULL)
-		store_change(r->jmap, r->id, before, v);
-	cJSON_Delete(before);
-	cJSON_Delete(v);
-	free(r);
-}
-
-/* Looked after once somebody asks: who listens hears of it by its state. */
-static void
-refresh(struct jmap *j, uint64_t id, const cJSON *v)
-{
-	const struct jmap_outside *o = j->host.outside;
-	struct refreshing *r;
-	bool queued = false;
-	const cJSON *m;
-
-	cJSON_ArrayForEach(m, json_get(v, "deliveryStatus")) queued |=
-	    str_eq_z(json_str(json_get(m, "delivered")), "queued");
-	if (!queued || o == NULL || str_eq_z(json_str(json_get(v, "undoStatus")), "canceled"))
-		return;
-	r = mem_alloc(sizeof *r);
-	*r = (struct refreshing){j, id};
-	jmap_ask_submitted(j, json_str(json_get(v, "mid")), on_refreshed, r);
-}
-
 static int
 get(struct jmap_call *c, uint64_t id, cJSON *out, struct err *e)
 {
 	cJSON *v = jmap_stored(c->home, OBJECT_SUBMISSION, id, e);
-	int rc = 1;
 
 	if (v == NULL)
 		return e->code == E_NOTFOUND ? 0 : -1;
-	if (settle(v))
-		rc = jmap_store(c->home, OBJECT_SUBMISSION, &id, v, c->by, e) < 0 ? -1 : 1;
-	refresh(c->jmap, id, v);
+	jmap_submission_seen(c->jmap, v);
 	jmap_put_wanted(c, v, out);
 	cJSON_Delete(v);
-	return rc;
+	return 1;
 }
 
 /* ---- set: made ---- */
@@ -177,7 +55,7 @@ is_old(void *arg, uint32_t id, struct str t)
 	struct pruning *p = arg;
 	cJSON *v = json_parse(t, JMAP_VALUES_MAX, NULL);
 
-	if (time_of(v, "sendAt") + KEPT_S < clock_wall())
+	if (jmap_submission_time(v) + KEPT_S < clock_wall())
 		p->ids[p->n++] = id;
 	cJSON_Delete(v);
 	return p->n < ARRAY_LEN(p->ids);
@@ -278,6 +156,7 @@ on_sent(void *arg, const struct smtp_result *r, const struct err *e)
 			    LE(&why));
 		log_info("jmap.submit", LS("user", o->jmap->user), LS("mid", r->mid),
 		    LU("rcpts", o->letter.nrcpts), LU("held", o->held));
+		jmap_submission_made(o->jmap);
 		if (o->item != NULL && o->id != 0) {
 			o->item->id = o->id;
 			jmap_put_made(o->item->out, v);
@@ -349,19 +228,15 @@ on_undone(void *to, const struct jmap_submitted *s, const struct err *e)
 	}
 	if (s == NULL) {
 		(void)jmap_item_fail(u->item, "serverFail", "%s", e->text);
-	} else if (s->state != SUBMITTED_CANCELED) {
-		(void)jmap_item_fail(u->item, "cannotUnsend", "it is sent, or on its way");
 	} else if ((v = jmap_stored(u->jmap->home, OBJECT_SUBMISSION, u->item->id, &why)) == NULL) {
 		(void)jmap_item_err(u->call, u->item, &why);
 	} else {
-		cJSON *m;
-
-		replace(v, "undoStatus", json_new_str(STR("canceled")));
-		cJSON_ArrayForEach(m, json_get(v, "deliveryStatus"))
-		    replace(m, "delivered", json_new_str(STR("no")));
+		jmap_submission_told(v, s);
 		if (jmap_store(
 			u->jmap->home, OBJECT_SUBMISSION, &u->item->id, v, u->call->by, &why) < 0)
 			(void)jmap_item_err(u->call, u->item, &why);
+		else if (!str_eq_z(json_str(json_get(v, "undoStatus")), "canceled"))
+			(void)jmap_item_fail(u->item, "cannotUnsend", "it is sent, or on its way");
 		cJSON_Delete(v);
 	}
 	jmap_continue(u->call);

@@ -31,10 +31,20 @@ void jmap_outgoing_free(struct jmap_outgoing **o);
 /* What a client is told of one that was made: what it did not say itself. */
 void jmap_put_made(cJSON *out, const cJSON *v);
 
-/* parameters.c: those of mailFrom or of one of rcptTo as they are sent, each with a blank before it.
- * -1: the item has failed. */
-int jmap_parameters_read(
-    struct jmap_outgoing *o, const cJSON *address, bool of_rcpt, struct str *out);
+/* parameters.c: those of mailFrom or of one of rcptTo as they are sent, each with a blank before
+ * it. -1: the item has failed. */
+int
+jmap_parameters_read(struct jmap_outgoing *o, const cJSON *address, bool of_rcpt, struct str *out);
+
+/* ---- submission_follow.c ---- */
+
+/* When it goes out, or went. */
+int64_t jmap_submission_time(const cJSON *v);
+/* What the queue has told of one. */
+void jmap_submission_told(cJSON *v, const struct jmap_submitted *s);
+/* One was made, or a client looks at one: what becomes of it is asked for soon. */
+void jmap_submission_made(struct jmap *j);
+void jmap_submission_seen(struct jmap *j, const cJSON *v);
 
 enum jmap_step jmap_submission_query(struct jmap_call *c, struct jmap_query *q);
 

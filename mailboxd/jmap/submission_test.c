@@ -1,6 +1,7 @@
 /* submission_test.c - Identity and EmailSubmission (RFC 8621 6, 7). */
 #include "mailboxd/jmap/sending_test_in.h"
 
+#include "mailboxd/jmap/stored.h"
 #include "store/email.h"
 
 #define DRAFT                                                                           \
@@ -199,8 +200,8 @@ an_envelope_has_parameters(void **state)
 	    "RCPT TO:<d@x.test> NOTIFY=SUCCESS,delay ORCPT=rfc822;d+2Btag@x.test\n"
 	    "RCPT TO:<e@x.test>\n");
 	submit_with("{}", "{\"NOTIFY\":\"NEVER\"}");
-	assert_string_equal(world.commands,
-	    "MAIL FROM:<alice@example.test>\nRCPT TO:<d@x.test> NOTIFY=NEVER\nRCPT TO:<e@x.test>\n");
+	assert_string_equal(world.commands, "MAIL FROM:<alice@example.test>\nRCPT TO:<d@x.test> "
+					    "NOTIFY=NEVER\nRCPT TO:<e@x.test>\n");
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		submit_with(bad[i][0], bad[i][1]);
 		expect("/notCreated/k/properties", "[\"envelope\"]");
@@ -216,6 +217,17 @@ an_envelope_has_parameters(void **state)
 	assert_int_equal(world.messages, 3);
 }
 
+static const char *
+submit_later(const char *seconds)
+{
+	submit(arena_printf(&scratch,
+	    ",\"envelope\":{\"mailFrom\":{\"email\":\"alice@example.test\",\"parameters\":"
+	    "{\"HOLDFOR\":\"%s\"}},\"rcptTo\":[{\"email\":\"d@x.test\"}]}",
+	    seconds)
+		   .p);
+	return arena_dupz(&scratch, str_at("/created/k/id"));
+}
+
 static void
 what_waits_is_taken_back(void **state)
 {
@@ -223,17 +235,20 @@ what_waits_is_taken_back(void **state)
 
 	(void)state;
 	draft(DRAFT);
-	submit(",\"envelope\":{\"mailFrom\":{\"email\":\"alice@example.test\",\"parameters\":"
-	       "{\"HOLDFOR\":\"60\"}},\"rcptTo\":[{\"email\":\"d@x.test\"}]}");
-	id = arena_dupz(&scratch, str_at("/created/k/id"));
+	/* The queue has sent it before its time: it knows. */
+	id = submit_later("60");
 	call("EmailSubmission/set",
 	    arena_printf(&scratch, "{\"update\":{\"%s\":{\"undoStatus\":\"canceled\"}}}", id).p);
 	expect("/notUpdated/*/type", "\"cannotUnsend\"");
+	call("EmailSubmission/get", "{}");
+	expect("/list/0/undoStatus", "\"final\"");
+	call("EmailSubmission/set", arena_printf(&scratch, "{\"destroy\":[\"%s\"]}", id).p);
+	id = submit_later("60");
 	world.state = SUBMITTED_CANCELED;
 	call("EmailSubmission/set",
 	    arena_printf(&scratch, "{\"update\":{\"%s\":{\"undoStatus\":\"canceled\"}}}", id).p);
 	expect("/notUpdated", "null");
-	assert_true(world.ask[2].cancel);
+	assert_true(world.cancel);
 	call("EmailSubmission/get", "{}");
 	expect("/list/0/undoStatus", "\"canceled\"");
 	expect("/list/0/deliveryStatus/d@x.test/delivered", "\"no\"");
@@ -328,6 +343,119 @@ what_was_sent_moves_on(void **state)
 	assert_int_equal(box("Sent")->n, 1);
 }
 
+/* Until the queue was asked once more, with time going by. */
+static void
+until_asked(void)
+{
+	unsigned before = world.asked_submitted;
+
+	for (unsigned i = 0; world.asked_submitted == before; i++) {
+		assert_true(i < 1000);
+		clock_advance(1000);
+		loop_once(0);
+	}
+	while (world.ask[2].submitted != NULL)
+		loop_once(1);
+}
+
+static struct str
+kept(const char *id, const char *property)
+{
+	cJSON *v = jmap_stored(home, OBJECT_SUBMISSION, jmap_number(str_z(id), 's'), &err);
+	const cJSON *m = json_get(v, property);
+	struct str s =
+	    arena_dup(&scratch, json_str(m->child != NULL ? json_get(m->child, "delivered") : m));
+
+	cJSON_Delete(v);
+	return s;
+}
+
+static void
+assert_kept(const char *id, const char *undo, const char *delivered)
+{
+	assert_true(str_eq_z(kept(id, "undoStatus"), undo));
+	assert_true(str_eq_z(kept(id, "deliveryStatus"), delivered));
+}
+
+/* Nobody asks, and it is written down all the same: what the queue says, when the time has come. */
+static void
+what_becomes_of_it_is_followed(void **state)
+{
+	uint64_t modseq;
+	const char *id;
+
+	(void)state;
+	draft(DRAFT);
+	id = submit_later("60");
+	world.state = SUBMITTED_WAITS;
+	until_asked();
+	assert_kept(id, "pending", "queued");
+	/* A minute later the queue has it still; it is the queue's word that counts. */
+	clock_advance(60000);
+	until_asked();
+	assert_kept(id, "pending", "queued");
+	world.state = SUBMITTED_SENT;
+	modseq = jmap->modseq[JMAP_EMAIL_SUBMISSION];
+	until_asked();
+	assert_kept(id, "final", "queued");
+	assert_true(jmap->modseq[JMAP_EMAIL_SUBMISSION] > modseq);
+	world.results[0] = STR("d@x.test");
+	world.results[1] = STR("3");
+	world.results[2] = STR("550 5.1.1 no such user");
+	until_asked();
+	assert_kept(id, "final", "no");
+	/* It is settled: nobody is asked any more. */
+	world.asked_submitted = 0;
+	for (unsigned i = 0; i < 100; i++) {
+		clock_advance(100000);
+		loop_once(0);
+	}
+	assert_int_equal(world.asked_submitted, 0);
+}
+
+/* The owner was away when the time came, or ended before it wrote down what it had done. */
+static void
+a_start_asks_what_became_of_it(void **state)
+{
+	const char *ids[3];
+
+	(void)state;
+	draft(DRAFT);
+	ids[0] = submit_later("60");
+	ids[1] = submit_later("6000");
+	submit("");
+	ids[2] = arena_dupz(&scratch, str_at("/created/k/id"));
+	close_all();
+	clock_advance(120000);
+	open_all();
+	jmap->host.outside = &fake_outside;
+	world.state = SUBMITTED_UNKNOWN;
+	until_asked();
+	while (world.asked_submitted % 3 != 0 || world.ask[2].submitted != NULL)
+		loop_once(1);
+	assert_kept(ids[0], "final", "unknown");
+	assert_kept(ids[1], "canceled", "no");
+	assert_kept(ids[2], "final", "unknown");
+}
+
+/* More of them than may be asked about at a time. */
+static void
+they_take_turns(void **state)
+{
+	const char *ids[12];
+
+	(void)state;
+	draft(DRAFT);
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+		ids[i] = submit_later("600");
+	world.state = SUBMITTED_SENT;
+	clock_advance(600000);
+	for (unsigned i = 0; i < 20; i++)
+		until_asked();
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+		assert_kept(ids[i], "final", "queued");
+}
+
 /* Who asked is gone before gk-smtpd answers: what was taken is kept all the same. */
 static void
 a_client_that_leaves_takes_nothing_back(void **state)
@@ -369,6 +497,9 @@ main(void)
 	    TEST(what_waits_is_taken_back),
 	    TEST(refusals_have_names),
 	    TEST(what_was_sent_moves_on),
+	    TEST(what_becomes_of_it_is_followed),
+	    TEST(a_start_asks_what_became_of_it),
+	    TEST(they_take_turns),
 	    TEST(a_client_that_leaves_takes_nothing_back),
 	};
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import BIN, make, wait_for
+from jmapmail import Client
 from sink import Sink, route
 from zones import Zones
 
@@ -127,6 +128,18 @@ def test_programs_of_this_machine(suite, tmp_path):
     # From root@mail.example.test: the keys of the domain above are in line with it.
     assert b"@mail.example.test" in re.search(rb"(?m)^From: .*$", m)[0]
     assert b" d=example.test;" in m and verify(suite, m, tmp_path) == 2
+
+
+def test_jmap(suite, tmp_path):
+    """What a browser sends is signed like what a mail program sends, and looks like it but for Received."""
+    alice, bob = Client(suite), suite.user("bob")["address"]
+    alice.submit(alice.draft("by JMAP", [bob]))
+    m = newest(suite, "bob", b"Subject: by JMAP")
+    assert verify(suite, m, tmp_path) == 2
+    fields = re.findall(rb"(?m)^([A-Za-z-]+):", body_of(m).split(b"\r\n\r\n")[0])
+    assert fields[:3] == [b"DKIM-Signature", b"DKIM-Signature", b"Received"] and fields.count(b"Received") == 1
+    assert {b"Date", b"Message-ID", b"From", b"To", b"MIME-Version"} <= set(fields)
+    assert b"(GK Mail, from a mailbox here)" in m.partition(b"\r\nReceived:")[2].partition(b"\r\nMIME-Version")[0]
 
 
 def test_mail_from_others_is_not_signed(suite, tmp_path):

@@ -136,6 +136,33 @@ def test_what_is_put_off_is_sent_then(suite, alice, marker):
     wait_for(lambda: alice.call("EmailSubmission/get", ids=[made["id"]])["list"][0]["undoStatus"] == "final")
 
 
+def test_what_was_put_off_is_told_when_it_goes(suite, alice, marker):
+    """Nobody asks: who listens hears that it cannot be taken back any more, and that it has arrived."""
+    bob = address(suite, "bob")
+    with alice.events(types="EmailSubmission") as source:
+        made = alice.submit(alice.draft(marker, [bob]), to=[bob], hold={"HOLDFOR": "3"})[0][1]
+        name = made["created"]["s"]["id"]
+        wait_for(lambda: source.seen and source.seen[-1][2]["changed"][alice.account]["EmailSubmission"] != made["newState"],
+                 60, "another state")
+        now = alice.call("EmailSubmission/get", ids=[name])["list"][0]
+        assert now["undoStatus"] == "final"
+    wait_for(lambda: alice.call("EmailSubmission/get", ids=[name])["list"][0]["deliveryStatus"][bob]["delivered"] == "yes")
+
+
+def test_what_went_while_nobody_was_there_is_told(fresh_suite, marker):
+    """The owner has left before the time; the next one asks the queue."""
+    suite = fresh_suite(config='[mailbox]\nlinger = "200ms"\n')
+    alice, bob = Client(suite), address(suite, "bob")
+    made = alice.submit(alice.draft(marker, [bob]), to=[bob], hold={"HOLDFOR": "20"})[0][1]
+    name = made["created"]["s"]["id"]
+    wait_for(lambda: not children(suite), 60, "the sleep of alice's owner")
+    arrived(suite, marker)
+    with alice.events(types="EmailSubmission"):
+        wait_for(lambda: alice.call("EmailSubmission/changes", sinceState=made["newState"])["updated"] == [name], 60)
+    now = alice.call("EmailSubmission/get", ids=[name])["list"][0]
+    assert now["undoStatus"] == "final" and now["deliveryStatus"][bob]["delivered"] != "queued"
+
+
 def test_a_crash_keeps_what_was_answered(fresh_suite, marker):
     suite = fresh_suite()
     alice, bob = Client(suite), address(suite, "bob")
