@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { en } from '../src/i18n/en';
 import { fr } from '../src/i18n/fr';
 import { brief, group, said, spoken } from '../src/i18n/dates';
-import { initials, parseList, plausible } from '../src/lib/address';
+import { initials, parseList, parseMailto, plausible } from '../src/lib/address';
 import { blocks, linkify } from '../src/lib/linkify';
 import { parts } from '../src/lib/snippet';
 import { verdict } from '../src/lib/verdict';
@@ -20,6 +20,30 @@ test('addresses as people type and paste them', () => {
 	assert.ok(plausible('é@x.test') && !plausible('nobody') && !plausible('a b@x.test') && !plausible('<a@b>'));
 	assert.equal(initials({ name: 'Hugo Bernard', email: 'h@x' }), 'HB');
 	assert.equal(initials({ name: null, email: 'zoe@x.test' }), 'Z');
+});
+
+test('a mailto: address is read as RFC 6068 has it, whoever wrote it', () => {
+	assert.deepEqual(parseMailto('mailto:a+b@x.test,c@x.test?subject=1+1%20is&cc=d%2Be@x.test&body=x%0D%0Ay'), {
+		to: [
+			{ name: null, email: 'a+b@x.test' },
+			{ name: null, email: 'c@x.test' },
+		],
+		cc: [{ name: null, email: 'd+e@x.test' }],
+		subject: '1+1 is',
+		body: 'x\r\ny',
+	});
+	assert.deepEqual(parseMailto('mailto:%zz@x.test').to, [{ name: null, email: '%zz@x.test' }]);
+	assert.deepEqual(parseMailto(`mailto:${'<'.repeat(1e6)}`).subject, null);
+});
+
+// Each of these took minutes where time grows with the square of the length.
+test('texts made to be slow are not', () => {
+	const n = 1e6;
+	assert.equal(linkify('a.'.repeat(n / 2)).length, 1);
+	assert.ok(linkify('x@y.'.repeat(n / 4)).length < 5000);
+	assert.ok(linkify('https://x.test/ '.repeat(n / 16)).length < 5000);
+	assert.ok(blocks('> a\nb\n'.repeat(n / 6)).length <= 2000);
+	assert.equal(verdict([`${'('.repeat(n)} dmarc=pass`]).state, 'none');
 });
 
 test('links in text end where a sentence does', () => {

@@ -35,6 +35,36 @@ export function parseList(text: string): EmailAddress[] {
 	return out;
 }
 
+export interface Mailto {
+	to: EmailAddress[];
+	cc: EmailAddress[];
+	subject: string | null;
+	body: string | null;
+}
+
+const MAILTO_MAX = 8000;
+
+// A mailto: address may say more than whom to write to (RFC 6068); a plus in it is a plus. Strangers write them.
+export function parseMailto(url: string): Mailto {
+	const [path, query] = url
+		.slice(0, MAILTO_MAX)
+		.replace(/^mailto:/i, '')
+		.split('?', 2);
+	const q = new URLSearchParams((query ?? '').replace(/\+/g, '%2B'));
+	let to = path ?? '';
+	try {
+		to = decodeURIComponent(to);
+	} catch {
+		// Not well encoded: as it stands.
+	}
+	return {
+		to: parseList([to, ...q.getAll('to')].filter(Boolean).join(',')),
+		cc: parseList(q.getAll('cc').join(',')),
+		subject: q.get('subject'),
+		body: q.get('body'),
+	};
+}
+
 export function initials(a: EmailAddress | undefined): string {
 	if (!a) return '?';
 	const words = name(a)

@@ -2,12 +2,19 @@
 
 export type Piece = string | { href: string; text: string };
 
-const LINK = /\bhttps?:\/\/[^\s<>"'`{}|\\^]+|\bmailto:[^\s<>"]+|\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+/gi;
+// Each part has a length, or a text made for it would take time that grows with its square.
+const LINK =
+	/\bhttps?:\/\/[^\s<>"'`{}|\\^]{1,2000}|\bmailto:[^\s<>"]{1,2000}|\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,126}/gi;
+// More than anybody wrote by hand; each is an element of the page.
+const MAX_LINKS = 2000;
+const MAX_BLOCKS = 2000;
 
 export function linkify(text: string): Piece[] {
 	const out: Piece[] = [];
 	let at = 0;
+	let links = 0;
 	for (const m of text.matchAll(LINK)) {
+		if (links++ === MAX_LINKS) break;
 		// What ends a sentence does not belong to the link; a bracket only if it was opened inside.
 		let found = m[0].replace(/[.,;:!?…]+$/, '');
 		while (/[)\]]$/.test(found) && !/[([]/.test(found)) found = found.slice(0, -1);
@@ -30,7 +37,7 @@ export function blocks(text: string): Block[] {
 	for (const line of text.replace(/\r\n?/g, '\n').split('\n')) {
 		const quoted = /^\s*>/.test(line);
 		const last = out[out.length - 1];
-		if (last && last.quoted === quoted) last.text += '\n' + line;
+		if (last && (last.quoted === quoted || out.length === MAX_BLOCKS)) last.text += '\n' + line;
 		else out.push({ quoted, text: line });
 	}
 	for (const [i, b] of out.entries()) if (b.quoted && i > 0) introduce(out[i - 1]!, b);

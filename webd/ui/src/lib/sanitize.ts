@@ -125,9 +125,11 @@ export function cleanMessage(html: string, images: boolean): Clean {
 // An escape could hide the word; a declaration with one goes whole.
 function withoutUrls(css: string): string {
 	return css
+		.split(/([;{}])/)
+		.map(part => (part.includes('\\') ? '' : part))
+		.join('')
 		.replace(/@import[^;]*;?/gi, '')
-		.replace(/[^;{}]*\\[^;{}]*/g, '')
-		.replace(/(?:-webkit-)?image-set\s*\([^)]*\)+/gi, 'none')
+		.replace(/(?:-webkit-)?image-set\s*\([^)]*\)*/gi, 'none')
 		.replace(/url\s*\([^)]*\)?/gi, 'none');
 }
 
@@ -161,7 +163,10 @@ export function cleanDraft(html: string): DocumentFragment {
 
 // The words of HTML, for quoting and for the text beside it.
 export function htmlToText(html: string): string {
-	return textOf(cleanDraft(html));
+	return textOf(cleanDraft(html))
+		.split('\n')
+		.map(line => line.trimEnd())
+		.join('\n');
 }
 
 const BLOCK = /^(P|DIV|UL|OL|LI|BLOCKQUOTE|PRE|H[1-6]|TABLE|TR|HR|SECTION|ARTICLE|HEADER|FOOTER)$/;
@@ -204,7 +209,7 @@ export function textOf(node: Node): string {
 			out += text && href && !href.includes(text.trim()) && /^http/i.test(href) ? `${text} <${href}>` : text;
 		} else out += textOf(child);
 	}
-	return out.replace(/\u00a0/g, ' ').replace(/[ \t]+\n/g, '\n');
+	return out.replace(/\u00a0/g, ' ');
 }
 
 export function htmlOf(fragment: DocumentFragment | Element): string {

@@ -8,7 +8,7 @@ import { said } from '../i18n/dates';
 import { upload, type Upload } from '../jmap/blobs';
 import { ObjectError } from '../jmap/errors';
 import type { BodyPart, Email, EmailAddress, Id, SetResponse } from '../jmap/types';
-import { parseList, same } from '../lib/address';
+import { parseMailto, same } from '../lib/address';
 import { build, quoteOf, referencesOf, subjectOf } from '../lib/draft';
 import { cleanDraft, htmlOf, textToHtml } from '../lib/sanitize';
 import { learn } from './contacts';
@@ -367,16 +367,14 @@ function add(c: Composer) {
 	composers.value = [...composers.value, c];
 }
 
-// A mailto: address may say more than whom to write to (RFC 6068).
 export async function compose(mailto?: string, subject = ''): Promise<Composer> {
 	const c = await begin();
 	if (mailto) {
-		const [path, query] = mailto.replace(/^mailto:/i, '').split('?', 2);
-		const q = new URLSearchParams(query);
-		c.to.value = parseList([decodeURIComponent(path ?? ''), ...q.getAll('to')].filter(Boolean).join(','));
-		c.cc.value = parseList(q.getAll('cc').join(','));
-		c.subject.value = q.get('subject') ?? subject;
-		c.html = q.get('body') ? textToHtml(q.get('body')!) : '';
+		const m = parseMailto(mailto);
+		c.to.value = m.to;
+		c.cc.value = m.cc;
+		c.subject.value = m.subject ?? subject;
+		c.html = m.body ? textToHtml(m.body) : '';
 		c.showCc.value = c.cc.value.length > 0;
 		c.focusOn = 'body';
 	}
