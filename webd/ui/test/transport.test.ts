@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import { ConnectionError } from '../src/jmap/errors';
+import { ConnectionError, LoggedOut } from '../src/jmap/errors';
 import { Transport, type Events, type LinkState } from '../src/jmap/transport';
 import type { Request } from '../src/jmap/types';
 import { Double } from './double';
@@ -33,7 +33,7 @@ class Fake {
 	}
 }
 
-const g = globalThis as unknown as { WebSocket: unknown; fetch: unknown };
+const g = globalThis as unknown as { WebSocket: unknown; fetch: unknown; setTimeout: unknown };
 const realFetch = g.fetch;
 let transport: Transport | null = null;
 afterEach(() => {
@@ -44,13 +44,13 @@ afterEach(() => {
 	g.fetch = realFetch;
 });
 
-function make(status = 200) {
+function make(status = 200, user?: string) {
 	const d = new Double();
 	const seen = { links: [] as LinkState[], out: 0, again: 0, states: 0 };
 	g.WebSocket = Fake;
 	g.fetch = async (url: string, init?: { body?: string }) =>
 		url === '/auth/session'
-			? new Response('{}', { status })
+			? new Response(JSON.stringify({ user }), { status })
 			: Response.json(d.handle(JSON.parse(init!.body!) as never), { status });
 	const events: Events = {
 		link: s => seen.links.push(s),
@@ -136,4 +136,85 @@ test('a request that is refused whole says why', async () => {
 	const problem = { type: 'urn:ietf:params:jmap:error:limit', status: 400, limit: 'maxSizeRequest' };
 	sockets[0]!.answer({ '@type': 'RequestError', requestId: sockets[0]!.requests[0]!.id, ...problem });
 	await assert.rejects(r, (e: { problem?: { limit?: string } }) => e.problem?.limit === 'maxSizeRequest');
+});
+
+test('what is sent again goes in the order in which it was sent', async () => {
+	make();
+	await until(() => sockets.length === 1 && sockets[0]!.sent.length === 1);
+	const set = (on: boolean): Request => ({
+		using: [],
+		methodCalls: [['Email/set', { update: { a: { 'keywords/$flagged': on } } }, 'c1']],
+	});
+	for (const on of [true, false, true]) transport!.send(set(on)).catch(() => {});
+	sockets[0]!.close();
+	await until(() => sockets.length === 2 && sockets[1]!.requests.length === 3);
+	const said = sockets[1]!.requests.map(r => JSON.stringify(r.methodCalls).includes('true'));
+	assert.deepEqual(said, [true, false, true]);
+});
+
+test('who logs out while a connection is being made has none', async () => {
+	make();
+	transport!.close();
+	await until(() => sockets.length === 1);
+	assert.deepEqual(sockets[0]!.sent, []);
+	await new Promise(r => setTimeout(r, 5));
+	assert.deepEqual(sockets[0]!.sent, []);
+});
+
+test('an answer that comes after logging out is nobody’s', async () => {
+	refuse = true;
+	make();
+	let answer: (r: Response) => void = () => {};
+	const asked = new Promise<void>(resolve => {
+		const before = g.fetch as (url: string) => Promise<Response>;
+		g.fetch = (url: string) =>
+			url === '/auth/session'
+				? before(url)
+				: new Promise<Response>(r => {
+						answer = r;
+						resolve();
+					});
+	});
+	const r = transport!.send(read);
+	await asked;
+	transport!.close();
+	answer(Response.json({ methodResponses: [] }));
+	await assert.rejects(r, LoggedOut);
+});
+
+test('a connection on which no answer comes is given up, and the question asked anew', async () => {
+	make();
+	await until(() => sockets.length === 1 && sockets[0]!.sent.length === 1);
+	// The time it has is not waited for.
+	const real = globalThis.setTimeout;
+	let end = () => {};
+	g.setTimeout = (f: () => void, ms: number) => ((end = f), real(() => {}, ms).unref());
+	const r = transport!.send(read);
+	g.setTimeout = real;
+	assert.equal(sockets[0]!.requests.length, 1);
+	end();
+	await until(() => sockets.length === 2 && sockets[1]!.requests.length === 1);
+	sockets[1]!.answer({ '@type': 'Response', requestId: sockets[1]!.requests[0]!.id, methodResponses: [] });
+	await r;
+});
+
+test('without a network nothing is lost by HTTP either', async () => {
+	refuse = true;
+	const { seen } = make();
+	await transport!.send(read);
+	const working = g.fetch;
+	g.fetch = () => Promise.reject(new TypeError('network'));
+	const r = transport!.send(read);
+	await until(() => seen.links.at(-1) === 'offline');
+	g.fetch = working;
+	await r;
+	assert.equal(seen.links.at(-1), 'online');
+});
+
+test('where another tab has logged somebody else in, this page is nobody’s', async () => {
+	const { seen } = make(200, 'carol@example.test');
+	await until(() => sockets.length === 1 && sockets[0]!.sent.length === 1);
+	sockets[0]!.close();
+	await until(() => seen.out === 1);
+	assert.equal(sockets.length, 1);
 });
