@@ -465,6 +465,30 @@ exchange_same_site(const struct exchange *x)
 	return str_eq(site, STR("same-origin")) || str_eq(site, STR("none"));
 }
 
+bool
+exchange_has_tag(const struct exchange *x, struct str tag)
+{
+	struct str rest = exchange_field(x, "If-None-Match"), one;
+
+	for (bool more = rest.n > 0; more;) {
+		more = str_cut(&rest, ',', &one);
+		one = str_trim(one);
+		if (str_starts(one, STR("W/")))
+			one = str_from(one, 2);
+		if (str_eq(one, STR("*")) || str_eq(one, tag))
+			return true;
+	}
+	return false;
+}
+
+bool
+exchange_if_range(const struct exchange *x, struct str tag)
+{
+	struct str said = exchange_field(x, "If-Range");
+
+	return said.p == NULL || str_eq(said, tag);
+}
+
 void
 exchange_set_user(struct exchange *x, struct str user)
 {

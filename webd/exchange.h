@@ -106,6 +106,10 @@ struct str exchange_base(struct exchange *x);
 /* The request comes from a page of ours: Origin says so, or else Sec-Fetch-Site (same-origin, or
  * none: typed by the user); false also where neither is said. */
 bool exchange_same_site(const struct exchange *x);
+/* If-None-Match has the tag, weak or not, or any (RFC 9110 13.1.2). */
+bool exchange_has_tag(const struct exchange *x, struct str tag);
+/* A Range counts: there is no If-Range, or it is that tag (RFC 9110 13.1.5). */
+bool exchange_if_range(const struct exchange *x, struct str tag);
 /* Whose it is, for the log. */
 void exchange_set_user(struct exchange *x, struct str user);
 
@@ -123,6 +127,10 @@ void exchange_resume(struct exchange *x);
 void exchange_set(struct exchange *x, const char *name, struct str value);
 void exchange_setf(struct exchange *x, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The answer goes as it is: parts of it may be asked for, which are not parts of what is compressed
+ * anew each time. */
+void exchange_plain(struct exchange *x);
 
 /* A whole answer; type may be NULL where there is no body (204, 304). Text and JSON are compressed
  * where the client takes it. */

@@ -23,23 +23,6 @@ files_have(struct str path)
 	return find(path) != NULL;
 }
 
-/* If-None-Match holds that tag, weak or not (RFC 9110 13.1.2), or any. */
-static bool
-has_tag(const struct exchange *x, const char *tag)
-{
-	struct str rest = exchange_field(x, "If-None-Match"), one;
-
-	for (bool more = rest.n > 0; more;) {
-		more = str_cut(&rest, ',', &one);
-		one = str_trim(one);
-		if (str_starts(one, STR("W/")))
-			one = str_from(one, 2);
-		if (str_eq(one, STR("*")) || str_eq_z(one, tag))
-			return true;
-	}
-	return false;
-}
-
 static void
 run(struct exchange *x)
 {
@@ -58,7 +41,7 @@ run(struct exchange *x)
 	    f->immutable ? STR("public, max-age=31536000, immutable") : STR("no-cache"));
 	if (f->policy)
 		exchange_set(x, "Content-Security-Policy", str_z(f->policy));
-	if (has_tag(x, tag)) {
+	if (exchange_has_tag(x, str_z(tag))) {
 		exchange_respond(x, 304, NULL, STR(""));
 		return;
 	}

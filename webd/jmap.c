@@ -21,6 +21,8 @@
 #include "webd/owner.h"
 #include "webd/routes.h"
 
+#define RANGE_MAX 256u /* of one part */
+
 struct relay {
 	struct exchange *x;
 	struct owner *owner;
@@ -98,7 +100,7 @@ put_name(struct exchange *x, struct str name)
 	struct buf b;
 
 	buf_init(&b, 3 * name.n + 64);
-	buf_puts(&b, "attachment; filename*=UTF-8''");
+	buf_puts(&b, name.n > 0 ? "attachment; filename*=UTF-8''" : "attachment");
 	for (size_t i = 0; i < name.n; i++) {
 		unsigned char c = (unsigned char)name.p[i];
 
@@ -111,6 +113,42 @@ put_name(struct exchange *x, struct str name)
 	buf_free(&b);
 }
 
+/* What an id names never changes (RFC 8620 6.2): it is the tag. */
+static struct str
+tag_of(const struct relay *r)
+{
+	return arena_printf(&r->x->arena, "\"" STR_FMT "\"", STR_ARG(r->fields[1]));
+}
+
+/* Of octets that the client may ask for again, or for parts of (RFC 9110 14). False: it has them,
+ * and is told so. */
+static bool
+offer(struct relay *r, const struct pipe_head *head)
+{
+	struct exchange *x = r->x;
+	unsigned long long from = head->from, total = head->total;
+	struct str tag = tag_of(r);
+
+	exchange_plain(x);
+	if (head->status == 416)
+		exchange_setf(x, "Content-Range", "bytes */%llu", total);
+	if (head->status != 200 && head->status != 206)
+		return true;
+	exchange_set(x, "ETag", tag);
+	exchange_set(x, "Cache-Control", STR("private, immutable, max-age=31536000"));
+	if (exchange_has_tag(x, tag)) {
+		exchange_respond(x, 304, NULL, STR(""));
+		return false;
+	}
+	exchange_set(x, "Accept-Ranges", STR("bytes"));
+	if (head->status == 206)
+		exchange_setf(x, "Content-Range", "bytes %llu-%llu/%llu", from,
+		    from + head->length - 1, total);
+	/* Never shown in our own name: it is downloaded, and sandboxed by what security.c sets. */
+	put_name(x, head->name);
+	return true;
+}
+
 static void
 begin_answer(struct relay *r, struct str octets)
 {
@@ -121,14 +159,17 @@ begin_answer(struct relay *r, struct str octets)
 		nonsense(r, PIPE_HEAD);
 		return;
 	}
-	/* Never shown in our own name: it is downloaded, and sandboxed by what security.c sets. */
-	if (r->kind == PIPE_DOWNLOAD && head.status == 200)
-		put_name(x, head.name);
-	/* RFC 8620 6.2: it never changes. */
-	if (head.keep)
-		exchange_set(x, "Cache-Control", STR("private, immutable, max-age=31536000"));
+	if (r->kind == PIPE_DOWNLOAD && !offer(r, &head)) {
+		owner_free(&r->owner);
+		return;
+	}
 	exchange_begin(
 	    x, head.status, arena_dupz(&x->arena, head.type), head.length); /* PIPE_NO_LENGTH too */
+	/* The octets of its answer need not even be read. */
+	if (x->head_only) {
+		exchange_end(x);
+		owner_free(&r->owner);
+	}
 }
 
 static void
@@ -216,7 +257,7 @@ on_drained(void *arg)
 {
 	struct relay *r = arg;
 
-	if (r->has_body && !r->said)
+	if (r->asked && !r->said)
 		exchange_resume(r->x);
 }
 
@@ -308,7 +349,11 @@ download(struct exchange *x, const struct webauth *who)
 	}
 	if (!exchange_parameter(x, "accept", &r->fields[2]))
 		r->fields[2] = STR("");
-	r->nfields = 4;
+	/* Of a HEAD it says nothing (RFC 9110 14.2). */
+	r->fields[4] = exchange_field(x, "Range");
+	if (x->head_only || r->fields[4].n > RANGE_MAX || !exchange_if_range(x, tag_of(r)))
+		r->fields[4] = STR("");
+	r->nfields = 5;
 	go(r, who, OWNER_DOWNLOAD);
 }
 

@@ -142,6 +142,12 @@ exchange_setf(struct exchange *x, const char *name, const char *fmt, ...)
 
 /* ---- compression ---- */
 
+void
+exchange_plain(struct exchange *x)
+{
+	x->in->as_is = true;
+}
+
 /* Is gzip among the codings, and not with a weight of 0 (RFC 9110 12.5.3)? */
 bool
 respond_takes_gzip(const struct exchange *x)

@@ -15,7 +15,7 @@ static const struct {
     [PIPE_SESSION] = {"session", 1},
     [PIPE_CALL] = {"call", 0},
     [PIPE_UPLOAD] = {"upload", 2},
-    [PIPE_DOWNLOAD] = {"download", 4},
+    [PIPE_DOWNLOAD] = {"download", 5},
     [PIPE_TEXT] = {"text", 0},
     [PIPE_PUSH] = {"push", 2},
     [PIPE_HEAD] = {"head", 0},
@@ -69,9 +69,10 @@ pipe_put_head(struct frames *f, const struct pipe_head *head)
 	buf_init(&b, FRAMES_MAX);
 	wire_put_u32(&b, head->status);
 	wire_put_u64(&b, head->length);
+	wire_put_u64(&b, head->from);
+	wire_put_u64(&b, head->total);
 	wire_put_str(&b, head->type);
 	wire_put_str(&b, head->name);
-	wire_put_u8(&b, head->keep);
 	assume(!b.over);
 	frames_put(f, PIPE_HEAD, buf_view(&b));
 	buf_free(&b);
@@ -85,9 +86,10 @@ pipe_parse_head(struct str octets, struct pipe_head *out)
 	wire_open(&w, octets);
 	out->status = wire_u32(&w);
 	out->length = wire_u64(&w);
+	out->from = wire_u64(&w);
+	out->total = wire_u64(&w);
 	out->type = wire_str(&w);
 	out->name = wire_str(&w);
-	out->keep = wire_u8(&w) == 1;
 	if (wire_end(&w) < 0 || out->status < 200 || out->status > 599)
 		return -1;
 	return 0;

@@ -27,7 +27,8 @@ enum pipe_kind {
 	PIPE_SESSION,  /* base: the URL of this server, "https://mail.example"; no body */
 	PIPE_CALL,     /* body: a JMAP Request (RFC 8620 3.3) */
 	PIPE_UPLOAD,   /* account, type; body: the octets (RFC 8620 6.1) */
-	PIPE_DOWNLOAD, /* account, blob, type, name; no body (RFC 8620 6.2) */
+	PIPE_DOWNLOAD, /* account, blob, type, name, range (a Range field's value, or empty); no
+			* body (RFC 8620 6.2) */
 	PIPE_TEXT,     /* body: a message of a WebSocket (RFC 8887 4.3); either way */
 	/* Tell of changes from now on. types: names of data types between commas, "*" for all;
 	 * state: what was told last (PIPE_STATE), or empty: from now. What has changed since is
@@ -42,15 +43,16 @@ enum pipe_kind {
 	PIPE_KINDS
 };
 
-#define PIPE_FIELDS_MAX 4u
+#define PIPE_FIELDS_MAX 5u
 #define PIPE_NO_LENGTH  UINT64_MAX
 
 struct pipe_head {
 	uint32_t status; /* of HTTP */
 	uint64_t length; /* of the body; PIPE_NO_LENGTH: not known yet */
+	uint64_t from;   /* of a part (206): where it begins in the whole, */
+	uint64_t total;  /* which has so many octets (also with 416) */
 	struct str type; /* of the content */
 	struct str name; /* of a file, as the client asked for it; or empty */
-	bool keep;       /* it never changes: may be kept by caches */
 };
 
 const char *pipe_kind_name(unsigned kind);

@@ -59,16 +59,17 @@ said(void)
 static void
 fields_there_and_back(void **state)
 {
-	const struct str fields[] = {STR("a1"), STR("bE7-2"), STR("image/png"), STR("")};
+	const struct str fields[] = {
+	    STR("a1"), STR("bE7-2"), STR("image/png"), STR(""), STR("bytes=0-")};
 	struct str out[PIPE_FIELDS_MAX];
 	struct frames_one one;
 
 	(void)state;
-	assert_int_equal(pipe_put(f, PIPE_DOWNLOAD, fields, 4), 0);
+	assert_int_equal(pipe_put(f, PIPE_DOWNLOAD, fields, 5), 0);
 	one = said();
 	assert_int_equal(one.kind, PIPE_DOWNLOAD);
 	assert_int_equal(pipe_parse(one.kind, one.octets, out), 0);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 5; i++)
 		assert_true(str_eq(out[i], fields[i]));
 	/* Too few, too many, cut anywhere, or of a kind that nobody knows. */
 	assert_int_equal(pipe_parse(PIPE_UPLOAD, one.octets, out), -1);
@@ -84,9 +85,11 @@ heads(void **state)
 {
 	const struct pipe_head head = {.status = 201,
 	    .length = PIPE_NO_LENGTH,
+	    .from = 7,
+	    .total = 1ull << 40,
 	    .type = STR("application/json"),
-	    .name = STR("f\xc3\xbcr.txt"),
-	    .keep = true};
+	    .name = STR("f\xc3\xbcr.txt")};
+	static const char zeros[36];
 	struct pipe_head out;
 	struct frames_one one;
 
@@ -99,12 +102,11 @@ heads(void **state)
 	assert_true(out.length == PIPE_NO_LENGTH);
 	assert_true(str_eq(out.type, head.type));
 	assert_true(str_eq(out.name, head.name));
-	assert_true(out.keep);
+	assert_true(out.from == 7 && out.total == 1ull << 40);
 	for (size_t n = 0; n < one.octets.n; n++)
 		assert_int_equal(pipe_parse_head(str_sub(one.octets, 0, n), &out), -1);
 	/* No status that HTTP could say. */
-	assert_int_equal(
-	    pipe_parse_head(STR("\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), &out), -1);
+	assert_int_equal(pipe_parse_head(str_of(zeros, sizeof(zeros)), &out), -1);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* conn_blob.c - octets up and down a pipe (RFC 8620 6.1, 6.2). */
 #include "base/log.h"
 #include "mailboxd/jmap/conn_in.h"
+#include "net/http_range.h"
 
 static void
 problem(struct jmap_conn *c, const struct err *e)
@@ -60,19 +61,52 @@ is_type(struct str s)
 	return true;
 }
 
+/* What of the blob is asked for (RFC 9110 14.2). False: it is answered. */
+static bool
+take_range(struct jmap_conn *c, struct str range, struct pipe_head *head, struct str *part)
+{
+	struct str all = c->blob.octets;
+	uint64_t n;
+
+	*part = all;
+	head->total = all.n;
+	switch (http_range_read(range, all.n, &head->from, &n)) {
+	case HTTP_RANGE_NONE:
+		break;
+	case HTTP_RANGE_PART:
+		head->status = 206;
+		*part = str_sub(all, (size_t)head->from, (size_t)n);
+		break;
+	case HTTP_RANGE_BEYOND:
+		buf_puts(&c->made, "{\"type\":\"about:blank\",\"title\":\"Range Not "
+				   "Satisfiable\",\"status\":416}");
+		jmap_conn_answer(c,
+		    &(struct pipe_head){.status = 416,
+			.length = c->made.n,
+			.total = all.n,
+			.type = STR_INIT("application/problem+json")},
+		    buf_view(&c->made));
+		return false;
+	}
+	return true;
+}
+
 void
 jmap_conn_download(struct jmap_conn *c, const struct str v[PIPE_FIELDS_MAX])
 {
-	struct pipe_head head = {.status = 200, .name = v[3], .keep = true};
+	struct pipe_head head = {.status = 200, .name = v[3]};
+	struct str part;
 	struct err e = {0};
 
 	if (jmap_download(c->jmap, v[0], v[1], &c->blob, &e) < 0) {
 		problem(c, &e);
 		return;
 	}
-	head.length = c->blob.octets.n;
+	if (!take_range(c, v[4], &head, &part))
+		return;
+	head.length = part.n;
 	head.type = is_type(v[2])           ? v[2]
 		    : is_type(c->blob.type) ? c->blob.type
 					    : STR("application/octet-stream");
-	jmap_conn_answer(c, &head, c->blob.octets);
+	jmap_conn_answer(c, &head, part);
 }

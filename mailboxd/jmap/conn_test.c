@@ -270,7 +270,8 @@ put_upload(const char *account, size_t n)
 static void
 test_up_and_down(void **st)
 {
-	struct str fields[] = {str_z(jmap->account), STR("u1"), STR("text/x"), STR("a b.png")};
+	struct str fields[] = {
+	    str_z(jmap->account), STR("u1"), STR("text/x"), STR("a b.png"), STR("")};
 
 	(void)st;
 	put_upload(jmap->account, 123456);
@@ -280,25 +281,38 @@ test_up_and_down(void **st)
 	expect("/size", "123456");
 	expect("/type", "\"image/png\"");
 	fields[1] = str_at("/blobId");
-	assert_int_equal(pipe_put(web, PIPE_DOWNLOAD, fields, 4), 0);
+	assert_int_equal(pipe_put(web, PIPE_DOWNLOAD, fields, 5), 0);
 	wait_for(PIPE_END, 2);
 	assert_int_equal(head.status, 200);
 	assert_int_equal(head.length, 123456);
 	assert_int_equal(body.n, 123456);
 	assert_true(str_eq_z(head.type, "text/x"));
-	assert_true(head.keep);
 	/* The type that it has, where none is asked for that could be one. */
 	fields[2] = STR("a\r\nb/c");
-	assert_int_equal(pipe_put(web, PIPE_DOWNLOAD, fields, 4), 0);
+	assert_int_equal(pipe_put(web, PIPE_DOWNLOAD, fields, 5), 0);
 	wait_for(PIPE_END, 3);
 	assert_true(str_eq_z(head.type, "image/png"));
+	/* A part, and none. */
+	fields[4] = STR("bytes=100-299");
+	assert_int_equal(pipe_put(web, PIPE_DOWNLOAD, fields, 5), 0);
+	wait_for(PIPE_END, 4);
+	assert_int_equal(head.status, 206);
+	assert_int_equal(head.length, 200);
+	assert_int_equal(head.from, 100);
+	assert_int_equal(head.total, 123456);
+	assert_int_equal(body.n, 200);
+	fields[4] = STR("bytes=123456-");
+	assert_int_equal(pipe_put(web, PIPE_DOWNLOAD, fields, 5), 0);
+	wait_for(PIPE_END, 5);
+	assert_int_equal(head.status, 416);
+	assert_int_equal(head.total, 123456);
 	/* Nobody else's, and nothing that is not there. */
 	fields[0] = STR("a0");
-	assert_int_equal(pipe_put(web, PIPE_DOWNLOAD, fields, 4), 0);
-	wait_for(PIPE_END, 4);
+	assert_int_equal(pipe_put(web, PIPE_DOWNLOAD, fields, 5), 0);
+	wait_for(PIPE_END, 6);
 	assert_int_equal(head.status, 404);
 	put_upload("a0", 5000);
-	wait_for(PIPE_END, 5);
+	wait_for(PIPE_END, 7);
 	assert_int_equal(head.status, 404);
 	understood();
 	assert_non_null(at(answer, "/status"));

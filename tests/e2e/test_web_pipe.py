@@ -165,6 +165,51 @@ def test_what_is_downloaded_is_no_page_of_ours(suite):
     assert a.status == 200 and a.headers["X-Evil"] is None and a.headers["Content-Type"] == "text/html"
 
 
+def test_parts_of_what_is_downloaded(suite):
+    """RFC 9110 14: what a browser asks for that shows a film; 13: what it asks that has it."""
+    j = Jmap(suite)
+    octets = bytes(range(256)) * 2000
+    blob = j.upload(octets, "video/mp4").json()
+    path = f"/jmap/download/{blob['accountId']}/{blob['blobId']}/film.mp4?accept=video/mp4"
+    whole = j.ask("GET", path)
+    tag = whole.headers["ETag"]
+    assert whole.status == 200 and whole.body == octets and whole.headers["Accept-Ranges"] == "bytes" and tag.startswith('"')
+
+    def part(value, first, last, more={}):
+        a = j.ask("GET", path, headers={"Range": value} | more)
+        assert a.status == 206 and a.body == octets[first:last + 1], (value, a.status)
+        assert a.headers["Content-Range"] == f"bytes {first}-{last}/{len(octets)}"
+        assert a.headers["Content-Length"] == str(last + 1 - first) and a.headers["Content-Type"] == "video/mp4"
+        assert a.headers["ETag"] == tag and a.headers["Content-Disposition"].startswith("attachment")
+        assert "sandbox" in a.headers["Content-Security-Policy"] and a.headers["X-Content-Type-Options"] == "nosniff"
+
+    end = len(octets) - 1
+    part("bytes=0-", 0, end), part("bytes=1000-1999", 1000, 1999), part("bytes=-7", end - 6, end)
+    part("bytes=300000-9999999", 300000, end), part("bytes=5-5", 5, 5, {"If-Range": tag})
+    part("bytes=5-5", 5, 5, {"Accept-Encoding": "gzip"})
+    for head in ({"Range": "bytes=0-1,5-6"}, {"Range": "lines=1-2"}, {"Range": "bytes=5-4"}, {"Range": "bytes=" + "0" * 300 + "-"},
+                 {"Range": "bytes=0-1", "If-Range": '"another"'}, {"Range": "bytes=0-1", "If-Range": "W/" + tag},
+                 {"Range": "bytes=0-1", "If-Range": "Sat, 29 Oct 1994 19:43:31 GMT"}):
+        a = j.ask("GET", path, headers=head)
+        assert a.status == 200 and a.body == octets, head
+    a = j.ask("GET", path, headers={"Range": f"bytes={len(octets)}-"})
+    assert problem(a, 416) and a.headers["Content-Range"] == f"bytes */{len(octets)}" and a.headers["ETag"] is None
+    for value in (tag, "W/" + tag, '"x", ' + tag, "*"):
+        a = j.ask("GET", path, headers={"If-None-Match": value, "Range": "bytes=0-1"})
+        assert a.status == 304 and a.body == b"" and a.headers["ETag"] == tag
+    assert j.ask("GET", path, headers={"If-None-Match": '"other"'}).status == 200
+    a = j.ask("HEAD", path, headers={"Range": "bytes=0-1"})
+    assert a.status == 200 and a.body == b"" and a.headers["Content-Length"] == str(len(octets)) and a.headers["ETag"] == tag
+    assert j.ask("HEAD", "/jmap/session").status == 200
+    # Text is given as it is, too: a part of it is a part of that.
+    text = j.upload(b"line\n" * 1000, "text/plain").json()
+    a = j.ask("GET", f"/jmap/download/{text['accountId']}/{text['blobId']}/", headers={"Accept-Encoding": "gzip"})
+    assert a.headers["Content-Encoding"] is None and len(a.body) == 5000 and a.headers["Content-Disposition"] == "attachment"
+    # Nobody is told of what there is not.
+    a = j.ask("GET", f"/jmap/download/{blob['accountId']}/u00000000000000000000/x", headers={"If-None-Match": "*"})
+    assert a.status == 404 and a.headers["ETag"] is None and a.headers["Cache-Control"] == "no-store"
+
+
 def test_blobs_are_the_users_own(suite):
     alice, bob = Jmap(suite), Jmap(suite, "bob")
     blob = alice.upload(b"secret").json()
