@@ -64,6 +64,7 @@ hand_over(struct conn *c)
 	ipc_put_z(&m, c->tag ? c->tag : "");
 	ipc_put_str(&m, c->record);
 	ipc_put_u32(&m, c->told);
+	ipc_put_list(&m, NULL, 0);
 	ipc_put_fd(&m, c->fd);
 	ipc_send(u->owner, &m);
 	c->fd = -1;

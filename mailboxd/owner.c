@@ -390,6 +390,8 @@ on_conn(struct ipc_in *m)
 	a.tag = ipc_get_str(m);
 	a.record = ipc_get_str(m);
 	a.told = ipc_get_u32(m);
+	for (uint32_t n = ipc_get_list(m); n > 0; n--)
+		(void)ipc_get_item(m);
 	a.fd = ipc_take_fd(m);
 	if (ipc_end(m) < 0) {
 		if (a.fd >= 0)

@@ -37,6 +37,7 @@ static const struct {
     {PEER_SCREEN, "screen"},
     {PEER_SIGN, "sign"},
     {PEER_REMOTE, "remote"},
+    {PEER_MCPD, "mcpd"},
 };
 
 const struct ipc_row *

@@ -27,8 +27,10 @@ enum ipc_peer {
 	PEER_SIGN = 1u << 11,
 	PEER_REMOTE = 1u << 12,
 	PEER_WEBD = 1u << 13,
+	PEER_MCPD = 1u << 14,
 	PEER_DAEMON = PEER_AUTHD | PEER_SMTPD | PEER_QUEUE | PEER_LOCAL | PEER_MAILBOXD |
-		      PEER_IMAPD | PEER_DNSD | PEER_SCREEN | PEER_SIGN | PEER_REMOTE | PEER_WEBD,
+		      PEER_IMAPD | PEER_DNSD | PEER_SCREEN | PEER_SIGN | PEER_REMOTE | PEER_WEBD |
+		      PEER_MCPD,
 	PEER_FRONT = PEER_SMTPD | PEER_IMAPD | PEER_WEBD
 };
 
@@ -123,6 +125,51 @@ enum ipc_peer {
 	X(WEB_APPPASS_DEL_R, PEER_AUTHD, PEER_WEBD, 0, "") \
 	X(WEB_APPPASS_LIST, PEER_WEBD, PEER_AUTHD, 10, "token:str") \
 	X(WEB_APPPASS_LIST_R, PEER_AUTHD, PEER_WEBD, 0, "rows:list") \
+	/* Agents (ipc/agent.h, docs/adr/0032-agents-and-approvals.md). rows: name, scopes, policy, calls a minute, created,
+	 * last used, ends (RFC 3339, or empty), "1" where revoked, eight an agent. expires: seconds since the epoch; 0:
+	 * never. token: of the agent, shown this once. ADD wants the password shown lately. POLICY changes what it names. */ \
+	X(WEB_AGENT_ADD,  PEER_WEBD, PEER_AUTHD, 30, "token:str name:str scopes:u32 rate:u32 expires:u64") \
+	X(WEB_AGENT_ADD_R, PEER_AUTHD, PEER_WEBD, 0, "token:str") \
+	X(WEB_AGENT_REVOKE, PEER_WEBD, PEER_AUTHD, 10, "token:str name:str") \
+	X(WEB_AGENT_REVOKE_R, PEER_AUTHD, PEER_WEBD, 0, "") \
+	X(WEB_AGENT_POLICY, PEER_WEBD, PEER_AUTHD, 10, "token:str name:str policy:str") \
+	X(WEB_AGENT_POLICY_R, PEER_AUTHD, PEER_WEBD, 0, "") \
+	X(WEB_AGENT_LIST, PEER_WEBD, PEER_AUTHD, 10, "token:str") \
+	X(WEB_AGENT_LIST_R, PEER_AUTHD, PEER_WEBD, 0, "rows:list") \
+	/* key: what the built-in assistant opens its agent session with, as long as this session of a browser lasts. */ \
+	X(ASSISTANT_OPEN, PEER_WEBD, PEER_AUTHD, 10, "token:str") \
+	X(ASSISTANT_OPEN_R, PEER_AUTHD, PEER_WEBD, 0, "key:str") \
+	/* An agent session begins: by an agent's token as it was shown, or the assistant's key. session: its id. scopes:
+	 * AGENT_ bits. rate: calls a minute. until: when it ends at the latest. */ \
+	X(AGENT_OPEN,     PEER_MCPD, PEER_AUTHD, 10, "token:str peer:str client:str") \
+	X(AGENT_OPEN_R,   PEER_AUTHD, PEER_MCPD, 0, \
+	  "user:str agent:str session:str scopes:u32 policy:u32 rate:u32 until:u64") \
+	/* A ticket of service "agent" for OWNER_OPEN. */ \
+	X(AGENT_TICKET,   PEER_MCPD, PEER_AUTHD, 10, "token:str session:str conn:u64") \
+	X(AGENT_TICKET_R, PEER_AUTHD, PEER_MCPD, 0, "ticket:str") \
+	X(AGENT_CLOSE,    PEER_MCPD, PEER_AUTHD, 0, "token:str session:str") \
+	X(AGENT_GONE,     PEER_AUTHD, PEER_MCPD, 0, "user:str session:str") \
+	/* agent: name, session, scopes, policy (decimal). */ \
+	X(AGENT_REDEEM,   PEER_MAILBOXD, PEER_AUTHD, 10, "ticket:str front:u32 conn:u64") \
+	X(AGENT_REDEEM_R, PEER_AUTHD, PEER_MAILBOXD, 0, "user:str quota:u64 agent:list") \
+	/* As SENDER_TOKEN, of an agent session of the user's: what is sent with it needs approval. */ \
+	X(AGENT_TOKEN,    PEER_MAILBOXD, PEER_AUTHD, 5, "user:str session:str") \
+	X(AGENT_TOKEN_R,  PEER_AUTHD, PEER_MAILBOXD, 0, "token:str") \
+	/* Whose submission is it? Not that user's: E_DENIED. session: of the agent that it is from, or empty. */ \
+	X(SENDER_VOUCH,   PEER_QUEUE, PEER_AUTHD, 10, "token:str user:str") \
+	X(SENDER_VOUCH_R, PEER_AUTHD, PEER_QUEUE, 0, "session:str") \
+	/* A human agrees to what has that digest (mail/approval.h): E_PROTO where the password was not shown lately. what: a
+	 * line for the log. until: seconds since the epoch; it is good once, until then. */ \
+	X(APPROVAL_MINT,  PEER_WEBD, PEER_AUTHD, 10, "token:str session:str digest:str what:str") \
+	X(APPROVAL_MINT_R, PEER_AUTHD, PEER_WEBD, 0, "id:str until:u64") \
+	X(APPROVAL_ACCEPT, PEER_CTL, PEER_AUTHD, 10, "address:str session:str digest:str what:str") \
+	X(APPROVAL_ACCEPT_R, PEER_AUTHD, PEER_CTL, 0, "id:str until:u64") \
+	/* It is used now, for the message of that id; durable with the answer. E_DENIED: there is none. */ \
+	X(APPROVAL_REDEEM, PEER_QUEUE, PEER_AUTHD, 30, "token:str digest:str mid:str") \
+	X(APPROVAL_REDEEM_R, PEER_AUTHD, PEER_QUEUE, 0, "approval:str") \
+	/* The same for an action of another kind, which the owner does itself. */ \
+	X(APPROVAL_ACTION, PEER_MAILBOXD, PEER_AUTHD, 30, "user:str session:str digest:str") \
+	X(APPROVAL_ACTION_R, PEER_AUTHD, PEER_MAILBOXD, 0, "approval:str") \
 	/* It is over: nothing that it carries goes on. */ \
 	X(SESSION_GONE,   PEER_AUTHD, PEER_WEBD, 0, "user:str id:str") \
 	/* Recipients and senders. verdict: enum rcpt_verdict. targets: where the address leads; the first `local` of
@@ -165,6 +212,8 @@ enum ipc_peer {
 	X(USER_CHECK_R,   PEER_AUTHD, PEER_MAILBOXD, 0, "user:str quota:u64") \
 	X(USAGE_SET,      PEER_MAILBOXD, PEER_AUTHD, 0, "user:str octets:u64 messages:u64") \
 	X(USAGE_ADD,      PEER_QUEUE, PEER_AUTHD, 0, "user:str octets:u64 messages:u64") \
+	/* Said before the commit of a message in a user's name, on the same channel: the token of its session. */ \
+	X(SPOOL_TOKEN,    PEER_SMTPD, PEER_QUEUE, 0, "mid:str token:str") \
 	/* Messages into the spool. envelope: mail/envelope.h. A message that fits comes in the packet, with SPOOL_PUT; one
 	 * of middle size in a sealed memory file, with SPOOL_COMMIT; a large one goes into the file that SPOOL_OPEN lends,
 	 * and SPOOL_COMMIT_LARGE names it and what stands on top. size, digest: of the file, BLAKE2b-256. */ \
@@ -268,26 +317,27 @@ enum ipc_peer {
 	  "mid:str dest:str sender:str flags:u32 ret:u32 envid:str rcpts:list skip:u32 size:u64 fd:fd") \
 	X(REMOTE_SEND_R,  PEER_REMOTE, PEER_QUEUE, 0, "outcome:u32 why:str results:list") \
 	/* Opening and parking. conn: the front's number for the connection. gk-webd's are pipes (ipc/pipe.h), without a tag. */ \
-	X(OWNER_OPEN,     PEER_IMAPD | PEER_WEBD, PEER_MAILBOXD, 30, \
+	X(OWNER_OPEN,     PEER_IMAPD | PEER_WEBD | PEER_MCPD, PEER_MAILBOXD, 30, \
 	  "ticket:str conn:u64 peer:str sid:str tag:str fd:fd") \
-	X(OWNER_OPEN_R,   PEER_MAILBOXD, PEER_IMAPD | PEER_WEBD, 0, "user:str") \
+	X(OWNER_OPEN_R,   PEER_MAILBOXD, PEER_IMAPD | PEER_WEBD | PEER_MCPD, 0, "user:str") \
 	/* The page at the end of a pipe only waits, which takes no owner: that one says LEFT (ipc/pipe.h), gk-webd closes
 	 * the pipe, and hears WAKE when the user's mail changes, until it says CONN_GONE. */ \
-	X(OWNER_WATCH,    PEER_WEBD, PEER_MAILBOXD, 0, "conn:u64") \
+	X(OWNER_WATCH,    PEER_WEBD | PEER_MCPD, PEER_MAILBOXD, 0, "conn:u64") \
 	/* told: the number of messages that the front has told of in answer to NEWS; 0: none. */ \
 	X(OWNER_RESUME,   PEER_IMAPD, PEER_MAILBOXD, 30, \
 	  "token:str record:str conn:u64 peer:str sid:str told:u32 fd:fd") \
 	X(OWNER_RESUME_R, PEER_MAILBOXD, PEER_IMAPD, 0, "") \
 	X(PARK,           PEER_MAILBOXD, PEER_IMAPD, 10, "conn:u64 consumed:u64 token:str record:str") \
 	X(PARK_R,         PEER_IMAPD, PEER_MAILBOXD, 0, "accepted:u32") \
-	X(WAKE,           PEER_MAILBOXD, PEER_IMAPD | PEER_WEBD, 0, "conn:u64") \
+	X(WAKE,           PEER_MAILBOXD, PEER_IMAPD | PEER_WEBD | PEER_MCPD, 0, "conn:u64") \
 	/* Mail has come to a parked connection in INBOX: so many messages exist there now. */ \
 	X(NEWS,           PEER_MAILBOXD, PEER_IMAPD, 0, "conn:u64 exists:u32") \
-	X(KICK,           PEER_MAILBOXD, PEER_IMAPD | PEER_WEBD, 0, "conn:u64") \
-	X(CONN_GONE,      PEER_IMAPD | PEER_WEBD, PEER_MAILBOXD, 0, "conn:u64") \
-	/* Between the parent and one owner. front: PEER_IMAPD or PEER_WEBD, each of which counts its own connections. */ \
+	X(KICK,           PEER_MAILBOXD, PEER_IMAPD | PEER_WEBD | PEER_MCPD, 0, "conn:u64") \
+	X(CONN_GONE,      PEER_IMAPD | PEER_WEBD | PEER_MCPD, PEER_MAILBOXD, 0, "conn:u64") \
+	/* Between the parent and one owner. front: PEER_IMAPD, PEER_WEBD or PEER_MCPD, each of which counts its own
+	 * connections. agent: as in AGENT_REDEEM_R, of gk-mcpd's; else empty. */ \
 	X(OWN_CONN,       PEER_MAILBOXD, PEER_OWNER, 0, \
-	  "front:u32 conn:u64 peer:str sid:str tag:str record:str told:u32 fd:fd") \
+	  "front:u32 conn:u64 peer:str sid:str tag:str record:str told:u32 agent:list fd:fd") \
 	/* Whoever is at the other end of it hears of changes by the parent from now on. */ \
 	X(OWN_REST,       PEER_MAILBOXD, PEER_OWNER, 0, "front:u32 conn:u64") \
 	X(OWN_LOG,        PEER_MAILBOXD, PEER_OWNER, 0, "format:u32 level:u32 fd:fd") \
@@ -316,6 +366,11 @@ enum ipc_peer {
 	/* The parent passes these on with the user's name: OWNER_SMTP, SENDER_LIST, SUBMITTED. */ \
 	X(OWN_SMTP,       PEER_OWNER, PEER_MAILBOXD, 40, "") \
 	X(OWN_SMTP_R,     PEER_MAILBOXD, PEER_OWNER, 0, "fd:fd") \
+	/* The same for what an agent session has asked to be sent: by AGENT_TOKEN. */ \
+	X(OWN_AGENT_SMTP, PEER_OWNER, PEER_MAILBOXD, 40, "session:str") \
+	X(OWN_AGENT_SMTP_R, PEER_MAILBOXD, PEER_OWNER, 0, "fd:fd") \
+	X(OWN_ACTION,     PEER_OWNER, PEER_MAILBOXD, 40, "session:str digest:str") \
+	X(OWN_ACTION_R,   PEER_MAILBOXD, PEER_OWNER, 0, "approval:str") \
 	X(OWN_SENDERS,    PEER_OWNER, PEER_MAILBOXD, 15, "") \
 	X(OWN_SENDERS_R,  PEER_MAILBOXD, PEER_OWNER, 0, "addresses:list") \
 	X(OWN_SUBMITTED,  PEER_OWNER, PEER_MAILBOXD, 15, "mid:str cancel:u32") \
@@ -332,6 +387,13 @@ enum ipc_peer {
 	X(MAILBOX_TASK_R, PEER_MAILBOXD, PEER_CTL, 0, "messages:u64 found:u64 mended:u64 rows:list") \
 	X(OWN_TASK,       PEER_MAILBOXD, PEER_OWNER, 540, "task:u32") \
 	X(OWN_TASK_R,     PEER_OWNER, PEER_MAILBOXD, 0, "messages:u64 found:u64 mended:u64 rows:list") \
+	/* What agents of a user have asked for, in the terminal: enum approval_task. rows: id, state, agent, session, when
+	 * (RFC 3339), sender, recipients, subject, digest in hexadecimal digits, nine each; with APPROVAL_SHOW the frozen
+	 * octets come behind them, as far as they fit. */ \
+	X(APPROVALS,      PEER_CTL, PEER_MAILBOXD, 60, "address:str task:u32 id:str") \
+	X(APPROVALS_R,    PEER_MAILBOXD, PEER_CTL, 0, "rows:list") \
+	X(OWN_APPROVALS,  PEER_MAILBOXD, PEER_OWNER, 50, "task:u32 id:str") \
+	X(OWN_APPROVALS_R, PEER_OWNER, PEER_MAILBOXD, 0, "rows:list") \
 	/* The operator to authd. quota: octets, 0 for none; but in USER_ADD 0 is auth.default_quota, and 2^64 - 1 none. A
 	 * domain's quota is over all its users. */ \
 	X(USER_ADD,       PEER_CTL, PEER_AUTHD, 30, "address:str password:str quota:u64") \
@@ -358,6 +420,15 @@ enum ipc_peer {
 	X(APPPASS_DEL_R,  PEER_AUTHD, PEER_CTL, 0, "") \
 	X(APPPASS_LIST,   PEER_CTL, PEER_AUTHD, 10, "address:str") \
 	X(APPPASS_LIST_R, PEER_AUTHD, PEER_CTL, 0, "rows:list") \
+	/* As WEB_AGENT_… */ \
+	X(AGENT_ADD,      PEER_CTL, PEER_AUTHD, 30, "address:str name:str scopes:u32 rate:u32 expires:u64") \
+	X(AGENT_ADD_R,    PEER_AUTHD, PEER_CTL, 0, "token:str") \
+	X(AGENT_REVOKE,   PEER_CTL, PEER_AUTHD, 10, "address:str name:str") \
+	X(AGENT_REVOKE_R, PEER_AUTHD, PEER_CTL, 0, "") \
+	X(AGENT_POLICY,   PEER_CTL, PEER_AUTHD, 10, "address:str name:str policy:str") \
+	X(AGENT_POLICY_R, PEER_AUTHD, PEER_CTL, 0, "") \
+	X(AGENT_LIST,     PEER_CTL, PEER_AUTHD, 10, "address:str") \
+	X(AGENT_LIST_R,   PEER_AUTHD, PEER_CTL, 0, "rows:list") \
 	/* Sessions of gk-webd: rows as in SESSION_LIST. id: empty for all. */ \
 	X(USER_SESSIONS,  PEER_CTL, PEER_AUTHD, 10, "address:str") \
 	X(USER_SESSIONS_R, PEER_AUTHD, PEER_CTL, 0, "rows:list") \
@@ -457,6 +528,13 @@ enum mailbox_task {
 	MAILBOX_CHECK,  /* says what differs */
 	MAILBOX_REPAIR, /* and mends it */
 	MAILBOX_REINDEX /* forgets what can be made anew from the messages */
+};
+
+enum approval_task {
+	APPROVAL_LIST, /* all that wait; id: empty */
+	APPROVAL_SHOW,
+	APPROVAL_SEND, /* it was approved: it goes */
+	APPROVAL_REFUSE
 };
 
 enum submitted_state {
