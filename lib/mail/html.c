@@ -7,9 +7,11 @@
  */
 #include "mail/html.h"
 
+#include <stdlib.h>
 #include <utf8proc.h>
 
 #include "base/mem.h"
+#include "mail/html_seen.h"
 
 #define NAME_MAX_LEN  10u /* of the elements that matter, "blockquote" */
 #define ENTITY_MAX    8u  /* "thetasym" */
@@ -28,6 +30,7 @@ struct html {
 	unsigned pre;                  /* open pre elements: line ends count */
 	char hidden[NAME_MAX_LEN + 1]; /* the element that hides what is in it */
 	unsigned hidden_depth;         /* of that name open; 0: nothing is hidden */
+	struct seen *seen;             /* of HTML_SEEN; or NULL */
 };
 
 /* ---- elements ---- */
@@ -282,6 +285,7 @@ struct tag {
 	char name[NAME_MAX_LEN + 1]; /* empty for one that is longer than those that matter */
 	bool end, hidden;
 	struct str alt, title;
+	struct seen_element seen;
 };
 
 /* The next attribute of the tag at the front of *in: 1; 0 behind the tag's end; -1: it has none. */
@@ -347,6 +351,21 @@ style_hides(struct str style)
 	return false;
 }
 
+static void
+seen_attribute(struct seen_element *e, struct str name, struct str value)
+{
+	if (str_ieq(name, STR("class")))
+		e->classes = value;
+	else if (str_ieq(name, STR("id")))
+		e->id = value;
+	else if (str_ieq(name, STR("color")) || str_ieq(name, STR("text")))
+		e->color = value;
+	else if (str_ieq(name, STR("bgcolor")) || str_ieq(name, STR("background")))
+		e->background = value;
+	else if (str_ieq(name, STR("size")))
+		e->size = value;
+}
+
 /* A tag behind its '<' and '/', taken from h->in. What has no end is none. */
 static bool
 take_tag(struct html *h, struct tag *t)
@@ -359,17 +378,22 @@ take_tag(struct html *h, struct tag *t)
 		n++;
 	if (n <= NAME_MAX_LEN)
 		str_lower(str_sub(h->in, 0, n), t->name);
+	t->seen.name = str_sub(h->in, 0, n);
 	h->in = str_from(h->in, n);
 	while ((more = next_attribute(&h->in, &name, &value)) > 0) {
-		if (str_ieq(name, STR("hidden")))
+		if (str_ieq(name, STR("hidden"))) {
 			t->hidden = true;
-		else if (str_ieq(name, STR("style")))
+		} else if (str_ieq(name, STR("style"))) {
 			t->hidden = t->hidden || style_hides(value);
-		else if (str_ieq(name, STR("alt")))
+			t->seen.style = value;
+		} else if (str_ieq(name, STR("alt")))
 			t->alt = value;
 		else if (str_ieq(name, STR("title")))
 			t->title = value;
+		else
+			seen_attribute(&t->seen, name, value);
 	}
+	t->seen.hidden = t->hidden;
 	return more == 0;
 }
 
@@ -452,6 +476,39 @@ breaks_of(struct html *h, enum kind kind, bool end)
 	}
 }
 
+static bool
+is_hidden(const struct html *h)
+{
+	return h->hidden_depth > 0 || (h->seen != NULL && !seen_now(h->seen));
+}
+
+/* Elements that go on behind the block that they were opened in (HTML 13.2.4.3). */
+static bool
+is_formatting(const char *name)
+{
+	static const char *const names[] = {"a", "b", "big", "code", "em", "font", "i", "nobr", "s",
+	    "small", "strike", "strong", "tt", "u"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+seen_tag(struct html *h, struct tag *t, enum kind kind)
+{
+	if (h->seen == NULL || kind == KIND_VOID || kind == KIND_BREAK || kind == KIND_RAW)
+		return;
+	t->seen.level = is_formatting(t->name) ? SEEN_FORMATTING
+			: kind == KIND_INLINE  ? SEEN_INLINE
+					       : SEEN_BLOCK;
+	if (t->end)
+		seen_end(h->seen, t->seen.name, t->seen.level);
+	else
+		seen_begin(h->seen, &t->seen);
+}
+
 static void
 tag(struct html *h, bool end)
 {
@@ -461,6 +518,7 @@ tag(struct html *h, bool end)
 	if (!take_tag(h, &t))
 		return;
 	kind = kind_of(t.name);
+	seen_tag(h, &t, kind);
 	if (h->hidden_depth > 0)
 		hidden_tag(h, &t, kind);
 	if (h->hidden_depth == 0) {
@@ -471,7 +529,7 @@ tag(struct html *h, bool end)
 		if (!end && hides && kind != KIND_VOID && kind != KIND_BREAK && t.name[0] != '\0') {
 			memcpy(h->hidden, t.name, sizeof(t.name));
 			h->hidden_depth = 1;
-		} else if (!end && !hides) {
+		} else if (!end && !hides && !is_hidden(h)) {
 			attribute_text(h, t.title);
 			attribute_text(h, t.alt);
 		}
@@ -518,9 +576,39 @@ markup(struct html *h)
 	} else if (next == '!' || next == '?' || next == '/') {
 		skip_past(h, STR(">"));
 	} else {
-		if (h->hidden_depth == 0)
+		if (!is_hidden(h))
 			emit(h, STR("<"));
 		h->in = str_from(h->in, 1);
+	}
+}
+
+/* Sheets count for what stands before them as well. */
+static void
+read_sheets(struct seen *seen, struct str html)
+{
+	struct html h = {.in = html};
+
+	seen_init(seen);
+	for (;;) {
+		struct tag t = {.end = false};
+		struct str from;
+
+		h.in = str_from(h.in, str_chr(h.in, '<'));
+		if (h.in.n == 0)
+			return;
+		if (str_starts(h.in, STR("<!--"))) {
+			comment(&h);
+			continue;
+		}
+		h.in = str_from(h.in, 1);
+		if (h.in.n == 0 || !is_alpha(h.in.p[0]) || !take_tag(&h, &t))
+			continue;
+		if (kind_of(t.name) != KIND_RAW)
+			continue;
+		from = h.in;
+		skip_raw(&h, t.name);
+		if (strcmp(t.name, "style") == 0)
+			seen_sheet(seen, str_sub(from, 0, from.n - h.in.n));
 	}
 }
 
@@ -529,6 +617,10 @@ html_text(struct str html, unsigned options, size_t max, struct buf *out)
 {
 	struct html h = {.in = html, .out = out, .room = max, .options = options};
 
+	if ((options & HTML_SEEN) != 0) {
+		h.seen = mem_alloc(sizeof(*h.seen));
+		read_sheets(h.seen, html);
+	}
 	while (h.in.n > 0 && !h.full) {
 		size_t n = str_chr(h.in, '<');
 
@@ -536,8 +628,9 @@ html_text(struct str html, unsigned options, size_t max, struct buf *out)
 			markup(&h);
 			continue;
 		}
-		if (h.hidden_depth == 0)
+		if (!is_hidden(&h))
 			text(&h, str_sub(h.in, 0, n));
 		h.in = str_from(h.in, n);
 	}
+	free(h.seen);
 }

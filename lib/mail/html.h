@@ -13,6 +13,7 @@
 
 #define HTML_ATTRIBUTES 0x1u /* texts of alt and title too (RFC 8621 4.4.1: for searching) */
 #define HTML_NO_QUOTES  0x2u /* nothing of what is quoted (blockquote) */
+#define HTML_SEEN       0x4u /* nothing that a reader could not see (html_seen.h) */
 
 /* Appends at most max octets of text, whole characters; what is hidden (style, script, comments,
  * elements that are not displayed) is left out. */

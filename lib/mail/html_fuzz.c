@@ -20,6 +20,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	html_text(html, HTML_ATTRIBUTES, size / 2, &some);
 	assume(some.n <= size / 2 && str_starts(buf_view(&all), buf_view(&some)));
 	html_text(html, HTML_NO_QUOTES, 100, &some);
+	buf_reset(&all);
+	html_text(html, HTML_SEEN, SIZE_MAX, &all);
+	assume(!all.over && all.n <= 3 * size + 1);
 	buf_free(&all);
 	buf_free(&some);
 	return 0;

@@ -186,13 +186,90 @@ test_linear(void **state)
 	free(html);
 }
 
+/* ---- what a reader could not see ---- */
+
+static void
+test_seen(void **state)
+{
+	static const struct html_case cases[] = {{"<p>a</p><p style='color:red'>b</p>", "a\n\nb"},
+	    /* too small, of the colour of the paper, transparent, outside, cut off */
+	    {"a<span style='font-size:0'>x</span>b", "ab"},
+	    {"a<span style='font-size: 1px !important'>x</span>b", "ab"},
+	    {"a<span style='font-size:.1em'>x</span>b", "ab"}, {"a<font size=-7>x</font>b", "ab"},
+	    {"a<span style='color:#fff'>x</span>b", "ab"},
+	    {"a<span style='COLOR : White'>x</span>b", "ab"},
+	    {"a<font color=#fefefe>x</font>b", "ab"},
+	    {"a<span style='color:rgb(250, 250, 250)'>x</span>b", "ab"},
+	    {"a<span style='color:rgba(0,0,0,0)'>x</span>b", "ab"},
+	    {"a<span style='color:#0000'>x</span>b", "ab"},
+	    {"a<span style='color:hsl(0 0% 100%)'>x</span>b", "ab"},
+	    {"a<span style='opacity:0.01'>x</span>b", "ab"},
+	    {"a<div style='position:absolute;left:-9999px'>x</div>b", "a\nb"},
+	    {"a<span style='text-indent:-100em'>x</span>b", "ab"},
+	    {"a<div style='max-height:0;overflow:hidden'>x</div>b", "a\nb"},
+	    {"a<span style='clip:rect(0,0,0,0)'>x</span>b", "ab"},
+	    {"a<span style='transform:scale(0)'>x</span>b", "ab"},
+	    /* light on dark is read, dark on dark is not */
+	    {"<table bgcolor=black><tr><td><font color=white>a</font><font color=#111>x</font>",
+		"a"},
+	    {"<div style='background:#222 none'><b style='color:white'>a</b></div>", "a"},
+	    {"<div style='background:url(x.png)'><b style='color:white'>a</b></div>", "a"},
+	    {"<body text=black bgcolor=black>x</body>", ""},
+	    /* sheets, before and behind; what is for other media does not count */
+	    {"<style>.h{display:none}</style>a<i class='k h'>x</i>b", "ab"},
+	    {"a<i class=h>x</i>b<style>p, .h { color: white }</style>", "ab"},
+	    {"<style>/* . */ #u { font-size:0 }\n.v{}</style>a<i id=u>x</i>b", "ab"},
+	    {"<style>.o span{display:none}</style><div class=o><b><span>x</span></b></div>"
+	     "<span>a</span>",
+		"a"},
+	    {"<style>.o>.i{display:none}</style><p class=o><i class=i>x</i></p>a", "a"},
+	    {"<style>@media (max-width:9px){.h{display:none}}</style>a<i class=h>b</i>", "ab"},
+	    {"<style>@media screen{.h{display:none}}</style>a<i class=h>x</i>b", "ab"},
+	    {"<style>@import 'x';.h{display:none}</style>a<i class=h>x</i>b", "ab"},
+	    /* what could be something else counts as hidden */
+	    {"a<span style='d\\69splay:none'>x</span>b", "ab"},
+	    {"a<span style='display&#58;none'>x</span>b", "ab"},
+	    {"a<span style='display:/**/none'>x</span>b", "ab"},
+	    {"a<span style='font-family:&quot;A&quot;'>b</span>", "ab"},
+	    {"a<span style='/* c */ font-weight:bold'>b</span>", "ab"},
+	    /* tags that do not match */
+	    {"<span style='font-size:0'><p></span>x</p></span>a", "a"},
+	    {"<div><font color=white></div>x</font>a", "a"}, {"<p style='font-size:0'>x<p>a", "a"},
+	    {"<div style='color:#fff'><b style='background:#000'><p></b>x</p></div>a", "a"},
+	    {"<b style='color:#eee'>x</b>a</b>", "a"}};
+
+	(void)state;
+	check(cases, ARRAY_LEN(cases), HTML_SEEN);
+}
+
+/* Many rules and many elements, one in another: bounded, and then nothing is seen. */
+static void
+test_seen_bounded(void **state)
+{
+	struct buf html;
+
+	(void)state;
+	buf_init(&html, 64u << 20);
+	buf_puts(&html, "before<style>");
+	for (int i = 0; i < 500; i++)
+		buf_printf(&html, ".a .b .c .d%d{color:red}", i);
+	buf_puts(&html, "</style>");
+	for (int i = 0; i < 200000; i++)
+		buf_puts(&html, "<i class='a b c d e f'>");
+	buf_puts(&html, "after");
+	assert_string_equal(text(buf_view(&html).p, HTML_SEEN), "before");
+	buf_free(&html);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	    TEST(test_blocks), TEST(test_entities), TEST(test_hidden), TEST(test_tags),
-	    TEST(test_every_entity_is_found), TEST(test_bound), TEST(test_linear)};
+	    TEST(test_every_entity_is_found), TEST(test_bound), TEST(test_linear),
+	    cmocka_unit_test_setup_teardown(test_seen, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_seen_bounded, setup, teardown)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
