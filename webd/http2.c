@@ -49,7 +49,8 @@ struct http2_stream {
 	struct loop_defer turn; /* hands that on */
 
 	struct buf out;
-	bool out_end, deferred, reset;
+	bool out_end, deferred;
+	bool reset;                 /* by either side */
 	size_t spilt;               /* octets of a body that nobody wants any more */
 	bool lingers;               /* answered, but the peer has not ended: so at the last look */
 	uint64_t taken, seen_taken; /* octets of out that went */
@@ -501,10 +502,13 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 	case NGHTTP2_DATA:
 		if (s && end)
 			end_of_request(s);
-		if (frame->hd.length == 0 && !end)
+		/* Of padding alone too (RFC 9113 6.1). */
+		if (frame->hd.length <= frame->data.padlen && !end)
 			noise(h, "a flood of empty frames");
 		break;
 	case NGHTTP2_RST_STREAM:
+		if (s)
+			s->reset = true;
 		noise(h, "a flood of resets");
 		break;
 	case NGHTTP2_PING:
@@ -541,7 +545,10 @@ on_stream_closed(nghttp2_session *session, int32_t id, uint32_t code, void *arg)
 {
 	struct http2_stream *s = stream_of(arg, id);
 
-	(void)code;
+	/* A request made so that nghttp2 has to reset it (CVE-2025-8671) is one more way to ask for
+	 * work and not wait for it. */
+	if (s && s->x && !s->reset && code != NGHTTP2_NO_ERROR)
+		noise(arg, "a flood of requests that break");
 	if (s) {
 		(void)nghttp2_session_set_stream_user_data(session, id, NULL);
 		stream_close(s);
@@ -755,10 +762,12 @@ static void
 http2_free(struct web_conn *c)
 {
 	struct http2 *h = c->state;
-	struct http2_stream *s;
+	struct http2_stream *s, *next;
 
-	while ((s = TAILQ_FIRST(&h->streams)) != NULL)
+	for (s = TAILQ_FIRST(&h->streams); s; s = next) {
+		next = TAILQ_NEXT(s, link);
 		stream_close(s);
+	}
 	loop_defer_cancel(&h->turn);
 	nghttp2_session_del(h->session);
 	free(h);

@@ -77,7 +77,7 @@ proxy_is_loopback(const struct sockaddr_storage *peer)
 static bool
 read_node(struct str s, struct network *out)
 {
-	size_t colon = str_chr(s, ':');
+	size_t colon;
 
 	s = str_trim(s);
 	if (s.n > 0 && s.p[0] == '[')

@@ -259,6 +259,23 @@ is_banned(const struct web_conn *c, const struct exchange *x)
 						: banlist_peer(&c->from));
 }
 
+/* Is there room for one more request from there? It is counted. */
+static bool
+has_room(struct web_conn *c, const struct exchange *x)
+{
+	struct network n;
+
+	/* A proxy that does not tell whom it speaks for is not judged by all of them. */
+	if (c->proxy)
+		return strcmp(x->peer, stream_peer(c->stream)) == 0 ||
+		       network_parse(str_z(x->peer), &n, NULL) < 0 ||
+		       limits_allow(&n, LIMITS_MESSAGES_MINUTE);
+	if (!limits_room(&c->source, LIMITS_MESSAGES_MINUTE))
+		return false;
+	limits_count(&c->source, LIMITS_MESSAGES_MINUTE);
+	return true;
+}
+
 bool
 web_admit(struct web_conn *c, struct exchange *x)
 {
@@ -268,11 +285,8 @@ web_admit(struct web_conn *c, struct exchange *x)
 		exchange_problem(x, 403, "Nothing is taken from your address for a while.");
 		return false;
 	}
-	if (!c->entered || limits_room(&c->source, LIMITS_MESSAGES_MINUTE)) {
-		if (c->entered)
-			limits_count(&c->source, LIMITS_MESSAGES_MINUTE);
+	if (has_room(c, x))
 		return true;
-	}
 	metric_add(METRIC_LIMIT_REQUESTS, 1);
 	if (limits_tell(&c->from, LIMITS_RATE))
 		log_info("limit.requests", LZ("sid", c->sid), LZ("peer", x->peer));

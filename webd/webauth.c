@@ -517,6 +517,10 @@ webauth(struct exchange *x, webauth_fn fn)
 		exchange_problem(x, 403, "The request does not come from this site's page.");
 		return;
 	}
+	if (c.kind == CREDENTIAL_BASIC && !x->secure) {
+		exchange_problem(x, 403, "Passwords are taken over TLS only.");
+		return;
+	}
 	key = key_of(&c);
 	n = find(&key);
 	if (n != NULL && n->fresh > clock_ms() && n->until > clock_wall()) {

@@ -143,6 +143,28 @@ limits_enter(const struct sockaddr_storage *peer, struct limits_source *out)
 	return LIMITS_OK;
 }
 
+bool
+limits_allow(const struct network *who, enum limits_what w)
+{
+	struct limits_source s = {.entered = false};
+	struct network n;
+	struct tally_key k;
+	bool room;
+
+	if (trusted_has(who))
+		return true;
+	network_around(who, 32, 64, &n);
+	k = tally_key_of(&n);
+	s.address = pinned(&k);
+	network_around(who, 24, 48, &n);
+	k = tally_key_of(&n);
+	s.network = pinned(&k);
+	if ((room = limits_room(&s, w)))
+		limits_count(&s, w);
+	unpin(&s);
+	return room;
+}
+
 void
 limits_leave(struct limits_source *s)
 {

@@ -58,6 +58,9 @@ void limits_leave(struct limits_source *s);
 bool limits_room(const struct limits_source *s, enum limits_what w);
 /* Counts one. */
 void limits_count(struct limits_source *s, enum limits_what w);
+/* One from somebody whom a proxy speaks for, and who has no connection here: counted, where there
+ * is room for it. */
+bool limits_allow(const struct network *who, enum limits_what w);
 /* True once a minute for an address and a verdict: what is refused by the thousand is logged once.
  */
 bool limits_tell(const struct sockaddr_storage *peer, enum limits_verdict v);

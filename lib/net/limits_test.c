@@ -93,6 +93,26 @@ one_address_has_its_share(void **state)
 	limits_leave(&e);
 }
 
+/* Of those who come by a proxy. */
+static void
+who_has_no_connection_is_counted_too(void **state)
+{
+	struct network n, next;
+	unsigned allowed = 0, all = 0;
+
+	(void)state;
+	assert_int_equal(network_parse(STR("192.0.2.1"), &n, NULL), 0);
+	assert_int_equal(network_parse(STR("192.0.2.2"), &next, NULL), 0);
+	for (int i = 0; i < 1000; i++)
+		allowed += limits_allow(&n, LIMITS_MESSAGES_MINUTE);
+	assert_true(allowed > 0 && allowed < 1000);
+	/* The network has a share of its own. */
+	for (int i = 0; i < 1000; i++)
+		all += limits_allow(&next, LIMITS_MESSAGES_MINUTE);
+	assert_true(all > 0 && all <= allowed);
+	assert_int_equal(limits_total(), 0);
+}
+
 static void
 a_network_of_version_six_is_one(void **state)
 {
@@ -252,6 +272,7 @@ main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, up, down)
 	const struct CMUnitTest tests[] = {
 	    TEST(one_address_has_its_share),
+	    TEST(who_has_no_connection_is_counted_too),
 	    TEST(a_network_of_version_six_is_one),
 	    TEST(the_total_counts_for_all),
 	    TEST(programs_here_are_counted_by_number),

@@ -310,12 +310,15 @@ FLOODS = {
     "pings": lambda i: frame(6, 0, 0, i.to_bytes(8, "big")),
     "settings": lambda i: frame(4, 0, 0, b"\0\3" + (100 + i % 100).to_bytes(4, "big")),
     "priorities": lambda i: frame(2, 0, 2 * i + 1, b"\0\0\0\0\x10"),
+    # A login that never comes to its end: DATA of padding alone.
+    "padding": lambda i: frame(0, 8, 1, b"\0"),
 }
 
 
 @pytest.mark.parametrize("name", FLOODS)
 def test_a_flood_of_frames_that_are_no_work(suite, name):
     with H2(suite) as c:
+        assert c.request("/auth/login", "POST", end=False) == 1
         for k in range(0, 10000, 100):
             c.raw(b"".join(FLOODS[name](i) for i in range(k, k + 100)))
             if c.ended:
@@ -342,6 +345,22 @@ def test_rapid_reset(suite):
         assert c.ended
     wait_for(lambda: "a flood of resets" in suite.log())
     assert len(requests_of(suite)) - started < 3000
+    assert get(suite, "/")[0] == 200
+
+
+def test_requests_that_the_server_has_to_reset(suite):
+    """CVE-2025-8671: the same, without a word of the client's."""
+    with H2(suite) as c:
+        for _ in range(5000):
+            id = c.c.get_next_available_stream_id()
+            c.c.send_headers(id, c.head("/auth/login", "POST", [("content-type", "application/json"), ("content-length", "5")]))
+            c.c.send_data(id, b"0123456789", end_stream=True)
+            c.flush()
+            if c.ended or not c.pump() or c.goaway is not None:
+                break
+        c.wait_end()
+        assert c.ended
+    wait_for(lambda: "a flood of requests that break" in suite.log())
     assert get(suite, "/")[0] == 200
 
 
@@ -487,6 +506,22 @@ def test_who_is_banned_gets_nothing_behind_a_proxy_either(behind):
     assert b"HTTP/1.1 200" in ask(behind, "X-Forwarded-For: 203.0.113.67")[0]
     behind.ctl("ban", "remove", "203.0.113.66")
     wait_for(lambda: b"HTTP/1.1 200" in ask(behind, "X-Forwarded-For: 203.0.113.66")[0])
+
+
+def test_limits_of_an_address_behind_a_proxy(fresh_suite):
+    s = fresh_suite(config="[web]\nlisten_plain = ['127.0.0.1:0']\ntrusted_proxies = ['127.0.0.1']\nrequests_per_minute = 20\n")
+    for client, refused in (("203.0.113.9", True), ("203.0.114.9", True), (None, False)):
+        field = f"X-Forwarded-For: {client}\r\n" if client else ""
+        out = talk(s, f"GET /robots.txt HTTP/1.1\r\nHost: a.test\r\n{field}\r\n".encode() * 40
+                   + b"GET /robots.txt HTTP/1.0\r\n\r\n", port="http")
+        assert out.startswith(b"HTTP/1.1 200") and (b"HTTP/1.1 429" in out) == refused, client
+
+
+def test_passwords_come_over_tls(behind):
+    head = ("GET /jmap/session HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\nX-Forwarded-Proto: {}\r\n"
+            "Authorization: Basic YWxpY2U6d3Jvbmc=\r\n\r\n")
+    assert talk(behind, head.format("http").encode(), port="http").startswith(b"HTTP/1.1 403")
+    assert talk(behind, head.format("https").encode(), port="http").startswith(b"HTTP/1.1 401")
 
 
 def test_limits_of_an_address(fresh_suite):
