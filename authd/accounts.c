@@ -60,6 +60,23 @@ static const char *const steps[] = {
     " used INTEGER NOT NULL, peer TEXT NOT NULL, agent TEXT NOT NULL"
     ") STRICT;"
     "CREATE INDEX web_sessions_user ON web_sessions (user);",
+
+    /* Version 5: agents, each known by the BLAKE2b of its token (none: it has no token, or not any
+     * more), and approvals (agents.h). */
+    "CREATE TABLE agents ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " user INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE, name TEXT NOT NULL,"
+    " digest BLOB UNIQUE, scopes INTEGER NOT NULL, policy INTEGER NOT NULL,"
+    " rate INTEGER NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL,"
+    " used INTEGER NOT NULL DEFAULT 0, revoked INTEGER NOT NULL DEFAULT 0, UNIQUE (user, name)"
+    ") STRICT;"
+    "CREATE TABLE approvals ("
+    " id INTEGER PRIMARY KEY, user INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " session TEXT NOT NULL, digest BLOB NOT NULL, what TEXT NOT NULL, created INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL, used INTEGER NOT NULL DEFAULT 0, mid TEXT NOT NULL DEFAULT ''"
+    ") STRICT;"
+    "CREATE INDEX approvals_digest ON approvals (digest);"
+    "CREATE INDEX approvals_user ON approvals (user);",
 };
 static const struct db_schema schema = {ACCOUNTS_ID, steps, ARRAY_LEN(steps)};
 

@@ -4,6 +4,7 @@
 #include "authd/authd.h"
 
 #include "authd/accounts.h"
+#include "authd/agents.h"
 #include "authd/cache.h"
 #include "authd/ticket.h"
 #include "authd/token.h"
@@ -34,21 +35,34 @@ authd_changed(void)
 	ipc_send(svc_channel(PEER_SMTPD), &m);
 }
 
+static void
+tell_revoked(enum ipc_peer peer, struct str user, bool deleted)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_USER_REVOKED);
+	ipc_put_str(&m, user);
+	ipc_put_u32(&m, deleted);
+	ipc_send(svc_channel(peer), &m);
+}
+
+void
+authd_revoke_mailbox(struct str user)
+{
+	tell_revoked(PEER_MAILBOXD, user, false);
+}
+
 void
 authd_revoke(struct str user, bool deleted)
 {
 	static const enum ipc_peer peers[] = {PEER_MAILBOXD, PEER_SMTPD, PEER_WEBD};
-	struct ipc_out m;
 
 	cache_forget(user);
 	ticket_revoke(user);
 	token_revoke(user);
-	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
-		ipc_begin(&m, MSG_USER_REVOKED);
-		ipc_put_str(&m, user);
-		ipc_put_u32(&m, deleted);
-		ipc_send(svc_channel(peers[i]), &m);
-	}
+	agents_end(user, STR(""), 0);
+	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
+		tell_revoked(peers[i], user, deleted);
 }
 
 void

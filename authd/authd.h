@@ -28,4 +28,6 @@ int authd_name(struct str given, struct arena *a, struct str *out, struct err *e
  */
 void authd_changed(void);
 void authd_revoke(struct str user, bool deleted);
+/* Only what the user's mailbox serves ends: clients come again by themselves. */
+void authd_revoke_mailbox(struct str user);
 void authd_quota(struct str user, uint64_t quota);

@@ -94,6 +94,18 @@ work(void *arg, struct db *db)
 	case MSG_ALIAS_DEL:
 		op->rc = accounts_alias_del(db, op->address, op->targets, op->ntargets, e);
 		break;
+	case MSG_AGENT_ADD:
+	case MSG_WEB_AGENT_ADD:
+		op->rc = agents_db_add(db, op->address, &op->agent, e);
+		break;
+	case MSG_AGENT_REVOKE:
+	case MSG_WEB_AGENT_REVOKE:
+		op->rc = agents_db_revoke(db, op->address, op->name, e);
+		break;
+	case MSG_AGENT_POLICY:
+	case MSG_WEB_AGENT_POLICY:
+		op->rc = agents_db_policy(db, op->address, op->name, op->agent_policy, e);
+		break;
 	default:
 		mem_die(__FILE__, __LINE__, "change");
 	}
@@ -128,6 +140,15 @@ consequences(const struct change *op)
 		authd_revoke(op->address, false);
 		web_revoke(op->address, false, 0);
 		break;
+	case MSG_AGENT_REVOKE:
+	case MSG_WEB_AGENT_REVOKE:
+	case MSG_AGENT_POLICY:
+	case MSG_WEB_AGENT_POLICY:
+		/* Owners have been told of scopes and policy with the ticket: what lives by the old
+		 * ones ends there too. */
+		agents_end(op->address, op->name, 0);
+		authd_revoke_mailbox(op->address);
+		break;
 	case MSG_DOMAIN_ADD:
 		quota_domain_set(op->address, op->quota);
 		break;
@@ -160,6 +181,13 @@ done(void *arg)
 
 		ipc_begin(&out, op->type + 1);
 		ipc_put_z(&out, op->app_password);
+		ipc_reply(op->chan, op->call, &out);
+	} else if (op->chan != NULL &&
+		   (op->type == MSG_AGENT_ADD || op->type == MSG_WEB_AGENT_ADD)) {
+		struct ipc_out out;
+
+		ipc_begin(&out, op->type + 1);
+		ipc_put_z(&out, op->agent_token);
 		ipc_reply(op->chan, op->call, &out);
 	} else if (op->chan != NULL)
 		ipc_reply_ok(op->chan, op->call, op->type + 1);

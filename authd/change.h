@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 #include "authd/accounts.h"
+#include "authd/agents.h"
 #include "authd/apppass.h"
 #include "authd/resolve.h"
 #include "ipc/ipc.h"
@@ -31,6 +32,9 @@ struct change {
 	struct apppass app;
 	unsigned char app_salt[APPPASS_SALT], app_hash[APPPASS_HASH];
 	char app_password[APPPASS_SIZE];
+	struct agent_new agent;
+	char agent_token[AGENT_TOKEN_LEN + 1];
+	uint32_t agent_policy;
 	struct resolve_rules rules;
 	struct err e;
 	int rc;

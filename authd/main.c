@@ -6,6 +6,7 @@
  * in typed messages.
  */
 #include "authd/accounts.h"
+#include "authd/agents.h"
 #include "authd/authd.h"
 #include "authd/bans.h"
 #include "authd/cache.h"
@@ -246,7 +247,7 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		bans_operator(c, m);
 		return;
 	default:
-		assume(web_calls(c, m) || operator_message(c, m));
+		assume(web_calls(c, m) || agents_message(c, m) || operator_message(c, m));
 	}
 }
 
@@ -263,6 +264,8 @@ channel(struct ipc_chan *c, bool open)
 	}
 	if (!open)
 		web_calls_gone(c);
+	if (!open)
+		agents_gone(c);
 	/* Sessions of a gk-smtpd that ended are over. */
 	if (!open && ipc_peer_of(c) == PEER_SMTPD)
 		token_done();

@@ -11,7 +11,7 @@ struct token {
 	unsigned char digest[TOKEN_SIZE];
 	uint64_t until;
 	bool trusted;
-	char *user;
+	char *user, *agent; /* agent: its session, or "" */
 	UT_hash_handle hh;
 };
 
@@ -23,6 +23,7 @@ drop(struct token *t)
 {
 	HASH_DEL(tokens, t);
 	free(t->user);
+	free(t->agent);
 	free(t);
 }
 
@@ -53,8 +54,8 @@ find(struct str token)
 	return t;
 }
 
-void
-token_issue(struct str user, bool trusted, unsigned char out[TOKEN_SIZE])
+static void
+issue(struct str user, struct str agent, bool trusted, unsigned char out[TOKEN_SIZE])
 {
 	struct token *t = mem_alloc(sizeof(*t));
 
@@ -63,8 +64,33 @@ token_issue(struct str user, bool trusted, unsigned char out[TOKEN_SIZE])
 	t->until = clock_ms() + TOKEN_MS;
 	t->trusted = trusted;
 	t->user = mem_dup(user.p, user.n);
+	t->agent = mem_dup(agent.p, agent.n);
 	HASH_ADD(hh, tokens, digest, TOKEN_SIZE, t);
 	expire();
+}
+
+void
+token_issue(struct str user, bool trusted, unsigned char out[TOKEN_SIZE])
+{
+	issue(user, STR(""), trusted, out);
+}
+
+void
+token_issue_agent(struct str user, struct str session, unsigned char out[TOKEN_SIZE])
+{
+	issue(user, session, false, out);
+}
+
+bool
+token_find_agent(struct str token, struct str *user, struct str *session)
+{
+	const struct token *t = find(token);
+
+	if (t == NULL)
+		return false;
+	*user = str_z(t->user);
+	*session = str_z(t->agent);
+	return true;
 }
 
 bool

@@ -17,6 +17,10 @@
 #define TOKEN_MAX  65536u
 
 void token_issue(struct str user, bool trusted, unsigned char out[TOKEN_SIZE]);
+/* The same of what an agent session of the user's has asked to be sent: it needs approval. */
+void token_issue_agent(struct str user, struct str session, unsigned char out[TOKEN_SIZE]);
+/* True, whose it is, and the agent session (empty: none): borrowed as below. */
+bool token_find_agent(struct str token, struct str *user, struct str *session);
 /* True, and whose it is: borrowed, until anything else of this page is called. trusted: may write
  * as anybody. */
 bool token_find(struct str token, struct str *user, bool *trusted);

@@ -8,6 +8,7 @@
 
 #include <sodium.h>
 
+#include "authd/agents.h"
 #include "authd/writer.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -132,6 +133,8 @@ static void
 drop_and_tell(struct web *w)
 {
 	tell_gone(w);
+	/* The assistant works in that session's name. */
+	agents_end(w->user, STR(AGENT_ASSISTANT), w->row.id);
 	drop(w);
 }
 

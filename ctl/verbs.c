@@ -57,6 +57,20 @@ const struct verb verbs[] = {
 	    "  gkmail apppass del alice@example.org phone\n", verb_apppass_del),
 	V("apppass", "list", "ADDRESS", "list a user's program passwords by name",
 	    "  gkmail apppass list alice@example.org\n", verb_apppass_list),
+	V("agent", "add", "ADDRESS NAME [--scopes LIST] [--rate N] [--days N]", "let an agent work on a user's mail",
+	    "Prints its token once. --scopes: of mail:read (the default), mail:organize, mail:draft and mail:send, with\n"
+	    "commas; --rate: calls a minute; --days: how long it lasts. What it writes is sent when the user approves.\n\n"
+	    "  gkmail agent add alice@example.org desk --scopes mail:read,mail:draft,mail:send --days 90\n",
+	    verb_agent_add),
+	V("agent", "list", "ADDRESS", "list a user's agents", "  gkmail agent list alice@example.org\n", verb_agent_list),
+	V("agent", "show", "ADDRESS NAME", "show one agent",
+	    "  gkmail agent show alice@example.org desk\n", verb_agent_show),
+	V("agent", "policy", "ADDRESS NAME [POLICY]", "show or change what an agent does by itself",
+	    "POLICY is a list of CLASS=free, approval or never, with commas; classes are read, flag, draft, send, delete,\n"
+	    "move (of many), forward and vacation. Sending is never free. What the agent does just now ends.\n\n"
+	    "  gkmail agent policy alice@example.org desk delete=never\n", verb_agent_policy),
+	V("agent", "revoke", "ADDRESS NAME", "end an agent and what it does",
+	    "  gkmail agent revoke alice@example.org desk\n", verb_agent_revoke),
 	V("session", "list", "ADDRESS", "list where a user is logged in on the page or with a program over HTTP",
 	    "A program's session ends minutes after its last request.\n\n"
 	    "  gkmail session list alice@example.org\n", verb_session_list),

@@ -33,6 +33,11 @@
 	X(BANNED_IMAP, "gkmail_banned_total", "front=\"imapd\"", COUNTER, "Connections ended because their address is banned") \
 	X(AUTH_BANS, "gkmail_auth_bans_total", "", COUNTER, "Addresses and networks banned for failed logins") \
 	X(AUTH_BANS_ACTIVE, "gkmail_auth_bans_active", "", GAUGE, "Addresses and networks that are banned now") \
+	X(AGENT_SESSIONS, "gkmail_agent_sessions_active", "", GAUGE, "Sessions of agents") \
+	X(AGENT_REFUSED, "gkmail_agent_refused_total", "", COUNTER, "Agents that came with no good token") \
+	X(APPROVALS_MADE, "gkmail_approvals_made_total", "", COUNTER, "What humans have approved of what agents asked for") \
+	X(APPROVALS_USED, "gkmail_approvals_used_total", "", COUNTER, "Approvals used, each once") \
+	X(APPROVALS_DENIED, "gkmail_approvals_denied_total", "", COUNTER, "What agents tried without a good approval") \
 	X(WEB_SESSIONS, "gkmail_web_sessions_active", "", GAUGE, "Sessions of browsers and of programs that speak HTTP") \
 	X(AUTH_DELAYED, "gkmail_auth_delayed_total", "", COUNTER, "Logins whose check or answer was put off") \
 	X(IMAP_CONNECTIONS, "imap_connections_active", "", GAUGE, "IMAP connections open") \
