@@ -33,7 +33,7 @@ SUITES ?= $(wildcard ../shared/data)
 # ---- packages -------------------------------------------------------------------------------------------------------
 
 DEPS_BUILD := gcc libc6-dev pkg-config libevent-dev libssl-dev libsodium-dev libsqlite3-dev libseccomp-dev libcap-dev \
-	uthash-dev libutf8proc-dev libidn2-dev libunbound-dev dns-root-data libopendkim-dev libspf2-dev openssl \
+	uthash-dev libwslay-dev libutf8proc-dev libidn2-dev libunbound-dev dns-root-data libopendkim-dev libspf2-dev openssl \
 	libcurl4-openssl-dev ca-certificates libexpat1-dev zlib1g-dev libcjson-dev libnghttp2-dev python3
 # A machine without /etc/hosts (a bare container) has no localhost; this gives it one (RFC 6761 6.3).
 LOCALHOST  := $(shell getent hosts localhost >/dev/null || echo libnss-myhostname)
@@ -51,8 +51,8 @@ DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core nginx nghtt
 # ---- flags ----------------------------------------------------------------------------------------------------------
 
 PKGS     := libevent_core libssl libcrypto libsodium sqlite3 libseccomp libutf8proc libidn2 libcap libunbound opendkim expat zlib libcurl libcjson libnghttp2
-# libspf2 has no file for pkg-config.
-PKG_LIBS  = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lspf2 -lm
+# libspf2 and wslay have no file for pkg-config.
+PKG_LIBS  = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lspf2 -lwslay -lm
 
 WARN := -Wall -Wextra -Werror -Wformat=2 -Wshadow -Wvla -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wundef -Wswitch-enum -Wnull-dereference -Wno-format-nonliteral

@@ -94,6 +94,7 @@ on_gone(struct exchange *x, void *arg)
 	OBJ(w, WS_MAGIC);
 	live_free(&w->live);
 	loop_timer_free(&w->timer);
+	ws_frame_done(&w->reader);
 	buf_free(&w->in);
 	buf_free(&w->piece);
 	metric_add(METRIC_WS_CONNECTIONS, -1);

@@ -1,9 +1,10 @@
 /* ws_frame.c - see ws_frame.h. */
 #include "webd/ws_frame.h"
 
-#include "base/num.h"
+#include <wslay/wslay.h>
 
-#define CONTROL_MAX 125u
+#include "base/mem.h"
+#include "base/num.h"
 
 /* RFC 6455 7.4.1 */
 #define CODE_PROTOCOL 1002u
@@ -13,18 +14,18 @@
 
 #define OPCODE_BINARY 2u
 
-struct head {
-	bool fin;
-	unsigned opcode;
-	uint64_t n;
-	const char *mask;
-	size_t size;
-};
-
 void
 ws_frame_init(struct ws_frame_reader *r, uint64_t most)
 {
 	*r = (struct ws_frame_reader){.most = most};
+}
+
+void
+ws_frame_done(struct ws_frame_reader *r)
+{
+	if (r->wslay != NULL)
+		wslay_frame_context_free(r->wslay);
+	r->wslay = NULL;
 }
 
 static enum ws_frame_event
@@ -77,55 +78,35 @@ is_text(struct ws_frame_reader *r, struct str s)
 
 /* ---- frames ---- */
 
-/* RFC 6455 5.3 */
-static void
-unmask(const char mask[4], char *p, size_t n)
+static ssize_t
+on_recv(uint8_t *to, size_t n, int flags, void *arg)
 {
-	for (size_t i = 0; i < n; i++)
-		p[i] = (char)(p[i] ^ mask[i & 3]);
+	struct ws_frame_reader *r = arg;
+
+	(void)flags;
+	n = num_min(n, r->in->n);
+	if (n == 0)
+		return -1;
+	memcpy(to, r->in->p, n);
+	buf_consume(r->in, n);
+	r->held += n;
+	return (ssize_t)n;
 }
 
 static void
-turn_mask(struct ws_frame_reader *r, size_t n)
+open_wslay(struct ws_frame_reader *r)
 {
-	unsigned char old[4];
+	static const struct wslay_frame_callbacks callbacks = {.recv_callback = on_recv};
 
-	memcpy(old, r->mask, sizeof(old));
-	for (size_t i = 0; i < 4; i++)
-		r->mask[i] = old[(i + n) & 3];
+	if (r->wslay == NULL && wslay_frame_context_init(&r->wslay, &callbacks, r) != 0)
+		mem_die(__FILE__, __LINE__, "out of memory");
 }
 
-/* RFC 6455 5.2. False: not all of it is there; *code is set where it is none. */
-static bool
-read_head(struct str in, struct head *h, unsigned *code)
+/* Octets before the payload (RFC 6455 5.2), of a client's frame. */
+static uint64_t
+head_size(uint64_t payload)
 {
-	const unsigned char *p = (const unsigned char *)in.p;
-	size_t more;
-
-	if (in.n < 2)
-		return false;
-	h->fin = (p[0] & 0x80) != 0;
-	h->opcode = p[0] & 0x0f;
-	h->n = p[1] & 0x7f;
-	/* No extension was agreed upon; a client masks. */
-	if ((p[0] & 0x70) != 0 || (p[1] & 0x80) == 0) {
-		*code = CODE_PROTOCOL;
-		return false;
-	}
-	more = h->n == 126 ? 2 : h->n == 127 ? 8 : 0;
-	h->size = 2 + more + 4;
-	if (in.n < h->size)
-		return false;
-	if (more > 0) {
-		h->n = 0;
-		for (size_t i = 0; i < more; i++)
-			h->n = h->n << 8 | p[2 + i];
-		/* In the shortest form, and no sign. */
-		if (h->n < (more == 2 ? 126u : 65536u) || h->n > INT64_MAX)
-			*code = CODE_PROTOCOL;
-	}
-	h->mask = in.p + h->size - 4;
-	return *code == 0;
+	return 2u + (payload < 126 ? 0 : payload < 65536 ? 2 : 8) + 4;
 }
 
 /* RFC 6455 7.4: none, or a code that may be said and a text. */
@@ -145,98 +126,118 @@ is_goodbye(struct str s)
 
 /* A frame that stands between those of a message (RFC 6455 5.5). */
 static enum ws_frame_event
-take_control(struct ws_frame_reader *r, const struct head *h, struct buf *in, struct str *out,
-    unsigned *code)
+end_control(struct ws_frame_reader *r, struct str *out, unsigned *code)
 {
-	char mask[4];
-
-	if (h->opcode > WS_FRAME_PONG || !h->fin || h->n > CONTROL_MAX)
-		return bad(code, CODE_PROTOCOL);
-	if (in->n - h->size < h->n)
-		return WS_FRAME_MORE;
-	memcpy(mask, h->mask, sizeof(mask));
-	unmask(mask, in->p + h->size, (size_t)h->n);
-	*out = str_sub(buf_view(in), h->size, (size_t)h->n);
-	r->taken = h->size + (size_t)h->n;
-	*code = h->opcode;
-	if (h->opcode != WS_FRAME_CLOSE)
+	*out = str_of(r->control, r->ncontrol);
+	*code = r->opcode;
+	if (r->opcode != WS_FRAME_CLOSE)
 		return WS_FRAME_CONTROL;
 	if (!is_goodbye(*out))
 		return bad(code, CODE_PROTOCOL);
 	return str_is_utf8(str_from(*out, 2)) ? WS_FRAME_CONTROL : bad(code, CODE_UTF8);
 }
 
-/* A frame of a message begins: *began, when the message does. */
+/* A frame of a message begins, and where it is the first one, the message. */
 static enum ws_frame_event
-begin_frame(
-    struct ws_frame_reader *r, const struct head *h, struct buf *in, bool *began, unsigned *code)
+begin_data(struct ws_frame_reader *r, const struct wslay_frame_iocb *f, unsigned *code)
 {
-	if (h->opcode == OPCODE_BINARY && !r->within)
+	bool first = !r->within;
+
+	if (f->opcode == OPCODE_BINARY && first)
 		return bad(code, CODE_BINARY); /* RFC 8887 4.2 */
-	if (h->opcode != (r->within ? WS_FRAME_CONTINUATION : WS_FRAME_TEXT))
+	if (f->opcode != (first ? WS_FRAME_TEXT : WS_FRAME_CONTINUATION))
 		return bad(code, CODE_PROTOCOL);
-	*began = !r->within;
-	if (*began) {
-		r->size = 0;
-		r->need = 0;
-	}
-	if (h->n > r->most - r->size)
+	if (first)
+		r->size = r->need = 0;
+	if (f->payload_length > r->most - r->size)
 		return bad(code, CODE_TOO_BIG);
-	r->size += h->n;
-	r->left = h->n;
+	r->size += f->payload_length;
 	r->within = r->in_frame = true;
-	r->last = h->fin;
-	memcpy(r->mask, h->mask, sizeof(r->mask));
-	buf_consume(in, h->size);
-	return WS_FRAME_BEGIN;
+	r->last = f->fin;
+	return first ? WS_FRAME_BEGIN : WS_FRAME_MORE;
 }
 
-/* Some of the payload, or its end. */
+/* The head of a frame is known. MORE: there is nothing to tell of it. */
 static enum ws_frame_event
-take_piece(struct ws_frame_reader *r, struct buf *in, struct str *out, unsigned *code)
+begin_frame(struct ws_frame_reader *r, const struct wslay_frame_iocb *f, unsigned *code)
 {
-	size_t n = (size_t)num_min(r->left, (uint64_t)in->n);
+	/* No extension was agreed upon; a client masks. */
+	if (f->rsv != 0 || !f->mask || f->opcode > WS_FRAME_PONG)
+		return bad(code, CODE_PROTOCOL);
+	r->held -= head_size(f->payload_length);
+	r->left = f->payload_length;
+	if (f->opcode < WS_FRAME_CLOSE)
+		return begin_data(r, f, code);
+	r->opcode = f->opcode;
+	r->ncontrol = 0;
+	return WS_FRAME_MORE;
+}
 
-	if (r->left > 0) {
-		if (n == 0)
-			return WS_FRAME_MORE;
-		unmask((const char *)r->mask, in->p, n);
-		*out = str_sub(buf_view(in), 0, n);
-		turn_mask(r, n);
-		r->left -= n;
-		r->taken = n;
+/* What is to be told without reading on. MORE: nothing. */
+static enum ws_frame_event
+tell(struct ws_frame_reader *r, struct str *out, unsigned *code)
+{
+	if (r->piece.n > 0) {
+		*out = r->piece;
+		r->piece = STR_NONE;
 		return is_text(r, *out) ? WS_FRAME_PIECE : bad(code, CODE_UTF8);
 	}
+	if (!r->in_frame || r->left > 0)
+		return WS_FRAME_MORE;
+	/* The end of a frame that is not the last is of no interest. */
 	r->in_frame = false;
+	if (!r->last)
+		return WS_FRAME_MORE;
 	r->within = false;
 	return r->need == 0 ? WS_FRAME_END : bad(code, CODE_UTF8);
+}
+
+/* Reads on. MORE with *any: the frame goes on, or there is nothing to tell of it. */
+static enum ws_frame_event
+read_some(struct ws_frame_reader *r, struct str *out, unsigned *code, bool *any)
+{
+	enum ws_frame_event v = WS_FRAME_MORE;
+	struct wslay_frame_iocb f = {0};
+	bool begins = r->left == 0;
+	ssize_t n = wslay_frame_recv(r->wslay, &f);
+
+	*any = n >= 0;
+	if (n == WSLAY_ERR_PROTO)
+		return bad(code, CODE_PROTOCOL);
+	if (n < 0)
+		return WS_FRAME_MORE;
+	if (begins && (v = begin_frame(r, &f, code)) == WS_FRAME_BAD)
+		return v;
+	r->held -= (uint64_t)n;
+	r->left -= (uint64_t)n;
+	if (f.opcode < WS_FRAME_CLOSE) {
+		r->piece = str_of(f.data, (size_t)n);
+		return v;
+	}
+	memcpy(r->control + r->ncontrol, f.data ? f.data : (const uint8_t *)"", (size_t)n);
+	r->ncontrol = (unsigned char)(r->ncontrol + n);
+	return r->left == 0 ? end_control(r, out, code) : WS_FRAME_MORE;
 }
 
 enum ws_frame_event
 ws_frame_next(struct ws_frame_reader *r, struct buf *in, struct str *out, unsigned *code)
 {
 	enum ws_frame_event v;
-	struct head h;
-	bool began;
+	bool any = true;
 
 	*code = 0;
 	*out = STR_NONE;
-	buf_consume(in, r->taken);
-	r->taken = 0;
-	for (;;) {
-		/* The end of a frame that is not the last is of no interest. */
-		if (r->in_frame && r->left == 0 && !r->last)
-			r->in_frame = false;
-		if (r->in_frame)
-			return take_piece(r, in, out, code);
-		if (!read_head(buf_view(in), &h, code))
-			return *code != 0 ? WS_FRAME_BAD : WS_FRAME_MORE;
-		if (h.opcode >= WS_FRAME_CLOSE)
-			return take_control(r, &h, in, out, code);
-		v = begin_frame(r, &h, in, &began, code);
-		if (v == WS_FRAME_BAD || began)
-			return v;
+	r->in = in;
+	while ((v = tell(r, out, code)) == WS_FRAME_MORE && any) {
+		if (r->wslay == NULL && in->n == 0)
+			break;
+		open_wslay(r);
+		if ((v = read_some(r, out, code, &any)) != WS_FRAME_MORE)
+			break;
 	}
+	if (v == WS_FRAME_MORE && r->held == 0 && r->left == 0)
+		ws_frame_done(r);
+	return v;
 }
 
 size_t

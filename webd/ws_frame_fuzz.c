@@ -36,6 +36,7 @@ tell(struct str octets, size_t step, struct buf *out)
 		}
 	}
 	assume(message <= out->n && !out->over);
+	ws_frame_done(&r);
 	buf_free(&in);
 }
 

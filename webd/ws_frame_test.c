@@ -70,7 +70,10 @@ reads(struct buf *octets, const char *expected)
 			if (str_chr(buf_view(&out), '!') < out.n)
 				break;
 		}
-		assert_string_equal(out.p ? out.p : "", expected);
+		if (strcmp(out.p ? out.p : "", expected) != 0)
+			fail_msg(
+			    "in steps of %zu: %s, not %s", steps[i], out.p ? out.p : "", expected);
+		ws_frame_done(&r);
 		buf_free(&in);
 		buf_free(&out);
 	}
@@ -157,6 +160,7 @@ test_utf8(void **state)
 		ws_frame_init(&r, MOST);
 		tell(&r, &b, &out);
 		assert_true(str_ends(buf_view(&out), STR("!1007")));
+		ws_frame_done(&r);
 		buf_free(&b);
 		buf_free(&out);
 	}
@@ -180,7 +184,9 @@ test_breaches(void **state)
 	} rows[] = {
 #define ROW(octets, told) {octets, sizeof(octets) - 1, told}
 	    ROW("\x81\x02{}", "!1002"), /* not masked */
-	    ROW("\xc1\x80", "!1002"),   /* RSV1 */
+	    ROW("\xc1\x80"
+		"abcd",
+		"!1002"), /* RSV1 */
 	    ROW("\x83\x80"
 		"abcd",
 		"!1002"), /* no opcode */
@@ -217,11 +223,11 @@ test_breaches(void **state)
 		"abcd",
 		"!1002"), /* a sign */
 	    ROW("\x81\xff\0\0\0\0\0\x01\x86\xa1"
-		"abcd",
+		"abcdx",
 		"!1009"), /* MOST + 1 */
 	    ROW("\x01\x81"
 		"\0\0\0\0x\x80\xff\0\0\0\0\0\x01\x86\xa0"
-		"abcd",
+		"abcdx",
 		"[x!1009"),
 	    ROW("\x88\x81\0\0\0\0x", "!1002"),        /* half a code */
 	    ROW("\x88\x82\0\0\0\0\x03\xe7", "!1002"), /* 999 */
