@@ -16,6 +16,9 @@
 #include "smtpd/session.h"
 #include "svc/conf.h"
 
+/* At a time; eight requests of JMAP may each be sending something. */
+#define OWNER_SESSIONS_MAX 32u
+
 int
 door_configure(struct err *e)
 {
@@ -70,6 +73,18 @@ turn_away(const struct svc_conn *c, enum limits_verdict v)
 	say_no(c, replies[v]);
 }
 
+/* One user's owner process, captured, would have all the room that there is for everybody. */
+static void
+turn_owner_away(const struct svc_conn *c)
+{
+	metric_add(METRIC_LIMIT_CONNECTIONS, 1);
+	if (limits_tell(&c->peer, LIMITS_AT_ONCE))
+		log_warn("limit.connections", LS("user", c->user),
+		    LZ("reason", limits_verdict_name(LIMITS_AT_ONCE)), LZ("listener", c->name),
+		    LU("connections", OWNER_SESSIONS_MAX));
+	say_no(c, REPLY_TOO_MANY_CONNS);
+}
+
 bool
 door_enter(const struct svc_conn *c, struct limits_source *source)
 {
@@ -79,6 +94,10 @@ door_enter(const struct svc_conn *c, struct limits_source *source)
 		metric_add(METRIC_BANNED_SMTP, 1);
 		log_debug("smtp.banned", LZ("peer", c->peer_text), LZ("listener", c->name));
 		say_no(c, REPLY_BANNED);
+		return false;
+	}
+	if (strcmp(c->name, "owner") == 0 && session_of_owner(c->user) >= OWNER_SESSIONS_MAX) {
+		turn_owner_away(c);
 		return false;
 	}
 	v = limits_enter(&c->peer, source);

@@ -43,6 +43,7 @@ owner(struct ipc_chan *chan, struct ipc_in *m)
 	if (ipc_end(m) < 0 || c.user.n == 0 || svc_draining()) {
 		if (c.fd >= 0)
 			close(c.fd);
+		session_end_token(c.token);
 		if (!m->bad)
 			ipc_reply_ok(chan, m->id, MSG_OWNER_SMTP_R);
 		return;

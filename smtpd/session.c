@@ -31,8 +31,8 @@ session_init(struct dns *d)
 
 /* ---- the end ---- */
 
-static void
-end_token(struct str token)
+void
+session_end_token(struct str token)
 {
 	struct ipc_out m;
 
@@ -55,7 +55,7 @@ session_free(struct session *s)
 	login_free(&s->login);
 	slots_drop(s);
 	transaction_reset(s);
-	end_token(s->token);
+	session_end_token(s->token);
 	arena_free(&s->tx.arena);
 	arena_free(&s->arena);
 	loop_timer_free(&s->timer);
@@ -272,8 +272,10 @@ session_accept(const struct svc_conn *c)
 	struct limits_source source;
 	struct session *s;
 
-	if (!door_enter(c, &source))
+	if (!door_enter(c, &source)) {
+		session_end_token(c->token);
 		return;
+	}
 	s = mem_alloc(sizeof(*s));
 	s->magic = SESSION_MAGIC;
 	s->kind = kind_of(c->name);
@@ -315,6 +317,17 @@ session_each(void (*fn)(struct session *s))
 
 	TAILQ_FOREACH (s, &sessions, link)
 		fn(s);
+}
+
+size_t
+session_of_owner(struct str user)
+{
+	const struct session *s;
+	size_t n = 0;
+
+	TAILQ_FOREACH (s, &sessions, link)
+		n += s->kind == SESSION_OWNER && str_eq(s->user, user);
+	return n;
 }
 
 bool

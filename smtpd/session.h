@@ -150,6 +150,10 @@ void session_accept(const struct svc_conn *c);
 void session_drain_all(void);
 /* Ends the sessions of a user at their next command. */
 void session_revoke(struct str user);
+/* How many the owner of a user's mailbox has. */
+size_t session_of_owner(struct str user);
+/* A token that authd has given for a session, which is over or never began. */
+void session_end_token(struct str token);
 bool session_none(void);
 /* Goes on with the input, as far as the state lets. Called whenever something waited for has come.
  */

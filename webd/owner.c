@@ -197,6 +197,8 @@ lose(struct owner *o, const struct err *e)
 
 	if (o->state == OWNER_LOST)
 		return;
+	if (e->code == E_PROTO)
+		log_error("web.pipe", LZ("user", o->person->name), LE(e));
 	retire(o);
 	if (kept)
 		owner_free(&o);
