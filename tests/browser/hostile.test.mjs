@@ -107,6 +107,31 @@ test('hostile HTML runs nothing, loads nothing, leaves no frame', async () => {
 	await page.context().close();
 });
 
+test('what mail is laid out with stays', async () => {
+	const html =
+		'<table width="300" bgcolor="#eeeeee" cellpadding="4" align="center"><tr><td colspan="2" rowspan="1" valign="top"><font size="5" face="serif">A</font></td></tr></table><ol start="3" reversed><li>x</li></ol><p dir="rtl" lang="he">b</p>';
+	const imap = await Imap.login(suite, 0);
+	await imap.append('INBOX', message({ from: 'a@b.test', to: 'a@b.test', subject: 'Laid out', html }));
+	imap.close();
+	const page = await as(b, suite, 0);
+	await row(page, 'Laid out').first().click();
+	const inside = page.frameLocator('.message iframe');
+	await inside.locator('table').waitFor();
+	const of = (what, ...names) =>
+		inside.locator(what).evaluate((e, names) => names.map(n => e.getAttribute(n)), names);
+	assert.deepEqual(await of('table', 'width', 'bgcolor', 'cellpadding', 'align'), [
+		'300',
+		'#eeeeee',
+		'4',
+		'center',
+	]);
+	assert.deepEqual(await of('td', 'colspan', 'rowspan', 'valign'), ['2', '1', 'top']);
+	assert.deepEqual(await of('font', 'size', 'face'), ['5', 'serif']);
+	assert.deepEqual(await of('ol', 'start'), ['3']);
+	assert.deepEqual(await of('p', 'dir', 'lang'), ['rtl', 'he']);
+	await page.context().close();
+});
+
 test('headers and file names are text everywhere', async () => {
 	const evil = '<img src=x onerror=top.pwned=1>';
 	const imap = await Imap.login(suite, 0);

@@ -218,7 +218,7 @@ test('a draft is kept as one types, and goes on elsewhere', async () => {
 		subject: 'Half a thought',
 		text: 'I wanted to say',
 	});
-	await c.locator('.save-state', { hasText: 'Saved' }).waitFor();
+	await c.locator('.save-state', { hasText: /^Saved/ }).waitFor();
 	const again = await as(b, suite, 0);
 	await folder(again, 'Drafts');
 	await row(again, 'Half a thought').click();

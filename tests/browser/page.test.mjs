@@ -233,7 +233,7 @@ test('settings: password, sessions, app passwords, identity, vacation', async ()
 	await page.locator('.panel [name=name]').first().fill('Carol Jones');
 	await page.locator('.panel [name=signature]').first().fill('Carol\nat the orchard');
 	await page.locator('.panel button[type=submit]').first().click();
-	await page.locator('.save-state', { hasText: 'Saved' }).waitFor();
+	await page.locator('.save-state', { hasText: /^Saved/ }).waitFor();
 	await page.locator('.folders .compose').click();
 	await until(async () => /at the orchard/.test(await page.locator('.editor').innerText()), 'the signature');
 	await page.keyboard.press('Escape');
@@ -241,7 +241,7 @@ test('settings: password, sessions, app passwords, identity, vacation', async ()
 	await page.locator('.panel [name=on]').check();
 	await page.locator('.panel [name=text]').fill('I am in the mountains.');
 	await page.locator('.panel button[type=submit]').click();
-	await page.locator('.save-state', { hasText: 'Saved' }).waitFor();
+	await page.locator('.save-state', { hasText: /^Saved/ }).waitFor();
 	await page.reload();
 	await until(
 		async () => (await page.locator('.panel [name=text]').inputValue()) === 'I am in the mountains.',

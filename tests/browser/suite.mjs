@@ -213,7 +213,8 @@ export async function browser() {
 }
 
 // A page of its own, at the login. What the console complains of and what asks for another host is kept.
-export async function visit(b, suite, options = {}) {
+// before: what is done to the page before it opens.
+export async function visit(b, suite, { before, ...options } = {}) {
 	const context = await b.newContext({
 		viewport: { width: 1440, height: 900 },
 		locale: 'en-GB',
@@ -234,6 +235,7 @@ export async function visit(b, suite, options = {}) {
 		if (/^(https?|wss?):$/.test(u.protocol) && u.host !== new URL(suite.base).host)
 			page.strangers.push(r.url());
 	});
+	await before?.(page);
 	await page.goto(suite.base + '/');
 	await page.waitForSelector('.login form');
 	return page;

@@ -2,13 +2,14 @@
 
 import { signal } from '@preact/signals';
 import { words, type Words } from './i18n';
+import { explain } from './i18n/explain';
 import * as act from './store/actions';
 import { compose, replyToOpen } from './store/composers';
 import { cursor, list, openThreadId, subject, tick, tickAll, ticked } from './store/list';
 import { byRole, mailboxes, slugOf } from './store/mailboxes';
 import { go, leaveSettings, openThread, route } from './store/route';
 import { logout } from './store/session';
-import { announce, undoLast } from './store/toasts';
+import { announce, toast, undoLast } from './store/toasts';
 import { ask } from './ui/confirm';
 
 export type Group = 'move' | 'act' | 'write' | 'app';
@@ -80,6 +81,8 @@ export function closeThread() {
 	if (at >= 0) cursor.value = at;
 	requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-row="${cursor.value}"]`)?.focus());
 }
+
+const logOut = () => logout().catch((e: Error) => toast(explain(e), { kind: 'error' }));
 
 const onSubject = (f: (s: string[]) => void) => () => {
 	const s = subject();
@@ -237,7 +240,7 @@ export const commands: Command[] = [
 		group: 'app',
 		run: () => go({ at: 'settings', tab: 'look' }),
 	},
-	{ id: 'logout', title: w => w.logOut, keys: [], group: 'app', run: () => void logout() },
+	{ id: 'logout', title: w => w.logOut, keys: [], group: 'app', run: () => void logOut() },
 ];
 
 // What the palette adds: each folder by name.

@@ -66,6 +66,6 @@ export function depart() {
 	leave(false);
 	clearLists();
 	clearEmails();
-	handlers({ state: () => {}, reconnect: () => {}, end: () => {} });
+	handlers({ state: () => {}, reconnect: () => {}, end: () => {}, leave: async () => {} });
 	toasts.value = [];
 }

@@ -238,6 +238,7 @@ export const en = {
 	draftFailed: 'Could not be saved',
 	discardDraft: 'Discard draft',
 	draftDiscarded: 'Draft discarded.',
+	draftElsewhere: 'This draft was changed, sent or discarded on another device.',
 	attach: 'Attach files',
 	dropHere: 'Drop to attach',
 	dropNew: 'Drop to send in a new message',

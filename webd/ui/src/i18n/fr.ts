@@ -236,6 +236,7 @@ export const fr: Words = {
 	draftFailed: 'N’a pas pu être enregistré',
 	discardDraft: 'Jeter le brouillon',
 	draftDiscarded: 'Brouillon jeté.',
+	draftElsewhere: 'Ce brouillon a été modifié, envoyé ou jeté sur un autre appareil.',
 	attach: 'Joindre des fichiers',
 	dropHere: 'Déposez pour joindre',
 	dropNew: 'Déposez pour écrire un message avec',

@@ -11,13 +11,13 @@ const address = (a: EmailAddress) => ({ name: a.name || null, email: a.email });
 
 export function build(c: Composer, drafts: Id): Record<string, unknown> {
 	const from = c.from;
-	const inner = cleanDraft(c.html);
+	const inner = cleanDraft(c.html + (c.quote.value ?? ''));
 	// A picture in the text is named by its part, not by where this page keeps it.
 	for (const img of inner.querySelectorAll('img[data-cid]')) {
 		img.setAttribute('src', `cid:${img.getAttribute('data-cid')}`);
 		img.removeAttribute('data-cid');
 	}
-	const html = htmlOf(inner) + (c.quote.value ?? '');
+	const html = htmlOf(inner);
 	const attachments = c.attached.value
 		.filter(a => a.blobId.value)
 		.map(a => ({
@@ -36,6 +36,7 @@ export function build(c: Composer, drafts: Id): Record<string, unknown> {
 		...(c.cc.value.length ? { cc: c.cc.value.map(address) } : {}),
 		...(c.bcc.value.length ? { bcc: c.bcc.value.map(address) } : {}),
 		subject: c.subject.value,
+		messageId: [c.messageId],
 		...(c.inReplyTo?.length ? { inReplyTo: c.inReplyTo } : {}),
 		...(c.references?.length ? { references: c.references } : {}),
 		textBody: [{ partId: 'text', type: 'text/plain' }],
@@ -66,7 +67,12 @@ export function quoteOf(mode: Mode, e: Email, b: EmailBody): string {
 		.filter(p => p.partId !== null && b.bodyValues[p.partId])
 		.map(p => {
 			const v = b.bodyValues[p.partId!]!.value;
-			return p.type.toLowerCase() === 'text/html' ? htmlOf(cleanDraft(v)) : textToHtml(v);
+			if (p.type.toLowerCase() !== 'text/html') return textToHtml(v);
+			const d = cleanDraft(v);
+			// A reply does not bring the pictures of what it answers; who sent them has them.
+			if (mode !== 'forward')
+				for (const img of d.querySelectorAll('img[data-cid]')) img.replaceWith(img.getAttribute('alt') ?? '');
+			return htmlOf(d);
 		})
 		.join('');
 	const when = full(b.sentAt ?? e.receivedAt);

@@ -58,6 +58,23 @@ const CONFIG: Config = {
 	ALLOW_ARIA_ATTR: false,
 	// cid: is replaced by the part itself; data: only for pictures, below.
 	ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|tel:|cid:|data:image\/)/i,
+	// The rule for addresses is asked of every attribute but these: what mail lays out its tables with.
+	ADD_URI_SAFE_ATTR: [
+		...[
+			'align',
+			'bgcolor',
+			'border',
+			'bordercolor',
+			'cellpadding',
+			'cellspacing',
+			'clear',
+			'color',
+			'colspan',
+		],
+		...['compact', 'data-cid', 'datetime', 'dir', 'face', 'headers', 'height', 'hidden', 'hspace', 'lang'],
+		...['noshade', 'nowrap', 'open', 'rel', 'reversed', 'rowspan', 'rules', 'scope', 'size', 'span', 'start'],
+		...['target', 'type', 'valign', 'vspace', 'width'],
+	],
 	SANITIZE_NAMED_PROPS: true,
 	RETURN_DOM_FRAGMENT: true,
 	...(policy ? { TRUSTED_TYPES_POLICY: policy as never } : {}),
@@ -146,7 +163,11 @@ export function cleanDraft(html: string): DocumentFragment {
 	DOMPurify.addHook('afterSanitizeAttributes', node => {
 		if (!(node instanceof Element)) return;
 		const src = node.getAttribute('src');
-		if (src !== null && !/^(?:cid:|data:image\/|blob:)/i.test(src)) node.removeAttribute('src');
+		if (src !== null && !/^(?:data:image\/|blob:)/i.test(src)) {
+			node.removeAttribute('src');
+			// Named by its part; the page fetches it (lib/inline.ts).
+			if (/^cid:/i.test(src)) node.setAttribute('data-cid', src.slice(4));
+		}
 		if (node.tagName === 'A') cleanLink(node);
 	});
 	const fragment = DOMPurify.sanitize(BEGIN + html, {
@@ -212,8 +233,9 @@ export function textOf(node: Node): string {
 	return out.replace(/\u00a0/g, ' ');
 }
 
+// In a document of its own, in which no picture is fetched.
 export function htmlOf(fragment: DocumentFragment | Element): string {
-	const box = document.createElement('div');
+	const box = document.implementation.createHTMLDocument('').body;
 	for (const n of [...fragment.childNodes]) box.append(n.cloneNode(true));
 	return box.innerHTML;
 }

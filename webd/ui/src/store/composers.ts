@@ -5,17 +5,17 @@ import { computed, signal, type Signal } from '@preact/signals';
 import { words } from '../i18n';
 import { explain } from '../i18n/explain';
 import { said } from '../i18n/dates';
-import { upload, type Upload } from '../jmap/blobs';
-import { ObjectError } from '../jmap/errors';
+import { downloadUrl, upload, type Upload } from '../jmap/blobs';
+import { ConnectionError, ObjectError } from '../jmap/errors';
 import type { BodyPart, Email, EmailAddress, Id, SetResponse } from '../jmap/types';
 import { parseMailto, same } from '../lib/address';
-import { build, quoteOf, referencesOf, subjectOf } from '../lib/draft';
+import { quoteOf, referencesOf, subjectOf } from '../lib/draft';
 import { cleanDraft, htmlOf, textToHtml } from '../lib/sanitize';
 import { learn } from './contacts';
-import { body, email, ensureBodies, ensureThread, forget, knownEmail, knownThread } from './emails';
+import { body, email, ensureBodies, ensureThread, forget, knownThread } from './emails';
 import { identities, loadIdentities, standard } from './identities';
 import { openThreadId } from './list';
-import { needRole } from './mailboxes';
+import { callBack, destroyDrafts, storeDraft, submit, type Sent } from './outgoing';
 import { prefs } from './prefs';
 import { accountId, call, limit, link, maxDelayedSend, session } from './session';
 import { toast } from './toasts';
@@ -37,6 +37,8 @@ export interface Attached {
 }
 
 const SAVE_AFTER_MS = 1500;
+const RETRY_MS = 10000;
+const DAY_MS = 24 * 3600 * 1000;
 let nextKey = 1;
 
 export class Composer {
@@ -54,8 +56,10 @@ export class Composer {
 	readonly showBcc = signal(false);
 	// The quoted message, until it is unfolded into the text.
 	readonly quote = signal<string | null>(null);
-	// Written by the editor; the editor takes it up when `load` grows.
-	html = '';
+	// What the editor has, which is asked when it is needed; without one, what it last had. It takes up what is set here when
+	// `load` grows.
+	private text_ = '';
+	editor: (() => string) | null = null;
 	readonly load = signal(0);
 	private readonly stored = signal<Id | null>(null);
 	// The conversation it stands in; null: in the dock.
@@ -64,17 +68,39 @@ export class Composer {
 	inReplyTo: string[] | null = null;
 	references: string[] | null = null;
 	focusOn: 'to' | 'body' = 'to';
+	// By these a message is found again whose answer was lost (outgoing.ts).
+	messageId = `${crypto.randomUUID()}@${session.peek()?.username.split('@').pop() ?? 'localhost'}`;
+	readonly begun = new Date(Date.now() - DAY_MS).toISOString().replace(/\.\d{3}Z$/, 'Z');
+	doubtful = false;
 	// Warned of once.
 	warned = new Set<string>();
 	private timer: ReturnType<typeof setTimeout> | undefined;
 	private chain: Promise<unknown> = Promise.resolve();
 	private closed = false;
 
+	get html(): string {
+		return this.editor ? this.editor() : this.text_;
+	}
+	set html(html: string) {
+		this.text_ = html;
+		this.editor = null;
+	}
+
 	touched() {
 		if (this.closed) return;
 		this.saving.value = 'dirty';
+		this.later(SAVE_AFTER_MS);
+	}
+
+	private later(ms: number) {
 		clearTimeout(this.timer);
-		this.timer = setTimeout(() => void this.save(), SAVE_AFTER_MS);
+		this.timer = setTimeout(() => void this.save().catch(() => {}), ms);
+	}
+
+	// Something of it is nowhere but here.
+	get unsaved(): boolean {
+		const s = this.saving.peek();
+		return s !== 'clean' && s !== 'saved' && !this.empty;
 	}
 
 	// The draft at the server, which is not shown besides.
@@ -114,7 +140,9 @@ export class Composer {
 	// One after the other, so that each knows which draft it replaces.
 	save(): Promise<void> {
 		clearTimeout(this.timer);
-		const next = this.chain.then(() => (this.saving.peek() === 'dirty' ? this.saveNow() : undefined));
+		const next = this.chain.then(() =>
+			['dirty', 'failed'].includes(this.saving.peek()) ? this.saveNow() : undefined,
+		);
 		this.chain = next.catch(() => {});
 		return next;
 	}
@@ -122,18 +150,11 @@ export class Composer {
 	private async saveNow() {
 		this.saving.value = 'saving';
 		try {
-			const drafts = await needRole('drafts', words.value.roles.drafts);
-			const old = this.draftId;
-			const r = await call<SetResponse>('Email/set', {
-				create: { d: build(this, drafts) },
-				...(old ? { destroy: [old] } : {}),
-			});
-			for (const e of Object.values(r.notCreated ?? {})) throw new ObjectError(e);
-			this.draftId = r.created!.d!.id;
-			if (old) forget([old]);
+			await storeDraft(this);
 			if (this.saving.peek() === 'saving') this.saving.value = 'saved';
 		} catch (e) {
 			if (this.saving.peek() === 'saving') this.saving.value = 'failed';
+			if (e instanceof ConnectionError && !this.closed) this.later(RETRY_MS);
 			throw e;
 		}
 	}
@@ -141,21 +162,37 @@ export class Composer {
 	// Closing keeps what was written.
 	close() {
 		remove(this);
-		if (this.saving.peek() === 'dirty' && !this.empty) void this.save().catch(e => this.reopen(e as Error));
+		if (this.unsaved) this.under(this.save()).catch((e: Error) => this.reopen(e));
 		this.end();
 	}
 
 	discard() {
 		remove(this);
 		this.end();
-		const old = this.draftId;
 		void this.chain.then(async () => {
-			const id = this.draftId ?? old;
-			if (!id) return;
-			await call<SetResponse>('Email/set', { destroy: [id] });
-			forget([id]);
+			const id = this.draftId;
+			// If it comes back, it comes as a new one.
+			this.draftId = null;
+			if (id) await destroyDrafts([id]);
 		});
 		toast(words.value.draftDiscarded, { undo: () => this.reopen(null) });
+	}
+
+	// Under way while nothing on the page shows it.
+	private under<T>(work: Promise<T>): Promise<T> {
+		underway.add(work);
+		const done = () => void underway.delete(work);
+		work.then(done, done);
+		return work;
+	}
+
+	// Its draft was changed, sent or deleted on another device. What is written here and nowhere else stays.
+	overtaken() {
+		if (this.saving.peek() === 'saved') {
+			remove(this);
+			this.end();
+		} else this.draftId = null;
+		toast(words.value.draftElsewhere);
 	}
 
 	private end() {
@@ -164,14 +201,17 @@ export class Composer {
 		for (const a of this.attached.value) if (!a.blobId.value) a.upload?.abort();
 	}
 
+	abandon() {
+		remove(this);
+		this.end();
+	}
+
 	reopen(why: Error | null) {
 		this.closed = false;
 		this.minimised.value = false;
-		if (why === null && this.saving.peek() !== 'saved') this.touched();
-		// Discarded drafts are gone from the server: what comes is a new one.
-		if (this.draftId && !knownEmail(this.draftId)) this.draftId = null;
 		composers.value = [...composers.value.filter(c => c !== this), this];
 		this.load.value++;
+		this.touched();
 		if (why) toast(explain(why), { kind: 'error' });
 	}
 
@@ -231,6 +271,12 @@ export class Composer {
 		];
 	}
 
+	// Where a picture of the text is, for the editor to show.
+	inlineUrl(cid: string): string | undefined {
+		const a = this.attached.value.find(x => x.cid === cid && x.blobId.value && /^image\//i.test(x.type));
+		return a && downloadUrl(session.value!, accountId(), a.blobId.value!, a.type, a.name);
+	}
+
 	detach(a: Attached) {
 		a.upload?.abort();
 		this.attached.value = this.attached.value.filter(x => x !== a);
@@ -251,10 +297,12 @@ export class Composer {
 		const undoFor = prefs.undoSeconds.value;
 		const delayed = maxDelayedSend();
 		const hold = at ? Math.round((at.getTime() - Date.now()) / 1000) : Math.min(undoFor, delayed);
+		// Said twice in a moment, sent once.
+		if (!composers.peek().includes(this)) return;
 		clearTimeout(this.timer);
 		remove(this);
 		const w = words.value;
-		const sent = this.chain.then(() => this.submit(at, hold));
+		const sent = this.under(this.chain.then(() => submit(this, at, hold)));
 		this.chain = sent.catch(() => {});
 		const text =
 			link.value === 'offline' ? w.sendingQueued : at ? w.scheduled(said(at.toISOString())) : w.sent;
@@ -263,70 +311,15 @@ export class Composer {
 		sent.catch((e: Error) => this.reopen(e));
 	}
 
-	private async submit(at: Date | null, hold: number): Promise<{ submission: Id; email: Id }> {
-		const [drafts, sent] = await Promise.all([
-			needRole('drafts', words.value.roles.drafts),
-			needRole('sent', words.value.roles.sent),
-		]);
-		const old = this.draftId;
-		const from = this.from;
-		const rcptTo = [...this.to.value, ...this.cc.value, ...this.bcc.value].filter(
-			(a, i, all) => all.findIndex(b => same(a.email, b.email)) === i,
-		);
-		const parameters = at
-			? { HOLDUNTIL: at.toISOString().replace(/\.\d{3}Z$/, 'Z') }
-			: hold > 0
-				? { HOLDFOR: String(hold) }
-				: null;
-		const made = call<SetResponse>('Email/set', { create: { m: build(this, drafts) } });
-		const submitted = call<SetResponse>('EmailSubmission/set', {
-			create: {
-				s: {
-					identityId: from?.id,
-					emailId: '#m',
-					envelope: {
-						mailFrom: { email: from?.email, parameters },
-						rcptTo: rcptTo.map(a => ({ email: a.email, parameters: null })),
-					},
-				},
-			},
-			onSuccessUpdateEmail: {
-				'#s': {
-					[`mailboxIds/${drafts}`]: null,
-					[`mailboxIds/${sent}`]: true,
-					'keywords/$draft': null,
-				},
-			},
-		});
-		const m = await made;
-		for (const e of Object.values(m.notCreated ?? {})) throw new ObjectError(e);
-		this.draftId = m.created!.m!.id;
-		if (old) void call<SetResponse>('Email/set', { destroy: [old] }).then(() => forget([old]));
-		const s = await submitted;
-		for (const e of Object.values(s.notCreated ?? {})) throw new ObjectError(e);
-		if (this.original) {
-			const keyword = this.original.mode === 'forward' ? '$forwarded' : '$answered';
-			void call('Email/set', { update: { [this.original.id]: { [`keywords/${keyword}`]: true } } });
-		}
-		return { submission: s.created!.s!.id, email: this.draftId };
-	}
-
-	private async unsend(s: { submission: Id; email: Id }) {
+	private async unsend(s: Sent) {
 		const w = words.value;
 		try {
-			const r = await call<SetResponse>('EmailSubmission/set', {
-				update: { [s.submission]: { undoStatus: 'canceled' } },
-			});
-			for (const e of Object.values(r.notUpdated ?? {})) throw new ObjectError(e);
+			await callBack(s);
 		} catch (e) {
 			const late = e instanceof ObjectError && e.type === 'cannotUnsend';
 			toast(late ? w.sendUndoLate : explain(e as Error), { kind: 'error' });
 			return;
 		}
-		const drafts = await needRole('drafts', w.roles.drafts);
-		await call('Email/set', {
-			update: { [s.email]: { mailboxIds: { [drafts]: true }, 'keywords/$draft': true } },
-		}).catch(() => {});
 		this.closed = false;
 		this.draftId = s.email;
 		this.saving.value = 'saved';
@@ -341,6 +334,9 @@ export const composers = signal<Composer[]>([]);
 export const docked = computed(() =>
 	composers.value.filter(c => c.threadId === null || c.threadId !== openThreadId.value),
 );
+// Saving and sending that goes on though the window is gone.
+const underway = new Set<Promise<unknown>>();
+
 export const inPlace = (threadId: Id) => composers.value.filter(c => c.threadId === threadId);
 
 function remove(c: Composer) {
@@ -403,7 +399,18 @@ export function hasOthers(e: Email): boolean {
 	return [...(e.to ?? []), ...(b?.cc ?? [])].some(a => !mine(a) && !to.some(t => same(t.email, a.email)));
 }
 
+// One that is open already is gone to, not made again.
+function goTo(is: (c: Composer) => boolean): boolean {
+	const c = composers.value.find(is);
+	if (!c) return false;
+	c.minimised.value = false;
+	c.load.value++;
+	return true;
+}
+
 export async function reply(mode: Mode, e: Email) {
+	const already = (c: Composer) => c.original?.id === e.id && c.original.mode === mode;
+	if (goTo(already)) return;
 	await ensureBodies([e.id]).catch(() => {});
 	const b = body(e.id).peek();
 	if (!b) return;
@@ -433,15 +440,13 @@ export async function reply(mode: Mode, e: Email) {
 	c.threadId = e.threadId;
 	c.html = '<div><br></div>' + signature(c);
 	c.quote.value = quoteOf(mode, e, b);
-	add(c);
+	// Asked twice while the text was on its way.
+	if (!goTo(already)) add(c);
 }
 
 export async function openDraft(e: Email) {
-	const already = composers.value.find(c => c.draftId === e.id);
-	if (already) {
-		already.minimised.value = false;
-		return;
-	}
+	const already = (c: Composer) => c.draftId === e.id;
+	if (goTo(already)) return;
 	await ensureBodies([e.id]);
 	const b = body(e.id).peek();
 	if (!b) return;
@@ -462,10 +467,11 @@ export async function openDraft(e: Email) {
 		.join('');
 	c.attachStored(b.attachments);
 	c.draftId = e.id;
+	c.messageId = b.messageId?.[0] ?? c.messageId;
 	c.saving.value = 'saved';
 	c.focusOn = 'body';
 	if ((knownThread(e.threadId) ?? []).length > 1) c.threadId = e.threadId;
-	add(c);
+	if (!goTo(already)) add(c);
 }
 
 export async function discardStored(e: Email) {
@@ -479,9 +485,32 @@ export async function discardStored(e: Email) {
 	}
 }
 
-// Leaving the page with something unsaved asks the browser to ask.
+// Drafts that went away, or are none any more, at another device.
+export function draftsGone(ids: Id[]) {
+	for (const c of composers.peek()) if (c.draftId && ids.includes(c.draftId)) c.overtaken();
+}
+
+// Leaving the page with something unsaved or unsent asks the browser to ask.
 export function guardLeaving() {
 	addEventListener('beforeunload', e => {
-		if (composers.value.some(c => c.saving.value === 'dirty' && !c.empty)) e.preventDefault();
+		if (underway.size || composers.value.some(c => c.unsaved)) e.preventDefault();
 	});
+}
+
+// What is not saved yet is, before somebody logs out by their own wish.
+export async function saveAll(): Promise<void> {
+	await Promise.all([...underway, ...composers.value.filter(c => c.unsaved).map(c => c.save())]);
+}
+
+export function abandonAll() {
+	for (const c of composers.peek()) c.abandon();
+}
+
+let writer = '';
+
+// Whose session ended while they wrote finds it again after logging in.
+export function writes(user: string) {
+	if (user !== writer) abandonAll();
+	for (const c of composers.peek()) if (c.unsaved) c.touched();
+	writer = user;
 }

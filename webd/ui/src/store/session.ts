@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 import { auth, AuthError } from '../auth';
 import { Client, type Call } from '../jmap/client';
 import { Transport, type LinkState } from '../jmap/transport';
+import { LoggedOut } from '../jmap/errors';
 import { CORE, MAIL, SUBMISSION, type Args, type Session, type StateChange } from '../jmap/types';
 
 export type Who = 'asking' | 'nobody' | 'somebody';
@@ -18,17 +19,27 @@ let client: Client | null = null;
 let transport: Transport | null = null;
 let onState: (c: StateChange) => void = () => {};
 let onReconnect: () => void = () => {};
-let onEnd: () => void = () => {};
+let onEnd: (expired: boolean) => void = () => {};
+let onLeave: () => Promise<void> = async () => {};
 
-export function handlers(h: { state: (c: StateChange) => void; reconnect: () => void; end: () => void }) {
+export function handlers(h: {
+	state: (c: StateChange) => void;
+	reconnect: () => void;
+	end: (expired: boolean) => void;
+	// Before somebody logs out by their own wish.
+	leave: () => Promise<void>;
+}) {
 	onState = h.state;
 	onReconnect = h.reconnect;
 	onEnd = h.end;
+	onLeave = h.leave;
 }
+
+const nobody = new Client(() => Promise.reject(new LoggedOut()));
 
 export const accountId = () => session.value!.primaryAccounts[MAIL]!;
 export const call = <T>(name: string, args: Args): Call<T> =>
-	client!.call<T>(name, { accountId: accountId(), ...args });
+	client ? client.call<T>(name, { accountId: accountId(), ...args }) : nobody.call<T>(name, args);
 
 export const limit = (name: string, fallback: number): number => {
 	const value = session.value?.capabilities[CORE]?.[name];
@@ -81,10 +92,16 @@ export function leave(becauseExpired: boolean) {
 	expired.value = becauseExpired;
 	who.value = 'nobody';
 	session.value = null;
-	onEnd();
+	onEnd(becauseExpired);
 }
 
+// Stays, with the reason, where the session could not be ended: the next one at this machine would be in.
 export async function logout() {
-	await auth.logout().catch(() => {});
+	try {
+		await onLeave();
+		await auth.logout();
+	} catch (e) {
+		if (!(e instanceof AuthError && e.status === 401)) throw e;
+	}
 	leave(false);
 }

@@ -2,6 +2,7 @@
 
 import { MethodError } from '../jmap/errors';
 import type { ChangesResponse, Email, GetResponse, Id, Mailbox, StateChange, Thread } from '../jmap/types';
+import { abandonAll, draftsGone, saveAll } from './composers';
 import {
 	allKnown,
 	clearEmails,
@@ -47,13 +48,15 @@ export function follow() {
 			if (types.length) catchUp(types);
 		},
 		reconnect: () => catchUp(Object.keys(states)),
-		end: () => {
+		end: expired => {
+			if (!expired) abandonAll();
 			states = {};
 			clearLists();
 			clearEmails();
 			forgetPreferences();
 			mailboxes.value = new Map();
 		},
+		leave: saveAll,
 	});
 }
 
@@ -115,8 +118,10 @@ async function emailChanges() {
 		const r = await c;
 		const fresh = (await created).list;
 		receiveEmails(fresh);
-		receiveEmails((await updated).list.filter(e => knownEmail(e.id)));
+		const changed = (await updated).list;
+		receiveEmails(changed.filter(e => knownEmail(e.id)));
 		forget(r.destroyed);
+		draftsGone([...r.destroyed, ...changed.filter(e => !e.keywords.$draft).map(e => e.id)]);
 		states.Email = r.newState;
 		newMail(fresh);
 		if (r.hasMoreChanges) catchUp(['Email']);

@@ -3,9 +3,9 @@ import { useEffect } from 'preact/hooks';
 import { words } from '../i18n';
 import { explain } from '../i18n/explain';
 import { forgetContacts } from '../store/contacts';
-import { composers } from '../store/composers';
+import { writes } from '../store/composers';
 import { forgetIdentities, loadIdentities } from '../store/identities';
-import { enter, who } from '../store/session';
+import { enter, session, who } from '../store/session';
 import { start } from '../store/sync';
 import { toast } from '../store/toasts';
 import { Spinner } from '../ui/basics';
@@ -26,10 +26,12 @@ export function App() {
 		if (state === 'somebody') {
 			start().catch((e: Error) => toast(explain(e), { kind: 'error' }));
 			void loadIdentities().catch(() => {});
+			writes(session.peek()!.username);
+			// Writing goes on without a connection.
+			void import('./compose/editor').catch(() => {});
 		} else {
 			forgetContacts();
 			forgetIdentities();
-			composers.value = [];
 		}
 	}, [state]);
 	if (unreachable.value)

@@ -7,6 +7,7 @@ import { words } from '../i18n';
 import { downloadUrl } from '../jmap/blobs';
 import type { BodyPart, Email, EmailBody } from '../jmap/types';
 import { blocks, linkify } from '../lib/linkify';
+import { showInline } from '../lib/inline';
 import { dark } from '../lib/media';
 import { cleanMessage, type Clean } from '../lib/sanitize';
 import { compose } from '../store/composers';
@@ -189,9 +190,9 @@ function show(
 	const content = doc.importNode(clean.fragment, true);
 	hold(content);
 	foldQuote(doc, content, quoted);
-	const urls = embed(content, b);
 	doc.head.replaceChildren(style);
 	doc.body.replaceChildren(content);
+	const hide = showInline(doc.body, inlineUrl(b));
 
 	const fit = () => {
 		const h = Math.min(MAX_HEIGHT, Math.ceil(doc.documentElement.getBoundingClientRect().height));
@@ -215,7 +216,7 @@ function show(
 		size.disconnect();
 		doc.removeEventListener('click', click);
 		doc.removeEventListener('keydown', onKey);
-		for (const u of urls) URL.revokeObjectURL(u);
+		hide();
 	};
 }
 
@@ -248,31 +249,7 @@ function foldQuote(doc: Document, content: DocumentFragment, label: string) {
 	details.append(summary, q);
 }
 
-// Pictures that came with the message, fetched and shown as blobs.
-function embed(content: DocumentFragment, b: EmailBody): string[] {
-	const urls: string[] = [];
-	for (const img of content.querySelectorAll<HTMLImageElement>('img[data-cid]')) {
-		const cid = decode(img.getAttribute('data-cid') ?? '');
-		const part = b.attachments.find(p => p.cid === cid && p.blobId && /^image\//i.test(p.type));
-		if (!part) continue;
-		const url = downloadUrl(session.value!, accountId(), part.blobId!, part.type, part.name ?? 'image');
-		void fetch(url)
-			.then(r => (r.ok ? r.blob() : null))
-			.then(blob => {
-				if (!blob || !img.isConnected) return;
-				const u = URL.createObjectURL(blob);
-				urls.push(u);
-				img.src = u;
-			})
-			.catch(() => {});
-	}
-	return urls;
-}
-
-function decode(cid: string): string {
-	try {
-		return decodeURIComponent(cid);
-	} catch {
-		return cid;
-	}
-}
+const inlineUrl = (b: EmailBody) => (cid: string) => {
+	const part = b.attachments.find(p => p.cid === cid && p.blobId && /^image\//i.test(p.type));
+	return part && downloadUrl(session.value!, accountId(), part.blobId!, part.type, part.name ?? 'image');
+};

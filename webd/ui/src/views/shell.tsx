@@ -9,7 +9,7 @@ import { currentMailbox, openThreadId, searchText } from '../store/list';
 import { mailboxes } from '../store/mailboxes';
 import { prefs } from '../store/prefs';
 import { go, route } from '../store/route';
-import { link, logout, session } from '../store/session';
+import { link, session } from '../store/session';
 import { IconButton, Menu, Splitter } from '../ui/basics';
 import { Questions } from '../ui/confirm';
 import { Icon } from '../ui/icons';
@@ -70,7 +70,7 @@ export function Shell() {
 							},
 							{ text: w.help, icon: 'help', shortcut: '?', run: () => run('help') },
 							{ text: w.keyPalette, icon: 'list', shortcut: shortcut('palette'), run: () => run('palette') },
-							{ text: w.logOut, icon: 'logout', run: () => void logout() },
+							{ text: w.logOut, icon: 'logout', run: () => run('logout') },
 						]}
 					>
 						<span class="avatar self">{(session.value?.username[0] ?? '?').toUpperCase()}</span>

@@ -4,6 +4,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { attachWords, words } from '../../i18n';
 import { size, spoken } from '../../i18n/dates';
+import { showInline } from '../../lib/inline';
 import { phone } from '../../lib/media';
 import { plausible } from '../../lib/address';
 import type { Composer as Model } from '../../store/composers';
@@ -47,14 +48,15 @@ export function Composer({ c, inPlace }: { c: Model; inPlace?: boolean }) {
 		let off = false;
 		const urls: string[] = [];
 		let before = '';
+		let hide = () => {};
 		void import('./editor').then(({ createEditor }) => {
 			if (off || !root.current) return;
 			const e = createEditor(root.current, {
 				input: () => {
-					const html = e.html();
 					// Squire tells of its own tidying too.
-					if (html === before) return;
-					before = c.html = html;
+					const raw = e.raw();
+					if (raw === before) return;
+					before = raw;
 					c.touched();
 				},
 				selection: () => (formats.value = new Set(FORMATS.map(f => f.what).filter(f => e.has(f)))),
@@ -68,13 +70,21 @@ export function Composer({ c, inPlace }: { c: Model; inPlace?: boolean }) {
 			});
 			editor.current = e;
 			e.setHtml(c.html);
-			before = e.html();
+			before = e.raw();
+			c.editor = () => e.html();
+			hide = showInline(
+				root.current,
+				cid => c.inlineUrl(cid),
+				() => (before = e.raw()),
+			);
 			if (c.focusOn === 'body') e.focus();
-		});
+		}, explainLoad);
 		if (c.focusOn === 'to') box.current?.querySelector<HTMLElement>('[data-autofocus]')?.focus();
 		if (inPlace) box.current?.scrollIntoView({ block: 'nearest' });
 		return () => {
 			off = true;
+			if (c.editor) c.html = c.editor();
+			hide();
 			editor.current?.destroy();
 			editor.current = null;
 			for (const u of urls) URL.revokeObjectURL(u);
@@ -322,6 +332,8 @@ export function Composer({ c, inPlace }: { c: Model; inPlace?: boolean }) {
 	);
 }
 
+const explainLoad = () => void toast(words.value.errors.connection, { kind: 'error' });
+
 // Warns once of what people regret.
 async function trySend(c: Model, at: Date | null, back: () => void) {
 	const w = words.value;
@@ -331,8 +343,9 @@ async function trySend(c: Model, at: Date | null, back: () => void) {
 	const bad = all.find(a => !plausible(a.email));
 	if (!all.length) return void toast(w.noRecipients, { kind: 'error' });
 	if (bad) return void toast(w.badAddress(bad.email), { kind: 'error' });
-	if (c.attached.value.some(a => !a.blobId.value && !a.failed.value))
-		return void toast(w.waitForUploads, { kind: 'error' });
+	const failed = c.attached.value.find(a => a.failed.value);
+	if (failed) return void toast(w.uploadFailed(failed.name), { kind: 'error' });
+	if (c.attached.value.some(a => !a.blobId.value)) return void toast(w.waitForUploads, { kind: 'error' });
 	const warn = async (key: string, text: string) => {
 		if (c.warned.has(key)) return true;
 		c.warned.add(key);

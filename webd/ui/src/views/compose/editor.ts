@@ -5,6 +5,8 @@ import { cleanDraft, htmlOf, restoreDraft } from '../../lib/sanitize';
 
 export interface Editor {
 	html(): string;
+	// As it stands in the page: only to tell whether something changed.
+	raw(): string;
 	setHtml(html: string): void;
 	focus(): void;
 	format(what: Format): void;
@@ -68,6 +70,7 @@ export function createEditor(root: HTMLElement, on: Handlers): Editor {
 	};
 	return {
 		html: () => htmlOf(cleanDraft(squire.getHTML())),
+		raw: () => root.innerHTML,
 		setHtml: html => {
 			squire.setHTML(html);
 			squire.moveCursorToStart();
