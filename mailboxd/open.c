@@ -17,6 +17,7 @@ struct redeeming {
 	uint64_t call, conn;
 	int fd;
 	char *peer, *sid, *tag;
+	char *agent[4];
 };
 
 static char *
@@ -54,6 +55,7 @@ static void
 hand_over(struct conn *c)
 {
 	struct user *u = c->user;
+	struct str agent[ARRAY_LEN(c->agent)];
 	struct ipc_out m;
 
 	ipc_begin(&m, MSG_OWN_CONN);
@@ -64,7 +66,9 @@ hand_over(struct conn *c)
 	ipc_put_z(&m, c->tag ? c->tag : "");
 	ipc_put_str(&m, c->record);
 	ipc_put_u32(&m, c->told);
-	ipc_put_list(&m, NULL, 0);
+	for (size_t i = 0; i < ARRAY_LEN(agent); i++)
+		agent[i] = str_z(c->agent[i]);
+	ipc_put_list(&m, agent, c->agent[0] != NULL ? ARRAY_LEN(agent) : 0);
 	ipc_put_fd(&m, c->fd);
 	ipc_send(u->owner, &m);
 	c->fd = -1;
@@ -164,6 +168,8 @@ redeeming_free(struct redeeming *r)
 	free(r->peer);
 	free(r->sid);
 	free(r->tag);
+	for (size_t i = 0; i < ARRAY_LEN(r->agent); i++)
+		free(r->agent[i]);
 	free(r);
 }
 
@@ -216,6 +222,19 @@ open_quota(struct ipc_in *m)
 }
 
 static void
+take_agent(struct redeeming *r, struct ipc_in *m)
+{
+	uint32_t n = ipc_get_list(m);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct str item = ipc_get_item(m);
+
+		if (i < ARRAY_LEN(r->agent) && r->agent[i] == NULL)
+			r->agent[i] = dup_str(item);
+	}
+}
+
+static void
 redeemed(void *arg, struct ipc_in *m, const struct err *why)
 {
 	struct redeeming *r = arg;
@@ -231,8 +250,11 @@ redeemed(void *arg, struct ipc_in *m, const struct err *why)
 	}
 	name = ipc_get_str(m);
 	quota = ipc_get_u64(m);
+	if (r->front == PEER_MCPD)
+		take_agent(r, m);
 	/* The next process of a front knows nothing of what the last one asked. */
-	if (ipc_end(m) < 0 || r->age != parent_front_age(r->front)) {
+	if (ipc_end(m) < 0 || r->age != parent_front_age(r->front) ||
+	    (r->front == PEER_MCPD && r->agent[ARRAY_LEN(r->agent) - 1] == NULL)) {
 		redeeming_free(r);
 		return;
 	}
@@ -249,6 +271,7 @@ redeemed(void *arg, struct ipc_in *m, const struct err *why)
 	c->peer = r->peer;
 	c->sid = r->sid;
 	c->tag = r->tag;
+	memcpy(c->agent, r->agent, sizeof(c->agent));
 	free(r);
 	admit(c);
 	user_settle(u);
@@ -275,9 +298,10 @@ on_open(struct ipc_chan *front, struct ipc_in *m)
 		redeeming_free(r);
 		return;
 	}
-	ipc_begin(&out, MSG_TICKET_REDEEM);
+	ipc_begin(&out, r->front == PEER_MCPD ? MSG_AGENT_REDEEM : MSG_TICKET_REDEEM);
 	ipc_put_str(&out, ticket);
-	ipc_put_z(&out, r->front == PEER_WEBD ? "web" : "imap");
+	if (r->front != PEER_MCPD)
+		ipc_put_z(&out, r->front == PEER_WEBD ? "web" : "imap");
 	ipc_put_u32(&out, r->front);
 	ipc_put_u64(&out, r->conn);
 	ipc_call(svc_channel(PEER_AUTHD), &out, redeemed, r);

@@ -24,6 +24,7 @@
 #include "io/loop.h"
 #include "ipc/ipc.h"
 #include "mailboxd/imap/imap.h"
+#include "mailboxd/jmap/agent.h"
 #include "mailboxd/jmap/conn.h"
 #include "mailboxd/jmap/jmap.h"
 #include "mailboxd/jmap/push.h"
@@ -44,6 +45,7 @@
 #define BUSY_MS       200u  /* an answer is on its way (jmap/vacation.h) */
 #define ROOM_TRIES    100u  /* looks for the room that the parent makes on a full disk */
 #define ROOM_MS       2u
+#define AGENT_FIELDS  4u /* AGENT_REDEEM_R */
 
 /* Each front counts its own connections. */
 struct session_key {
@@ -54,7 +56,7 @@ struct session_key {
 struct session {
 	struct session_key key;
 	struct imap_conn *imap; /* of gk-imapd */
-	struct jmap_conn *jmap; /* of gk-webd */
+	struct jmap_conn *jmap; /* of gk-webd and gk-mcpd */
 	bool parking;
 	UT_hash_handle hh;
 };
@@ -64,7 +66,7 @@ static struct {
 	struct ipc_chan *parent;
 	struct imap_host host;
 	struct jmap *jmap; /* from the first connection of gk-webd on */
-	struct jmap_conn_host jmap_host;
+	struct jmap_conn_host web_host, mcp_host;
 	struct jmap_outside outside;
 	struct session *sessions;
 	size_t parking;
@@ -332,6 +334,13 @@ on_web_closed(void *arg, uint64_t id)
 	closed(PEER_WEBD, id);
 }
 
+static void
+on_mcp_closed(void *arg, uint64_t id)
+{
+	(void)arg;
+	closed(PEER_MCPD, id);
+}
+
 /* Nobody has read a byte of it: the next owner does. */
 static void
 give_back(enum ipc_peer front, const struct imap_conn_args *a)
@@ -367,14 +376,26 @@ begin_jmap(void)
 	return self.jmap;
 }
 
+/* What comes from gk-mcpd is an agent's, whatever it says: without a word about which, one that may
+ * nothing. */
 static struct jmap_conn *
-begin_web(const struct imap_conn_args *a)
+begin_pipe(enum ipc_peer front, const struct imap_conn_args *a, const struct str *agent, size_t n)
 {
-	const struct jmap_conn_args args = {
+	static const struct jmap_agent nobody;
+	struct jmap_conn_args args = {
 	    .fd = a->fd, .conn = a->conn, .peer = a->peer, .sid = a->sid, .user = a->user};
+	struct jmap_conn_host *host = front == PEER_MCPD ? &self.mcp_host : &self.web_host;
+	struct jmap_conn *c;
+	struct arena arena;
 
-	self.jmap_host = (struct jmap_conn_host){.jmap = begin_jmap(), .closed = on_web_closed};
-	return jmap_conn_new(&self.jmap_host, &args);
+	*host = (struct jmap_conn_host){
+	    .jmap = begin_jmap(), .closed = front == PEER_MCPD ? on_mcp_closed : on_web_closed};
+	arena_init(&arena);
+	if (front == PEER_MCPD && (args.agent = jmap_agent_read(&arena, agent, n)) == NULL)
+		args.agent = &nobody;
+	c = jmap_conn_new(host, &args);
+	arena_free(&arena);
+	return c;
 }
 
 static void
@@ -382,7 +403,9 @@ on_conn(struct ipc_in *m)
 {
 	struct imap_conn_args a = {.user = str_z(self.user)};
 	enum ipc_peer front = (enum ipc_peer)ipc_get_u32(m);
+	struct str agent[AGENT_FIELDS];
 	struct session *s;
+	size_t n = 0;
 
 	a.conn = ipc_get_u64(m);
 	a.peer = ipc_get_str(m);
@@ -390,8 +413,12 @@ on_conn(struct ipc_in *m)
 	a.tag = ipc_get_str(m);
 	a.record = ipc_get_str(m);
 	a.told = ipc_get_u32(m);
-	for (uint32_t n = ipc_get_list(m); n > 0; n--)
-		(void)ipc_get_item(m);
+	for (uint32_t left = ipc_get_list(m); left > 0; left--) {
+		struct str item = ipc_get_item(m);
+
+		if (n < AGENT_FIELDS)
+			agent[n++] = item;
+	}
 	a.fd = ipc_take_fd(m);
 	if (ipc_end(m) < 0) {
 		if (a.fd >= 0)
@@ -413,8 +440,8 @@ on_conn(struct ipc_in *m)
 		HASH_ADD(hh, self.sessions, key, sizeof s->key, s);
 	}
 	s->parking = false;
-	if (front == PEER_WEBD)
-		s->jmap = begin_web(&a);
+	if (front == PEER_WEBD || front == PEER_MCPD)
+		s->jmap = begin_pipe(front, &a, agent, n);
 	else
 		s->imap = imap_conn_new(&self.host, &a);
 }

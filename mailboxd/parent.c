@@ -268,13 +268,19 @@ parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		ipc_refuse(m);
 }
 
-static uint64_t ages[2]; /* of gk-imapd, of gk-webd */
+static uint64_t ages[3]; /* of gk-imapd, gk-webd, gk-mcpd */
 static enum ipc_peer gone_front;
+
+static uint64_t *
+age_of(enum ipc_peer front)
+{
+	return &ages[front == PEER_WEBD ? 1 : front == PEER_MCPD ? 2 : 0];
+}
 
 uint64_t
 parent_front_age(enum ipc_peer front)
 {
-	return ages[front == PEER_WEBD];
+	return *age_of(front);
 }
 
 /* The front is gone, and all that it held: its connections with owners end by themselves. */
@@ -297,8 +303,8 @@ parent_channel(struct ipc_chan *c, bool open)
 {
 	enum ipc_peer peer = ipc_peer_of(c);
 
-	if ((peer == PEER_IMAPD || peer == PEER_WEBD) && !open) {
-		ages[peer == PEER_WEBD]++;
+	if ((peer == PEER_IMAPD || peer == PEER_WEBD || peer == PEER_MCPD) && !open) {
+		++*age_of(peer);
 		gone_front = peer;
 		user_each(forget_front);
 	} else if (peer == PEER_QUEUE && open)

@@ -38,7 +38,7 @@ enum conn_state {
 /* Each front counts its own connections. */
 struct conn_key {
 	uint64_t id;
-	uint64_t front; /* PEER_IMAPD or PEER_WEBD */
+	uint64_t front; /* PEER_IMAPD, PEER_WEBD or PEER_MCPD */
 };
 
 /* A front's connection: waiting for the owner, served by it, or parked. */
@@ -54,6 +54,7 @@ struct conn {
 	int fd;
 	char *peer, *sid, *tag;
 	struct str record; /* owned */
+	char *agent[4];    /* of gk-mcpd, as in AGENT_REDEEM_R: for as long as it is there */
 	bool kicked;       /* its user was revoked: it may end, and nothing else */
 	/* While being parked. */
 	uint64_t park_call; /* the owner's, to be answered; 0: none */

@@ -139,5 +139,7 @@ conn_free(struct conn **cp)
 	TAILQ_REMOVE(&c->user->conns, c, link);
 	HASH_DEL(conns, c);
 	conn_strip(c);
+	for (size_t i = 0; i < ARRAY_LEN(c->agent); i++)
+		free(c->agent[i]);
 	free(c);
 }

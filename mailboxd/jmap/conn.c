@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "ipc/agent.h"
 #include "mailboxd/jmap/conn_in.h"
 
 #define MADE_MAX (JMAP_MAX_ANSWER + (64u << 10)) /* an answer, and what is put around it */
@@ -205,6 +206,17 @@ session(struct jmap_conn *c, struct str base)
 	answer_json(c, 200, buf_view(&c->made));
 }
 
+/* Octets of mail are read by who may read mail; an agent brings none of its own. */
+static bool
+may(const struct jmap_conn *c, unsigned kind)
+{
+	const struct jmap_agent *g = c->from.agent;
+
+	if (g == NULL || kind == PIPE_CALL || kind == PIPE_SESSION)
+		return true;
+	return kind != PIPE_UPLOAD && (g->scopes & AGENT_READ) != 0;
+}
+
 /* -1: not now, or not so. */
 static int
 begin(struct jmap_conn *c, unsigned kind, struct str octets)
@@ -214,6 +226,8 @@ begin(struct jmap_conn *c, unsigned kind, struct str octets)
 	if (pipe_parse(kind, octets, v) < 0)
 		return -1;
 	c->kind = (enum pipe_kind)kind;
+	if (!may(c, kind))
+		return -1;
 	if (kind == PIPE_CALL || kind == PIPE_TEXT) {
 		c->state = CONN_BODY;
 		return 0;
@@ -302,6 +316,14 @@ jmap_conn_new(const struct jmap_conn_host *host, const struct jmap_conn_args *a)
 	c->from.sid = arena_dup(&c->arena, a->sid);
 	c->from.peer = arena_dup(&c->arena, a->peer);
 	c->user = arena_dup(&c->arena, a->user);
+	if (a->agent != NULL) {
+		struct jmap_agent *g = arena_new(&c->arena, struct jmap_agent);
+
+		*g = *a->agent;
+		g->name = arena_dup(&c->arena, g->name);
+		g->session = arena_dup(&c->arena, g->session);
+		c->from.agent = g;
+	}
 	buf_init(&c->body, JMAP_MAX_REQUEST);
 	buf_init(&c->made, MADE_MAX);
 	loop_defer_init(&c->turn, turn_due, c);

@@ -14,6 +14,7 @@
 #include "base/str.h"
 
 struct jmap;
+struct jmap_agent;
 struct jmap_conn;
 
 /* What the owner process provides: one, outliving all of them. */
@@ -25,11 +26,12 @@ struct jmap_conn_host {
 };
 
 struct jmap_conn_args {
-	int fd;          /* taken over */
-	uint64_t conn;   /* gk-webd's number */
-	struct str peer; /* the client's address, for the log */
-	struct str sid;  /* of the session, for the log and the change log */
-	struct str user; /* for the log */
+	int fd;                         /* taken over */
+	uint64_t conn;                  /* gk-webd's number */
+	struct str peer;                /* the client's address, for the log */
+	struct str sid;                 /* of the session, for the log and the change log */
+	struct str user;                /* for the log */
+	const struct jmap_agent *agent; /* whose it is; NULL: the user's own. Copied */
 };
 
 struct jmap_conn *jmap_conn_new(const struct jmap_conn_host *host, const struct jmap_conn_args *a);

@@ -96,11 +96,18 @@ struct jmap *jmap_new(const struct jmap_host *host);
 /* Requests are given up. */
 void jmap_free(struct jmap **j);
 
+/* An agent (agent.h). */
+struct jmap_agent {
+	struct str name, session;
+	uint32_t scopes, policy; /* ipc/agent.h */
+};
+
 /* Who asks. */
 struct jmap_from {
-	struct str sid;  /* session id, for the log and the change log */
-	struct str peer; /* the client's address, for the log */
-	bool websocket;  /* the Response says @type and requestId (RFC 8887 4.3.2) */
+	const struct jmap_agent *agent; /* NULL: the user */
+	struct str sid;                 /* session id, for the log and the change log */
+	struct str peer;                /* the client's address, for the log */
+	bool websocket;                 /* the Response says @type and requestId (RFC 8887 4.3.2) */
 };
 
 /* Runs a request (RFC 8620 3.3) and calls done once, never before it returns: status 200 and a

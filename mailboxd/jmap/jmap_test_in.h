@@ -156,10 +156,14 @@ on_done(void *arg, unsigned st, struct str json)
 	*done = true;
 }
 
+/* Who asks; NULL: the user. */
+static const struct jmap_agent *agent;
+
 static inline const char *
 ask_n(struct str request)
 {
-	const struct jmap_from from = {.sid = STR_INIT("s9"), .peer = STR_INIT("192.0.2.1")};
+	const struct jmap_from from = {
+	    .sid = STR_INIT("s9"), .peer = STR_INIT("192.0.2.1"), .agent = agent};
 	bool done = false;
 	struct jmap_request *r = jmap_request_new(jmap, &from, request, on_done, &done);
 

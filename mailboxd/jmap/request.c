@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "mailboxd/jmap/agent.h"
 #include "mailboxd/jmap/indexing.h"
 
 #define FURTHER_MAX 8u /* calls that methods add */
@@ -254,7 +255,7 @@ begin_call(struct jmap_request *r, struct str name, cJSON *args, struct str id)
 {
 	const struct jmap_method *m = jmap_method_find(name);
 	struct err e = {0};
-	const char *type = "";
+	const char *type = "", *why;
 	const cJSON *account;
 
 	if (m == NULL || (r->using & jmap_capability(str_z(m->capability))) == 0) {
@@ -273,6 +274,12 @@ begin_call(struct jmap_request *r, struct str name, cJSON *args, struct str id)
 		cJSON_Delete(args);
 	} else if (!m->no_account && !str_eq_z(json_str(account), r->jmap->account)) {
 		fail_call(r, "accountNotFound", NULL, id);
+		cJSON_Delete(args);
+	} else if (r->agent != NULL &&
+		   (why = jmap_agent_refuses(r->agent, str_z(m->name), args)) != NULL) {
+		log_info("agent.refuse", LS("sid", r->by.sid), LS("user", r->jmap->user),
+		    LZ("method", m->name), LS("agent", r->agent->name), LZ("reason", why));
+		fail_call(r, "forbidden", why, id);
 		cJSON_Delete(args);
 	} else {
 		jmap_call_begin(r, m, args, id);
@@ -372,6 +379,17 @@ new_request(struct jmap *j, const struct jmap_from *from,
 	arena_init(&r->arena);
 	r->by = (struct change_by){
 	    .actor = STR_INIT("jmap"), .sid = arena_dup(&r->arena, from->sid), .origin = r};
+	/* Who it is comes from the channel it came on, never from what it says. */
+	if (from->agent != NULL) {
+		struct jmap_agent *g = arena_new(&r->arena, struct jmap_agent);
+
+		*g = *from->agent;
+		g->name = arena_dup(&r->arena, g->name);
+		g->session = arena_dup(&r->arena, g->session);
+		r->agent = g;
+		r->by.actor = STR("agent");
+		r->by.sid = g->session;
+	}
 	r->from_websocket = from->websocket;
 	r->results = cJSON_CreateArray();
 	r->budget = (struct budget){REFERENCE_LOOKS, REFERENCE_VALUES, REFERENCE_OCTETS};

@@ -34,6 +34,7 @@ struct jmap_request {
 	unsigned magic;
 	struct jmap *jmap;
 	struct change_by by;
+	const struct jmap_agent *agent; /* that asks; NULL: the user */
 	struct arena arena;
 	void (*done)(void *arg, unsigned status, struct str json);
 	void *arg;

@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 #include "base/mem.h"
+#include "mailboxd/jmap/agent.h"
 #include "mailboxd/jmap/request.h"
 
 #define KINDS 3u
@@ -303,6 +304,8 @@ run_item(struct jmap_call *c, struct jmap_item *it)
 		return JMAP_DONE;
 	if (it->what != JMAP_CREATE && it->id == 0)
 		return jmap_item_fail(it, "notFound", "no such object");
+	if (c->request->agent != NULL && it->op == NULL && jmap_agent_item(c, it) < 0)
+		return JMAP_DONE;
 	if (fn[it->what] == NULL)
 		return jmap_item_fail(it,
 		    o->is_singleton && it->what != JMAP_UPDATE ? "singleton" : "forbidden",
