@@ -414,3 +414,14 @@ date_rfc3339_parse(struct str s, struct date *out)
 	    days * 86400 + hour * 3600 + minute * 60 + second - (int64_t)zone * 60, zone};
 	return 0;
 }
+
+int
+date_utc_parse(struct str s, int64_t *out)
+{
+	struct date d;
+
+	if (!str_ends(s, STR("Z")) || str_chr(s, 'T') == s.n || date_rfc3339_parse(s, &d) < 0)
+		return -1;
+	*out = d.utc;
+	return 0;
+}

@@ -23,6 +23,8 @@ int date_imap_parse(struct str s, struct date *out);
 /* "2026-01-31T12:00:00.5+01:00" (RFC 3339 5.6); a fraction of a second is dropped. -1 when it is
  * none. */
 int date_rfc3339_parse(struct str s, struct date *out);
+/* The same in UTC and capitals, as JMAP has it (UTCDate, RFC 8620 1.4): seconds. */
+int date_utc_parse(struct str s, int64_t *out);
 
 #define DATE_IMAP_SIZE 27
 /* The same form from seconds, shown in a zone (minutes). */

@@ -148,6 +148,7 @@ test_rfc3339(void **state)
 	    "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-01-31T24:00:00Z",
 	    "2026-01-31T12:00:00.Z", "2026-01-31T12:00:00Zx", "2026-01-31T12:00:00+1:00",
 	    "26-01-31T12:00:00Z", "2026-01-31 12:00:00Z", "2026-01-31T12:00:00+24:00"};
+	int64_t utc = 0;
 	struct date d;
 
 	(void)state;
@@ -162,6 +163,11 @@ test_rfc3339(void **state)
 	assert_int_equal(d.zone, -30);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(date_rfc3339_parse(str_z(bad[i]), &d), -1);
+	assert_int_equal(date_utc_parse(STR("2023-11-14T22:13:20Z"), &utc), 0);
+	assert_int_equal(utc, 1700000000);
+	assert_int_equal(date_utc_parse(STR("2023-11-15T00:13:20+02:00"), &utc), -1);
+	assert_int_equal(date_utc_parse(STR("2023-11-14t22:13:20Z"), &utc), -1);
+	assert_int_equal(date_utc_parse(STR("2023-11-14T22:13:20z"), &utc), -1);
 }
 
 int

@@ -28,7 +28,7 @@
 #define FLAG_ALL      0x1fu
 
 #define KEYWORDS_MAX    64  /* different ones in a mailbox */
-#define KEYWORD_MAX_LEN 100 /* octets */
+#define KEYWORD_MAX_LEN 255 /* octets (RFC 8621 4.1.1) */
 
 struct message {
 	uint32_t uid;

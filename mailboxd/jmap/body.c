@@ -167,15 +167,16 @@ decoded_size(const struct jmap_body *b, const struct mime_part *p)
 	return n;
 }
 
-/* RFC 8621 4.1.4: null but for text, where us-ascii is what is meant by none (RFC 2045 5.2). */
+/* RFC 8621 4.1.4: as given, of any type; of text us-ascii is what is meant by none (RFC 2045 5.2).
+ */
 static struct str
 charset_of(const struct mime_part *p)
 {
 	struct str given = rfc2231_get(&p->params, STR("charset"));
 
-	if (!jmap_part_is(p, "text", NULL))
-		return STR_NONE;
-	return given.n > 0 ? given : STR("us-ascii");
+	if (given.n > 0)
+		return given;
+	return jmap_part_is(p, "text", NULL) ? STR("us-ascii") : STR_NONE;
 }
 
 static struct str
@@ -341,19 +342,47 @@ drop_cr(struct buf *text)
 	text->n = n;
 }
 
+/* The length of what begins with '<' in HTML: a tag, whose values in quotes may have a '>', or a
+ * comment. 1: it is none; more than there is: its end is not there. */
+static size_t
+tag_length(struct str s)
+{
+	char next = s.n > 1 ? s.p[1] : '/', quote = '\0', before = '\0';
+	size_t i = 1;
+
+	if (str_starts(s, STR("<!--"))) {
+		i = str_find(s, STR("-->"));
+		return i < s.n ? i + 3 : s.n + 1;
+	}
+	if (!is_alnum(next) && next != '/' && next != '!' && next != '?')
+		return 1;
+	for (; i < s.n && (quote != '\0' || s.p[i] != '>'); i++) {
+		char c = s.p[i];
+
+		if (quote != '\0')
+			quote = c == quote ? '\0' : quote;
+		else if ((c == '"' || c == '\'') && before == '=')
+			quote = c;
+		if (!is_space(c))
+			before = c;
+	}
+	return i + 1;
+}
+
 /* RFC 8621 4.2: not within a character, nor within a tag of HTML. */
 static struct str
 cut_value(struct str s, size_t max, bool html)
 {
 	struct str cut = str_cut_utf8(s, max);
-	size_t open, close;
 
 	if (!html || cut.n == s.n)
 		return cut;
-	open = str_rchr(cut, '<');
-	close = str_rchr(cut, '>');
-	if (open < cut.n && (close == cut.n || close < open))
-		cut.n = open;
+	for (size_t i = str_chr(cut, '<'), n; i < cut.n;
+	     i += n + str_chr(str_from(cut, i + n), '<')) {
+		n = tag_length(str_from(cut, i));
+		if (n > cut.n - i)
+			cut.n = i;
+	}
 	return cut;
 }
 

@@ -3,6 +3,7 @@
  */
 #include <sodium.h>
 
+#include "mailboxd/jmap/email_set.h"
 #include "mailboxd/jmap/methods.h"
 #include "svc/build.h"
 
@@ -88,7 +89,7 @@ mail_capability(void)
 {
 	cJSON *v = cJSON_CreateObject();
 
-	json_put(v, "maxMailboxesPerEmail", cJSON_CreateNull());
+	json_put_num(v, "maxMailboxesPerEmail", JMAP_EMAIL_PLACES);
 	json_put_num(v, "maxMailboxDepth", JMAP_MAILBOX_DEPTH);
 	json_put_num(v, "maxSizeMailboxName", JMAP_MAILBOX_NAME);
 	json_put_num(v, "maxSizeAttachmentsPerEmail", JMAP_MAX_UPLOAD);

@@ -184,6 +184,31 @@ get(struct jmap_call *c, uint64_t id, cJSON *out, struct err *e)
 	return 0;
 }
 
+int
+jmap_email_as_it_is(struct jmap_call *c, uint64_t id, const cJSON *given, cJSON *out, struct err *e)
+{
+	struct jmap_body_args *args = arena_new(&c->arena, struct jmap_body_args);
+	const cJSON *m;
+	int rc;
+
+	c->wanted = 0;
+	c->nmore = 0;
+	c->more = arena_array(&c->arena, (size_t)cJSON_GetArraySize(given) + 1, sizeof *c->more);
+	for (unsigned i = 0; i < EMAIL_PROPERTIES; i++)
+		if (json_get(given, jmap_email_properties[i]) != NULL)
+			c->wanted |= UINT64_C(1) << i;
+	cJSON_ArrayForEach(m, given)
+	{
+		if (jmap_email_is_property(json_name(m)))
+			c->more[c->nmore++] = json_name(m);
+	}
+	c->extra = args;
+	rc = jmap_body_args(c, args) < 0 ? -1 : get(c, id, out, e);
+	c->extra = NULL;
+	json_expand(out);
+	return rc;
+}
+
 /* ---- /changes ---- */
 
 /* /queryChanges where threads matter: which email of a thread stands for it, and what a filter says

@@ -192,13 +192,15 @@ put_form(
 /* ---- properties ---- */
 
 /* RFC 8621 4.6: no field twice, whatever the forms. */
-static int
-take_name(struct jmap_draft *d, const char *property, struct str name)
+int
+jmap_draft_take_name(
+    struct jmap_draft *d, const char *property, struct str field, struct jmap_names *names)
 {
-	for (size_t i = 0; i < d->nseen; i++)
-		if (str_ieq(d->seen[i], name))
-			return bad(d, property, "another property has that field");
-	d->seen[d->nseen++] = name;
+	for (const struct jmap_names *l = names; l != NULL; l = l->above)
+		for (size_t i = 0; i < l->n; i++)
+			if (str_ieq(l->v[i], field))
+				return bad(d, property, "another property has that field");
+	names->v[names->n++] = field;
 	return 0;
 }
 
@@ -225,26 +227,19 @@ put_field(struct jmap_draft *d, const cJSON *property, const struct jmap_field *
 static bool
 is_ours(struct str name, bool of_part)
 {
+	/* Of a part what charset, boundary and file name stand in is made of its properties. */
 	if (of_part)
-		return str_ieq_z(name, "Content-Transfer-Encoding");
+		return str_ieq_z(name, "Content-Transfer-Encoding") ||
+		       str_ieq_z(name, "Content-Type") || str_ieq_z(name, "Content-Disposition") ||
+		       str_ieq_z(name, "MIME-Version");
 	return str_istarts(name, STR("Content-")) || str_ieq_z(name, "MIME-Version");
 }
 
-static bool
-is_named_by_property(struct str name)
-{
-	static const char *const names[] = {"Content-Type", "Content-Disposition", "Content-ID",
-	    "Content-Language", "Content-Location"};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (str_ieq_z(name, names[i]))
-			return true;
-	return false;
-}
-
 int
-jmap_draft_field(struct jmap_draft *d, const cJSON *property, bool of_part, struct buf *out)
+jmap_draft_field(
+    struct jmap_draft *d, const cJSON *property, struct jmap_names *names, struct buf *out)
 {
+	bool of_part = names != &d->names;
 	struct str p = json_name(property);
 	struct jmap_field f;
 
@@ -253,7 +248,7 @@ jmap_draft_field(struct jmap_draft *d, const cJSON *property, bool of_part, stru
 			continue;
 		f = (struct jmap_field){
 		    .name = str_z(conveniences[i].name), .form = conveniences[i].form};
-		if (take_name(d, property->string, f.name) < 0)
+		if (jmap_draft_take_name(d, property->string, f.name, names) < 0)
 			return -1;
 		if (str_eq_z(p, "messageId") && cJSON_GetArraySize(property) > 1)
 			return bad(d, property->string, "more than one");
@@ -263,10 +258,9 @@ jmap_draft_field(struct jmap_draft *d, const cJSON *property, bool of_part, stru
 		return 0;
 	if (jmap_field_parse(p, &f) < 0 || !compose_name_ok(f.name))
 		return bad(d, property->string, "no such form of a field");
-	/* A part's type and the like are properties; what else it has is its own. */
-	if (is_ours(f.name, of_part) || (of_part && is_named_by_property(f.name)))
+	if (is_ours(f.name, of_part))
 		return bad(d, property->string, "not a field to be given");
-	if (!of_part && take_name(d, property->string, f.name) < 0)
+	if (jmap_draft_take_name(d, property->string, f.name, names) < 0)
 		return -1;
 	return put_field(d, property, &f, out);
 }

@@ -3,6 +3,7 @@
  * already become emails.
  */
 #include "base/mem.h"
+#include "mail/date.h"
 #include "mail/header.h"
 #include "mailboxd/jmap/blob.h"
 #include "mailboxd/jmap/email_set.h"
@@ -61,8 +62,22 @@ is_message(struct str s)
 	return header_next(&s, &f) && f.name.n > 0;
 }
 
+/* RFC 8621 4.8: where no receivedAt is given, when the last host before us says it was. */
 static void
-import_blob(struct jmap_call *c, struct jmap_item *it, const struct jmap_standing *s)
+take_received(struct jmap_standing *s, const struct jmap_item *it, struct str octets)
+{
+	struct str header = str_sub(octets, 0, header_length(octets)),
+		   value = header_value(header, STR("Received"));
+	size_t semicolon = str_rchr(value, ';');
+	struct date date;
+
+	if (json_member(it->given, "receivedAt") == NULL && semicolon < value.n &&
+	    date_parse(str_trim(str_from(value, semicolon + 1)), &date) == 0)
+		s->received = date.utc;
+}
+
+static void
+import_blob(struct jmap_call *c, struct jmap_item *it, struct jmap_standing *s)
 {
 	struct str id = json_str(json_get(it->given, "blobId"));
 	struct jmap_blob blob = {0};
@@ -75,12 +90,13 @@ import_blob(struct jmap_call *c, struct jmap_item *it, const struct jmap_standin
 	}
 	if (jmap_blob_open(c->jmap, jmap_real_id(c, id), &blob, &e) < 0) {
 		if (e.code == E_NOTFOUND || e.code == E_INVAL)
-			(void)jmap_item_fail(it, "blobNotFound", "no such blob");
+			(void)jmap_item_invalid(it, "blobId", "no such blob");
 		else
 			(void)jmap_item_err(c, it, &e);
 		return;
 	}
 	l = (struct lines){blob.octets, size_of(blob.octets)};
+	take_received(s, it, blob.octets);
 	if (!is_message(l.octets))
 		(void)jmap_item_fail(it, "invalidEmail", "it has no header");
 	else

@@ -106,21 +106,30 @@ take_language(struct jmap_draft *d, const cJSON *v, struct mime_out *part)
 
 /* 1: taken; 0: no such property. */
 static int
-take_property(struct jmap_draft *d, const cJSON *m, struct mime_out *part)
+take_property(struct jmap_draft *d, const cJSON *m, struct jmap_names *names, struct mime_out *part)
 {
 	struct str p = json_name(m);
 	const struct {
 		const char *name;
 		struct str *to;
-	} strings[] = {{"type", &part->type}, {"charset", &part->charset}, {"name", &part->name},
-	    {"disposition", &part->disposition}, {"cid", &part->cid},
-	    {"location", &part->location}};
+		struct str field; /* that header:… could name too */
+	} strings[] = {{"type", &part->type, STR_NONE}, {"charset", &part->charset, STR_NONE},
+	    {"name", &part->name, STR_NONE}, {"disposition", &part->disposition, STR_NONE},
+	    {"cid", &part->cid, STR("Content-ID")},
+	    {"location", &part->location, STR("Content-Location")},
+	    {"language", NULL, STR("Content-Language")}};
 
-	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
-		if (str_eq_z(p, strings[i].name))
-			return take_string(d, m, strings[i].to) < 0 ? -1 : 1;
-	if (str_eq_z(p, "language"))
-		return take_language(d, m, part) < 0 ? -1 : 1;
+	for (size_t i = 0; i < ARRAY_LEN(strings); i++) {
+		if (!str_eq_z(p, strings[i].name))
+			continue;
+		if (strings[i].field.n > 0 && !cJSON_IsNull(m) &&
+		    jmap_draft_take_name(d, m->string, strings[i].field, names) < 0)
+			return -1;
+		return (strings[i].to != NULL ? take_string(d, m, strings[i].to)
+					      : take_language(d, m, part)) < 0
+			   ? -1
+			   : 1;
+	}
 	/* What we say of parts may come back with them (RFC 8621 4.6, size). */
 	return str_eq_z(p, "partId") || str_eq_z(p, "blobId") || str_eq_z(p, "subParts") ||
 	       str_eq_z(p, "size");
@@ -142,7 +151,8 @@ is_valid(struct jmap_draft *d, const struct mime_out *part)
 	return true;
 }
 
-static struct mime_out *make_part(struct jmap_draft *d, const cJSON *v, struct str type);
+static struct mime_out *
+make_part(struct jmap_draft *d, const cJSON *v, struct str type, const struct jmap_names *above);
 
 static int
 take_children(struct jmap_draft *d, const cJSON *list, struct mime_out *part)
@@ -152,7 +162,7 @@ take_children(struct jmap_draft *d, const cJSON *list, struct mime_out *part)
 
 	cJSON_ArrayForEach(m, list)
 	{
-		if ((*at = make_part(d, m, STR_NONE)) == NULL)
+		if ((*at = make_part(d, m, STR_NONE, NULL)) == NULL)
 			return -1;
 		at = &(*at)->next;
 	}
@@ -200,22 +210,24 @@ take_content(struct jmap_draft *d, const cJSON *v, struct mime_out *part)
 				  : (bad(d, "partId", "no string"), -1);
 }
 
-/* type: what it must be, or STR_NONE. */
+/* type: what it must be, or STR_NONE. above: fields that are in the same header already. */
 static struct mime_out *
-make_part(struct jmap_draft *d, const cJSON *v, struct str type)
+make_part(struct jmap_draft *d, const cJSON *v, struct str type, const struct jmap_names *above)
 {
 	struct mime_out *part = arena_new(&d->c->arena, struct mime_out);
+	struct jmap_names names = {.above = above};
 	struct buf fields;
 	const cJSON *m;
 	int taken = 1;
 
 	if (!cJSON_IsObject(v) || ++d->nparts > JMAP_EMAIL_PARTS)
 		return bad(d, "bodyStructure", "no part, or too many");
+	names.v = arena_array(&d->c->arena, (size_t)cJSON_GetArraySize(v) + 1, sizeof *names.v);
 	buf_init(&fields, FIELDS_MAX);
 	cJSON_ArrayForEach(m, v)
 	{
-		if ((taken = take_property(d, m, part)) == 0)
-			taken = jmap_draft_field(d, m, true, &fields);
+		if ((taken = take_property(d, m, &names, part)) == 0)
+			taken = jmap_draft_field(d, m, &names, &fields);
 		if (taken == 0)
 			(void)bad(d, m->string, "no property that a part is made with");
 		if (taken <= 0)
@@ -261,7 +273,7 @@ take_body(struct jmap_draft *d, const char *property, struct str type, struct mi
 		(void)bad(d, property, "not one part");
 		return -1;
 	}
-	*out = make_part(d, v->child, type);
+	*out = make_part(d, v->child, type, NULL);
 	return *out != NULL ? 0 : -1;
 }
 
@@ -278,7 +290,7 @@ take_attachments(
 	}
 	cJSON_ArrayForEach(m, v)
 	{
-		struct mime_out *part = make_part(d, m, STR_NONE);
+		struct mime_out *part = make_part(d, m, STR_NONE, NULL);
 
 		if (part == NULL)
 			return -1;
@@ -340,7 +352,7 @@ make_tree(struct jmap_draft *d)
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
 		if (json_member(d->it->given, others[i]) != NULL)
 			return bad(d, others[i], "not together with bodyStructure");
-	return make_part(d, structure, STR_NONE);
+	return make_part(d, structure, STR_NONE, &d->names);
 }
 
 /* ---- the header ---- */
@@ -358,9 +370,9 @@ is_for_others(struct str p)
 }
 
 static bool
-has_field(const struct jmap_draft *d, const char *name)
+is_field_in(struct str rest, const char *name)
 {
-	struct str rest = buf_view(&d->fields), line;
+	struct str line;
 
 	while (str_cut(&rest, '\n', &line)) {
 		struct str head;
@@ -370,6 +382,13 @@ has_field(const struct jmap_draft *d, const char *name)
 			return true;
 	}
 	return false;
+}
+
+/* The one part of a message has its fields in the message's header. */
+static bool
+has_field(const struct jmap_draft *d, const char *name)
+{
+	return is_field_in(buf_view(&d->fields), name) || is_field_in(d->root->fields, name);
 }
 
 /* RFC 8621 4.6: what must be there and was not given. */
@@ -395,7 +414,7 @@ make_header(struct jmap_draft *d)
 	cJSON_ArrayForEach(m, d->it->given)
 	{
 		int taken =
-		    is_for_others(json_name(m)) ? 1 : jmap_draft_field(d, m, false, &d->fields);
+		    is_for_others(json_name(m)) ? 1 : jmap_draft_field(d, m, &d->names, &d->fields);
 
 		if (taken == 0)
 			(void)bad(d, m->string, "no property that an email is made with");
@@ -414,8 +433,8 @@ jmap_draft_make(struct jmap_call *c, struct jmap_item *it, struct jmap_draft *d)
 	buf_init(&d->fields, FIELDS_MAX);
 	d->values = json_member(it->given, "bodyValues");
 	d->blobs = arena_array(&c->arena, JMAP_EMAIL_PARTS + 1, sizeof *d->blobs);
-	d->seen =
-	    arena_array(&c->arena, (size_t)cJSON_GetArraySize(it->given) + 1, sizeof *d->seen);
+	d->names.v =
+	    arena_array(&c->arena, (size_t)cJSON_GetArraySize(it->given) + 1, sizeof *d->names.v);
 	id_new(id);
 	if (make_header(d) < 0 || (d->root = make_tree(d)) == NULL) {
 		if (!jmap_item_failed(it))

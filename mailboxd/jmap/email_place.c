@@ -105,15 +105,11 @@ jmap_standing_read(
     struct jmap_call *c, struct jmap_item *it, const cJSON *v, struct jmap_standing *out)
 {
 	const cJSON *received = json_member(v, "receivedAt");
-	struct date date;
 
 	*out = (struct jmap_standing){.received = clock_wall()};
-	if (received != NULL) {
-		if (date_rfc3339_parse(json_str(received), &date) < 0) {
-			(void)jmap_item_invalid(it, "receivedAt", "no UTCDate");
-			return -1;
-		}
-		out->received = date.utc;
+	if (received != NULL && date_utc_parse(json_str(received), &out->received) < 0) {
+		(void)jmap_item_invalid(it, "receivedAt", "no UTCDate");
+		return -1;
 	}
 	if (read_mailboxes(c, it, json_get(v, "mailboxIds"), out) < 0)
 		return -1;

@@ -154,7 +154,7 @@ read_sorts(struct jmap_call *c, const cJSON *list, struct query_args *a)
 	/* The newest first, where nothing is said. */
 	if (a->nsorts == 0)
 		a->sorts[a->nsorts++] = (struct sort){.by = BY_RECEIVED_AT, .descending = true};
-	a->by_time = a->sorts[0].by == BY_RECEIVED_AT;
+	a->by_time = a->nsorts == 1 && a->sorts[0].by == BY_RECEIVED_AT;
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "mailboxd/jmap/email_make.h"
+#include "mailboxd/jmap/email_show.h"
 #include "mailboxd/jmap/methods.h"
 
 /* ---- create ---- */
@@ -103,23 +104,42 @@ current(struct updating *u)
 	return v;
 }
 
-/* What else a patch names must be what it is already (RFC 8620 5.3): here, the id. */
-static int
-check_names(struct jmap_item *it)
+static bool
+may_change(const cJSON *m)
 {
-	const cJSON *m;
+	struct str name = json_name(m), head;
+
+	(void)str_cut(&name, '/', &head);
+	return str_eq_z(head, "mailboxIds") || str_eq_z(head, "keywords");
+}
+
+/* What else a patch names must be what it is already: a client may give the whole object back (RFC
+ * 8620 5.3). */
+static int
+check_names(struct updating *u)
+{
+	cJSON *others = cJSON_CreateObject(), *now = cJSON_CreateObject();
+	struct jmap_item *it = u->it;
+	const cJSON *m, *is;
+	struct err e = {0};
 
 	cJSON_ArrayForEach(m, it->given)
 	{
-		struct str name = json_name(m), head;
-
-		(void)str_cut(&name, '/', &head);
-		if (str_eq_z(head, "mailboxIds") || str_eq_z(head, "keywords") ||
-		    (str_eq_z(head, "id") && str_eq(json_str(m), it->key)))
-			continue;
-		(void)jmap_item_invalid(
-		    it, m->string, "an email's %s cannot be changed", m->string);
+		if (!may_change(m))
+			json_put(others, m->string, cJSON_CreateTrue());
 	}
+	if (others->child != NULL && jmap_email_as_it_is(u->c, it->id, others, now, &e) < 0)
+		(void)jmap_item_err(u->c, it, &e);
+	json_put_str(now, "id", it->key);
+	cJSON_ArrayForEach(m, it->given)
+	{
+		is = json_get(now, m->string);
+		if (!may_change(m) && (is == NULL || !cJSON_Compare(m, is, true)))
+			(void)jmap_item_invalid(
+			    it, m->string, "an email's %s cannot be changed", m->string);
+	}
+	cJSON_Delete(others);
+	cJSON_Delete(now);
 	return jmap_item_failed(it) ? -1 : 0;
 }
 
@@ -276,7 +296,7 @@ update(struct jmap_call *c, struct jmap_item *it)
 	u->it = it;
 	if (find(u, &e) < 0)
 		return jmap_item_err(c, it, &e);
-	if (it->given->child == NULL || check_names(it) < 0 || read_update(u) < 0)
+	if (it->given->child == NULL || check_names(u) < 0 || read_update(u) < 0)
 		return JMAP_DONE;
 	differences(u, &add, &remove);
 	if (store_all(u, STORE_ADD, &add, &e) < 0 || store_all(u, STORE_REMOVE, &remove, &e) < 0) {

@@ -304,12 +304,117 @@ messages_are_imported(void **state)
 		blob, mailbox_id("Archive")));
 	assert_true(str_starts(str_at("/created/k/id"), STR("e")));
 	expect("/created/k/size", "20");
-	expect("/notCreated/l/type", "\"blobNotFound\"");
+	expect("/notCreated/l/type", "\"invalidProperties\"");
+	expect("/notCreated/l/properties", "[\"blobId\"]");
 	expect("/notCreated/m/properties", "[\"mailboxIds\"]");
 	expect("/notCreated/n/properties", "[\"from\"]");
 	assert_true(str_eq_z(stored("Archive"), "Subject: a\r\n\r\nx\r\ny\r\n"));
 	assert_int_equal(box("Archive")->messages[0].flags, FLAG_SEEN);
 	assert_false(home_is_dirty(home));
+}
+
+/* RFC 8621 4.8: what no date is given of has that of the last Received. */
+static void
+imports_keep_their_date(void **state)
+{
+	static const char import[] =
+	    "{\"emails\":{\"k\":{\"blobId\":\"b%a\",\"mailboxIds\":{\"%b\":true}}}}";
+	char id[EMAIL_TEXT_SIZE];
+
+	(void)state;
+	append("INBOX",
+	    "Received: from a.test by b.test; Tue, 14 Nov 2023 22:13:20 +0100\r\n"
+	    "Received: from c.test by a.test; Mon, 13 Nov 2023 22:13:20 +0100\r\n\r\nx\r\n",
+	    0);
+	email_text(box("INBOX")->messages[0].email, EMAIL_LETTER, id);
+	call("Email/import", fmt(import, id, mailbox_id("Archive")));
+	expect("/notCreated", "null");
+	assert_int_equal(box("Archive")->messages[0].date, 1699996400);
+}
+
+/* RFC 8621 4.6: a part's own fields, none of them twice. */
+static void
+parts_have_fields(void **state)
+{
+	static const char made[] = ",\"subject\":\"s\",\"bodyValues\":{\"t\":{\"value\":\"x\"}},"
+				   "\"bodyStructure\":{\"partId\":\"t\",\"type\":\"text/plain\"%a}";
+	static const struct {
+		const char *fields, *property;
+	} bad[] = {{",\"header:Content-Language\":\" en\",\"language\":[\"en\"]", "[\"language\"]"},
+	    {",\"header:X-A\":\" 1\",\"header:x-a:asText\":\"1\"", "[\"header:x-a:asText\"]"},
+	    {",\"header:Subject\":\" 1\"", "[\"header:Subject\"]"},
+	    {",\"header:Content-Type\":\" text/plain\"", "[\"header:Content-Type\"]"},
+	    {",\"header:Content-Transfer-Encoding\":\" 7bit\"",
+		"[\"header:Content-Transfer-Encoding\"]"},
+	    {",\"headers\":[]", "[\"headers\"]"}, {",\"charset\":\"utf-8\"", "[\"charset\"]"},
+	    {",\"size\":1", "[\"size\"]"}};
+	struct str s;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		create(fmt(made, bad[i].fields, ""));
+		expect("/notCreated/k/properties", bad[i].property);
+	}
+	create(fmt(made,
+	    ",\"header:Content-Language\":\" en\",\"header:Date:asDate\":"
+	    "\"2023-11-14T22:13:20Z\",\"language\":null",
+	    ""));
+	expect("/notCreated", "null");
+	s = stored("Drafts");
+	assert_true(has(s, "\r\nContent-Language: en\r\n"));
+	assert_true(has(s, "Date: Tue, 14 Nov 2023 22:13:20 +0000\r\n"));
+	assert_int_equal(str_find(str_from(s, str_find(s, STR("Date: ")) + 1), STR("Date: ")),
+	    str_from(s, str_find(s, STR("Date: ")) + 1).n);
+}
+
+/* RFC 8620 5.3: a client may give the whole object back, with what it changes in it. */
+static void
+whole_objects_come_back(void **state)
+{
+	struct buf b;
+	const char *id;
+	cJSON *whole;
+
+	(void)state;
+	append("INBOX", "Subject: =?utf-8?q?caf=C3=A9?=\r\nFrom: A <a@x>\r\n\r\nx\r\n", 0);
+	id = email_in("INBOX");
+	call("Email/get", fmt("{\"ids\":[\"%a\"]}", id, ""));
+	whole = cJSON_DetachItemFromArray((cJSON *)at(answer, "/list"), 0);
+	cJSON_AddTrueToObject((cJSON *)json_get(whole, "keywords"), "$seen");
+	buf_init(&b, 1u << 20);
+	json_print(whole, &b);
+	call("Email/set", fmt("{\"update\":{\"%a\":%b}}", id, b.p));
+	expect("/notUpdated", "null");
+	assert_int_equal(box("INBOX")->messages[0].flags, FLAG_SEEN);
+	cJSON_ReplaceItemInObject(whole, "size", cJSON_CreateNumber(1));
+	buf_reset(&b);
+	json_print(whole, &b);
+	call("Email/set", fmt("{\"update\":{\"%a\":%b}}", id, b.p));
+	expect("/notUpdated/*/properties", "[\"size\"]");
+	call(
+	    "Email/set", fmt("{\"update\":{\"%a\":{\"header:subject:asText\":\"café\"}}}", id, ""));
+	expect("/notUpdated", "null");
+	buf_free(&b);
+	cJSON_Delete(whole);
+}
+
+/* RFC 8621 4.1.1 */
+static void
+keywords_have_a_length(void **state)
+{
+	char word[257] = "";
+	const char *id;
+
+	(void)state;
+	append("INBOX", "Subject: a\r\n\r\nx\r\n", 0);
+	id = email_in("INBOX");
+	memset(word, 'k', 255);
+	call("Email/set", fmt("{\"update\":{\"%a\":{\"keywords/%b\":true}}}", id, word));
+	expect("/notUpdated", "null");
+	assert_int_equal(box("INBOX")->keywords[0].n, 255);
+	word[255] = 'k';
+	call("Email/set", fmt("{\"update\":{\"%a\":{\"keywords/%b\":true}}}", id, word));
+	expect("/notUpdated/*/properties", "[\"keywords\"]");
 }
 
 static void
@@ -333,6 +438,10 @@ main(void)
 	    TEST(keywords_and_mailboxes_change),
 	    TEST(what_is_destroyed_is_nowhere),
 	    TEST(messages_are_imported),
+	    TEST(imports_keep_their_date),
+	    TEST(parts_have_fields),
+	    TEST(whole_objects_come_back),
+	    TEST(keywords_have_a_length),
 	    TEST(nothing_is_copied_from_elsewhere),
 	};
 

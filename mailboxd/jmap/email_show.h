@@ -40,6 +40,11 @@ bool jmap_email_is_property(struct str name);
 bool jmap_email_wants_row(const struct jmap_call *c);
 bool jmap_email_wants_octets(const struct jmap_call *c);
 
+/* What Email/get shows, its other arguments left out, of the properties that `given` names: 1; 0:
+ * no such email; -1. In a call that is not Email/get. */
+int jmap_email_as_it_is(
+    struct jmap_call *c, uint64_t id, const cJSON *given, cJSON *out, struct err *e);
+
 /* What is asked for of a row, as jmap_row_make() writes it. */
 void jmap_email_show_row(struct jmap_call *c, struct str row, cJSON *out);
 /* What is asked for of the octets. -1: E_LIMIT. */

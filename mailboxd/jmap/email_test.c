@@ -331,6 +331,37 @@ values(void **state)
 	expect("/list/0/bodyValues/2/value", "\"<b>café\"");
 }
 
+static const struct {
+	const char *html;
+	unsigned max;
+	const char *cut;
+} cuts[] = {
+    {"<a href='x>y'>z</a>", 12, "\"\""},
+    {"1 < 2 and so on", 9, "\"1 < 2 and\""},
+    {"a<!-- > x -->b", 9, "\"a\""},
+    {"a<!-- > x -->bc", 14, "\"a<!-- > x -->b\""},
+    {"<p title=a'b>it's<p>so", 18, "\"<p title=a'b>it's\""},
+    {"ab<c>", 3, "\"ab\""},
+};
+
+static void
+html_is_not_cut_in_a_tag(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+		struct str m =
+		    arena_printf(&scratch, "Content-Type: text/html\r\n\r\n%s", cuts[i].html);
+
+		get(id_of("INBOX", append("INBOX", m.p, 0)),
+		    arena_printf(&scratch,
+			"\"properties\":[\"bodyValues\"],\"fetchHTMLBodyValues\":true,"
+			"\"maxBodyValueBytes\":%u",
+			cuts[i].max)
+			.p);
+		expect("/list/0/bodyValues/1/value", cuts[i].cut);
+	}
+}
+
 static void
 encoding_problems(void **state)
 {
@@ -511,6 +542,23 @@ expect_query(const char *args, const struct str *ids, const char *want)
 	}
 	if (!str_eq_z(found, want))
 		fail_msg("%s: %s, not %s", args, found.p, want);
+}
+
+/* What stands behind receivedAt decides where that is the same. */
+static void
+emails_of_one_second_are_sorted(void **state)
+{
+	static const char *const subjects[] = {"b", "c", "a"};
+	struct str ids[3];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct str m = arena_printf(&scratch, "Subject: %s\r\n\r\nx\r\n", subjects[i]);
+
+		ids[i] = id_of("INBOX", append_at("INBOX", 100, m.p, 0));
+	}
+	expect_query(
+	    "{\"sort\":[{\"property\":\"receivedAt\"},{\"property\":\"subject\"}]}", ids, "3 1 2");
 }
 
 static void
@@ -795,9 +843,11 @@ main(void)
 	    TEST(an_image_in_html_is_no_attachment),
 	    TEST(properties_of_parts),
 	    TEST(values),
+	    TEST(html_is_not_cut_in_a_tag),
 	    TEST(encoding_problems),
 	    TEST(hostile_messages_are_bounded),
 	    TEST(changes_are_told),
+	    TEST(emails_of_one_second_are_sorted),
 	    TEST(queries),
 	    TEST(who_follows_has_what_is_there),
 	    TEST(blobs_are_parsed),

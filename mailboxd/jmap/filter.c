@@ -147,17 +147,10 @@ read_mailboxes(
 	return 0;
 }
 
-/* A UTCDate (RFC 8620 1.4) ends in Z. */
 static int
 read_date(struct jmap_filter *f, const struct condition *c, const cJSON *v, struct jmap_term *t)
 {
-	struct str s = json_str(v);
-	struct date d;
-
-	if (s.n == 0 || s.p[s.n - 1] != 'Z' || date_rfc3339_parse(s, &d) < 0)
-		return invalid(f, c->name, "no UTCDate");
-	t->number = d.utc;
-	return 0;
+	return date_utc_parse(json_str(v), &t->number) < 0 ? invalid(f, c->name, "no UTCDate") : 0;
 }
 
 static int

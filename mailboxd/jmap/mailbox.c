@@ -138,9 +138,8 @@ wants_threads(const struct jmap_call *c)
 	return jmap_wants(c, MAILBOX_TOTAL_THREADS) || jmap_wants(c, MAILBOX_UNREAD_THREADS);
 }
 
-/* All emails are known, and where it is asked for all threads. */
-static enum jmap_step
-ready(struct jmap_call *c, bool threads)
+enum jmap_step
+jmap_mailbox_ready(struct jmap_call *c, bool threads)
 {
 	struct err e = {0};
 	struct jmap_model *m = jmap_emails(c->jmap, &e);
@@ -154,7 +153,7 @@ ready(struct jmap_call *c, bool threads)
 static enum jmap_step
 get_ready(struct jmap_call *c)
 {
-	return ready(c, wants_threads(c));
+	return jmap_mailbox_ready(c, wants_threads(c));
 }
 
 static int
@@ -219,7 +218,7 @@ get(struct jmap_call *c, uint64_t id, cJSON *out, struct err *e)
 static enum jmap_step
 changes_ready(struct jmap_call *c)
 {
-	enum jmap_step s = ready(c, true);
+	enum jmap_step s = jmap_mailbox_ready(c, true);
 
 	if (s == JMAP_DONE && !jmap_failed(c))
 		jmap_model_unmark(c->jmap->model);

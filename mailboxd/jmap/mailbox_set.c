@@ -161,6 +161,14 @@ may_give_way(struct jmap_call *c, const struct jmap_item *it, const struct mailb
 	return other != NULL && other != it && !jmap_item_failed(other) && !it->last;
 }
 
+/* RFC 8620 5.4 says of it which one there is. */
+static void
+exists(struct jmap_item *it, const struct mailbox *there)
+{
+	(void)jmap_item_fail(it, "alreadyExists", "there is one of that name");
+	jmap_item_add(it, "existingId", jmap_mailbox_id_of(there));
+}
+
 /* ---- create ---- */
 
 static void
@@ -194,8 +202,10 @@ jmap_mailbox_create(struct jmap_call *c, struct jmap_item *it)
 		return later ? JMAP_LATER : JMAP_DONE;
 	if ((other = find_use(c->home, w.use)) != NULL)
 		return jmap_item_invalid(it, "role", "another mailbox has it");
-	if (home_find(c->home, w.path) != NULL)
-		return jmap_item_invalid(it, "name", "there is one of that name");
+	if ((other = home_find(c->home, w.path)) != NULL) {
+		exists(it, other);
+		return JMAP_DONE;
+	}
 	if (home_create(c->home, w.path, c->by, &mb, &e) < 0)
 		return jmap_item_err(c, it, &e);
 	it->id = mb->id;
@@ -208,9 +218,16 @@ jmap_mailbox_create(struct jmap_call *c, struct jmap_item *it)
 
 /* ---- update ---- */
 
-/* What it is, but for counts of threads, which no patch may speak of. */
+static bool
+speaks_of_threads(const struct jmap_item *it)
+{
+	return json_get(it->given, "totalThreads") != NULL ||
+	       json_get(it->given, "unreadThreads") != NULL;
+}
+
+/* What it is; but for counts of threads, which few patches speak of and cost the most. */
 static cJSON *
-as_it_is(struct jmap_call *c, const struct mailbox *mb)
+as_it_is(struct jmap_call *c, const struct jmap_item *it, const struct mailbox *mb)
 {
 	cJSON *v = cJSON_CreateObject();
 	struct jmap_counts n = {0};
@@ -225,6 +242,10 @@ as_it_is(struct jmap_call *c, const struct mailbox *mb)
 	json_put_num(v, "sortOrder", jmap_mailbox_sort(mb));
 	json_put_num(v, "totalEmails", n.emails);
 	json_put_num(v, "unreadEmails", n.unread_emails);
+	if (speaks_of_threads(it)) {
+		json_put_num(v, "totalThreads", n.threads);
+		json_put_num(v, "unreadThreads", n.unread_threads);
+	}
 	json_put(v, "myRights", jmap_mailbox_rights(mb));
 	json_put_bool(v, "isSubscribed", mb->subscribed);
 	return v;
@@ -287,7 +308,7 @@ move(struct jmap_call *c, struct jmap_item *it, struct mailbox *mb, struct wish 
 		return true;
 	if ((there = home_find(c->home, w->path)) != NULL) {
 		if (!(*later = may_give_way(c, it, there)))
-			(void)jmap_item_invalid(it, "name", "there is one of that name");
+			exists(it, there);
 		return false;
 	}
 	if (rename_tree(c, mb, w->path, &e) < 0) {
@@ -342,7 +363,10 @@ jmap_mailbox_update(struct jmap_call *c, struct jmap_item *it)
 
 	if (mb == NULL)
 		return jmap_item_fail(it, "notFound", "no such mailbox");
-	now = as_it_is(c, mb);
+	if (speaks_of_threads(it) &&
+	    ((s = jmap_mailbox_ready(c, true)) != JMAP_DONE || jmap_failed(c)))
+		return s;
+	now = as_it_is(c, it, mb);
 	if ((patched = json_patched(now, it->given, &e)) == NULL) {
 		s = jmap_item_fail(it, "invalidPatch", "%s", e.text);
 	} else {

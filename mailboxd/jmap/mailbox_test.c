@@ -202,7 +202,6 @@ test_create_is_strict(void **state)
 		const char *object, *property;
 	} bad[] = {{"{}", "name"}, {"{\"name\":\"\"}", "name"}, {"{\"name\":null}", "name"},
 	    {"{\"name\":\"a/b\"}", "name"}, {"{\"name\":\"..\"}", "name"},
-	    {"{\"name\":\"inbox\"}", "name"}, {"{\"name\":\"Sent\"}", "name"},
 	    {"{\"name\":\"x\",\"parentId\":\"m999\"}", "parentId"},
 	    {"{\"name\":\"x\",\"parentId\":\"#k\"}", "parentId"},
 	    {"{\"name\":\"x\",\"parentId\":\"#no\"}", "parentId"},
@@ -227,6 +226,12 @@ test_create_is_strict(void **state)
 		    arena_printf(&scratch, "[\"%s\"]", bad[i].property).p);
 		expect("/created", "null");
 	}
+	/* RFC 8620 5.4 */
+	callf("Mailbox/set", "{\"create\":{\"k\":{\"name\":\"%s\"}}}", "Sent");
+	expect("/notCreated/k/type", "\"alreadyExists\"");
+	expect("/notCreated/k/existingId", arena_printf(&scratch, "\"%s\"", id_of("Sent")).p);
+	callf("Mailbox/set", "{\"create\":{\"k\":{\"name\":\"%s\"}}}", "inbox");
+	expect("/notCreated/k/type", "\"alreadyExists\"");
 	/* Two that need each other. */
 	call("Mailbox/set", "{\"create\":{\"a\":{\"name\":\"a\",\"parentId\":\"#b\"},"
 			    "\"b\":{\"name\":\"b\",\"parentId\":\"#a\"}}}");
@@ -243,7 +248,7 @@ test_names_are_normal(void **state)
 	call("Mailbox/set", "{\"create\":{\"k\":{\"name\":\"cafe\\u0301\"}}}");
 	expect("/created/k/name", "\"caf\xc3\xa9\"");
 	call("Mailbox/set", "{\"create\":{\"k\":{\"name\":\"caf\xc3\xa9\"}}}");
-	expect("/notCreated/k/properties", "[\"name\"]");
+	expect("/notCreated/k/type", "\"alreadyExists\"");
 }
 
 static void
@@ -297,7 +302,7 @@ test_rename(void **state)
 	callf("Mailbox/set", UPDATE, b, arena_printf(&scratch, "{\"parentId\":\"%s\"}", b).p);
 	expect("/notUpdated/*/properties", "[\"parentId\"]");
 	callf("Mailbox/set", UPDATE, b, "{\"name\":\"Z\"}");
-	expect("/notUpdated/*/properties", "[\"name\"]");
+	expect("/notUpdated/*/type", "\"alreadyExists\"");
 	callf("Mailbox/set", UPDATE, b, "{\"name\":null}");
 	expect("/notUpdated/*/properties", "[\"name\"]");
 }
@@ -372,7 +377,11 @@ test_update_is_strict(void **state)
 	}
 	/* What is said as it is does no harm. */
 	callf("Mailbox/set", UPDATE, id,
-	    arena_printf(&scratch, "{\"id\":\"%s\",\"totalEmails\":0,\"name\":\"Archive\"}", id).p);
+	    arena_printf(&scratch,
+		"{\"id\":\"%s\",\"totalEmails\":0,\"totalThreads\":0,\"unreadThreads\":0,"
+		"\"name\":\"Archive\"}",
+		id)
+		.p);
 	expect("/notUpdated", "null");
 	callf("Mailbox/set", UPDATE, "m999", "{}");
 	expect("/notUpdated/m999/type", "\"notFound\"");
@@ -701,6 +710,11 @@ test_query_window(void **state)
 	expect("/total", "6");
 	expect("/position", "0");
 	expect("/canCalculateChanges", "true");
+	/* RFC 8620 5.5: ours, where another one was asked for or none. */
+	expect("/limit", "10000");
+	finds("{" SORTED ",\"limit\":20000}", "INBOX,Drafts,Sent,Archive,Junk,Trash");
+	expect("/limit", "10000");
+	finds("{" SORTED ",\"limit\":9}", "INBOX,Drafts,Sent,Archive,Junk,Trash");
 	expect("/limit", "");
 	finds("{" SORTED ",\"position\":2,\"limit\":2}", "Sent,Archive");
 	expect("/position", "2");

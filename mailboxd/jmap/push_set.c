@@ -136,17 +136,15 @@ static bool
 read_expires(struct jmap_item *it, const cJSON *v, int64_t *until)
 {
 	int64_t latest = clock_wall() + PUSH_KEEP_S;
-	struct date d;
 
 	*until = latest;
 	if (v == NULL || cJSON_IsNull(v))
 		return true;
-	if (json_str(v).p == NULL || !str_ends(json_str(v), STR("Z")) ||
-	    date_rfc3339_parse(json_str(v), &d) < 0 || d.utc <= clock_wall()) {
+	if (date_utc_parse(json_str(v), until) < 0 || *until <= clock_wall()) {
 		(void)jmap_item_invalid(it, "expires", "no UTCDate to come");
 		return false;
 	}
-	*until = num_min(d.utc, latest);
+	*until = num_min(*until, latest);
 	return true;
 }
 
@@ -200,14 +198,18 @@ is_url(struct str s)
 	return true;
 }
 
+/* p: what it is now, of which may be said what is so (RFC 8620 5.3); NULL: nothing yet. */
 static bool
-only(struct jmap_item *it, const char *const *names)
+only(struct jmap_item *it, const char *const *names, const struct jmap_push *p)
 {
 	const cJSON *m;
 
 	cJSON_ArrayForEach(m, it->given)
 	{
-		bool known = false;
+		bool known =
+		    p != NULL && ((str_eq_z(json_name(m), "id") && str_eq(json_str(m), it->key)) ||
+				     (str_eq_z(json_name(m), "deviceClientId") &&
+					 str_eq(json_str(m), json_str(json_get(p->v, m->string)))));
 
 		for (size_t i = 0; names[i] != NULL; i++)
 			known |= str_eq_z(json_name(m), names[i]);
@@ -289,7 +291,7 @@ create(struct jmap_call *c, struct jmap_item *it)
 		return jmap_item_fail(it, "forbidden", "nothing is pushed here");
 	if (!has_room(c))
 		return jmap_item_fail(it, "overQuota", "more than %u subscriptions", PUSH_MAX);
-	if (!only(it, names) || !read_types(it, types) ||
+	if (!only(it, names, NULL) || !read_types(it, types) ||
 	    !read_expires(it, json_get(it->given, "expires"), &until))
 		return JMAP_DONE;
 	if (device.n == 0 || device.n > PUSH_TEXT_MAX)
@@ -327,7 +329,7 @@ update(struct jmap_call *c, struct jmap_item *it)
 
 	if (p == NULL)
 		return jmap_item_fail(it, "notFound", "no such subscription");
-	if (!only(it, names) || !read_types(it, types) || !read_expires(it, expires, &until))
+	if (!only(it, names, p) || !read_types(it, types) || !read_expires(it, expires, &until))
 		return JMAP_DONE;
 	/* RFC 8620 7.2.2: a wrong code is no code. */
 	if (code != NULL && !str_eq(json_str(code), json_str(json_get(p->v, "code"))))

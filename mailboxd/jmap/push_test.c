@@ -242,6 +242,17 @@ test_set_is_strict(void **state)
 	push_call("PushSubscription/set",
 	    arena_printf(&scratch, "{\"update\":{\"%s\":{\"url\":\"https://b.test/\"}}}", id).p);
 	expect("/notUpdated/*/properties", "[\"url\"]");
+	/* What is said as it is does no harm (RFC 8620 5.3). */
+	push_call("PushSubscription/get", "{\"ids\":null}");
+	push_call("PushSubscription/set",
+	    arena_printf(&scratch,
+		"{\"update\":{\"%s\":{\"id\":\"%s\",\"deviceClientId\":\"" STR_FMT "\"}}}", id, id,
+		STR_ARG(str_at("/list/0/deviceClientId")))
+		.p);
+	expect("/notUpdated", "null");
+	push_call("PushSubscription/set",
+	    arena_printf(&scratch, "{\"update\":{\"%s\":{\"deviceClientId\":\"no\"}}}", id).p);
+	expect("/notUpdated/*/properties", "[\"deviceClientId\"]");
 }
 
 /* One POST at a time; what changes meanwhile is told together. */

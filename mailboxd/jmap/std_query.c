@@ -96,7 +96,7 @@ answer(struct jmap_call *c, struct query_run *r)
 		json_add(ids, json_new_str(str_z(o->text(r->q.ids[i], text))));
 	if (r->total)
 		json_put_num(c->result, "total", (int64_t)r->q.n);
-	if (r->limited && r->q.n > (uint64_t)at + r->limit)
+	if (r->limited)
 		json_put_num(c->result, "limit", JMAP_MAX_QUERY);
 	return JMAP_DONE;
 }

@@ -266,8 +266,8 @@ read_update(struct jmap_item *it, const cJSON *v)
 
 		if (str_eq_z(name, "undoStatus") && str_eq_z(to, "canceled"))
 			wanted = !str_eq_z(was, "canceled");
-		else if (!(str_eq_z(name, "undoStatus") && str_eq(to, was)) &&
-			 !(str_eq_z(name, "id") && str_eq(to, it->key)))
+		else if (!(str_eq_z(name, "id") && str_eq(to, it->key)) &&
+			 (str_eq_z(name, "mid") || !cJSON_Compare(m, json_get(v, m->string), true)))
 			(void)jmap_item_invalid(it, m->string, "it cannot be changed so");
 	}
 	if (jmap_item_failed(it))

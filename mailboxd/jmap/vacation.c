@@ -57,7 +57,7 @@ static bool
 is_valid(const cJSON *m)
 {
 	struct str name = json_name(m), value = json_str(m);
-	struct date d;
+	int64_t utc;
 
 	if (str_eq_z(name, "isEnabled"))
 		return cJSON_IsBool(m);
@@ -68,7 +68,7 @@ is_valid(const cJSON *m)
 	if (cJSON_IsNull(m))
 		return true;
 	if (str_eq_z(name, "fromDate") || str_eq_z(name, "toDate"))
-		return date_rfc3339_parse(value, &d) == 0;
+		return date_utc_parse(value, &utc) == 0;
 	return value.p != NULL && value.n <= (str_eq_z(name, "subject") ? SUBJECT_MAX : BODY_MAX);
 }
 
