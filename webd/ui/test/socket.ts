@@ -26,7 +26,12 @@ export class Socket {
 			Socket.d.listeners.add(this.tell);
 			return;
 		}
-		const response = { '@type': 'Response', requestId: m.id, ...Socket.d.handle(m as never) };
+		let response: object;
+		try {
+			response = { '@type': 'Response', requestId: m.id, ...Socket.d.handle(m as never) };
+		} catch {
+			response = { '@type': 'RequestError', requestId: m.id, type: 'about:blank', status: 500 };
+		}
 		const answer = () => this.tell(response);
 		if (Socket.held) Socket.held.push(answer);
 		else queueMicrotask(answer);
@@ -44,7 +49,7 @@ export function release() {
 }
 
 export async function until(what: () => boolean) {
-	for (let i = 0; i < 2000 && !what(); i++) await new Promise(r => setTimeout(r, 1));
+	for (let i = 0; i < 10000 && !what(); i++) await new Promise(r => setTimeout(r, 1));
 	assert.ok(what());
 }
 

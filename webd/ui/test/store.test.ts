@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { EmailList } from '../src/store/query';
-import { email, knownEmail, show, thread } from '../src/store/emails';
+import { body, email, ensureBodies, knownEmail, show, thread } from '../src/store/emails';
 import { markRead } from '../src/store/actions';
 import { toasts } from '../src/store/toasts';
 import type { Double } from './double';
-import { arrive, depart, enter, until } from './socket';
+import { arrive, depart, enter, release, Socket, until } from './socket';
 
 let d: Double;
 
@@ -112,4 +112,80 @@ test('a refusal is taken back, and said', async () => {
 	assert.ok(knownEmail(l.ids[0]!)!.keywords.$seen);
 	await until(() => toasts.value.some(x => x.kind === 'error'));
 	assert.ok(!knownEmail(l.ids[0]!)!.keywords.$seen);
+});
+
+test('deep in a list, what comes and goes above moves the rows and loses none', async () => {
+	fill(1000);
+	await enter();
+	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
+	l.want(0, 10);
+	await until(() => l.total === 1000);
+	l.want(600, 620);
+	await until(() => l.ids[600] !== undefined);
+	const seen = l.ids[610]!;
+	d.deliver({ subject: 'Fresh' });
+	await l.sync();
+	assert.equal(l.ids[611], seen);
+	d.change(l.ids[3]!, { mailboxIds: { [d.role('trash')]: true } });
+	await l.sync();
+	assert.equal(l.ids[610], seen);
+	assert.equal(l.total, 1000);
+	// Of one that goes and was never seen nobody knows where it stood.
+	const unseen = [...d.emails.values()].find(e => e.subject === 'S300')!;
+	d.change(unseen.id, { mailboxIds: { [d.role('trash')]: true } });
+	await l.sync();
+	assert.equal(l.ids[610], undefined);
+	assert.ok(l.ids[49]);
+	assert.equal(l.total, 999);
+});
+
+test('what is taken out while the server is asked what changed stays out', async () => {
+	fill(5);
+	await enter();
+	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
+	l.want(0, 10);
+	await until(() => l.total === 5);
+	const out = l.ids[0]!;
+	const fresh = d.deliver({ subject: 'Fresh' });
+	Socket.held = [];
+	const syncing = l.sync();
+	await until(() => Socket.held!.length > 0);
+	l.remove(new Set([knownEmail(out)!.threadId]));
+	d.change(out, { mailboxIds: { [d.role('trash')]: true } });
+	release();
+	await syncing;
+	await until(() => l.ids[0] === fresh.id);
+	assert.ok(!l.ids.includes(out));
+	assert.equal(l.total, 5);
+	assert.equal(new Set(l.ids).size, 5);
+});
+
+test('bodies that nobody looks at are let go, the oldest first', async () => {
+	fill(400);
+	await enter();
+	const ids = [...d.emails.keys()];
+	const looking = body(ids[0]!).subscribe(() => {});
+	for (const id of ids) await ensureBodies([id]);
+	assert.ok(body(ids[0]!).value);
+	assert.equal(body(ids[1]!).value, undefined);
+	assert.ok(body(ids[399]!).value);
+	looking();
+});
+
+test('a server in trouble is asked again what changed', async () => {
+	fill(1);
+	await enter();
+	const id = [...d.emails.keys()][0]!;
+	const l = new EmailList('x', {}, false);
+	l.want(0, 1);
+	await until(() => l.total === 1);
+	const real = d.handle.bind(d);
+	let asked = 0;
+	d.handle = r => {
+		if (r.methodCalls.some(([name]) => name === 'Email/changes') && asked++ === 0) throw new Error('trouble');
+		return real(r);
+	};
+	d.change(id, { 'keywords/$flagged': true });
+	await until(() => !!knownEmail(id)!.keywords.$flagged);
+	assert.equal(asked, 2);
 });

@@ -115,10 +115,10 @@ function leaveList(threadIds: Id[]): () => void {
 }
 
 // Moving to where it already is does nothing; a search shows its finds wherever they are.
-async function moveEmails(emails: Email[], threadIds: Id[], to: Id, said: string) {
+async function moveEmails(emails: Email[], threadIds: Id[], to: Id, said: string, more: Patch = {}) {
 	const patches: Patches = new Map();
 	for (const e of emails) {
-		const patch: Patch = {};
+		const patch: Patch = { ...more };
 		for (const id of Object.keys(e.mailboxIds)) if (id !== to) patch[`mailboxIds/${id}`] = null;
 		if (!e.mailboxIds[to]) patch[`mailboxIds/${to}`] = true;
 		if (Object.keys(patch).length) patches.set(e.id, patch);
@@ -130,7 +130,7 @@ async function moveEmails(emails: Email[], threadIds: Id[], to: Id, said: string
 	toast(said, {
 		undo: () => {
 			putBack();
-			void done.then(back => perform(back)).catch(() => {});
+			void done.then(back => perform(back)).catch(() => void list.value?.reload());
 		},
 	});
 	await done.catch(() => {});
@@ -140,10 +140,15 @@ export function move(threadIds: Id[], to: Mailbox) {
 	void moveEmails(here(threadIds), threadIds, to.id, words.value.moved(threadIds.length, to.name));
 }
 
-async function moveToRole(threadIds: Id[], name: 'archive' | 'junk' | 'trash' | 'inbox', said: string) {
+async function moveToRole(
+	threadIds: Id[],
+	name: 'archive' | 'junk' | 'trash' | 'inbox',
+	said: string,
+	more?: Patch,
+) {
 	try {
 		const to = await needRole(name, words.value.roles[name]);
-		await moveEmails(here(threadIds), threadIds, to, said);
+		await moveEmails(here(threadIds), threadIds, to, said, more);
 	} catch (e) {
 		toast(explain(e as Error), { kind: 'error' });
 	}
@@ -158,17 +163,13 @@ export function trash(threadIds: Id[]) {
 }
 
 export async function junk(threadIds: Id[], on: boolean) {
-	const emails = here(threadIds);
-	await moveToRole(
-		threadIds,
-		on ? 'junk' : 'inbox',
-		on ? words.value.junked(threadIds.length) : words.value.notJunked(threadIds.length),
-	);
-	// What a filter may learn from (RFC 8457 and the registry of keywords).
-	const patches: Patches = new Map();
-	for (const e of emails)
-		patches.set(e.id, { 'keywords/$junk': on ? true : null, 'keywords/$notjunk': on ? null : true });
-	await perform(patches).catch(() => {});
+	const w = words.value;
+	const n = threadIds.length;
+	// The keywords are what a filter may learn from (RFC 8457 and the registry of keywords).
+	await moveToRole(threadIds, on ? 'junk' : 'inbox', on ? w.junked(n) : w.notJunked(n), {
+		'keywords/$junk': on ? true : null,
+		'keywords/$notjunk': on ? null : true,
+	});
 }
 
 // For ever, hence asked before (views/confirm).

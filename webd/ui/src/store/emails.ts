@@ -41,15 +41,59 @@ const MAX_BODY = 1024 * 1024;
 
 export type Patch = Record<string, boolean | null>;
 
+// A page is open for days. What no view shows is let go, oldest first, and asked for again when it is wanted.
+const MAX_EMAILS = 20000;
+const MAX_BODIES = 300;
+const MAX_BODY_CHARS = 16 * 1024 * 1024;
+
 const emails = new Map<Id, Signal<Email | undefined>>();
 const threads = new Map<Id, Signal<Id[] | undefined>>();
 const bodies = new Map<Id, Signal<EmailBody | undefined>>();
 const pending = new Map<Id, Patch[]>();
 
+const shown = new WeakSet<object>();
+
 function slot<T>(map: Map<Id, Signal<T | undefined>>, id: Id): Signal<T | undefined> {
 	let s = map.get(id);
-	if (!s) map.set(id, (s = signal<T | undefined>(undefined)));
+	if (!s) {
+		s = signal<T | undefined>(undefined, {
+			watched() {
+				shown.add(this);
+			},
+			unwatched() {
+				shown.delete(this);
+			},
+		});
+		map.set(id, s);
+	}
 	return s;
+}
+
+function trimEmails() {
+	// Not at each one more.
+	if (emails.size < MAX_EMAILS * 1.1) return;
+	for (const [id, s] of emails) {
+		if (emails.size <= MAX_EMAILS) break;
+		if (shown.has(s) || pending.has(id)) continue;
+		const t = s.peek()?.threadId;
+		emails.delete(id);
+		const of = t && threads.get(t);
+		if (of && !shown.has(of)) threads.delete(t);
+	}
+}
+
+const chars = (b: EmailBody | undefined) =>
+	Object.values(b?.bodyValues ?? {}).reduce((sum, v) => sum + v.value.length, 0);
+
+function trimBodies() {
+	let total = 0;
+	for (const s of bodies.values()) total += chars(s.peek());
+	for (const [id, s] of bodies) {
+		if (bodies.size <= MAX_BODIES && total <= MAX_BODY_CHARS) break;
+		if (shown.has(s)) continue;
+		total -= chars(s.peek());
+		bodies.delete(id);
+	}
 }
 
 export const email = (id: Id) => slot(emails, id);
@@ -97,6 +141,7 @@ export function receiveEmails(list: Email[]) {
 		for (const p of pending.get(e.id) ?? []) next = patched(next, p);
 		email(e.id).value = next;
 	}
+	trimEmails();
 }
 
 export function receiveThreads(list: Thread[]) {
@@ -199,6 +244,7 @@ async function getBodies(ids: Id[]): Promise<void> {
 		maxBodyValueBytes: MAX_BODY,
 	});
 	for (const b of r.list) body(b.id).value = b;
+	trimBodies();
 }
 
 // The conversations next to the open one, before they are asked for.

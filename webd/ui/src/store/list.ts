@@ -2,7 +2,7 @@
 
 import { computed, effect, signal, untracked } from '@preact/signals';
 import type { Id } from '../jmap/types';
-import { bySlug } from './mailboxes';
+import { bySlug, mailboxes } from './mailboxes';
 import { EmailList } from './query';
 import { route } from './route';
 import { toFilter } from './search';
@@ -27,7 +27,8 @@ const KEEP = 6;
 const place = computed(() => {
 	const r = route.value;
 	if (who.value !== 'somebody' || r.at === 'settings') return null;
-	if (r.at === 'search') return `search ${r.query}`;
+	// Its words may name folders.
+	if (r.at === 'search') return mailboxes.value.size ? `search ${r.query}` : null;
 	if (r.mailbox === 'starred') return 'starred';
 	if (r.mailbox === 'all') return 'all';
 	return mailboxId.value ? `in ${mailboxId.value}` : null;

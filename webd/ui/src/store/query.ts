@@ -12,7 +12,7 @@ import type {
 	SearchSnippet,
 	Thread,
 } from '../jmap/types';
-import { email, getEmails, knownEmail, LIST_PROPERTIES, receiveEmails, receiveThreads } from './emails';
+import { getEmails, knownEmail, knownThread, LIST_PROPERTIES, receiveEmails, receiveThreads } from './emails';
 import { call } from './session';
 
 export type Filter = Record<string, unknown>;
@@ -67,7 +67,11 @@ export class EmailList {
 	private has(chunk: number): boolean {
 		if (this.total === null) return false;
 		const end = Math.min((chunk + 1) * CHUNK, this.total);
-		for (let i = chunk * CHUNK; i < end; i++) if (this.ids[i] === undefined) return false;
+		for (let i = chunk * CHUNK; i < end; i++) {
+			// Known once, and let go since.
+			const e = this.ids[i] === undefined ? undefined : knownEmail(this.ids[i]!);
+			if (!e || !knownThread(e.threadId)) return false;
+		}
 		return true;
 	}
 
@@ -83,8 +87,8 @@ export class EmailList {
 				return;
 			}
 			this.failed.value = null;
-			r.ids.forEach((id, i) => (this.ids[r.position + i] = id));
 			this.setTotal(r.total ?? this.total ?? r.ids.length);
+			r.ids.forEach((id, i) => (this.ids[r.position + i] = id));
 			if (this.state && r.queryState !== this.state) this.sync();
 			else this.state = r.queryState;
 			this.version.value++;
@@ -141,7 +145,10 @@ export class EmailList {
 
 	private setTotal(total: number) {
 		this.total = total;
-		this.ids.length = Math.min(this.ids.length, total);
+		// Without holes, which engines keep in tables that are slow to move about.
+		if (this.ids.length > total) this.ids.length = total;
+		else if (this.ids.length < total)
+			this.ids = this.ids.concat(Array(total - this.ids.length).fill(undefined));
 	}
 
 	// Conversations that leave are taken out at once; the return value puts them back.
@@ -188,8 +195,7 @@ export class EmailList {
 
 	private async changes(): Promise<void> {
 		if (!this.state) return;
-		let known = 0;
-		while (known < this.ids.length && this.ids[known] !== undefined) known++;
+		const epoch = this.epoch;
 		try {
 			const q = call<QueryChangesResponse>('Email/queryChanges', {
 				filter: this.filter,
@@ -197,8 +203,6 @@ export class EmailList {
 				collapseThreads: true,
 				sinceQueryState: this.state,
 				calculateTotal: true,
-				// Only what is known from the top on can be moved about without asking again.
-				...(known > 0 && known < (this.total ?? 0) ? { upToId: this.ids[known - 1] } : {}),
 			});
 			const added = call<GetResponse<Email>>('Email/get', {
 				'#ids': q.ref('/added/*/id'),
@@ -210,10 +214,13 @@ export class EmailList {
 			if (r.added.length) {
 				const [a, t] = await Promise.all([added, threads]);
 				receiveEmails(a.list);
-				await getEmails(t.list.flatMap(x => x.emailIds).filter(id => !email(id).peek()));
+				await getEmails(t.list.flatMap(x => x.emailIds).filter(id => !knownEmail(id)));
 				receiveThreads(t.list);
 			}
-			this.apply(r, known);
+			if (this.gone) return;
+			// Rows were taken out or put back meanwhile: the places that are told are not those of this list.
+			if (epoch !== this.epoch) this.again = true;
+			else this.apply(r);
 		} catch (e) {
 			if (!(e instanceof MethodError) || this.gone) return;
 			// cannotCalculateChanges, tooManyChanges: ask for what is seen anew, keeping it in view meanwhile.
@@ -221,20 +228,27 @@ export class EmailList {
 		}
 	}
 
-	private apply(r: QueryChangesResponse, known: number) {
+	// RFC 8620 5.6: what was removed goes, then what was added comes to its place, the lowest first. Where something went that
+	// was not known here, everything below the first gap has moved by an unknown number of rows.
+	private apply(r: QueryChangesResponse) {
 		const gone = new Set(r.removed);
-		const next = this.ids.slice(0, known).filter(id => !gone.has(id!));
-		for (const { id, index } of r.added) {
-			if (index > next.length) continue;
-			const at = next.indexOf(id);
-			if (at >= 0) next.splice(at, 1);
-			next.splice(index, 0, id);
-		}
-		if (r.removed.length || r.added.length) {
+		for (const { id } of r.added) gone.add(id);
+		let next = this.ids;
+		if (gone.size) {
+			const before = next.length;
+			next = next.filter(id => id === undefined || !gone.has(id));
+			// An added one need not have been there.
+			const found = before - next.length;
+			const expected =
+				r.total !== undefined && this.total !== null ? this.total + r.added.length - r.total : -1;
+			if (found !== expected) {
+				const gap = next.indexOf(undefined);
+				if (gap >= 0) next.length = gap;
+			}
 			this.epoch++;
-			// What was known further down has moved by an unknown number of rows.
-			this.ids = next;
 		}
+		for (const { id, index } of r.added) if (index <= next.length) next.splice(index, 0, id);
+		this.ids = next;
 		if (r.total !== undefined) this.setTotal(r.total);
 		this.state = r.newQueryState;
 		this.version.value++;

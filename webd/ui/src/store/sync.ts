@@ -1,6 +1,6 @@
 // Follows the server: its StateChange says which types moved, /changes what moved in them, and the signals do the rest.
 
-import { MethodError } from '../jmap/errors';
+import { LoggedOut, MethodError } from '../jmap/errors';
 import type { ChangesResponse, Email, GetResponse, Id, Mailbox, StateChange, Thread } from '../jmap/types';
 import { abandonAll, draftsGone, saveAll } from './composers';
 import {
@@ -21,9 +21,11 @@ import { forgetPreferences, hasPreferences, loadPreferences } from './preference
 import { accountId, call, handlers } from './session';
 
 const MAX_CHANGES = 256;
+const RETRY_MS = 3000;
 
 let states: Record<string, string> = {};
 let running = false;
+let failures = 0;
 let wanted: Set<string> | null = null;
 
 // The first reading. Lists load themselves beside it.
@@ -51,6 +53,7 @@ export function follow() {
 		end: expired => {
 			if (!expired) abandonAll();
 			states = {};
+			wanted = null;
 			clearLists();
 			clearEmails();
 			forgetPreferences();
@@ -78,8 +81,12 @@ async function run() {
 				types.has('Preferences') && 'Preferences' in states ? preferencesChanges() : null,
 				types.has('Email') ? list.peek()?.sync() : null,
 			]);
-		} catch {
-			// Disconnected: everything is caught up with when the connection is back.
+			failures = 0;
+		} catch (e) {
+			// The server is in trouble; a connection that is lost would have waited. What moved is still to be had.
+			if (e instanceof LoggedOut) break;
+			failures++;
+			setTimeout(() => catchUp([...types].filter(type => type in states)), Math.min(failures, 10) * RETRY_MS);
 		}
 	}
 	running = false;
