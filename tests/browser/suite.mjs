@@ -307,8 +307,8 @@ export async function axe(page, where) {
 	return found.map(f => `${where}: ${f}`);
 }
 
-export async function until(what, says = 'it') {
-	const end = Date.now() + PATIENCE;
+export async function until(what, says = 'it', patience = PATIENCE) {
+	const end = Date.now() + patience;
 	for (;;) {
 		const v = await what();
 		if (v) return v;
