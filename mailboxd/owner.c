@@ -25,11 +25,11 @@
 #include "ipc/ipc.h"
 #include "mailboxd/imap/imap.h"
 #include "mailboxd/jmap/agent.h"
+#include "mailboxd/jmap/backlog.h"
 #include "mailboxd/jmap/conn.h"
 #include "mailboxd/jmap/jmap.h"
 #include "mailboxd/jmap/push.h"
 #include "mailboxd/jmap/row.h"
-#include "mailboxd/jmap/vacation.h"
 #include "mailboxd/outside.h"
 #include "mailboxd/task.h"
 #include "store/answered.h"
@@ -42,7 +42,7 @@
 #define LOCK_EVERY_MS 20u
 #define USAGE_MS      1000u
 #define GOODBYE_MS    2000u /* for clients to take the last words */
-#define BUSY_MS       200u  /* an answer is on its way (jmap/vacation.h) */
+#define BUSY_MS       200u  /* there is work that nobody waits for (jmap_is_busy) */
 #define ROOM_TRIES    100u  /* looks for the room that the parent makes on a full disk */
 #define ROOM_MS       2u
 #define AGENT_FIELDS  4u /* AGENT_REDEEM_R */
@@ -282,7 +282,7 @@ static void
 linger_over(void *arg)
 {
 	(void)arg;
-	if (self.jmap != NULL && jmap_vacation_is_busy(self.jmap)) {
+	if (self.jmap != NULL && jmap_is_busy(self.jmap)) {
 		loop_timer_set(self.linger, BUSY_MS);
 		return;
 	}
@@ -682,8 +682,9 @@ begin(const struct owner_start *s, struct err *e)
 	self.octets = home_octets(self.home);
 	self.messages = home_messages(self.home);
 	/* Whoever is away is answered for, and devices are told, whether or not a client comes. */
-	if (access(ANSWERED_PATH, F_OK) == 0 || access(PUSH_PATH, F_OK) == 0)
-		(void)begin_jmap();
+	if (access(ANSWERED_PATH, F_OK) == 0 || access(PUSH_PATH, F_OK) == 0 ||
+	    home_threads_left(self.home))
+		jmap_backlog_resume(begin_jmap());
 	return 0;
 }
 

@@ -125,6 +125,7 @@ append_finish(struct append **app, struct mailbox *mb, const struct flag_set *se
 	if (name_file(ap, mb, &f, e) < 0)
 		goto out;
 	mb->priv->sync_cur = true;
+	threads_of_new(mb, &f, &m);
 	if (model_add(mb, &m, &f, false, CHANGE_ADDED, STR_NONE, by, e) < 0)
 		goto out;
 	*uid = m.uid;

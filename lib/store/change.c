@@ -37,6 +37,8 @@ change_kind_name(enum change_kind kind)
 		return "object-gone";
 	case CHANGE_ARRANGED:
 		return "arranged";
+	case CHANGE_THREADED:
+		return "threaded";
 	}
 	return "?";
 }

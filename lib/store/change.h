@@ -29,7 +29,10 @@ enum change_kind {
 	CHANGE_OBJECT_MADE = 11,    /* object.h: its number as uid, its kind as email */
 	CHANGE_OBJECT_CHANGED = 12, /* before: its text */
 	CHANGE_OBJECT_GONE = 13,    /* before: its text */
-	CHANGE_ARRANGED = 14        /* a mailbox; before: "<use> <sort>" */
+	CHANGE_ARRANGED = 14,       /* a mailbox; before: "<use> <sort>" */
+	/* Threads of messages that were there before have been found (thread.c); before: those of
+	 * which clients are to know, "t… t…". */
+	CHANGE_THREADED = 15
 };
 
 /* "flags"; "?" for an unknown one. */

@@ -56,6 +56,8 @@ sync_names(struct home *h, struct err *e)
 static int
 write_rows(struct home *h, struct err *e)
 {
+	if (threads_log(h, e) < 0)
+		return -1;
 	for (size_t i = 0; i < h->nboxes; i++)
 		if (h->boxes[i]->priv->row_dirty && model_row(h->boxes[i], false, e) < 0)
 			return -1;
@@ -170,6 +172,7 @@ commit_now(struct home *h, struct err *e)
 			*e = h->why;
 		return -1;
 	}
+	h->new_threads = false;
 	uidlist_append(h);
 	object_file_append(h);
 	STAILQ_CONCAT(&h->doomed, &h->dead);

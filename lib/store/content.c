@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "io/file.h"
+#include "mail/header.h"
 #include "store/model.h"
 
 #define CACHED_MAX (5u << 20)  /* octets of one cached text */
@@ -135,6 +136,66 @@ hold_file(int fd, const struct message *m, struct held *h, struct err *e)
 	let_go(h);
 	*h = converted;
 	return 0;
+}
+
+/* The beginning of a file; 1, or 0 where that does not do: the header does not end in it, or the
+ * file is not as its message. */
+static int
+read_head(int fd, const struct message *m, struct home *h, struct str *out)
+{
+	struct stat st;
+	ssize_t n;
+
+	if (h->head == NULL)
+		h->head = mem_alloc(HEAD_SIZE);
+	do
+		n = pread(fd, h->head, HEAD_SIZE, 0);
+	while (n < 0 && errno == EINTR);
+	if (m == NULL || n < 0)
+		return 0;
+	*out = str_of(h->head, (size_t)n);
+	if ((size_t)n < HEAD_SIZE)
+		return (uint64_t)n == m->size;
+	return fstat(fd, &st) == 0 && (uint64_t)st.st_size == m->size &&
+	       header_length(*out) < out->n;
+}
+
+int
+content_head(struct mailbox *mb, uint32_t uid, struct str *out, struct content **c, struct err *e)
+{
+	int fd = open_file(mb, uid, e), rc;
+
+	*c = NULL;
+	if (fd < 0)
+		return -1;
+	rc = read_head(fd, mailbox_get(mb, uid), mb->home, out);
+	file_close(&fd);
+	if (rc == 1)
+		return 0;
+	if ((*c = content_open(mb, uid, e)) == NULL)
+		return -1;
+	*out = (*c)->octets;
+	return 0;
+}
+
+/* A file that no row names yet. */
+struct content *
+content_new(struct mailbox *mb, const struct index_file *f, const struct message *m)
+{
+	struct held h = {.octets = STR_NONE};
+	char path[PATH_SIZE];
+	struct content *c;
+	int fd, rc;
+
+	if (files_path(mb, f, path, NULL) < 0 || (fd = files_open_quietly(path)) < 0)
+		return NULL;
+	rc = hold_file(fd, m, &h, NULL);
+	file_close(&fd);
+	if (rc < 0)
+		return NULL;
+	c = mem_alloc(sizeof *c);
+	*c = (struct content){.octets = h.octets, .refs = 1, .mapped = h.mapped};
+	return c;
 }
 
 struct content *

@@ -221,6 +221,7 @@ free_home(struct home **hp)
 	free(h->subs);
 	buf_free(&h->uid_lines);
 	buf_free(&h->object_lines);
+	threads_close(h);
 	index_close(&h->index);
 	numbers_done(&h->reserved);
 	file_close(&h->lock);
@@ -250,7 +251,8 @@ home_open(const struct home_options *o, struct err *e)
 	buf_init(&h->uid_lines, UID_LINES_MAX);
 	buf_init(&h->object_lines, OBJECT_LINES_MAX);
 	start_timers(h);
-	if (take_lock(h, e) < 0 || open_index(h, &fresh, e) < 0 || start_read(h, fresh, e) < 0) {
+	if (take_lock(h, e) < 0 || open_index(h, &fresh, e) < 0 || threads_open(h, e) < 0 ||
+	    start_read(h, fresh, e) < 0) {
 		free_home(&h);
 		return NULL;
 	}

@@ -27,6 +27,7 @@
 
 struct home;
 struct mailbox;
+struct message;
 
 /* What a message's cached text is; kept in the index, made by `render` on first use. */
 enum cache_kind {
@@ -134,12 +135,34 @@ struct home_observer {
 	/* A row of the change log was written. Its messages that went with a deleted mailbox have
 	 * rows of their own, which are not told. The same rule. */
 	void (*logged)(void *arg, const struct change *c);
+	/* The thread of a message that was there before has been found. May be NULL in all
+	 * observers: then home_threaded() is called for it. */
+	void (*threaded)(void *arg, struct mailbox *mb, const struct message *m);
 	void *arg;
 	LIST_ENTRY(home_observer) link; /* private */
 };
 
 void home_observe(struct home *h, struct home_observer *o);
 void home_unobserve(struct home *h, struct home_observer *o);
+
+/* ---- threads (thread.c) ---- */
+
+/* Somebody uses threads: from now on, also in later processes, mail that comes has its thread found
+ * as it comes. What was there before is asked for one by one (mailbox_thread). *before: an earlier
+ * process has used them, too. */
+int home_find_threads(struct home *h, bool *before, struct err *e);
+/* Is there a backlog that somebody has begun with? */
+bool home_threads_left(const struct home *h);
+/* All that was there before has its thread, or not. */
+int home_threads_done(struct home *h, bool done, struct err *e);
+/* The modseq from which on the log names the thread of all that comes; 0: nobody uses threads. */
+uint64_t home_threads_since(const struct home *h);
+/* A message that was there before has turned out to be of a thread that others are of: the log
+ * tells it with the next commit. 0: nobody needs to know of which. */
+int home_threaded(struct home *h, uint64_t thread, struct err *e);
+/* Are there threads that a crash could forget? Found anew they may be others: who tells of them
+ * waits for home_commit(). */
+bool home_has_new_threads(const struct home *h);
 
 /* ---- new mail, quota, numbers ---- */
 

@@ -63,6 +63,15 @@ struct home {
 	uint64_t object_octets; /* of all of them, as that file has them; 0: to be counted */
 	struct content *last;   /* the file mapped last */
 
+	/* thread.c */
+	bool find_threads, found_before; /* of messages as they come; when the home was opened */
+	bool threads_left;               /* of those that were there before */
+	uint64_t threads_since;
+	bool new_threads;     /* found and not committed */
+	struct buf threaded;  /* ids that the next row of the log tells, CHANGE_THREADED */
+	bool counts_threaded; /* such a row is to be written, whether or not it names any */
+	char *head;           /* the beginning of a file */
+
 	bool commit_lazily; /* the timer is set for what can wait */
 	bool opening;       /* home_open is not done: nobody is told anything */
 	bool broken;
@@ -191,6 +200,29 @@ int scan_new(struct mailbox *mb, struct err *e);
  * NULL. */
 struct uidlist;
 int scan_all(struct mailbox *mb, const struct uidlist *uids, struct err *e);
+
+/* ---- content.c ---- */
+
+#define HEAD_SIZE 16384u
+
+/* The octets of a file that no row names yet; NULL where they cannot be had. */
+struct content *
+content_new(struct mailbox *mb, const struct index_file *f, const struct message *m);
+/* The octets of a message up to the end of its header at least. They hold until the next call, and
+ * until content_close() where *c is not NULL. */
+int
+content_head(struct mailbox *mb, uint32_t uid, struct str *out, struct content **c, struct err *e);
+
+/* ---- thread.c ---- */
+
+int threads_open(struct home *h, struct err *e);
+void threads_close(struct home *h);
+/* Of a message that comes, before it is added; m->thread stays 0 where its file cannot be read. */
+void threads_of_new(struct mailbox *mb, const struct index_file *f, struct message *m);
+/* What comes with that modseq is left for later, as what was there before is. */
+int threads_leave(struct home *h, uint64_t modseq, struct err *e);
+/* Into the log; with the rows that it is about. */
+int threads_log(struct home *h, struct err *e);
 
 /* ---- commit.c ---- */
 

@@ -28,6 +28,7 @@
 #define TICK_NS   20000000 /* of file times: a change within it after our look is not seen */
 #define RESCAN_MS 1000u    /* between the two scans that miss a file */
 #define CROWD     256u     /* known files in new/ from which on they are moved away soon */
+#define THREADS   500u     /* new files whose threads are found at once */
 
 /* A file that no row names. */
 struct found {
@@ -429,6 +430,8 @@ add_one(struct scan *s, struct found *f, uint32_t *first)
 		return -1;
 	if (*first == 0)
 		*first = m.uid;
+	if (s->nfound <= THREADS)
+		threads_of_new(s->mb, &file, &m);
 	if (model_add(s->mb, &m, &file, f->in_new, CHANGE_ADDED, STR_NONE,
 		ours ? &delivery : &foreign, s->e) < 0)
 		return -1;
@@ -453,6 +456,8 @@ add_found(struct scan *s)
 		v[n++] = f;
 	qsort(v, n, sizeof(struct found *), compare_found);
 	if (draw_modseq(s) < 0)
+		return -1;
+	if (n > THREADS && threads_leave(s->mb->home, s->modseq, s->e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		/* The same name twice, in cur/ and new/: the second look sorts it out. */

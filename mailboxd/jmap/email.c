@@ -86,11 +86,13 @@ put_metadata(struct jmap_call *c, const struct jmap_model *m, const struct jmap_
 }
 
 static int
-put_thread(struct jmap_model *m, const struct jmap_email *em, cJSON *out, struct err *e)
+put_thread(struct jmap_call *c, struct jmap_model *m, const struct jmap_email *em, cJSON *out,
+    struct err *e)
 {
 	char id[EMAIL_TEXT_SIZE];
 	struct jmap_thread *t;
 
+	jmap_tells_threads(c);
 	if (jmap_model_thread(m, em, &t, e) < 0)
 		return -1;
 	json_put_str(out, "threadId", str_z(email_text(t->number, THREAD_LETTER, id)));
@@ -152,7 +154,7 @@ get_all(struct jmap_call *c, struct jmap_model *m, const struct jmap_email *em, 
     cJSON *out, struct err *e)
 {
 	put_metadata(c, m, em, a, out);
-	if (jmap_wants(c, EMAIL_THREAD_ID) && put_thread(m, em, out, e) < 0)
+	if (jmap_wants(c, EMAIL_THREAD_ID) && put_thread(c, m, em, out, e) < 0)
 		return -1;
 	if (jmap_email_wants_row(c) && (!is_there(em) || put_row(c, m, em, a, out, e) < 0))
 		return -1;
@@ -339,6 +341,7 @@ note_row(const struct jmap_model *m, struct jmap_changes *ch, const struct chang
 	case CHANGE_OBJECT_CHANGED:
 	case CHANGE_OBJECT_GONE:
 	case CHANGE_ARRANGED:
+	case CHANGE_THREADED:
 		return;
 	}
 	/* What is not there any more has gone, whichever row of the log it was that took it. */
@@ -348,10 +351,11 @@ note_row(const struct jmap_model *m, struct jmap_changes *ch, const struct chang
 
 /* While the log is read nothing may be written, as looking for new mail does. */
 static enum jmap_step
-changes_ready(struct jmap_call *c)
+changes_ready(struct jmap_call *c, struct jmap_point since)
 {
 	struct err e = {0};
 
+	(void)since;
 	return jmap_emails(c->jmap, &e) == NULL ? jmap_fail_err(c, &e) : JMAP_DONE;
 }
 

@@ -6,6 +6,10 @@
  * the answer is kept. Any other order sorts keys that are gathered first: from the model or, for
  * from, to, subject and sentAt, from the rows that the index has of emails.
  *
+ * While there are emails whose thread is not known (model.h) a list in the order of time looks for
+ * those of the emails that it comes by, and ends as soon as it has what the answer needs: which
+ * emails stand there depends on no others. What depends on all threads waits until they are known.
+ *
  * Works in slices. What changes meanwhile lets it begin anew; after some such times it goes on to
  * its end without a pause.
  */
@@ -14,6 +18,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "mailboxd/jmap/filter.h"
 #include "mailboxd/jmap/model.h"
 #include "mailboxd/jmap/row.h"
@@ -84,6 +89,7 @@ enum stage {
 };
 
 struct run {
+	struct jmap_call *call;
 	struct query_args *args;
 	struct jmap_filter *filter;
 	struct jmap_model *model;
@@ -93,7 +99,11 @@ struct run {
 	uint64_t generation;
 	uint32_t marks;
 	size_t i, room;
-	uint64_t *ids; /* where no keys are needed */
+	size_t need;                         /* of the result */
+	bool may_end;                        /* before all emails have been looked at */
+	bool is_whole;                       /* all emails have been looked at */
+	const struct jmap_email *last_noted; /* the last in the order that was noted */
+	uint64_t *ids;                       /* where no keys are needed */
 	struct item *items;
 	size_t n;
 };
@@ -286,8 +296,48 @@ add_match(struct jmap_call *c, struct run *r, const struct jmap_email *em)
 	fill_keys(r, em, r->items[r->n++].keys);
 }
 
+struct farthest {
+	struct run *run;
+	const struct jmap_email *email;
+};
+
+static bool
+look_at_noted(void *arg, uint64_t id, enum jmap_noted *what)
+{
+	struct farthest *f = arg;
+	const struct jmap_email *em = jmap_model_find(f->run->model, id);
+
+	(void)what;
+	if (em != NULL && (f->email == NULL || (jmap_email_compare(em, f->email) < 0) ==
+						   f->run->args->sorts[0].descending))
+		f->email = em;
+	return true;
+}
+
+/* Is it enough to look at the emails up to some place in their order? Not when all is known: then
+ * the whole answer costs little, and is kept. */
 static void
-begin_matching(struct jmap_call *c, struct run *r)
+find_end(struct run *r, const struct jmap_query *q)
+{
+	struct farthest f = {r, NULL};
+
+	r->need = SIZE_MAX;
+	r->last_noted = NULL;
+	r->may_end = false;
+	if (r->items != NULL || jmap_model_threads_are_known(r->model))
+		return;
+	r->may_end = true;
+	r->need = q->need;
+	if (q->noted == NULL)
+		return;
+	jmap_noted_each(q->noted, look_at_noted, &f);
+	r->last_noted = f.email;
+	if (f.email == NULL)
+		r->need = 0;
+}
+
+static void
+begin_matching(struct jmap_call *c, struct run *r, const struct jmap_query *q)
 {
 	size_t n;
 
@@ -307,19 +357,40 @@ begin_matching(struct jmap_call *c, struct run *r)
 	r->generation = jmap_model_generation(r->model);
 	r->marks = jmap_model_unmark(r->model);
 	r->i = r->n = 0;
+	find_end(r, q);
 	r->stage = STAGE_MATCH;
 }
 
-/* Without keys the order is right already, and the first of a thread is the one that stays. */
-static bool
-is_hidden(struct run *r, const struct jmap_email *em)
+/* Without keys the order is right already, and the first of a thread is the one that stays. 1: it
+ * is not the first; 0; -1. */
+static int
+is_hidden(struct run *r, const struct jmap_email *em, struct err *e)
 {
-	return r->args->collapse && r->items == NULL && em->thread != NULL &&
-	       !jmap_model_mark_thread(r->model, em->thread);
+	struct jmap_thread *t;
+
+	if (!r->args->collapse || r->items != NULL)
+		return 0;
+	if (jmap_model_thread(r->model, em, &t, e) < 0)
+		return home_has_failed(r->call->home) ? -1 : 1;
+	return !jmap_model_mark_thread(r->model, t);
+}
+
+/* An email that matches; -1. */
+static int
+take(struct run *r, const struct jmap_email *em, const struct jmap_query *q, struct err *e)
+{
+	int hidden = is_hidden(r, em, e);
+
+	if (hidden != 0)
+		return hidden < 0 ? -1 : 0;
+	if (em->number == q->anchor && r->may_end)
+		r->need = r->n + (size_t)num_max(q->behind_anchor, (int64_t)1);
+	add_match(r->call, r, em);
+	return 0;
 }
 
 static enum jmap_step
-match(struct jmap_call *c, struct run *r)
+match(struct jmap_call *c, struct run *r, const struct jmap_query *q)
 {
 	struct err e = {0};
 	struct jmap_email *const *v;
@@ -329,20 +400,22 @@ match(struct jmap_call *c, struct run *r)
 	v = jmap_model_all(r->model, &n);
 	if (jmap_filter_ready(r->filter, &e) < 0)
 		return jmap_fail_err(c, &e);
-	for (; r->i < n; r->i++) {
+	for (; r->i < n && r->n < r->need; r->i++) {
 		bool newest_first = r->items != NULL || r->args->sorts[0].descending;
 		const struct jmap_email *em = v[newest_first ? n - 1 - r->i : r->i];
 
 		if ((r->i & 63) == 0 && r->restarts < RESTARTS && jmap_slice_over(c))
 			return JMAP_YIELD;
-		if ((rc = jmap_filter_match(r->filter, em, &e)) < 0)
+		if ((rc = jmap_filter_match(r->filter, em, &e)) < 0 ||
+		    (rc == 1 && em->nplaces > 0 && take(r, em, q, &e) < 0))
 			return jmap_fail_err(c, &e);
-		if (rc == 1 && em->nplaces > 0 && !is_hidden(r, em))
-			add_match(c, r, em);
 		/* Reading a message may show that files have gone. */
 		if (jmap_model_generation(r->model) != r->generation)
 			return JMAP_YIELD;
+		if (em == r->last_noted)
+			r->need = r->n;
 	}
+	r->is_whole = r->i == n;
 	r->i = 0;
 	r->stage = r->args->rows && r->items != NULL ? STAGE_ROWS : STAGE_DONE;
 	return JMAP_DONE;
@@ -392,7 +465,7 @@ finish(struct jmap_call *c, struct run *r, struct jmap_query *q)
 	q->ids = r->ids;
 	q->n = r->n;
 	/* Keys of rows may be of before a change. */
-	if (jmap_model_generation(r->model) == r->generation)
+	if (r->is_whole && jmap_model_generation(r->model) == r->generation)
 		jmap_model_keep_answer(r->model, buf_view(&r->text), r->ids, r->n);
 	return JMAP_DONE;
 }
@@ -400,18 +473,19 @@ finish(struct jmap_call *c, struct run *r, struct jmap_query *q)
 /* ---- the steps ---- */
 
 static enum jmap_step
-find_threads(struct jmap_call *c, struct run *r)
+find_threads(struct jmap_call *c, struct run *r, const struct jmap_query *q)
 {
 	struct err e = {0};
 	int rc = 1;
 
-	if (r->args->collapse || r->args->threads || jmap_filter_needs_threads(r->filter))
+	if ((r->args->collapse && !r->args->by_time) || r->args->threads ||
+	    jmap_filter_needs_threads(r->filter))
 		rc = jmap_model_thread_all(r->model, THREADS_US, &e);
 	if (rc < 0)
 		return jmap_fail_err(c, &e);
 	if (rc == 0)
 		return JMAP_YIELD;
-	begin_matching(c, r);
+	begin_matching(c, r, q);
 	return JMAP_DONE;
 }
 
@@ -453,6 +527,7 @@ begin(struct jmap_call *c, struct jmap_query *q)
 	struct err e = {0};
 
 	q->op = r;
+	r->call = c;
 	if ((r->args = query_args(c, q->sort)) == NULL ||
 	    jmap_filter_parse(c, q->filter, &r->filter) < 0)
 		return NULL;
@@ -489,9 +564,9 @@ jmap_email_query(struct jmap_call *c, struct jmap_query *q)
 	}
 	while (s == JMAP_DONE && r->stage != STAGE_DONE && !jmap_failed(c)) {
 		if (r->stage == STAGE_THREADS)
-			s = find_threads(c, r);
+			s = find_threads(c, r, q);
 		else
-			s = r->stage == STAGE_MATCH ? match(c, r) : read_rows(c, r);
+			s = r->stage == STAGE_MATCH ? match(c, r, q) : read_rows(c, r);
 	}
 	return s != JMAP_DONE || jmap_failed(c) ? s : finish(c, r, q);
 }

@@ -285,6 +285,12 @@ jmap_indexing_is_done(struct jmap *j)
 	return j->indexing != NULL && j->model != NULL && !is_behind(j->indexing);
 }
 
+bool
+jmap_indexing_is_busy(const struct jmap *j)
+{
+	return j->indexing != NULL && loop_timer_pending(j->indexing->timer);
+}
+
 void
 jmap_indexing_free(struct jmap_indexing **xp)
 {

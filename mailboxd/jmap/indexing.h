@@ -21,4 +21,6 @@ void jmap_indexing_failed(struct jmap *j);
 void jmap_indexing_later(struct jmap *j);
 /* Is everything indexed? For tests. */
 bool jmap_indexing_is_done(struct jmap *j);
+/* Is it at work, or soon? The owner stays then. */
+bool jmap_indexing_is_busy(const struct jmap *j);
 void jmap_indexing_free(struct jmap_indexing **x);

@@ -95,6 +95,8 @@ struct jmap_host {
 struct jmap *jmap_new(const struct jmap_host *host);
 /* Requests are given up. */
 void jmap_free(struct jmap **j);
+/* Is there work to be done that nobody waits for? The owner stays then. */
+bool jmap_is_busy(const struct jmap *j);
 
 /* An agent (agent.h). */
 struct jmap_agent {
@@ -158,6 +160,7 @@ struct jmap {
 	struct jmap_following *following;
 	struct jmap_model *model;
 	struct jmap_indexing *indexing;
+	struct jmap_backlog *backlog;
 	struct {
 		struct jmap_uploaded *by_id;
 		uint64_t octets;
@@ -246,6 +249,9 @@ enum jmap_step jmap_commit(struct jmap_call *c, jmap_step_fn step);
 extern unsigned jmap_slice_us;
 /* Time to return JMAP_YIELD? To be asked when something was done, or nothing ever is. */
 bool jmap_slice_over(const struct jmap_call *c);
+/* The answer names threads: it waits until those that were found just now are durable, since they
+ * may come out as others when they are found anew. */
+void jmap_tells_threads(struct jmap_call *c);
 /* A further call whose response follows this one's under the same call id (RFC 8621 4.7, 7.5). It
  * runs when this one is done, unless that fails. Takes args; accountId is added. */
 void jmap_then(struct jmap_call *c, const char *method, cJSON *args);
@@ -360,10 +366,16 @@ void jmap_note(struct jmap_changes *ch, uint64_t id, enum jmap_noted what);
 struct jmap_query {
 	const cJSON *filter; /* a FilterOperator or FilterCondition, or NULL */
 	const cJSON *sort;   /* an array, or NULL */
-	uint64_t *ids;       /* the result, all of it, in order; in c->arena. Set by query() */
+	uint64_t *ids;       /* the result in order; in c->arena. Set by query() */
 	size_t n;
-	bool cannot_change; /* canCalculateChanges is false */
-	void *op;           /* state of query() */
+	/* Where the rest is not asked for: so many of the first are enough, or so many behind the
+	 * anchor (0: none). SIZE_MAX: all of them. A type may give more. */
+	size_t need;
+	uint64_t anchor;
+	int64_t behind_anchor;
+	struct jmap_changes *noted; /* enough is also where all of these have been come by; NULL */
+	bool cannot_change;         /* canCalculateChanges is false */
+	void *op;                   /* state of query() */
 };
 
 struct jmap_object {
@@ -395,8 +407,8 @@ struct jmap_object {
 	/* /changes: what a row of the log means for this type, by jmap_note(). */
 	int (*changed)(
 	    struct jmap_call *c, struct jmap_changes *ch, const struct change *row, struct err *e);
-	/* Before rows are read, in each turn; may yield. Optional. */
-	enum jmap_step (*changes_ready)(struct jmap_call *c);
+	/* Before rows after `since` are read, in each turn; may yield. Optional. */
+	enum jmap_step (*changes_ready)(struct jmap_call *c, struct jmap_point since);
 	/* Optional, after the last row: what was noted is to be looked at (jmap_noted_each). */
 	enum jmap_step (*settle)(struct jmap_call *c, struct jmap_changes *ch);
 

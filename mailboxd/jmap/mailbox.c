@@ -132,28 +132,14 @@ jmap_mailbox_id_of(const struct mailbox *mb)
 
 /* ---- /get ---- */
 
-static bool
-wants_threads(const struct jmap_call *c)
-{
-	return jmap_wants(c, MAILBOX_TOTAL_THREADS) || jmap_wants(c, MAILBOX_UNREAD_THREADS);
-}
-
+/* Of threads there may be more that turn out to be one (model.h): counts then change, and the state
+ * with them. */
 enum jmap_step
-jmap_mailbox_ready(struct jmap_call *c, bool threads)
+jmap_mailbox_ready(struct jmap_call *c)
 {
 	struct err e = {0};
-	struct jmap_model *m = jmap_emails(c->jmap, &e);
-	int rc = m == NULL ? -1 : threads ? jmap_model_thread_all(m, JMAP_SLICE_US, &e) : 1;
 
-	if (rc < 0)
-		return jmap_fail_err(c, &e);
-	return rc == 0 ? JMAP_YIELD : JMAP_DONE;
-}
-
-static enum jmap_step
-get_ready(struct jmap_call *c)
-{
-	return jmap_mailbox_ready(c, wants_threads(c));
+	return jmap_emails(c->jmap, &e) == NULL ? jmap_fail_err(c, &e) : JMAP_DONE;
 }
 
 static int
@@ -216,10 +202,11 @@ get(struct jmap_call *c, uint64_t id, cJSON *out, struct err *e)
 /* ---- /changes ---- */
 
 static enum jmap_step
-changes_ready(struct jmap_call *c)
+changes_ready(struct jmap_call *c, struct jmap_point since)
 {
-	enum jmap_step s = jmap_mailbox_ready(c, true);
+	enum jmap_step s = jmap_mailbox_ready(c);
 
+	(void)since;
 	if (s == JMAP_DONE && !jmap_failed(c))
 		jmap_model_unmark(c->jmap->model);
 	return s;
@@ -241,6 +228,17 @@ note_counts(struct jmap_call *c, struct jmap_changes *ch, uint32_t mailbox)
 {
 	if (home_find_id(c->home, mailbox) != NULL)
 		jmap_note(ch, mailbox, JMAP_UPDATED);
+}
+
+static void
+note_all_counts(struct jmap_call *c, struct jmap_changes *ch)
+{
+	struct mailbox *mb;
+	size_t i = 0;
+
+	while ((mb = home_next(c->home, &i)) != NULL)
+		if (mb->exists > 0)
+			jmap_note(ch, mb->id, JMAP_UPDATED);
 }
 
 /* An unread email counts for all mailboxes of its thread (RFC 8621 2, unreadThreads). */
@@ -313,6 +311,9 @@ changed(struct jmap_call *c, struct jmap_changes *ch, const struct change *row, 
 		note_counts(c, ch, row->mailbox);
 		note_thread(c, ch, row);
 		break;
+	case CHANGE_THREADED:
+		note_all_counts(c, ch);
+		break;
 	case CHANGE_OBJECT_MADE:
 	case CHANGE_OBJECT_CHANGED:
 	case CHANGE_OBJECT_GONE:
@@ -340,7 +341,7 @@ static const struct jmap_object mailbox = {.name = "Mailbox",
     .properties = jmap_mailbox_properties,
     .all = all,
     .all_is_unbounded = true,
-    .get_ready = get_ready,
+    .get_ready = jmap_mailbox_ready,
     .get = get,
     .changes_ready = changes_ready,
     .changed = changed,

@@ -42,8 +42,8 @@ int64_t jmap_mailbox_sort(const struct mailbox *mb);
 cJSON *jmap_mailbox_rights(const struct mailbox *mb);
 cJSON *jmap_mailbox_id_of(const struct mailbox *mb); /* NULL: null */
 
-/* All emails are known, and where it is asked for all threads; may yield. */
-enum jmap_step jmap_mailbox_ready(struct jmap_call *c, bool threads);
+/* All emails are known. */
+enum jmap_step jmap_mailbox_ready(struct jmap_call *c);
 
 /* mailbox_query.c, mailbox_set.c */
 enum jmap_step jmap_mailbox_query(struct jmap_call *c, struct jmap_query *q);

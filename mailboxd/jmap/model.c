@@ -64,6 +64,7 @@ put_in_order(struct jmap_model *m, struct jmap_email *em)
 	if (m->sorted == m->n && !m->holes && (m->n == 0 || compare(&m->order[m->n - 1], &em) < 0))
 		m->sorted++;
 	m->order[m->n++] = em;
+	m->threaded = 0;
 }
 
 /* Takes out what has gone, which is free to be used again; what stands in a wrong place goes to the
@@ -93,6 +94,7 @@ close_holes(struct jmap_model *m)
 	m->n = n + nmoved;
 	m->sorted = sorted;
 	m->holes = false;
+	m->threaded = 0;
 }
 
 static void
@@ -193,9 +195,8 @@ jmap_email_in(const struct jmap_email *em, uint32_t box)
 	return false;
 }
 
-/* Its part in the counts of its mailboxes comes (+1) or goes (-1). */
-static void
-count(struct jmap_model *m, const struct jmap_email *em, int sign)
+void
+jmap_model_count_email(struct jmap_model *m, const struct jmap_email *em, int sign)
 {
 	const struct jmap_place *v = jmap_email_places(em);
 
@@ -209,8 +210,13 @@ count(struct jmap_model *m, const struct jmap_email *em, int sign)
 		if (k < i)
 			continue;
 		c->emails += (uint32_t)sign;
-		if (jmap_email_is_unread(em))
-			c->unread_emails += (uint32_t)sign;
+		if (em->thread == NULL)
+			c->threads += (uint32_t)sign;
+		if (!jmap_email_is_unread(em))
+			continue;
+		c->unread_emails += (uint32_t)sign;
+		if (em->thread == NULL)
+			c->unread_threads += (uint32_t)sign;
 	}
 }
 
@@ -255,7 +261,7 @@ static void
 begin_change(struct jmap_model *m, struct jmap_email *em)
 {
 	m->generation++;
-	count(m, em, -1);
+	jmap_model_count_email(m, em, -1);
 	if (em->thread != NULL)
 		jmap_model_uncount(m, em->thread);
 }
@@ -276,7 +282,7 @@ end_change(struct jmap_model *m, struct jmap_email *em)
 		em->any |= (uint8_t)msg->flags;
 		em->all &= (uint8_t)msg->flags;
 	}
-	count(m, em, 1);
+	jmap_model_count_email(m, em, 1);
 }
 
 static void
@@ -303,7 +309,7 @@ add_copy(struct jmap_model *m, uint32_t box, const struct message *msg)
 	add_place(em, p);
 	if (em->nplaces == 1) {
 		em->any = em->all = (uint8_t)msg->flags;
-		count(m, em, 1);
+		jmap_model_count_email(m, em, 1);
 	} else {
 		end_change(m, em);
 		place_anew(m, em);
@@ -424,6 +430,13 @@ on_mailbox(void *arg, struct mailbox *mb, unsigned change, const struct change_b
 		add_box(m, mb);
 }
 
+static void
+on_threaded(void *arg, struct mailbox *mb, const struct message *msg)
+{
+	(void)mb;
+	jmap_model_found(arg, msg);
+}
+
 static int
 read_boxes(struct jmap_model *m, struct err *e)
 {
@@ -453,11 +466,12 @@ jmap_model_new(struct home *h, struct err *e)
 	size_t i = 0;
 
 	*m = (struct jmap_model){.home = h, .generation = 1, .trash = JMAP_NO_BOX};
-	m->observer = (struct home_observer){.mailbox = on_mailbox, .arg = m};
+	m->observer =
+	    (struct home_observer){.mailbox = on_mailbox, .threaded = on_threaded, .arg = m};
 	home_observe(h, &m->observer);
 	while ((mb = home_next(h, &i)) != NULL)
 		add_box(m, mb);
-	if (read_boxes(m, e) < 0)
+	if (home_find_threads(h, &m->tell_all, e) < 0 || read_boxes(m, e) < 0)
 		jmap_model_free(&m);
 	else
 		m->refreshed_ms = clock_ms();

@@ -53,7 +53,7 @@ struct jmap_thread {
 	uint32_t n;
 	/* private */
 	uint32_t stamp;
-	bool counted;
+	bool counted, told;
 	struct jmap_thread *stale;
 };
 
@@ -101,8 +101,7 @@ struct jmap_counts {
 	uint32_t emails, unread_emails, threads, unread_threads;
 };
 
-/* Of a mailbox. threads and unread_threads count emails whose thread is known
- * (jmap_model_thread_all). */
+/* Of a mailbox. An email whose thread is not known yet counts as a thread of its own. */
 void jmap_model_counts(struct jmap_model *m, uint32_t box, struct jmap_counts *out);
 
 /* ---- keywords (RFC 8621 4.1.1) ---- */
@@ -134,14 +133,24 @@ jmap_email_is_unread(const struct jmap_email *em)
 
 /* ---- threads ---- */
 
+/*
+ * Threads of what comes are known. Those of emails that were there before anybody used threads are
+ * found in idle time (backlog.h), the newest emails first, or when somebody asks for one. Until all
+ * are known a thread may grow at its old end; the log says so (CHANGE_THREADED) of those that a
+ * client was told.
+ */
+
 /* The thread of an email, found at the first time by its header. */
 int jmap_model_thread(
     struct jmap_model *m, const struct jmap_email *em, struct jmap_thread **out, struct err *e);
-/* Only when all emails' threads are known is a thread's list of emails whole. Looks for some that
- * are not, for about so long. 1: all are known; 0: there are more; -1. */
+/* Are all known? */
+bool jmap_model_threads_are_known(const struct jmap_model *m);
+/* Looks for some that are not, for about so long. 1: all are known; 0: there are more; -1. */
 int jmap_model_thread_all(struct jmap_model *m, uint64_t slice_us, struct err *e);
 /* NULL: no email that is known to be of it. */
 const struct jmap_thread *jmap_model_find_thread(const struct jmap_model *m, uint64_t number);
+/* A client is told its emails. */
+void jmap_model_tell_thread(const struct jmap_thread *t);
 
 /* ---- marks ---- */
 

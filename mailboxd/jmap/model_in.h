@@ -54,6 +54,8 @@ struct jmap_model {
 	size_t n, sorted, cap;
 	bool holes;
 	size_t unthreaded; /* emails whose thread is not known */
+	size_t threaded;   /* so many of the newest have one */
+	bool tell_all;     /* clients may have threads that earlier processes have told them */
 
 	struct jmap_thread *stale; /* threads to be counted again */
 	uint32_t trash;            /* the box that threads were counted with */
@@ -61,6 +63,11 @@ struct jmap_model {
 	struct jmap_answer answers[ANSWERS];
 	uint64_t answered;
 };
+
+/* ---- model.c ---- */
+
+/* Its part in the counts of its mailboxes comes (+1) or goes (-1). */
+void jmap_model_count_email(struct jmap_model *m, const struct jmap_email *em, int sign);
 
 /* ---- model_answer.c ---- */
 
@@ -71,6 +78,8 @@ void jmap_model_free_answers(struct jmap_model *m);
 /* The email is of that thread from now on, or (0) of none that is known. */
 void jmap_model_join(struct jmap_model *m, struct jmap_email *em, uint64_t thread);
 void jmap_model_leave(struct jmap_model *m, struct jmap_email *em);
+/* Of a message that was there before; the log is to know. */
+void jmap_model_found(struct jmap_model *m, const struct message *msg);
 /* Before anything changes that its counts are made of. */
 void jmap_model_uncount(struct jmap_model *m, struct jmap_thread *t);
 void jmap_model_free_threads(struct jmap_model *m);

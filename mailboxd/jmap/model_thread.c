@@ -126,6 +126,7 @@ jmap_model_join(struct jmap_model *m, struct jmap_email *em, uint64_t number)
 		make_stale(m, t);
 	}
 	jmap_model_uncount(m, t);
+	jmap_model_count_email(m, em, -1);
 	/* Most are the newest of their thread. */
 	at = t->last != NULL && jmap_email_compare(t->last, em) < 0 ? &t->last->next : &t->first;
 	while (*at != NULL && jmap_email_compare(*at, em) < 0)
@@ -135,6 +136,7 @@ jmap_model_join(struct jmap_model *m, struct jmap_email *em, uint64_t number)
 	if (em->next == NULL)
 		t->last = em;
 	em->thread = t;
+	jmap_model_count_email(m, em, 1);
 	t->n++;
 	m->unthreaded--;
 }
@@ -152,7 +154,9 @@ jmap_model_leave(struct jmap_model *m, struct jmap_email *em)
 	*at = em->next;
 	if (t->last == em)
 		t->last = before;
+	jmap_model_count_email(m, em, -1);
 	em->thread = NULL;
+	jmap_model_count_email(m, em, 1);
 	t->n--;
 }
 
@@ -175,17 +179,39 @@ jmap_model_find_thread(const struct jmap_model *m, uint64_t number)
 	return t != NULL && t->n > 0 ? t : NULL;
 }
 
+void
+jmap_model_tell_thread(const struct jmap_thread *t)
+{
+	((struct jmap_thread *)t)->told = true;
+}
+
 /* ---- looking for threads ---- */
+
+/* Counts change where a thread has more than this one, and a list that a client may have. */
+void
+jmap_model_found(struct jmap_model *m, const struct message *msg)
+{
+	struct jmap_email *em = jmap_table_get(&m->emails, msg->email);
+	struct jmap_thread *t;
+
+	if (em == NULL || em->thread != NULL)
+		return;
+	jmap_model_join(m, em, msg->thread);
+	t = em->thread;
+	if (t->n > 1)
+		(void)home_threaded(m->home, t->told || m->tell_all ? t->number : 0, NULL);
+}
 
 int
 jmap_model_thread(
     struct jmap_model *m, const struct jmap_email *em, struct jmap_thread **out, struct err *e)
 {
-	uint64_t thread = 0, found;
+	bool known = em->thread != NULL;
+	uint64_t thread = em->number, found;
 
 	/* All copies are told: the log is to know it when one goes. Looking for files may show that
 	 * some have gone. */
-	for (size_t i = 0; em->thread == NULL && i < em->nplaces; i++) {
+	for (size_t i = 0; !known && i < em->nplaces; i++) {
 		struct jmap_place p = jmap_email_places(em)[i];
 
 		if (mailbox_thread(m->boxes[p.box]->mb, p.uid, &found, e) == 0)
@@ -196,12 +222,16 @@ jmap_model_thread(
 	if (em->nplaces == 0)
 		return err_set(e, E_NOTFOUND, "no such email");
 	/* One whose file cannot be read is a thread of its own, for this time. */
-	if (thread == 0)
-		thread = em->number;
 	if (em->thread == NULL)
 		jmap_model_join(m, (struct jmap_email *)em, thread);
 	*out = em->thread;
 	return 0;
+}
+
+bool
+jmap_model_threads_are_known(const struct jmap_model *m)
+{
+	return m->unthreaded == 0;
 }
 
 int
@@ -211,20 +241,23 @@ jmap_model_thread_all(struct jmap_model *m, uint64_t slice_us, struct err *e)
 	struct jmap_thread *t;
 	size_t n;
 
-	if (m->unthreaded == 0)
-		return 1;
-	(void)jmap_model_all(m, &n);
-	for (size_t i = n; i-- > 0 && m->unthreaded > 0;) {
-		const struct jmap_email *em = m->order[i];
+	while (m->unthreaded > 0) {
+		const struct jmap_email *em;
 
-		if (em->thread != NULL || em->nplaces == 0)
-			continue;
-		if (clock_us() - since > slice_us)
-			return 0;
-		if (jmap_model_thread(m, em, &t, e) < 0 && home_has_failed(m->home))
-			return -1;
+		(void)jmap_model_all(m, &n);
+		assume(m->threaded < n);
+		em = m->order[n - 1 - m->threaded];
+		if (em->thread == NULL) {
+			if (clock_us() - since >= slice_us)
+				return 0;
+			if (jmap_model_thread(m, em, &t, e) < 0 && home_has_failed(m->home))
+				return -1;
+		}
+		/* Looking for a file may show that it has gone: then all begins anew. */
+		if (!m->holes && m->sorted == m->n)
+			m->threaded++;
 	}
-	return m->unthreaded == 0;
+	return 1;
 }
 
 /* ---- marks ---- */

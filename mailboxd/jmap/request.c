@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "mailboxd/jmap/agent.h"
+#include "mailboxd/jmap/backlog.h"
 #include "mailboxd/jmap/indexing.h"
 
 #define FURTHER_MAX 8u /* calls that methods add */
@@ -145,6 +146,7 @@ finish(struct jmap_request *r)
 	if (home_modseq(j->home) != r->modseq_before && j->host.changed != NULL)
 		j->host.changed(j->host.arg);
 	jmap_indexing_later(j);
+	jmap_backlog_look(j);
 	log_debug("jmap.request", LS("sid", r->by.sid), LS("user", j->user),
 	    LU("status", r->status), LU("calls", r->calls), LU("octets", r->out.n),
 	    LU("us", clock_us() - r->began_us));
@@ -169,7 +171,7 @@ put_created(struct jmap_request *r)
 }
 
 static void
-finish_response(struct jmap_request *r)
+put_end(struct jmap_request *r)
 {
 	buf_puts(&r->out, "],\"sessionState\":");
 	json_print_str(jmap_session_state(r->jmap), &r->out);
@@ -184,7 +186,36 @@ finish_response(struct jmap_request *r)
 		}
 	}
 	buf_putc(&r->out, '}');
+}
+
+static void
+threads_durable(void *arg, const struct err *e)
+{
+	struct jmap_request *r = arg;
+
+	OBJ(r, JMAP_REQUEST_MAGIC);
+	if (e != NULL) {
+		buf_reset(&r->out);
+		r->status = 503;
+		jmap_problem(&r->out, "serverUnavailable", r->status, NULL, e->text);
+	}
 	finish(r);
+}
+
+static void
+finish_response(struct jmap_request *r)
+{
+	put_end(r);
+	if (r->tells_threads && home_has_new_threads(r->jmap->home))
+		home_commit(r->jmap->home, &r->durable);
+	else
+		finish(r);
+}
+
+void
+jmap_tells_threads(struct jmap_call *c)
+{
+	c->request->tells_threads = true;
 }
 
 /* An answer that is too large is none: the place of its text is taken back. */
@@ -394,6 +425,7 @@ new_request(struct jmap *j, const struct jmap_from *from,
 	r->results = cJSON_CreateArray();
 	r->budget = (struct budget){REFERENCE_LOOKS, REFERENCE_VALUES, REFERENCE_OCTETS};
 	r->status = 200;
+	r->durable = (struct home_waiter){.fn = threads_durable, .arg = r};
 	STAILQ_INIT(&r->further);
 	buf_init(&r->out, JMAP_MAX_ANSWER + 7 * JMAP_MAX_REQUEST);
 	r->turn = loop_timer_new(turn, r);
@@ -450,6 +482,7 @@ jmap_request_free(struct jmap_request **rp)
 	STAILQ_FOREACH (f, &r->further, link)
 		cJSON_Delete(f->args);
 	LIST_REMOVE(r, link);
+	home_commit_cancel(r->jmap->home, &r->durable);
 	r->jmap->running--;
 	loop_timer_free(&r->turn);
 	HASH_CLEAR(hh, r->created);

@@ -44,6 +44,8 @@ struct jmap_request {
 	cJSON *results;          /* an array of [name, result, id] that later calls refer to */
 	struct created_id *created;
 	bool tell_created, from_websocket;
+	bool tells_threads;         /* the answer names threads */
+	struct home_waiter durable; /* for those that were found just now */
 	struct budget budget;
 	struct jmap_call call;
 	bool in_call;

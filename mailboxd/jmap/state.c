@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "mailboxd/jmap/backlog.h"
 #include "mailboxd/jmap/blob.h"
 #include "mailboxd/jmap/indexing.h"
 #include "mailboxd/jmap/model.h"
@@ -60,8 +61,9 @@ static const struct {
 	const char *actor;       /* only by this one */
 	enum object_kind object; /* only of this kind */
 } touches[JMAP_TYPES] = {
-    [JMAP_MAILBOX] = {.kinds = MESSAGE_CHANGES | MAILBOX_CHANGES},
-    [JMAP_THREAD] = {.kinds = MESSAGE_CHANGES | CHANGE_BIT(CHANGE_DELETED)},
+    [JMAP_MAILBOX] = {.kinds = MESSAGE_CHANGES | MAILBOX_CHANGES | CHANGE_BIT(CHANGE_THREADED)},
+    [JMAP_THREAD] = {.kinds = MESSAGE_CHANGES | CHANGE_BIT(CHANGE_DELETED) |
+			      CHANGE_BIT(CHANGE_THREADED)},
     [JMAP_EMAIL] = {.kinds = MESSAGE_CHANGES | CHANGE_BIT(CHANGE_DELETED)},
     /* RFC 8621 1.5: new mail from outside. */
     [JMAP_EMAIL_DELIVERY] = {.kinds = CHANGE_BIT(CHANGE_ADDED), .actor = "delivery"},
@@ -231,6 +233,7 @@ tell_all(void *arg)
 			}
 		}
 	} while (found);
+	jmap_backlog_look(j);
 }
 
 void
@@ -280,6 +283,7 @@ jmap_new(const struct jmap_host *host)
 {
 	struct jmap *j = mem_alloc(sizeof *j);
 	struct err e = {0};
+	bool before;
 
 	j->host = *host;
 	j->home = host->home;
@@ -294,6 +298,9 @@ jmap_new(const struct jmap_host *host)
 			log_warn("jmap.state", LS("user", j->user), LE(&e));
 	j->observer = (struct home_observer){.logged = on_logged, .arg = j};
 	home_observe(j->home, &j->observer);
+	/* Before a state is told. */
+	if (home_find_threads(j->home, &before, &e) < 0)
+		log_warn("jmap.state", LS("user", j->user), LE(&e));
 	jmap_uploads_open(j);
 	jmap_vacation_start(j);
 	jmap_following_open(j);
@@ -309,6 +316,12 @@ jmap_emails(struct jmap *j, struct err *e)
 	return j->model != NULL && jmap_model_ready(j->model, e) == 0 ? j->model : NULL;
 }
 
+bool
+jmap_is_busy(const struct jmap *j)
+{
+	return jmap_vacation_is_busy(j) || jmap_backlog_is_busy(j) || jmap_indexing_is_busy(j);
+}
+
 void
 jmap_free(struct jmap **jp)
 {
@@ -322,6 +335,7 @@ jmap_free(struct jmap **jp)
 	jmap_push_close(j);
 	jmap_uploads_close(j);
 	jmap_indexing_free(&j->indexing);
+	jmap_backlog_free(&j->backlog);
 	jmap_vacation_stop(j);
 	jmap_sending_free(j);
 	jmap_following_close(j);

@@ -149,7 +149,8 @@ walk(struct jmap_call *c, struct jmap_changes *ch)
 
 	if (ch->walked)
 		return JMAP_DONE;
-	ready = ch->object->changes_ready != NULL ? ch->object->changes_ready(c) : JMAP_DONE;
+	ready =
+	    ch->object->changes_ready != NULL ? ch->object->changes_ready(c, ch->since) : JMAP_DONE;
 	if (ready != JMAP_DONE || jmap_failed(c))
 		return ready;
 	ch->sliced = false;
@@ -398,6 +399,10 @@ jmap_query_changes(struct jmap_call *c)
 
 	if (read_query_changes(c, r) < 0)
 		return JMAP_DONE;
+	/* Only where what has changed stands now is told. */
+	r->q.need = SIZE_MAX;
+	if (!r->total)
+		r->q.noted = &r->ch;
 	json_put(c->result, "oldQueryState",
 	    cJSON_Duplicate(json_get(c->args, "sinceQueryState"), false));
 	c->op = r;

@@ -56,6 +56,23 @@ read_args(struct jmap_call *c, struct query_run *r)
 	return 0;
 }
 
+/* How much of the result the answer is made of. One more tells whether there is more. */
+static void
+find_need(struct jmap_call *c, struct query_run *r)
+{
+	uint64_t shown = num_min(r->limit, (uint64_t)JMAP_MAX_QUERY) + 1;
+
+	r->q.need = SIZE_MAX;
+	if (r->total)
+		return;
+	if (r->anchor.p != NULL) {
+		r->q.anchor = c->method->object->parse(r->anchor);
+		r->q.behind_anchor = num_max(r->offset, -JSON_INT_MAX) + (int64_t)shown;
+	} else if (r->position >= 0) {
+		r->q.need = (size_t)r->position + shown;
+	}
+}
+
 /* Where the answer begins; -1: the call has failed. */
 static int
 place(struct jmap_call *c, struct query_run *r, int64_t *out)
@@ -117,6 +134,7 @@ jmap_query(struct jmap_call *c)
 
 	if (read_args(c, r) < 0)
 		return JMAP_DONE;
+	find_need(c, r);
 	r->state = jmap_state(c->jmap, c->method->object->type);
 	c->op = r;
 	c->step = query_step;

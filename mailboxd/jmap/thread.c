@@ -2,7 +2,8 @@
  * thread.c - Threads (RFC 8621 3).
  *
  * A thread is there as long as one of its emails is. It was made by a run of the log when none of
- * its emails, those that have gone since included, was there before.
+ * its emails, those that have gone since included, was there before. Until the threads of all
+ * emails are known (backlog.h) one may have more emails than it shows: then /changes tells of it.
  */
 #include "mailboxd/jmap/methods.h"
 #include "mailboxd/jmap/model.h"
@@ -22,17 +23,12 @@ text(uint64_t n, char out[JMAP_ID_SIZE])
 	return email_text(n, THREAD_LETTER, out);
 }
 
-/* A list of emails is whole only when the thread of each is known. */
 static enum jmap_step
-ready(struct jmap_call *c)
+get_ready(struct jmap_call *c)
 {
 	struct err e = {0};
-	struct jmap_model *m = jmap_emails(c->jmap, &e);
-	int rc = m == NULL ? -1 : jmap_model_thread_all(m, JMAP_SLICE_US, &e);
 
-	if (rc < 0)
-		return jmap_fail_err(c, &e);
-	return rc == 0 ? JMAP_YIELD : JMAP_DONE;
+	return jmap_emails(c->jmap, &e) == NULL ? jmap_fail_err(c, &e) : JMAP_DONE;
 }
 
 static int
@@ -47,6 +43,8 @@ get(struct jmap_call *c, uint64_t id, cJSON *out, struct err *e)
 		return 0;
 	if (!jmap_wants(c, 1))
 		return 1;
+	jmap_tells_threads(c);
+	jmap_model_tell_thread(t);
 	json_put(out, "emailIds", ids = cJSON_CreateArray());
 	for (const struct jmap_email *em = t->first; em != NULL; em = jmap_email_next(em))
 		json_add(ids, json_new_str(str_z(email_text(em->number, EMAIL_LETTER, email))));
@@ -54,6 +52,37 @@ get(struct jmap_call *c, uint64_t id, cJSON *out, struct err *e)
 }
 
 /* ---- /changes ---- */
+
+/* Of what came before threads were used the log does not say the thread: all must be known for who
+ * asks from so far back. */
+static enum jmap_step
+changes_ready(struct jmap_call *c, struct jmap_point since)
+{
+	struct err e = {0};
+	struct jmap_model *m = jmap_emails(c->jmap, &e);
+	int rc = m == NULL ? -1 : 1;
+
+	if (rc == 1 && since.modseq < home_threads_since(c->home))
+		rc = jmap_model_thread_all(m, JMAP_SLICE_US, &e);
+	if (rc < 0)
+		return jmap_fail_err(c, &e);
+	return rc == 0 ? JMAP_YIELD : JMAP_DONE;
+}
+
+/* Emails that were there before have been found to be of these. */
+static void
+note_grown(struct jmap_changes *ch, struct str ids)
+{
+	struct str id;
+	uint64_t thread;
+	bool more = ids.n > 0;
+
+	while (more) {
+		more = str_cut(&ids, ' ', &id);
+		if ((thread = parse(id)) != 0)
+			jmap_note(ch, thread, JMAP_UPDATED);
+	}
+}
 
 static struct jmap_seen *
 see(struct jmap_call *c, struct jmap_changes *ch, const struct change *row)
@@ -94,6 +123,9 @@ changed(struct jmap_call *c, struct jmap_changes *ch, const struct change *row, 
 	struct jmap_seen *s;
 
 	(void)e;
+	jmap_tells_threads(c);
+	if (row->kind == CHANGE_THREADED)
+		note_grown(ch, row->before);
 	if (row->uid == 0 || row->email == 0 || row->kind >= CHANGE_OBJECT_MADE || !matters(c, row))
 		return 0;
 	s = see(c, ch, row);
@@ -152,9 +184,9 @@ static const struct jmap_object thread = {.name = "Thread",
     .parse = parse,
     .text = text,
     .properties = properties,
-    .get_ready = ready,
+    .get_ready = get_ready,
     .get = get,
-    .changes_ready = ready,
+    .changes_ready = changes_ready,
     .changed = changed,
     .settle = settle};
 
