@@ -32,6 +32,33 @@ test('a list of many holds what one has looked at', async () => {
 	assert.equal(l.ids[300], undefined);
 });
 
+// A server may have to look at all of a large home before it knows how many conversations there are.
+test('the first rows do not wait for their number', async () => {
+	fill(120);
+	await enter();
+	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
+	l.want(0, 10);
+	await until(() => l.total === 120);
+	const [rows, count] = d.heard.filter(([name]) => name === 'Email/query').map(([, args]) => args);
+	assert.equal(rows?.calculateTotal, false);
+	assert.equal(rows?.limit, 50);
+	assert.equal(count?.calculateTotal, true);
+	assert.equal(count?.limit, 0);
+});
+
+test('threads are read anew where nobody can say what changed', async () => {
+	fill(1);
+	await enter();
+	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
+	l.want(0, 10);
+	await until(() => l.total === 1);
+	const first = knownEmail(l.ids[0]!)!;
+	assert.equal(thread(first.threadId).peek()!.length, 1);
+	d.refuse.set('Thread/changes', 'cannotCalculateChanges');
+	d.deliver({ subject: 'Re: S0', threadId: first.threadId });
+	await until(() => thread(first.threadId).peek()!.length === 2);
+});
+
 test('new mail comes in at its place, and leaves from there', async () => {
 	fill(3);
 	await enter();

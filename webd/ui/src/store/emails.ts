@@ -100,6 +100,7 @@ export const email = (id: Id) => slot(emails, id);
 export const thread = (id: Id) => slot(threads, id);
 export const body = (id: Id) => slot(bodies, id);
 export const knownEmail = (id: Id) => emails.get(id)?.peek();
+export const allKnownThreads = (): Id[] => [...threads].filter(([, s]) => s.peek()).map(([id]) => id);
 export const knownThread = (id: Id) => threads.get(id)?.peek();
 export const allKnown = (): Email[] => [...emails.values()].map(s => s.peek()).filter(e => e !== undefined);
 

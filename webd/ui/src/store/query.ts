@@ -34,6 +34,9 @@ export class EmailList {
 	private epoch = 0;
 	private syncing: Promise<void> | null = null;
 	private again = false;
+	// The server gives the first rows of a large home before it knows how many conversations there are.
+	private counted = false;
+	private counting = false;
 
 	constructor(
 		readonly key: string,
@@ -87,8 +90,10 @@ export class EmailList {
 				return;
 			}
 			this.failed.value = null;
-			this.setTotal(r.total ?? this.total ?? r.ids.length);
+			this.setTotal(r.total ?? Math.max(this.total ?? 0, r.position + r.ids.length));
 			r.ids.forEach((id, i) => (this.ids[r.position + i] = id));
+			if (r.total !== undefined || r.ids.length < CHUNK) this.counted = true;
+			else void this.count();
 			if (this.state && r.queryState !== this.state) this.sync();
 			else this.state = r.queryState;
 			this.version.value++;
@@ -100,6 +105,30 @@ export class EmailList {
 		}
 	}
 
+	private async count(): Promise<void> {
+		if (this.counting || this.counted) return;
+		const epoch = this.epoch;
+		this.counting = true;
+		try {
+			const r = await call<QueryResponse>('Email/query', {
+				filter: this.filter,
+				sort: SORT,
+				collapseThreads: true,
+				limit: 0,
+				calculateTotal: true,
+			});
+			if (this.gone || r.total === undefined || epoch !== this.epoch) return;
+			this.counted = true;
+			this.setTotal(r.total);
+			this.version.value++;
+		} catch {
+			// With the next rows, then.
+		} finally {
+			this.counting = false;
+		}
+		if (!this.gone && epoch !== this.epoch) await this.count();
+	}
+
 	private async ask(position: number): Promise<QueryResponse> {
 		const q = call<QueryResponse>('Email/query', {
 			filter: this.filter,
@@ -107,7 +136,7 @@ export class EmailList {
 			collapseThreads: true,
 			position,
 			limit: CHUNK,
-			calculateTotal: true,
+			calculateTotal: this.counted,
 		});
 		const ofThreads = call<GetResponse<Email>>('Email/get', {
 			'#ids': q.ref('/ids'),
@@ -202,7 +231,13 @@ export class EmailList {
 				sort: SORT,
 				collapseThreads: true,
 				sinceQueryState: this.state,
+<<<<<<< HEAD
 				calculateTotal: true,
+=======
+				calculateTotal: this.counted,
+				// Only what is known from the top on can be moved about without asking again.
+				...(known > 0 && known < (this.total ?? 0) ? { upToId: this.ids[known - 1] } : {}),
+>>>>>>> a9bdef9 (ui: show the first rows before they are counted)
 			});
 			const added = call<GetResponse<Email>>('Email/get', {
 				'#ids': q.ref('/added/*/id'),
@@ -261,7 +296,8 @@ export class EmailList {
 		if (!r || this.gone || epoch !== this.epoch) return;
 		this.ids = [...r.ids];
 		this.state = r.queryState;
-		this.setTotal(r.total ?? r.ids.length);
+		this.setTotal(r.total ?? Math.max(this.total ?? 0, r.ids.length));
+		void this.count();
 		this.version.value++;
 	}
 }

@@ -5,6 +5,7 @@ import type { ChangesResponse, Email, GetResponse, Id, Mailbox, StateChange, Thr
 import { abandonAll, draftsGone, saveAll } from './composers';
 import {
 	allKnown,
+	allKnownThreads,
 	clearEmails,
 	forget,
 	getEmails,
@@ -143,17 +144,21 @@ async function threadChanges() {
 	try {
 		const r = await c;
 		states.Thread = r.newState;
-		const known = [...r.updated, ...r.created].filter(id => knownThread(id));
-		if (known.length) {
-			const t = await call<GetResponse<Thread>>('Thread/get', { ids: known });
-			const missing = t.list.flatMap(x => x.emailIds).filter((id: Id) => !knownEmail(id));
-			if (missing.length) await getEmails(missing);
-			receiveThreads(t.list);
-		}
+		await refreshThreads([...r.updated, ...r.created].filter(id => knownThread(id)));
 		if (r.hasMoreChanges) catchUp(['Thread']);
 	} catch (e) {
 		if (!(e instanceof MethodError)) throw e;
 		states.Thread = (await call<GetResponse<Thread>>('Thread/get', { ids: [] })).state;
+		await refreshThreads(allKnownThreads());
+	}
+}
+
+async function refreshThreads(ids: Id[]) {
+	for (let i = 0; i < ids.length; i += MAX_CHANGES) {
+		const t = await call<GetResponse<Thread>>('Thread/get', { ids: ids.slice(i, i + MAX_CHANGES) });
+		const missing = t.list.flatMap(x => x.emailIds).filter((id: Id) => !knownEmail(id));
+		if (missing.length) await getEmails(missing);
+		receiveThreads(t.list);
 	}
 }
 
