@@ -231,13 +231,7 @@ export class EmailList {
 				sort: SORT,
 				collapseThreads: true,
 				sinceQueryState: this.state,
-<<<<<<< HEAD
-				calculateTotal: true,
-=======
 				calculateTotal: this.counted,
-				// Only what is known from the top on can be moved about without asking again.
-				...(known > 0 && known < (this.total ?? 0) ? { upToId: this.ids[known - 1] } : {}),
->>>>>>> a9bdef9 (ui: show the first rows before they are counted)
 			});
 			const added = call<GetResponse<Email>>('Email/get', {
 				'#ids': q.ref('/added/*/id'),
