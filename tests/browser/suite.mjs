@@ -214,7 +214,7 @@ export async function browser() {
 
 // A page of its own, at the login. What the console complains of and what asks for another host is kept.
 // before: what is done to the page before it opens.
-export async function visit(b, suite, { before, ...options } = {}) {
+export async function visit(b, suite, { before, told = /^style-src/, ...options } = {}) {
 	const context = await b.newContext({
 		viewport: { width: 1440, height: 900 },
 		locale: 'en-GB',
@@ -223,6 +223,19 @@ export async function visit(b, suite, { before, ...options } = {}) {
 		...options,
 	});
 	const page = await context.newPage();
+	// What would break the policy is told of already when the HTML of a message is read, though nothing comes of it.
+	page.violations = [];
+	await context.exposeBinding('violated', (_, v) => told.test(v) || page.violations.push(v));
+	await context.addInitScript(() =>
+		addEventListener('securitypolicyviolation', e =>
+			globalThis.violated(`${e.effectiveDirective} ${e.blockedURI} ${e.sample}`),
+		),
+	);
+	const close = context.close.bind(context);
+	context.close = async () => {
+		await close();
+		if (page.violations.length) throw new Error(`violations of the policy: ${page.violations.join('; ')}`);
+	};
 	page.setDefaultTimeout(PATIENCE);
 	page.said = [];
 	page.strangers = [];
