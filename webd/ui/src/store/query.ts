@@ -279,6 +279,10 @@ export class EmailList {
 		for (const { id, index } of r.added) if (index <= next.length) next.splice(index, 0, id);
 		this.ids = next;
 		if (r.total !== undefined) this.setTotal(r.total);
+		else {
+			this.total = next.length;
+			void this.count();
+		}
 		this.state = r.newQueryState;
 		this.version.value++;
 	}
