@@ -97,9 +97,10 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 static void
 channel(struct ipc_chan *c, bool open)
 {
-	if (!open)
+	if (!open) {
 		asker_forget(&queue, c);
-	else if (ipc_peer_of(c) == PEER_LOCAL)
+		vouch_forget(&queue.vouch, c);
+	} else if (ipc_peer_of(c) == PEER_LOCAL)
 		schedule_back(&queue, DEST_LOCAL);
 	else if (ipc_peer_of(c) == PEER_AUTHD)
 		schedule_back(&queue, DEST_LOOKUP);

@@ -240,6 +240,8 @@ show_facts(
 	fact(r, "sender", env->sender);
 	fact(r, "user", env->user);
 	fact(r, "actor", env->actor);
+	if (env->approval.n > 0)
+		fact(r, "approval", env->approval);
 	fact(r, "peer", env->peer);
 	fact(r, "helo", env->helo);
 	fact(r, "attempts", number(&r->arena, attempts));

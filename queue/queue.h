@@ -9,6 +9,7 @@
 #include "queue/fair.h"
 #include "queue/journal.h"
 #include "queue/message.h"
+#include "queue/vouch.h"
 
 struct queue_options {
 	uint64_t lifetime, retry_first, retry_max, delay_notice; /* ms */
@@ -81,7 +82,8 @@ struct queue {
 	struct loop_timer *results_timer;
 	/* spool.c: commits that wait for room */
 	struct fair withheld;
-	TAILQ_HEAD(commit_list, commit) sealing;
+	TAILQ_HEAD(commit_list, commit) sealing, vouching;
+	struct vouch vouch;
 	struct loop_timer *withheld_timer;
 	uint64_t space_checked; /* clock_ms */
 	bool space_low;

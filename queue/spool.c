@@ -15,6 +15,7 @@
  * and bounces goes on (INVARIANTS 7).
  */
 #include <arpa/inet.h>
+#include <sodium.h>
 #include <stddef.h>
 #include <sys/statvfs.h>
 
@@ -33,7 +34,7 @@
 #define UNWRITTEN    (64u << 20) /* octets waiting for the disk at which more have to wait too */
 
 struct commit {
-	TAILQ_ENTRY(commit) next; /* of those being sealed */
+	TAILQ_ENTRY(commit) next; /* of those authd is asked about, or being sealed */
 	struct fair_item turn;    /* of those withheld */
 	char party[256];          /* whose it is, and how long that text is */
 	size_t nparty;
@@ -50,6 +51,10 @@ struct commit {
 	uint64_t began, deadline; /* us, ms */
 	struct message *m;
 	uint32_t nrcpts;
+	struct arena a;           /* while authd is asked */
+	struct str user, session; /* in it */
+	char token[VOUCH_TOKEN_MAX];
+	size_t ntoken;
 };
 
 static void commit_go(struct commit *c);
@@ -107,6 +112,8 @@ commit_free(struct commit *c)
 {
 	file_close(&c->fd);
 	free(c->envelope);
+	arena_free(&c->a);
+	sodium_memzero(c->token, sizeof(c->token));
 	free(c);
 }
 
@@ -343,6 +350,12 @@ check_envelope(struct commit *c, bool unresolved, struct err *e)
 	c->rm.arrived = env.arrived;
 	c->rm.ntargets = message_targets(&env);
 	c->nrcpts = env.nrcpts;
+	c->user = arena_dup(&c->a, env.user);
+	/* What says that it was approved says so after us. */
+	if (env.approval.n > 0) {
+		err_set(e, E_PERM, "an approval is not the sender's to say");
+		goto out;
+	}
 	rc = 0;
 out:
 	arena_free(&a);
@@ -419,6 +432,172 @@ commit_read(struct commit *c, struct ipc_in *in)
 }
 
 static void
+commit_admit(struct commit *c)
+{
+	struct queue *q = c->q;
+	struct err e = {0};
+
+	if (message_find(&q->messages, c->rm.mid)) {
+		err_set(&e, E_EXISTS, "message %s was taken already", c->mid);
+		commit_fail(c, &e);
+	} else if (space_is_low(q)) {
+		err_set(&e, E_NOSPACE, "not enough free disk space");
+		commit_fail(c, &e);
+	} else if (!is_full(q, c->rm.size) && q->withheld.n == 0) {
+		commit_go(c);
+	} else {
+		withhold(c);
+	}
+}
+
+/* ---- in whose name ---- */
+
+/* What authd knows nothing of is refused for good, all else for now. */
+static void
+whose_failed(struct commit *c, const struct err *e)
+{
+	struct err why;
+
+	err_set(&why, e->code == E_DENIED || e->code == E_INVAL ? E_PERM : E_TEMP, "%s", e->text);
+	commit_fail(c, &why);
+}
+
+/* The envelope says from now on whose it is and who approved it, by authd's word. */
+static int
+mark_approved(struct commit *c, struct str approval, struct err *e)
+{
+	struct str behind = c->rm.large ? c->prefix : c->octets;
+	struct envelope env;
+	struct buf raw;
+	char *joined;
+	int rc = -1;
+
+	buf_init(&raw, ENVELOPE_MAX);
+	if (envelope_decode(c->rm.envelope, &env, &c->a, e) < 0)
+		goto out;
+	env.approval = approval;
+	env.actor = STR("agent");
+	if (envelope_encode(&env, &raw, e) < 0)
+		goto out;
+	joined = join(buf_view(&raw), behind);
+	free(c->envelope);
+	c->envelope = joined;
+	c->rm.envelope = str_of(joined, raw.n);
+	*(c->rm.large ? &c->prefix : &c->octets) = str_of(joined + raw.n, behind.n);
+	rc = 0;
+out:
+	buf_free(&raw);
+	return rc;
+}
+
+static void
+approved(void *arg, struct ipc_in *in, const struct err *e)
+{
+	struct commit *c = arg;
+	struct str approval;
+	struct err bad;
+
+	TAILQ_REMOVE(&c->q->vouching, c, next);
+	if (e) {
+		whose_failed(c, e);
+		return;
+	}
+	approval = arena_dup(&c->a, ipc_get_str(in));
+	if (ipc_end(in) < 0 || approval.n == 0 || mark_approved(c, approval, &bad) < 0) {
+		err_set(&bad, E_PROTO, "authd gave no approval");
+		commit_fail(c, &bad);
+		return;
+	}
+	log_info("queue.approved", LZ("mid", c->mid), LS("user", c->user), LS("sid", c->session),
+	    LS("approval", approval));
+	commit_admit(c);
+}
+
+static int
+digest_of(struct commit *c, unsigned char out[RECORD_DIGEST], struct err *e)
+{
+	struct vouch_octets o = {.all = c->octets};
+	struct envelope env;
+	char *room;
+
+	if (c->rm.large) {
+		o = (struct vouch_octets){
+		    .prefix = c->prefix, .digest = c->rm.digest, .size = c->rm.size - c->prefix.n};
+	} else if (c->octets.n == 0) {
+		room = arena_alloc(&c->a, (size_t)c->rm.size);
+		if (file_pread(c->fd, room, (size_t)c->rm.size, 0, e) < 0)
+			return -1;
+		o.all = str_of(room, (size_t)c->rm.size);
+	}
+	if (envelope_decode(c->rm.envelope, &env, &c->a, e) < 0)
+		return -1;
+	return vouch_digest(&env, c->session, &o, out, e);
+}
+
+/* An agent has written it: nothing of it is stored before a human's word for exactly this is used
+ * up. A crash in between uses it up for nothing. */
+static void
+ask_approval(struct commit *c)
+{
+	unsigned char digest[RECORD_DIGEST];
+	struct ipc_out m;
+	struct err e;
+
+	if (digest_of(c, digest, &e) < 0) {
+		whose_failed(c, &e);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&c->q->vouching, c, next);
+	ipc_begin(&m, MSG_APPROVAL_REDEEM);
+	ipc_put_str(&m, str_of(c->token, c->ntoken));
+	ipc_put_str(&m, str_of(digest, sizeof(digest)));
+	ipc_put_z(&m, c->mid);
+	ipc_call(svc_channel(PEER_AUTHD), &m, approved, c);
+}
+
+static void
+whose(void *arg, struct ipc_in *in, const struct err *e)
+{
+	struct commit *c = arg;
+	struct err bad;
+
+	TAILQ_REMOVE(&c->q->vouching, c, next);
+	if (e) {
+		whose_failed(c, e);
+		return;
+	}
+	c->session = arena_dup(&c->a, ipc_get_str(in));
+	if (ipc_end(in) < 0) {
+		err_set(&bad, E_TEMP, "authd's answer makes no sense");
+		commit_fail(c, &bad);
+	} else if (c->session.n > 0) {
+		ask_approval(c);
+	} else {
+		commit_admit(c);
+	}
+}
+
+/* A message in a user's name: whose it is authd says, not who hands it over. */
+static void
+ask_whose(struct commit *c)
+{
+	struct ipc_out m;
+	struct err e;
+
+	if (c->ntoken == 0) {
+		/* authd was away when a program of this machine came (LOCAL_CONN). */
+		err_set(&e, E_TEMP, "no word of authd about the sender");
+		commit_fail(c, &e);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&c->q->vouching, c, next);
+	ipc_begin(&m, MSG_SENDER_VOUCH);
+	ipc_put_str(&m, str_of(c->token, c->ntoken));
+	ipc_put_str(&m, c->user);
+	ipc_call(svc_channel(PEER_AUTHD), &m, whose, c);
+}
+
+static void
 commit_begin(struct queue *q, struct ipc_chan *chan, struct ipc_in *in)
 {
 	struct commit *c = mem_alloc(sizeof(*c));
@@ -426,6 +605,7 @@ commit_begin(struct queue *q, struct ipc_chan *chan, struct ipc_in *in)
 
 	c->q = q;
 	c->fd = -1;
+	arena_init(&c->a);
 	c->began = clock_us();
 	if (commit_read(c, in) < 0) {
 		commit_free(c);
@@ -436,16 +616,11 @@ commit_begin(struct queue *q, struct ipc_chan *chan, struct ipc_in *in)
 	if (check_envelope(c, ipc_peer_of(chan) == PEER_SCREEN, &e) < 0 ||
 	    check_octets(c, &e) < 0) {
 		commit_fail(c, &e);
-	} else if (message_find(&q->messages, c->rm.mid)) {
-		err_set(&e, E_EXISTS, "message %s was taken already", c->mid);
-		commit_fail(c, &e);
-	} else if (space_is_low(q)) {
-		err_set(&e, E_NOSPACE, "not enough free disk space");
-		commit_fail(c, &e);
-	} else if (!is_full(q, c->rm.size) && q->withheld.n == 0) {
-		commit_go(c);
+	} else if (c->user.n > 0) {
+		c->ntoken = vouch_take(&q->vouch, chan, c->rm.mid, c->token);
+		ask_whose(c);
 	} else {
-		withhold(c);
+		commit_admit(c);
 	}
 }
 
@@ -527,6 +702,9 @@ is_sealing(const struct queue *q, struct str mid)
 	TAILQ_FOREACH (c, &q->sealing, next)
 		if (str_eq_z(mid, c->mid))
 			return true;
+	TAILQ_FOREACH (c, &q->vouching, next)
+		if (str_eq_z(mid, c->mid))
+			return true;
 	fair_each(&q->withheld, match_mid, &m);
 	return m.found;
 }
@@ -577,6 +755,8 @@ spool_init(struct queue *q)
 {
 	fair_init(&q->withheld);
 	TAILQ_INIT(&q->sealing);
+	TAILQ_INIT(&q->vouching);
+	vouch_init(&q->vouch);
 	TAILQ_INIT(&q->askers);
 	q->withheld_timer = loop_timer_new(withheld_due, q);
 	q->space_timer = loop_timer_new(space_due, q);
@@ -589,6 +769,8 @@ spool_message(struct queue *q, struct ipc_chan *c, struct ipc_in *m)
 	if (m->type == MSG_SPOOL_PUT || m->type == MSG_SPOOL_COMMIT ||
 	    m->type == MSG_SPOOL_COMMIT_LARGE)
 		commit_begin(q, c, m);
+	else if (m->type == MSG_SPOOL_TOKEN)
+		vouch_message(&q->vouch, c, m);
 	else if (m->type == MSG_SPOOL_OPEN)
 		open_large(q, c, m);
 	else if (m->type == MSG_SPOOL_ABORT)

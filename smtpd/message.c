@@ -442,7 +442,7 @@ commit(struct message *m)
 
 	s->state = SESSION_WAIT;
 	spool_prefix(m->spool, trace_make(&t, &s->tx.arena, &env.return_path));
-	spool_commit(m->spool, &env);
+	spool_commit(m->spool, &env, s->user.n > 0 ? s->token : STR_NONE);
 }
 
 /* The reply of the message, and the end of its transaction. m is gone afterwards. */

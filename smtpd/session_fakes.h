@@ -75,6 +75,7 @@ static unsigned nwaiting; /* questions so far */
 static unsigned tokens_ended;
 static struct buf stored; /* the last message */
 static unsigned committed, aborted;
+static unsigned vouched;    /* SPOOL_TOKEN with the token of the session */
 static struct envelope env; /* of the last message */
 static struct arena env_arena;
 static uint64_t commit_id;
@@ -262,6 +263,12 @@ queue_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		assume(ipc_end(m) == 0);
 		file_close(&lent);
 		aborted++;
+		return;
+	}
+	if (m->type == MSG_SPOOL_TOKEN) {
+		assume(id_valid(ipc_get_str(m)));
+		vouched += str_eq(ipc_get_str(m), STR("ticket"));
+		assume(ipc_end(m) == 0);
 		return;
 	}
 	arena_reset(&env_arena);
@@ -560,7 +567,7 @@ fakes_open(const char *toml)
 	streams = screen_aborts = 0;
 	arena_init(&env_arena);
 	authd_waits = queue_waits = draining = drained = false;
-	nwaiting = committed = aborted = tokens_ended = 0;
+	nwaiting = committed = aborted = tokens_ended = vouched = 0;
 	queue_error = (struct err){0};
 	answers_forget();
 }

@@ -795,6 +795,7 @@ what_has_keys_is_signed(void **state)
 	    "250 250 354 250");
 	assert_int_equal(signer.asked, 1);
 	assert_int_equal(signer.tokens, 1);
+	assert_true(vouched > 0);
 	assert_true(str_eq_z(buf_view(&signer.octets), usual));
 	assert_true(str_starts(str_from(buf_view(&stored), env.return_path),
 	    STR("DKIM-Signature: n=53;\r\n\tb=x\r\nReceived: from c ")));

@@ -54,6 +54,8 @@ struct spool {
 	uint64_t written; /* octets of the file */
 	crypto_generichash_state *digest;
 	struct buf envelope;
+	char token[64]; /* proves whose submission it is, to the queue by authd */
+	size_t ntoken;
 	uint64_t call; /* under way, or 0 */
 	struct err err;
 	struct loop_defer failing;
@@ -215,10 +217,26 @@ fits_packet(const struct spool *s)
 	       s->mem.n + s->envelope.n + 2 * sizeof(uint32_t) <= IPC_PAYLOAD_MAX;
 }
 
+/* On the same channel, so it is there before the message. */
+static void
+send_token(const struct spool *s)
+{
+	struct ipc_out m;
+
+	if (s->ntoken == 0)
+		return;
+	ipc_begin(&m, MSG_SPOOL_TOKEN);
+	ipc_put_z(&m, s->mid);
+	ipc_put_str(&m, str_of(s->token, s->ntoken));
+	ipc_send(s->queue, &m);
+}
+
 static void
 commit_put(struct spool *s)
 {
 	struct ipc_out m;
+
+	send_token(s);
 
 	ipc_begin(&m, MSG_SPOOL_PUT);
 	ipc_put_str(&m, buf_view(&s->envelope));
@@ -244,6 +262,7 @@ commit_small(struct spool *s, struct err *e)
 	}
 	if ((fd = file_memory("message", s->mem.p, s->mem.n, e)) < 0)
 		return -1;
+	send_token(s);
 	ipc_begin(&m, MSG_SPOOL_COMMIT);
 	ipc_put_str(&m, buf_view(&s->envelope));
 	ipc_put_u64(&m, s->size);
@@ -277,6 +296,7 @@ commit_large(struct spool *s, struct err *e)
 		return -1;
 	(void)crypto_generichash_final(s->digest, digest, sizeof(digest));
 	file_close(&s->fd);
+	send_token(s);
 	ipc_begin(&m, MSG_SPOOL_COMMIT_LARGE);
 	ipc_put_str(&m, buf_view(&s->envelope));
 	ipc_put_u64(&m, s->written);
@@ -423,13 +443,16 @@ spool_size(const struct spool *s)
 }
 
 void
-spool_commit(struct spool *s, const struct envelope *env)
+spool_commit(struct spool *s, const struct envelope *env, struct str token)
 {
 	struct err e;
 	int rc = 0;
 
 	OBJ(s, SPOOL_MAGIC);
 	s->ending = true;
+	s->ntoken = token.n <= sizeof(s->token) ? token.n : 0;
+	if (s->ntoken > 0)
+		memcpy(s->token, token.p, s->ntoken);
 	if (s->state == DEAD)
 		return; /* failed() is on its way, and says so */
 	assume(s->prefix != NULL);

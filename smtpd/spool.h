@@ -57,4 +57,4 @@ bool spool_blocked(const struct spool *s);
 /* Octets with the prefix. */
 uint64_t spool_size(const struct spool *s);
 /* All octets are there. env is encoded at once. */
-void spool_commit(struct spool *s, const struct envelope *env);
+void spool_commit(struct spool *s, const struct envelope *env, struct str token);

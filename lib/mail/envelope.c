@@ -1,8 +1,8 @@
 /*
  * envelope.c - the codec of envelopes.
  *
- * Version 3: u8 version, then the members of struct envelope in the order written below. Version 2
- * had no release. Both ways check the same things, so that
+ * Version 4: u8 version, then the members of struct envelope in the order written below. Version 3
+ * had no approval. Both ways check the same things, so that
  * nothing is stored that cannot be read again.
  */
 #include "mail/envelope.h"
@@ -48,8 +48,8 @@ rcpt_valid(const struct envelope_rcpt *r)
 static int
 check(const struct envelope *env, struct err *e)
 {
-	const struct str *lines[] = {
-	    &env->sender, &env->user, &env->actor, &env->peer, &env->helo, &env->envid};
+	const struct str *lines[] = {&env->sender, &env->user, &env->actor, &env->peer, &env->helo,
+	    &env->envid, &env->approval};
 
 	if (env->release < 0)
 		return err_set(e, E_INVAL, "envelope: bad time");
@@ -98,6 +98,7 @@ envelope_encode(const struct envelope *env, struct buf *out, struct err *e)
 	wire_put_u32(out, env->flags);
 	wire_put_u32(out, env->return_path);
 	wire_put_u64(out, (uint64_t)env->release);
+	wire_put_str(out, env->approval);
 	wire_put_u32(out, env->nrcpts);
 	for (uint32_t i = 0; i < env->nrcpts && !out->over && out->n - start <= ENVELOPE_MAX; i++)
 		put_rcpt(out, &env->rcpts[i]);
@@ -144,7 +145,8 @@ get_envelope(struct wire_in *w, uint8_t version, struct envelope *env, struct ar
 	env->ret = (enum envelope_ret)wire_u8(w);
 	env->flags = wire_u32(w);
 	env->return_path = wire_u32(w);
-	env->release = version == ENVELOPE_VERSION ? (int64_t)wire_u64(w) : 0;
+	env->release = (int64_t)wire_u64(w);
+	env->approval = version == ENVELOPE_VERSION ? wire_str(w) : STR_NONE;
 	env->nrcpts = get_count(w, RCPT_OCTETS);
 	env->rcpts = arena_array(a, env->nrcpts, sizeof(*env->rcpts));
 	for (uint32_t i = 0; i < env->nrcpts; i++)

@@ -14,7 +14,7 @@
 #include "base/id.h"
 
 #define ENVELOPE_MAX     60000u
-#define ENVELOPE_VERSION 3
+#define ENVELOPE_VERSION 4
 
 /* RFC 3461 4.1 */
 #define NOTIFY_NEVER   0x01u
@@ -58,6 +58,8 @@ struct envelope {
 	enum envelope_ret ret;
 	uint32_t flags;       /* ENVELOPE_ bits */
 	uint32_t return_path; /* octets of our Return-Path line on top, which a relay leaves out */
+	struct str
+	    approval; /* of a human, to what an agent has written (mail/approval.h); or empty */
 	struct envelope_rcpt *rcpts;
 	uint32_t nrcpts;
 };
