@@ -114,7 +114,7 @@ FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(FUZZ_SRC))
 ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests/unit tests/bench tests/hostile))
 ALL_H    := $(wildcard $(addsuffix /*.h,$(CODE_DIRS) tests/unit tests/bench tests/hostile))
 
-.PHONY: help all run check check-long unit ui-unit browser e2e e2e-long conformance asan fuzz fuzz-short crash interop bench lint tidy format install uninstall clean \
+.PHONY: help all run check check-long unit ui-unit browser e2e e2e-asan e2e-long conformance asan fuzz fuzz-short crash interop bench lint tidy format install uninstall clean \
 	deps deps-check deps-bench samples FORCE
 
 help: ## this list
@@ -287,6 +287,7 @@ check: deps-check ## every test
 
 check-long: check tidy ## the long forms of the tests too
 	@RACES=10000 GKMAIL_LONG=1 $(MAKE) --no-print-directory e2e-long
+	@$(MAKE) --no-print-directory e2e-asan
 	@GKMAIL_LONG=1 $(MAKE) --no-print-directory crash POINTS=1000
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=60
 
@@ -307,6 +308,13 @@ asan: ## unit tests under ASan and UBSan
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider
 e2e: all $(TOOLS) ## end-to-end tests on the real suite (as root: once as root, once as an ordinary user)
 	@GKMAIL_SUITES="$(abspath $(SUITES))" tests/run-e2e $(B) $(PYTEST)
+
+E2E_ASAN := $(addprefix tests/e2e/,test_web_auth.py test_web_http.py test_web_pipe.py test_websocket.py test_jmap_core.py \
+	test_jmap_push.py)
+e2e-asan: ## the web's end-to-end tests with every daemon under ASan and UBSan
+	@$(MAKE) --no-print-directory B=$(B)/asan SAN=1 all
+	@ASAN_OPTIONS=detect_leaks=0 GKMAIL_BIN="$(abspath $(B))/asan/bin" PYTHONDONTWRITEBYTECODE=1 \
+		$(PYTEST) -n 3 --dist loadfile $(E2E_ASAN)
 
 E2E_LONG := $(addprefix tests/e2e/,test_races.py test_idle.py)
 e2e-long: all

@@ -19,6 +19,10 @@
 #define GZIP_WINDOW 13
 #define GZIP_MEMORY 6
 #define GZIP_LEVEL  4
+/* Of static octets so much is with the protocol at a time: a buffer for it comes from the heap, not
+ * by a system call and page by page; and it is all that a stream of HTTP/2 holds that nobody reads.
+ */
+#define STATIC_PIECE (48u << 10)
 
 static const struct {
 	unsigned status;
@@ -372,8 +376,8 @@ respond_more(struct exchange *x)
 	struct exchange_in *in = x->in;
 	struct str some;
 
-	while (in->rest.n > 0 && in->ops->pending(x) < EXCHANGE_HIGH) {
-		some = str_sub(in->rest, 0, 64u << 10);
+	while (in->rest.n > 0 && in->ops->pending(x) < STATIC_PIECE) {
+		some = str_sub(in->rest, 0, STATIC_PIECE);
 		in->rest = str_from(in->rest, some.n);
 		put(x, some);
 		if (in->rest.n == 0)
