@@ -199,6 +199,36 @@ senders(struct user *u, struct ipc_in *m)
 	ipc_call(svc_channel(PEER_AUTHD), &out, senders_told, errand_new(u, m));
 }
 
+/* ---- an address: is it the user's to write from? ---- */
+
+static void
+sender_told(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct ipc_out out;
+
+	if (m == NULL) {
+		fail(arg, e);
+		return;
+	}
+	ipc_begin(&out, MSG_OWN_SENDER_R);
+	ipc_put_u32(&out, ipc_get_u32(m));
+	pass_on(arg, m, &out);
+}
+
+static void
+sender(struct user *u, struct ipc_in *m)
+{
+	struct str address = ipc_get_str(m);
+	struct ipc_out out;
+
+	if (!is_allowed(u, m))
+		return;
+	ipc_begin(&out, MSG_SENDER_CHECK);
+	ipc_put_z(&out, u->name);
+	ipc_put_str(&out, address);
+	ipc_call(svc_channel(PEER_AUTHD), &out, sender_told, errand_new(u, m));
+}
+
 /* ---- a message submitted before ---- */
 
 static void
@@ -271,6 +301,8 @@ errand_message(struct user *u, struct ipc_in *m)
 		smtp(u, m);
 	else if (m->type == MSG_OWN_SENDERS)
 		senders(u, m);
+	else if (m->type == MSG_OWN_SENDER)
+		sender(u, m);
 	else if (m->type == MSG_OWN_SUBMITTED)
 		submitted(u, m);
 	else if (m->type == MSG_OWN_POST)

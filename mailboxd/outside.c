@@ -12,6 +12,7 @@ struct question {
 	union {
 		void (*smtp)(void *to, int fd, const struct err *e);
 		void (*senders)(void *to, const struct str *v, size_t n, const struct err *e);
+		void (*sender)(void *to, bool owned, const struct err *e);
 		void (*submitted)(void *to, const struct jmap_submitted *s, const struct err *e);
 		void (*posted)(void *to, unsigned status);
 	} fn;
@@ -144,6 +145,35 @@ ask_senders(
 	return number;
 }
 
+static void
+on_sender(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct question q;
+	bool wanted = take(arg, &q), owned = false;
+
+	if (m != NULL) {
+		owned = ipc_get_u32(m) != 0;
+		wanted = ipc_end(m) == 0 && wanted;
+	}
+	if (wanted)
+		q.fn.sender(q.to, owned, e);
+}
+
+static uint64_t
+ask_sender(
+    void *arg, struct str address, void (*fn)(void *to, bool owned, const struct err *e), void *to)
+{
+	uint64_t number;
+	struct question *q = question_new(to, &number);
+	struct ipc_out m;
+
+	q->fn.sender = fn;
+	ipc_begin(&m, MSG_OWN_SENDER);
+	ipc_put_str(&m, address);
+	ipc_call(arg, &m, on_sender, q);
+	return number;
+}
+
 /* ---- gk-queue ---- */
 
 static void
@@ -220,6 +250,7 @@ outside_init(struct jmap_outside *o, struct ipc_chan *parent)
 {
 	*o = (struct jmap_outside){.smtp = ask_smtp,
 	    .senders = ask_senders,
+	    .sender = ask_sender,
 	    .submitted = ask_submitted,
 	    .post = ask_post,
 	    .forget = forget,

@@ -72,6 +72,7 @@ static struct {
 	size_t parking;
 	struct loop_timer *linger, *usage, *end;
 	uint64_t octets, messages, linger_ms, max_delay_s;
+	bool any_sender;
 	char *user;
 	const char *bye; /* it ends: what connections are told; NULL while it does not */
 	bool told;       /* the parent sends nothing more */
@@ -367,6 +368,7 @@ begin_jmap(void)
 	    .user = str_z(self.user),
 	    .changed = on_changed,
 	    .max_delay_s = self.max_delay_s,
+	    .any_sender = self.any_sender,
 	    .outside = &self.outside};
 
 	if (self.jmap == NULL) {
@@ -541,6 +543,23 @@ on_last_word(void)
 	settle();
 }
 
+/* As gk-smtpd has it (sender_must_own). */
+static bool
+is_free_sender(const struct conf *conf)
+{
+	struct str user = str_z(self.user), domain = str_from(user, str_rchr(user, '@'));
+	const struct str *free_ones;
+	size_t n;
+
+	if (!conf_bool(conf, CONF_SUBMISSION_SENDER_OWNERSHIP))
+		return true;
+	free_ones = conf_list(conf, CONF_SUBMISSION_FREE_SENDERS, &n);
+	for (size_t i = 0; i < n; i++)
+		if (domain.n > 1 && str_ieq(free_ones[i], str_from(domain, 1)))
+			return true;
+	return false;
+}
+
 /* Every key that an owner reads. */
 static void
 take_config(const struct conf *conf)
@@ -550,8 +569,11 @@ take_config(const struct conf *conf)
 	self.host.park_after_ms = conf_num(conf, CONF_IMAP_PARK_AFTER);
 	self.host.max_message = conf_num(conf, CONF_IMAP_MAX_SIZE);
 	self.max_delay_s = conf_num(conf, CONF_SUBMISSION_MAX_HOLD) / 1000;
-	if (self.jmap != NULL)
+	self.any_sender = is_free_sender(conf);
+	if (self.jmap != NULL) {
 		self.jmap->host.max_delay_s = self.max_delay_s;
+		self.jmap->host.any_sender = self.any_sender;
+	}
 	home_set_host(self.home, conf_str(conf, CONF_SERVER_HOST_NAME));
 }
 

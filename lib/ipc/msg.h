@@ -188,8 +188,8 @@ enum ipc_peer {
 	/* Is it a domain of ours? */ \
 	X(DOMAIN_CHECK,   PEER_WEBD, PEER_AUTHD, 10, "domain:str") \
 	X(DOMAIN_CHECK_R, PEER_AUTHD, PEER_WEBD, 0, "known:u32") \
-	X(SENDER_CHECK,   PEER_SMTPD, PEER_AUTHD, 10, "user:str address:str") \
-	X(SENDER_CHECK_R, PEER_AUTHD, PEER_SMTPD, 0, "owned:u32") \
+	X(SENDER_CHECK,   PEER_SMTPD | PEER_MAILBOXD, PEER_AUTHD, 10, "user:str address:str") \
+	X(SENDER_CHECK_R, PEER_AUTHD, PEER_SMTPD | PEER_MAILBOXD, 0, "owned:u32") \
 	/* The addresses that lead to a user and may be its senders' (INVARIANTS 18): its own first, catch-alls not. */ \
 	X(SENDER_LIST,    PEER_MAILBOXD, PEER_AUTHD, 10, "user:str") \
 	X(SENDER_LIST_R,  PEER_AUTHD, PEER_MAILBOXD, 0, "addresses:list") \
@@ -363,7 +363,7 @@ enum ipc_peer {
 	X(OWN_CLOSED,     PEER_OWNER, PEER_MAILBOXD, 0, "front:u32 conn:u64") \
 	/* The disk is full: something of the reserve, please. The owner looks itself whether there is room. */ \
 	X(OWN_ROOM,       PEER_OWNER, PEER_MAILBOXD, 0, "") \
-	/* The parent passes these on with the user's name: OWNER_SMTP, SENDER_LIST, SUBMITTED. */ \
+	/* The parent passes these on with the user's name: OWNER_SMTP, SENDER_LIST, SENDER_CHECK, SUBMITTED. */ \
 	X(OWN_SMTP,       PEER_OWNER, PEER_MAILBOXD, 40, "") \
 	X(OWN_SMTP_R,     PEER_MAILBOXD, PEER_OWNER, 0, "fd:fd") \
 	/* The same for what an agent session has asked to be sent: by AGENT_TOKEN. */ \
@@ -373,6 +373,8 @@ enum ipc_peer {
 	X(OWN_ACTION_R,   PEER_MAILBOXD, PEER_OWNER, 0, "approval:str") \
 	X(OWN_SENDERS,    PEER_OWNER, PEER_MAILBOXD, 15, "") \
 	X(OWN_SENDERS_R,  PEER_MAILBOXD, PEER_OWNER, 0, "addresses:list") \
+	X(OWN_SENDER,     PEER_OWNER, PEER_MAILBOXD, 15, "address:str") \
+	X(OWN_SENDER_R,   PEER_MAILBOXD, PEER_OWNER, 0, "owned:u32") \
 	X(OWN_SUBMITTED,  PEER_OWNER, PEER_MAILBOXD, 15, "mid:str cancel:u32") \
 	X(OWN_SUBMITTED_R, PEER_MAILBOXD, PEER_OWNER, 0, "state:u32 results:list") \
 	/* A POST to a push service (RFC 8620 7.2), whose URL a client gave: by https alone, and to no private address.

@@ -77,21 +77,73 @@ replace(cJSON *object, const cJSON *m)
 	json_put_named(object, json_name(m), cJSON_Duplicate(m, true));
 }
 
-static enum jmap_step
-create(struct jmap_call *c, struct jmap_item *it)
-{
-	struct str email = json_str(json_get(it->given, "email"));
-	cJSON *v = cJSON_CreateObject();
-	const cJSON *m;
-	struct err e;
+/* ---- whose address it is ---- */
 
-	json_put_str(v, "name", STR(""));
-	json_put_str(v, "email", email);
-	json_put(v, "replyTo", cJSON_CreateNull());
-	json_put(v, "bcc", cJSON_CreateNull());
-	json_put_str(v, "textSignature", STR(""));
-	json_put_str(v, "htmlSignature", STR(""));
-	json_put_bool(v, "mayDelete", true);
+/* What stands in the list of the user's addresses needs no question; tags, catch-alls and the like
+ * are authd's to know, by whom gk-smtpd decides too. */
+struct owning {
+	struct jmap_call *call;
+	uint64_t question;
+	bool answered, owned, failed;
+	struct err e;
+};
+
+static void
+on_owned(void *to, bool owned, const struct err *e)
+{
+	struct owning *a = to;
+
+	a->answered = true;
+	a->owned = owned;
+	if ((a->failed = e != NULL))
+		a->e = *e;
+	jmap_continue(a->call);
+}
+
+static void
+give_up(void *arg)
+{
+	struct owning *a = arg;
+	const struct jmap_outside *o = a->call->jmap->host.outside;
+
+	if (!a->answered)
+		o->forget(o->arg, a->question);
+}
+
+/* JMAP_WAIT: it is asked; else the item has failed, or the address is the user's. */
+static enum jmap_step
+check_owner(struct jmap_call *c, struct jmap_item *it, struct str email)
+{
+	const struct jmap_outside *o = c->jmap->host.outside;
+	struct owning *a = it->op;
+
+	if (a == NULL && (c->jmap->host.any_sender || jmap_is_listed(c->jmap, email)))
+		return JMAP_DONE;
+	if (a == NULL && o == NULL)
+		return jmap_item_fail(it, "forbiddenFrom", "not an address of yours");
+	if (a == NULL) {
+		it->op = a = arena_new(&c->arena, struct owning);
+		a->call = c;
+		arena_defer(&c->arena, give_up, a);
+		a->question = o->sender(o->arg, email, on_owned, a);
+	}
+	if (!a->answered)
+		return JMAP_WAIT;
+	if (a->failed)
+		(void)jmap_item_fail(it, "serverFail", "%s", a->e.text);
+	else if (!a->owned)
+		(void)jmap_item_fail(it, "forbiddenFrom", "not an address of yours");
+	return JMAP_DONE;
+}
+
+/* ---- set: made ---- */
+
+static cJSON *
+made_of(struct jmap_item *it, struct str email)
+{
+	cJSON *v = jmap_identity_new(email, true);
+	const cJSON *m;
+
 	cJSON_ArrayForEach(m, it->given)
 	{
 		if (str_eq_z(json_name(m), "email"))
@@ -101,16 +153,28 @@ create(struct jmap_call *c, struct jmap_item *it)
 		else
 			(void)jmap_item_invalid(it, m->string, "no such value");
 	}
-	if (email.n == 0)
-		(void)jmap_item_invalid(it, "email", "not there");
-	else if (!jmap_is_sender(c->jmap, email))
-		(void)jmap_item_fail(it, "forbiddenFrom", "not an address of yours");
-	if (!jmap_item_failed(it) &&
+	if (!compose_email_ok(email))
+		(void)jmap_item_invalid(it, "email", email.n == 0 ? "not there" : "no address");
+	return v;
+}
+
+static enum jmap_step
+create(struct jmap_call *c, struct jmap_item *it)
+{
+	struct str email = json_str(json_get(it->given, "email"));
+	cJSON *v = made_of(it, email);
+	enum jmap_step step = JMAP_DONE;
+	struct err e;
+
+	if (!jmap_item_failed(it))
+		step = check_owner(c, it, email);
+	if (step == JMAP_DONE && !jmap_item_failed(it) &&
 	    jmap_store(c->home, OBJECT_IDENTITY, &it->id, v, c->by, &e) < 0)
 		(void)jmap_item_err(c, it, &e);
-	json_put_bool(it->out, "mayDelete", true);
+	if (step == JMAP_DONE)
+		json_put_bool(it->out, "mayDelete", true);
 	cJSON_Delete(v);
-	return JMAP_DONE;
+	return step;
 }
 
 static enum jmap_step

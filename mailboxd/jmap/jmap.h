@@ -88,6 +88,9 @@ struct jmap_host {
 	void *arg;
 	/* Seconds that a submission may be put off (submission.max_hold); may change in j->host. */
 	uint64_t max_delay_s;
+	/* The user may write from any address (submission.sender_ownership, free_senders); may
+	 * change too. */
+	bool any_sender;
 	/* Other daemons (outside.h); must hold. NULL: they are not there, and nothing is sent. */
 	const struct jmap_outside *outside;
 };

@@ -27,6 +27,9 @@ struct jmap_outside {
 	/* The addresses that the user may write from, the account's first; v NULL: e. */
 	uint64_t (*senders)(void *arg,
 	    void (*fn)(void *to, const struct str *v, size_t n, const struct err *e), void *to);
+	/* Is an address the user's to write from, as gk-smtpd would have it? e NULL: it is told. */
+	uint64_t (*sender)(void *arg, struct str address,
+	    void (*fn)(void *to, bool owned, const struct err *e), void *to);
 	/* What became of a message that the user submitted; cancel: it is not to be sent. NULL: e.
 	 */
 	uint64_t (*submitted)(void *arg, struct str mid, bool cancel,

@@ -94,6 +94,24 @@ jmap_sending_free(struct jmap *j)
 /* ---- the user's addresses ---- */
 
 bool
+jmap_is_listed(const struct jmap *j, struct str address)
+{
+	const struct jmap_state_of_sending *s = j->sending;
+	struct str canonical;
+	struct arena a;
+	bool is = false;
+
+	arena_init(&a);
+	if (address_canonical(address, &a, &canonical, NULL) == 0) {
+		is = str_eq(canonical, j->user);
+		for (size_t i = 0; s != NULL && i < s->nsenders && !is; i++)
+			is = str_eq(canonical, s->senders[i]);
+	}
+	arena_free(&a);
+	return is;
+}
+
+bool
 jmap_is_sender(const struct jmap *j, struct str address)
 {
 	const struct jmap_state_of_sending *s = j->sending;
@@ -141,7 +159,7 @@ look(void *arg, uint32_t id, struct str text)
 
 	for (size_t i = 0; i < st->nsenders; i++)
 		s->has[i] |= own && str_eq(st->senders[i], email);
-	if (own && !jmap_is_sender(s->j, email)) {
+	if (own && !jmap_is_listed(s->j, email)) {
 		s->gone = mem_grow(s->gone, s->ngone + 1, sizeof *s->gone);
 		s->gone[s->ngone++] = id;
 	}
@@ -149,12 +167,10 @@ look(void *arg, uint32_t id, struct str text)
 	return true;
 }
 
-static int
-seed_one(struct jmap *j, struct str email, const struct change_by *by, struct err *e)
+cJSON *
+jmap_identity_new(struct str email, bool may_delete)
 {
 	cJSON *v = cJSON_CreateObject();
-	uint64_t id = 0;
-	int rc;
 
 	json_put_str(v, "name", STR(""));
 	json_put_str(v, "email", email);
@@ -162,7 +178,17 @@ seed_one(struct jmap *j, struct str email, const struct change_by *by, struct er
 	json_put(v, "bcc", cJSON_CreateNull());
 	json_put_str(v, "textSignature", STR(""));
 	json_put_str(v, "htmlSignature", STR(""));
-	json_put_bool(v, "mayDelete", false);
+	json_put_bool(v, "mayDelete", may_delete);
+	return v;
+}
+
+static int
+seed_one(struct jmap *j, struct str email, const struct change_by *by, struct err *e)
+{
+	cJSON *v = jmap_identity_new(email, false);
+	uint64_t id = 0;
+	int rc;
+
 	rc = jmap_store(j->home, OBJECT_IDENTITY, &id, v, by, e);
 	cJSON_Delete(v);
 	return rc;

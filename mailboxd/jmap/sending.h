@@ -15,7 +15,11 @@
 enum jmap_step jmap_with_senders(struct jmap_call *c, jmap_step_fn then);
 /* The answer to such a question has come; v NULL: e. */
 void jmap_senders_known(struct jmap *j, const struct str *v, size_t n, const struct err *e);
-/* May the user write from there? As far as it is known here: gk-smtpd decides. */
+/* Is it one of them? Others may be the user's too: outside.h, sender(). */
+bool jmap_is_listed(const struct jmap *j, struct str address);
+/* The properties of an Identity that nobody has said anything about (RFC 8621 6). */
+cJSON *jmap_identity_new(struct str email, bool may_delete);
+/* Is mail to that address for the user, who is away? Tags are those of '+'. */
 bool jmap_is_sender(const struct jmap *j, struct str address);
 
 /* ---- a message under way ---- */

@@ -36,6 +36,8 @@ static struct {
 	struct {
 		void (*smtp)(void *to, int fd, const struct err *e);
 		void (*senders)(void *to, const struct str *v, size_t n, const struct err *e);
+		void (*sender)(void *to, bool owned, const struct err *e);
+		bool owned;
 		void (*submitted)(void *to, const struct jmap_submitted *s, const struct err *e);
 		void *to;
 		struct loop_defer defer;
@@ -184,6 +186,31 @@ ask_senders(
 	return 2;
 }
 
+/* What authd would say: tags, too. */
+static inline void
+give_sender(void *arg)
+{
+	struct err e;
+
+	(void)arg;
+	err_set(&e, E_TEMP, "away");
+	world.asked++;
+	world.ask[1].sender(world.ask[1].to, world.ask[1].owned, world.away ? &e : NULL);
+}
+
+static inline uint64_t
+ask_sender(
+    void *arg, struct str address, void (*fn)(void *to, bool owned, const struct err *e), void *to)
+{
+	(void)arg;
+	world.ask[1].sender = fn;
+	world.ask[1].to = to;
+	world.ask[1].owned = str_starts(address, STR("alice-"));
+	loop_defer_init(&world.ask[1].defer, give_sender, NULL);
+	loop_defer(&world.ask[1].defer);
+	return 2;
+}
+
 static inline void
 give_submitted(void *arg)
 {
@@ -224,8 +251,11 @@ forget(void *arg, uint64_t question)
 	world.ask[question - 1].submitted = NULL;
 }
 
-static const struct jmap_outside fake_outside = {
-    .smtp = ask_smtp, .senders = ask_senders, .submitted = ask_submitted, .forget = forget};
+static const struct jmap_outside fake_outside = {.smtp = ask_smtp,
+    .senders = ask_senders,
+    .sender = ask_sender,
+    .submitted = ask_submitted,
+    .forget = forget};
 
 static inline int
 world_up(void **state)

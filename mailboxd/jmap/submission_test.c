@@ -60,15 +60,31 @@ each_address_has_an_identity(void **state)
 	    arena_printf(&scratch, "{\"update\":{\"%s\":{\"email\":\"x@y.test\"}}}", identity).p);
 	expect("/notUpdated/*/properties", "[\"email\"]");
 	call("Identity/set",
-	    "{\"create\":{\"a\":{\"email\":\"alice+tag@example.test\",\"name\":\"A\"},"
-	    "\"b\":{\"email\":\"bob@example.test\"},\"c\":{\"name\":7}}}");
+	    "{\"create\":{\"a\":{\"email\":\"alice-tag@example.test\",\"name\":\"A\"},"
+	    "\"b\":{\"email\":\"bob@example.test\"},\"c\":{\"name\":7},"
+	    "\"d\":{\"email\":\"alice+tag@example.test\"},\"e\":{\"email\":\"alice-\\r\\n@x.test\"}"
+	    "}}");
+	expect("/notCreated/d/type", "\"forbiddenFrom\"");
+	expect("/notCreated/e/properties", "[\"email\"]");
 	expect("/created/a/mayDelete", "true");
 	expect("/notCreated/b/type", "\"forbiddenFrom\"");
 	expect("/notCreated/c/type", "\"invalidProperties\"");
 	call("Identity/get", "{\"properties\":[\"name\"]}");
 	assert_int_equal(cJSON_GetArraySize(at(answer, "/list")), 3);
 	expect("/list/1/name", "\"Info\"");
-	assert_int_equal(world.asked, 1);
+	/* The list once, and three that are not in it. */
+	assert_int_equal(world.asked, 4);
+	world.away = true;
+	call("Identity/set", "{\"create\":{\"a\":{\"email\":\"alice-x@example.test\"}}}");
+	expect("/notCreated/a/type", "\"serverFail\"");
+	world.away = false;
+	/* Who may write from anywhere has no owner to ask for. */
+	jmap->host.any_sender = true;
+	call("Identity/set", "{\"create\":{\"a\":{\"email\":\"bob@example.test\"}}}");
+	expect("/notCreated", "null");
+	call("Identity/set",
+	    arena_printf(&scratch, "{\"destroy\":[\"%s\"]}", str_at("/created/a/id").p).p);
+	jmap->host.any_sender = false;
 	/* An address that is the user's no more takes its identity along. */
 	world.senders[1] = NULL;
 	clock_advance(120000);
