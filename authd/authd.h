@@ -16,6 +16,8 @@ struct authd {
 	bool mechs[4];              /* by enum sasl_mech: what auth.mechanisms allows */
 	uint64_t default_quota;
 	uint64_t min_password;
+	const struct str *group_senders; /* aliases of several that each of them may write from */
+	size_t ngroup_senders;
 };
 
 extern struct authd authd;

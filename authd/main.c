@@ -140,6 +140,7 @@ take_conf(const struct conf *conf, struct password_cost *cost, struct err *e)
 	    .host = conf_str(conf, CONF_SERVER_HOST_NAME),
 	    .postmaster = conf_str(conf, CONF_AUTH_POSTMASTER),
 	};
+	authd.group_senders = conf_list(conf, CONF_AUTH_GROUP_SENDERS, &authd.ngroup_senders);
 	authd.iterations = (uint32_t)conf_num(conf, CONF_AUTH_SCRAM_ITERATIONS);
 	authd.default_quota = conf_num(conf, CONF_AUTH_DEFAULT_QUOTA);
 	authd.min_password = conf_num(conf, CONF_AUTH_MIN_PASSWORD);

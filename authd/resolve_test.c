@@ -239,6 +239,22 @@ senders_own_what_leads_to_them(void **state)
 	assert_int_equal(owns("bob@x.test", "whoever@y.test"), 1);
 	assert_int_equal(owns("alice@x.test", "whoever@y.test"), 0);
 	assert_int_equal(owns("alice@x.test", "alice@z.test"), 0);
+	/* What several share is nobody's own, but where it is granted. */
+	fixture_alias("team@x.test", "alice@x.test", NULL);
+	fixture_alias("team@x.test", "bob@x.test", NULL);
+	fixture_alias("two@x.test", "alice@x.test", NULL);
+	fixture_alias("two@x.test", "alice@elsewhere.test", NULL);
+	assert_int_equal(owns("alice@x.test", "team@x.test"), 0);
+	assert_int_equal(owns("alice@x.test", "two@x.test"), 1);
+	authd.group_senders = &(struct str){"Team@x.test", 11};
+	authd.ngroup_senders = 1;
+	assert_int_equal(owns("alice@x.test", "team@x.test"), 1);
+	assert_int_equal(owns("bob@x.test", "team+x@x.test"), 1);
+	assert_int_equal(owns("carol@y.test", "team@x.test"), 0);
+	authd.group_senders = &(struct str){"*", 1};
+	assert_int_equal(owns("bob@x.test", "team@x.test"), 1);
+	assert_int_equal(owns("bob@x.test", "two@x.test"), 0);
+	authd.ngroup_senders = 0;
 	assert_int_equal(owns("alice@x.test", "no address"), 0);
 	assert_int_equal(owns("alice@x.test", ""), 0);
 }

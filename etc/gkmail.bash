@@ -16,7 +16,7 @@ _gkmail() {
 		esac
 	done
 	case "$noun${verb:+ $verb}" in
-	'') words='--config --dir --json --help setup check config domain user apppass session alias queue mailbox ban dkim dns dmarc status log trace reload sandbox version completion' ;;
+	'') words='--config --dir --json --help setup check config domain user apppass agent session alias queue mailbox ban dkim dns dmarc status log trace reload sandbox version completion' ;;
 	setup) words='--help --json --domain --user --postmaster --yes --force' ;;
 	check) words='--help --json' ;;
 	config) words='--help show explain sample' ;;
@@ -37,6 +37,12 @@ _gkmail() {
 	'apppass add') words='--help --json' ;;
 	'apppass del') words='--help --json' ;;
 	'apppass list') words='--help --json' ;;
+	agent) words='--help add list show policy revoke' ;;
+	'agent add') words='--help --json --scopes --rate --days' ;;
+	'agent list') words='--help --json' ;;
+	'agent show') words='--help --json' ;;
+	'agent policy') words='--help --json' ;;
+	'agent revoke') words='--help --json' ;;
 	session) words='--help list revoke' ;;
 	'session list') words='--help --json' ;;
 	'session revoke') words='--help --json' ;;

@@ -127,6 +127,8 @@
 	X(AUTH_MIN_PASSWORD, "auth", "min_password", UINT, "8", "1..128", "The shortest password that gkmail user add takes.") \
 	X(AUTH_MECHANISMS, "auth", "mechanisms", LIST, "SCRAM-SHA-256-PLUS,SCRAM-SHA-256,PLAIN,LOGIN", "", "SASL mechanisms offered.") \
 	X(AUTH_TAG_SEPARATOR, "auth", "tag_separator", STR, "+", "", "What divides user and tag in user+tag@domain. Empty: no tags.") \
+	X(AUTH_GROUP_SENDERS, "auth", "group_senders", LIST, "", "", \
+	  "Aliases that lead to several users, each of whom may send as that address; * for every one. An alias of one user is always that user's.") \
 	X(AUTH_POSTMASTER, "auth", "postmaster", STR, "", "", \
 	  "The address to which postmaster and abuse lead in domains where they are neither user nor alias. Empty: the first user.") \
 	X(AUTH_DEFAULT_QUOTA, "auth", "default_quota", SIZE, "0", "", "Quota of a user created without one. 0: none.") \

@@ -106,6 +106,37 @@ def test_parameters_of_an_envelope_go_along(suite, alice, marker):
     assert len(stored(suite, marker, "bob")) == 1
 
 
+def test_identities_are_what_smtp_takes(fresh_suite):
+    """One rule for both: RFC 8621 6 leaves it to the server, and gk-smtpd asks the same gk-authd."""
+    suite = fresh_suite(config='[auth]\ntag_separator = "-"\ngroup_senders = ["board@example.test"]\n'
+                               '[submission]\nfree_senders = ["free.test"]\n')
+    d, own = suite.domain, address(suite, "alice")
+    suite.ctl("domain", "add", "catch.test")
+    suite.ctl("domain", "add", "free.test")
+    suite.ctl("user", "add", "news@free.test", input="password of news\n")
+    suite.info["users"].append({"address": "news@free.test", "password": "password of news"})
+    for name, *targets in ((f"sales@{d}", own), (f"team@{d}", own, address(suite, "bob")), ("@catch.test", own),
+                           ("board@example.test", own, address(suite, "bob"))):
+        suite.ctl("alias", "add", name, *targets)
+    mine = {own, f"alice-tag@{d}", f"sales@{d}", f"sales-x@{d}", "anything@catch.test", "board@example.test"}
+    others = {f"alice+tag@{d}", f"team@{d}", address(suite, "bob"), "someone@elsewhere.test", f"nobody@{d}"}
+
+    def offered(name):
+        jmap = Client(suite, name)
+        all_ = sorted(mine | others)
+        made = jmap.call("Identity/set", create={f"k{i}": {"email": a} for i, a in enumerate(all_)})["created"] or {}
+        return {a for i, a in enumerate(all_) if f"k{i}" in made}
+
+    def taken(name):
+        with suite.smtp(name) as c:
+            return {a for a in mine | others if c.mail(a)[0] == 250 and c.rset()[0] == 250}
+
+    assert offered("alice") == taken("alice") == mine
+    listed = {i["email"] for i in Client(suite).call("Identity/get", ids=None)["list"] if not i["mayDelete"]}
+    assert own in listed and listed <= mine and f"sales@{d}" in listed
+    assert offered("news") == taken("news") == mine | others
+
+
 def test_sending_is_undone(suite, alice, marker):
     bob = address(suite, "bob")
     email = alice.draft(marker, [bob])
