@@ -26,6 +26,7 @@ static const size_t bounds[NOTE_KINDS] = {
     [NOTE_GREY_PASSED] = 50000,
     [NOTE_GREY_CLIENT] = 20000,
     [NOTE_WROTE] = 100000,
+    [NOTE_APPPASS] = 20000,
 };
 #define ALL_MAX 400000u /* on disk: those that were pushed out of memory stay there for a while */
 

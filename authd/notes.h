@@ -27,6 +27,7 @@ enum note_kind {        /* on disk: never renumbered */
 	NOTE_GREY_PASSED, /* the triplet came back in time */
 	NOTE_GREY_CLIENT, /* a: triplets of the network that came back */
 	NOTE_WROTE,       /* this user has written to this address */
+	NOTE_APPPASS,     /* a: when this app password of this user was last used */
 	NOTE_KINDS
 };
 

@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 #include "authd/accounts.h"
+#include "authd/app_used.h"
 #include "authd/apppass.h"
 #include "authd/authd.h"
 #include "authd/cache.h"
@@ -182,6 +183,8 @@ static void
 grant(struct session *s, struct str ticket)
 {
 	count(s->sasl.mech, true);
+	if (s->app.n > 0)
+		app_used(s->sasl.user, s->app);
 	log_info("auth.ok", LS("sid", s->sid), LS("user", s->sasl.user), LS("peer", s->peer),
 	    LZ("mech", sasl_mech_name(s->sasl.mech)), LS("service", s->service),
 	    LS("secret", s->app.n ? s->app : STR("password")), LU("ms", clock_ms() - s->started));

@@ -9,6 +9,7 @@
 #include "authd/apppass.h"
 #include "authd/cache.h"
 #include "authd/guard.h"
+#include "authd/notes.h"
 #include "authd/password.h"
 #include "authd/session.h"
 #include "authd/ticket.h"
@@ -86,6 +87,8 @@ up(void **state)
 	if (fixture_up(state) < 0 || password_init(&cost, NULL) < 0 || password_start(1, NULL) < 0)
 		return -1;
 	memset(authd.fake_key, 5, sizeof(authd.fake_key));
+	if (notes_load(authd.db, authd.fake_key, NULL) < 0)
+		return -1;
 	cache_init();
 	guard_configure(&(struct guard_rules){.failures = 0});
 	session_init();
@@ -105,6 +108,7 @@ down(void **state)
 	ipc_free(&to_imapd);
 	password_done();
 	session_done();
+	notes_done();
 	ticket_done();
 	cache_done();
 	guard_done();

@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "authd/accounts.h"
+#include "authd/app_used.h"
 #include "authd/authd.h"
 #include "authd/operator.h"
 #include "authd/ticket.h"
@@ -181,8 +182,24 @@ call_apppass_list(struct ipc_chan *c, struct ipc_in *m)
 		log_error("auth.lookup", LE(&e));
 		ipc_reply_error(c, m->id, &e);
 	} else {
+		struct str *rows = arena_array(&a, page.n / 2 * 3, sizeof(*rows));
+		size_t n = 0;
+
+		for (size_t i = 0; i + 1 < page.n; i += 2) {
+			struct str created = page.rows[i + 1];
+			int64_t last = app_used_last(w->user, page.rows[i]);
+			struct str used = last > 0 ? time_text(last, &a) : STR("");
+
+			/* Older than itself: of another that had its name. As text they order as in
+			 * time. */
+			if (str_cmp(used, created) < 0)
+				used = STR("");
+			rows[n++] = page.rows[i];
+			rows[n++] = created;
+			rows[n++] = used;
+		}
 		ipc_begin(&out, MSG_WEB_APPPASS_LIST_R);
-		ipc_put_list(&out, page.rows, page.n);
+		ipc_put_list(&out, rows, n);
 		ipc_reply(c, m->id, &out);
 	}
 	arena_free(&a);

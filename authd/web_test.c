@@ -9,6 +9,7 @@
 #include "authd/apppass.h"
 #include "authd/cache.h"
 #include "authd/guard.h"
+#include "authd/notes.h"
 #include "authd/operator.h"
 #include "authd/password.h"
 #include "authd/session.h"
@@ -135,6 +136,8 @@ up(void **state)
 	if (fixture_up(state) < 0 || password_init(&cost, NULL) < 0 ||
 	    password_start(1, NULL) < 0 || writer_init(NULL) < 0)
 		return -1;
+	if (notes_load(authd.db, authd.fake_key, NULL) < 0)
+		return -1;
 	cache_init();
 	guard_configure(&(struct guard_rules){.failures = 0});
 	session_init();
@@ -168,6 +171,7 @@ down(void **state)
 	password_done();
 	writer_done();
 	session_done();
+	notes_done();
 	web_done();
 	ticket_done();
 	cache_done();
@@ -529,14 +533,38 @@ an_app_password_wants_the_password_shown_lately(void **state)
 	    E_INVAL);
 	assert_int_equal(say(MSG_WEB_APPPASS_ADD, token, "t\xc3\xa9l\xc3\xa9phone"), E_OK);
 	assert_int_equal(say(MSG_WEB_APPPASS_LIST, token, NULL), E_OK);
-	assert_int_equal(got.nv, 4);
+	assert_int_equal(got.nv, 6);
 	assert_true(str_eq_z(got.v[0], "phone"));
+	assert_int_equal(got.v[2].n, 0);
 	assert_int_equal(say(MSG_WEB_APPPASS_DEL, token, "phone"), E_OK);
 	assert_int_equal(say(MSG_WEB_APPPASS_DEL, token, "phone"), E_NOTFOUND);
 	/* The browser that removed it goes on. */
 	assert_true(is_open(token));
 	restart();
 	assert_true(is_open(token));
+}
+
+static void
+an_app_password_says_when_it_was_last_used(void **state)
+{
+	struct str token = login("web", "alice@x.test", "open sesame"), made;
+	char password[APPPASS_SIZE];
+
+	(void)state;
+	assert_int_equal(say(MSG_WEB_APPPASS_ADD, token, "phone"), E_OK);
+	made = got.v[0];
+	assert_int_equal(made.n, APPPASS_LEN);
+	snprintf(password, sizeof(password), "%.*s", (int)made.n, made.p);
+	pass(60);
+	assert_int_equal(login("jmap", "alice@x.test", password).n, 32);
+	assert_int_equal(say(MSG_WEB_APPPASS_LIST, token, NULL), E_OK);
+	assert_true(str_cmp(got.v[2], got.v[1]) > 0);
+	/* Another of that name was not used yet. */
+	assert_int_equal(say(MSG_WEB_APPPASS_DEL, token, "phone"), E_OK);
+	pass(60);
+	assert_int_equal(say(MSG_WEB_APPPASS_ADD, token, "phone"), E_OK);
+	assert_int_equal(say(MSG_WEB_APPPASS_LIST, token, NULL), E_OK);
+	assert_int_equal(got.v[2].n, 0);
 }
 
 static void
@@ -692,6 +720,7 @@ main(void)
 	    TEST(a_ticket_of_a_session_opens_its_users_mailbox_once),
 	    TEST(a_new_password_ends_all_but_the_session_that_made_it),
 	    TEST(an_app_password_wants_the_password_shown_lately),
+	    TEST(an_app_password_says_when_it_was_last_used),
 	    TEST(the_operator_sees_and_ends_them),
 	    TEST(a_user_has_so_many),
 	    TEST(a_user_logs_in_so_often),

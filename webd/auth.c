@@ -10,10 +10,12 @@
  *	DELETE /auth/sessions         all others end: {"ended"}
  *	DELETE /auth/sessions/ID      204
  *	POST   /auth/password         {"current", "password"}: 204; all others end
- *	GET    /auth/app-passwords    {"appPasswords": [{"name", "created"}]}
+ *	GET    /auth/app-passwords    {"appPasswords": [{"name", "created", "lastUsed"}]}; the
+ *	                              last is missing where it never was
  *	POST   /auth/app-passwords    {"name"}: 201 {"name", "password"}; where the password was not
  *	                              shown within 15 minutes, 403 with "code": "password-needed":
- *then with "current", or after /auth/prove DELETE /auth/app-passwords/NAME  204
+ *	                              then with "current", or after /auth/prove
+ *	DELETE /auth/app-passwords/NAME  204
  *
  * Times are RFC 3339. Passwords are wiped from what is ours once authd has them. Owner: the
  * exchange, in whose arena each call lives. Errors: problem details.
@@ -664,11 +666,15 @@ got_app_passwords(struct op *o, struct ipc_in *m)
 	struct arena *a = &o->x->arena;
 	cJSON *j = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(j, "appPasswords");
 
-	for (uint32_t n = ipc_get_list(m) / 2; n > 0; n--) {
+	for (uint32_t n = ipc_get_list(m) / 3; n > 0; n--) {
 		cJSON *one = cJSON_CreateObject();
+		struct str used;
 
 		put(one, "name", ipc_get_item(m), a);
 		put(one, "created", ipc_get_item(m), a);
+		used = ipc_get_item(m);
+		if (used.n > 0)
+			put(one, "lastUsed", used, a);
 		cJSON_AddItemToArray(list, one);
 	}
 	if (ipc_end(m) < 0) {

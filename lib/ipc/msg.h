@@ -118,7 +118,8 @@ enum ipc_peer {
 	/* A new password: ends all sessions of the user but this one. */ \
 	X(WEB_PASSWD,     PEER_WEBD, PEER_AUTHD, 30, "token:str proof:str conn:u64 password:str") \
 	X(WEB_PASSWD_R,   PEER_AUTHD, PEER_WEBD, 0, "") \
-	/* As the operator's. ADD wants the password shown lately. */ \
+	/* As the operator's. ADD wants the password shown lately. LIST rows: name, created, last used (empty: never),
+	 * three a password. */ \
 	X(WEB_APPPASS_ADD, PEER_WEBD, PEER_AUTHD, 30, "token:str name:str") \
 	X(WEB_APPPASS_ADD_R, PEER_AUTHD, PEER_WEBD, 0, "password:str") \
 	X(WEB_APPPASS_DEL, PEER_WEBD, PEER_AUTHD, 10, "token:str name:str") \

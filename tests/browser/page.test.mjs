@@ -228,7 +228,11 @@ test('settings: password, sessions, app passwords, identity, vacation', async ()
 	await page.locator('.dialog input').fill('Phone');
 	await page.keyboard.press('Enter');
 	await page.locator('.secret').waitFor();
-	await page.locator('.plain-list strong', { hasText: 'Phone' }).waitFor();
+	const phone = page.locator('.plain-list li', { hasText: 'Phone' });
+	await phone.filter({ hasText: 'never used' }).waitFor();
+	await phone.getByRole('button', { name: 'Take back: Phone' }).click();
+	await page.locator('.dialog').getByRole('button', { name: 'Take back' }).click();
+	await until(async () => !(await phone.count()), 'the password taken back');
 	await page.goto(`${suite.base}/#/settings/identities`);
 	await page.locator('.panel [name=name]').first().fill('Carol Jones');
 	await page.locator('.panel [name=signature]').first().fill('Carol\nat the orchard');

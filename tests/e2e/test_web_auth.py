@@ -412,6 +412,8 @@ def test_app_passwords(suite, dave):
     program = basic(dave, secret)
     x = Browser(suite)
     assert x.ask("GET", "/auth/session", headers=program, page=False).json()["user"] == dave
+    used = {r["name"]: r.get("lastUsed") for r in b.ask("GET", "/auth/app-passwords").json()["appPasswords"]}
+    assert used["téléphone"].endswith("Z") and used["<i>a/b c"] is None
     assert x.login(dave, secret).status == 401  # the page wants the password itself
     problem(b.ask("DELETE", "/auth/app-passwords/phone"), 404)
     assert b.ask("DELETE", "/auth/app-passwords/t%C3%A9l%C3%A9phone").status == 204

@@ -48,6 +48,7 @@ export interface WebSession {
 export interface AppPassword {
 	name: string;
 	created: string;
+	lastUsed?: string;
 }
 
 const list = <T>(value: unknown, key: string): T[] =>

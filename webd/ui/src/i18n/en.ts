@@ -325,6 +325,9 @@ export const en = {
 	appPasswords: 'Passwords for mail programs',
 	appPasswordsHint:
 		'A mail program gets a password of its own, which you can take back without changing yours.',
+	neverUsed: 'never used',
+	takeBack: 'Take back',
+	takeBackAsk: (name: string) => `Take back the password of “${name}”? That program is logged out at once.`,
 	appPasswordName: 'Which program?',
 	newAppPassword: 'New password',
 	appPasswordShown: 'Copy it now, it is shown only once:',

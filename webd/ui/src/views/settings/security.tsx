@@ -6,7 +6,7 @@ import { explain } from '../../i18n/explain';
 import { said } from '../../i18n/dates';
 import { leave } from '../../store/session';
 import { toast } from '../../store/toasts';
-import { askLine, askPassword } from '../../ui/confirm';
+import { ask, askLine, askPassword } from '../../ui/confirm';
 import { Section } from './parts';
 
 const fail = (e: unknown) => {
@@ -149,6 +149,9 @@ function AppPasswords() {
 			fail(e);
 		}
 	};
+	const takeBack = async (name: string) => {
+		if (await ask(w.takeBackAsk(name), w.takeBack)) await auth.deleteAppPassword(name).then(load, fail);
+	};
 	return (
 		<Section title={w.appPasswords} hint={w.appPasswordsHint}>
 			{fresh.value && (
@@ -175,15 +178,17 @@ function AppPasswords() {
 					<li key={a.name}>
 						<span>
 							<strong>{a.name}</strong>
-							<span class="hint">{w.made(said(a.created))}</span>
+							<span class="hint">
+								{w.made(said(a.created))} · {a.lastUsed ? w.lastUsed(said(a.lastUsed)) : w.neverUsed}
+							</span>
 						</span>
 						<button
 							type="button"
 							class="button"
-							aria-label={`${w.remove} ${a.name}`}
-							onClick={() => void auth.deleteAppPassword(a.name).then(load, fail)}
+							aria-label={`${w.takeBack}: ${a.name}`}
+							onClick={() => void takeBack(a.name)}
 						>
-							{w.remove}
+							{w.takeBack}
 						</button>
 					</li>
 				))}
