@@ -69,7 +69,8 @@ export const focusSearch = () => document.querySelector<HTMLInputElement>('#sear
 
 // Escape: the innermost thing that is open is closed.
 export function escape() {
-	if (ticked.value.size) ticked.value = new Set();
+	if (drawer.value) drawer.value = false;
+	else if (ticked.value.size) ticked.value = new Set();
 	else if (route.value.at === 'settings') leaveSettings();
 	else if (openThreadId.value) closeThread();
 	else if (route.value.at === 'search') goMailbox('inbox');

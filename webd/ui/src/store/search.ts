@@ -23,6 +23,7 @@ export const OPERATORS = [
 	'larger:',
 	'smaller:',
 ] as const;
+export type Operator = (typeof OPERATORS)[number];
 
 interface Token {
 	negative: boolean;

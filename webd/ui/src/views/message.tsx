@@ -6,7 +6,7 @@ import { words } from '../i18n';
 import { brief, full, said, spoken } from '../i18n/dates';
 import { downloadUrl } from '../jmap/blobs';
 import type { Email, EmailAddress, EmailBody } from '../jmap/types';
-import { narrow } from '../lib/media';
+import { narrow, phone } from '../lib/media';
 import { display, hue, initials, name, same } from '../lib/address';
 import { destroyEmails, inFolders, setKeyword } from '../store/actions';
 import { discardStored, hasOthers, openDraft, reply } from '../store/composers';
@@ -101,9 +101,13 @@ export function Message({ e, open, last, onToggle }: Props) {
 				)}
 				{open && e.keywords.$draft && (
 					<>
-						<button type="button" class="button" onClick={() => void openDraft(e)}>
-							{w.editDraft}
-						</button>
+						{phone.value ? (
+							<IconButton icon="edit" label={w.editDraft} onClick={() => void openDraft(e)} />
+						) : (
+							<button type="button" class="button" onClick={() => void openDraft(e)}>
+								{w.editDraft}
+							</button>
+						)}
 						<IconButton icon="trash" label={w.discardDraft} onClick={() => void discardStored(e)} />
 					</>
 				)}

@@ -6,14 +6,14 @@ import { goMailbox } from '../commands';
 import { words } from '../i18n';
 import { searchText } from '../store/list';
 import { go } from '../store/route';
-import { OPERATORS } from '../store/search';
+import { OPERATORS, type Operator } from '../store/search';
 import { IconButton } from '../ui/basics';
 import { Icon } from '../ui/icons';
 
 export function SearchField() {
 	const w = words.value;
 	const text = useSignal(searchText.value);
-	const offered = useSignal<string[]>([]);
+	const offered = useSignal<Operator[]>([]);
 	const chosen = useSignal(-1);
 	const input = useRef<HTMLInputElement>(null);
 	const current = searchText.value;
@@ -118,7 +118,7 @@ export function SearchField() {
 							take(o);
 						}}
 					>
-						{o}
+						<code>{o}</code> <span>{w.operators[o]}</span>
 					</li>
 				))}
 			</ul>

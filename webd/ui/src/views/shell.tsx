@@ -35,6 +35,7 @@ export function Shell() {
 	const settings = r.at === 'settings';
 	const reading = !settings && openThreadId.value !== null;
 	useTitle();
+	useEffect(() => void (drawer.value = false), [r]);
 	return (
 		<div
 			class={`shell${reading ? ' reading' : ''}${settings ? ' in-settings' : ''}${drawer.value ? ' drawer-open' : ''}`}
