@@ -202,3 +202,65 @@ test('a message is printed alone', async () => {
 	await shot(page, 'print');
 	await page.context().close();
 });
+
+// Nothing is wider than the page, whatever comes in mail.
+const fits = page => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+
+test('three widths, two themes, two languages: screenshots', async () => {
+	for (const [name, width, height] of [
+		['wide', 1440, 900],
+		['medium', 900, 800],
+		['phone', 390, 844],
+	])
+		for (const colorScheme of ['light', 'dark'])
+			for (const locale of ['en-GB', 'fr-FR']) {
+				const page = await as(b, suite, 0, {
+					viewport: { width, height },
+					colorScheme,
+					locale,
+					hasTouch: width < 700,
+				});
+				const named = what => `${name}-${colorScheme}-${locale.slice(0, 2)}-${what}`;
+				await row(page, 'Dîner vendredi ?').waitFor();
+				await shot(page, named('list'));
+				for (const [what, subject] of [
+					['thread', 'Where to put the server'],
+					['newsletter', 'What to do in November'],
+					['files', 'Quote for the roof'],
+				]) {
+					await open(page, subject);
+					await shot(page, named(what));
+					assert.ok(await fits(page), named(what));
+					if (width < 700) await page.goBack();
+				}
+				await page.context().close();
+			}
+});
+
+test('at twice the size and on the narrowest phone everything is within reach', async () => {
+	for (const [name, width, height, deviceScaleFactor] of [
+		['twice', 720, 450, 2],
+		['narrow', 320, 568, 1],
+	]) {
+		const page = await as(b, suite, 0, { viewport: { width, height }, deviceScaleFactor, locale: 'fr-FR' });
+		await row(page, 'Quote for the roof').click();
+		await page.locator('.attachment').first().waitFor();
+		await shot(page, `${name}-files`);
+		assert.ok(await fits(page));
+		for (const button of await page.locator('.toolbar .icon-button').all()) {
+			const box = await button.boundingBox();
+			assert.ok(
+				box.x >= 0 && box.x + box.width <= width,
+				`${await button.getAttribute('aria-label')}: ${name}`,
+			);
+		}
+		for (const tab of ['look', 'security']) {
+			await page.goto(`${suite.base}/#/settings/${tab}`);
+			await page.locator('.panel h2').waitFor();
+			await shot(page, `${name}-${tab}`);
+			assert.ok(await fits(page));
+			assert.ok(await page.locator('[role=tab][aria-selected=true]').isVisible());
+		}
+		await page.context().close();
+	}
+});

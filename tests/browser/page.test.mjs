@@ -167,31 +167,6 @@ test('axe finds nothing on any page, light or dark, wide or phone', async () => 
 	assert.deepEqual(found, []);
 });
 
-test('three widths, two themes, two languages: screenshots', async () => {
-	for (const [name, width, height] of [
-		['wide', 1440, 900],
-		['medium', 900, 800],
-		['phone', 390, 844],
-	])
-		for (const colorScheme of ['light', 'dark'])
-			for (const locale of ['en-GB', 'fr-FR']) {
-				const page = await as(b, suite, 0, {
-					viewport: { width, height },
-					colorScheme,
-					locale,
-					hasTouch: width < 700,
-				});
-				await row(page, 'Train tickets').waitFor();
-				await shot(page, `${name}-${colorScheme}-${locale.slice(0, 2)}-list`);
-				await row(page, 'Minutes of Tuesday').click();
-				await page.locator('.message .plain').waitFor();
-				await shot(page, `${name}-${colorScheme}-${locale.slice(0, 2)}-read`);
-				// Nothing is wider than the page.
-				assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
-				await page.context().close();
-			}
-});
-
 test('French is French: no English word is left in what is seen', async () => {
 	const page = await as(b, suite, 0, { locale: 'fr-FR' });
 	await row(page, 'Train tickets').waitFor();
