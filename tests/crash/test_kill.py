@@ -101,4 +101,5 @@ def test_kill(workdir, n):
         w = crash_points(workdir, seed, min(A_WORLD, KILLS - n))
     except Exception as e:
         raise AssertionError(f"seed {seed} (GKMAIL_SEED={seed} GKMAIL_KILLS={A_WORLD}): {e}") from e
-    print(f"seed {seed}: {w.accepted} messages accepted, {w.done} commands, {w.extra} repetitions")
+    print(f"seed {seed}: {w.accepted} messages accepted, {w.done} commands, {w.extra} repetitions, "
+          f"{len(w.mailer.sent)} submitted by JMAP")

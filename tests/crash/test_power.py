@@ -60,4 +60,4 @@ def test_power_loss(workdir, n):
     except Exception as e:
         raise AssertionError(f"seed {seed} (GKMAIL_SEED={seed} GKMAIL_POINTS={A_WORLD}): {e}") from e
     print(f"seed {seed}: {w.accepted} messages accepted, {w.done} commands, {w.extra} repetitions, "
-          f"{w.resynced} mailboxes resynchronised")
+          f"{w.resynced} mailboxes resynchronised, {len(w.mailer.sent)} submitted by JMAP")

@@ -13,9 +13,14 @@ The promises (INVARIANTS, "After each simulated crash"):
 
 A Follower for each user only looks, and keeps what it hears: after the crash it resynchronises by QRESYNC, or with CONDSTORE
 alone, to exactly what the server has.
+
+A Mailer has a home of its own and speaks JMAP: an Email/set that was answered made or destroyed the email, an EmailSubmission
+that was answered is kept, and its mail arrives, once or in a few repetitions.
 """
 
+import base64
 import contextlib
+import http.client
 import random
 import re
 import smtplib
@@ -26,6 +31,7 @@ from copy import deepcopy
 
 import imapraw
 import resync
+from jmapmail import Client
 from suite import wait_for
 
 FLAGS = [r"\Seen", r"\Answered", r"\Flagged", r"\Draft", "$Label", "Work"]
@@ -412,6 +418,74 @@ class Refused(Exception):
     pass
 
 
+class Mailer(threading.Thread):
+    """Writes, sends to itself and throws away by JMAP. What is in doubt when the server goes is left out of both sets."""
+
+    NAME, PASSWORD = "mailer", "password of the mailer"
+    LOST = (*GONE, http.client.HTTPException, AssertionError, KeyError)
+
+    def __init__(self, world, seed, before=None):
+        super().__init__(daemon=True)
+        self.world, self.suite, self.random, self.running = world, world.suite, random.Random(seed), True
+        self.address = f"{self.NAME}@{world.suite.domain}"
+        self.there = dict(before.there) if before else {}  # email -> subject
+        self.gone = set(before.gone) if before else set()
+        self.sent = dict(before.sent) if before else {}    # submission -> subject
+        self.count = before.count if before else 0
+        self.done = 0
+
+    def client(self):
+        word = base64.b64encode(f"{self.address}:{self.PASSWORD}".encode()).decode()
+        return Client(self.suite, headers={"Authorization": f"Basic {word}"})
+
+    def step(self, c):
+        if len(self.there) > 3 and self.random.random() < 0.3:
+            email = self.random.choice(list(self.there))
+            self.there.pop(email)
+            if c.call("Email/set", destroy=[email])["destroyed"] == [email]:
+                self.gone.add(email)
+            return
+        self.count += 1
+        subject = f"jmap{self.count}."
+        email = c.draft(subject, [self.address])
+        self.there[email] = subject
+        if self.random.random() < 0.6:
+            made = c.submit(email)[0][1]["created"]
+            self.sent |= {s["id"]: subject for s in (made or {}).values()}
+
+    def run(self):
+        while self.running:
+            with contextlib.suppress(*self.LOST):
+                c = self.client()
+                while self.running:
+                    self.step(c)
+                    self.done += 1
+            time.sleep(0.02)
+
+    def check(self):
+        c, broken = self.client(), self.world.broken.append
+        found = {e["id"]: e["subject"] for e in self.get(c, "Email", [*self.there, *self.gone], ["subject"])}
+        if found != self.there:
+            broken(f"JMAP: of emails there are {found}, not {self.there}")
+        kept = {s["id"] for s in self.get(c, "EmailSubmission", list(self.sent), ["undoStatus"])}
+        if kept != set(self.sent):
+            broken(f"JMAP: submissions {set(self.sent) - kept} were answered and are gone")
+        c = imapraw.connect(self.suite, None)
+        c.ok(f'LOGIN {self.address} "{self.PASSWORD}"')
+        c.ok("SELECT INBOX")
+        inbox = b"".join(c.ok("FETCH 1:* (BODY.PEEK[HEADER.FIELDS (SUBJECT)])"))
+        c.close()
+        for subject in self.sent.values():
+            if f"Subject: {subject}\r".encode() not in inbox:
+                broken(f"JMAP: what was submitted as {subject} did not arrive")
+
+    @staticmethod
+    def get(c, kind, ids, properties):
+        """In pieces that the server takes."""
+        return [o for i in range(0, len(ids), 100)
+                for o in c.call(f"{kind}/get", ids=ids[i:i + 100], properties=properties)["list"]]
+
+
 def sequence(uids):
     return ",".join(map(str, uids))
 
@@ -458,6 +532,8 @@ class World:
         self.actors = [Actor(self, u, self.random.random()) for u in self.users]
         for a in self.actors:
             a.first()
+        suite.ctl("user", "add", f"{Mailer.NAME}@{suite.domain}", input=Mailer.PASSWORD + "\n")
+        self.mailer = Mailer(self, self.random.random())
 
     # ---- working ----
 
@@ -467,16 +543,18 @@ class World:
         self.actors = [a.fork() for a in self.actors]
         self.submitters = [Submitter(self, self.random.random()) for _ in range(self.nsubmitters)]
         self.followers = [Follower(self, a, self.followed[a.user]) for a in self.actors]
-        for t in self.actors + self.submitters + self.followers:
+        self.mailer = Mailer(self, self.random.random(), self.mailer)
+        for t in self.actors + self.submitters + self.followers + [self.mailer]:
             t.start()
         wait_for(lambda: all(a.running for a in self.actors + self.followers) or self.broken, 30, "logins")
         time.sleep(seconds)
 
     def end(self):
         """All threads end; their connections are gone already, or are taken."""
-        for t in self.actors + self.submitters + self.followers:
+        threads = self.actors + self.submitters + self.followers + [self.mailer]
+        for t in threads:
             t.running = False
-        for t in self.actors + self.submitters + self.followers:
+        for t in threads:
             t.join(60)
             if t.is_alive():
                 raise Broken(f"{t} hangs")
@@ -500,6 +578,7 @@ class World:
         """crashed_at None: nothing crashed, every OK counts."""
         for a in self.actors:
             Check(self, a, crashed_at or time.monotonic() + 3600).run()
+        self.mailer.check()
         for user, client in self.followed.items():
             self.resync(user, deepcopy(client.kept), False)
             self.resync(user, client.kept, True)
