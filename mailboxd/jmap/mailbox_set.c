@@ -363,8 +363,7 @@ jmap_mailbox_update(struct jmap_call *c, struct jmap_item *it)
 
 	if (mb == NULL)
 		return jmap_item_fail(it, "notFound", "no such mailbox");
-	if (speaks_of_threads(it) &&
-	    ((s = jmap_mailbox_ready(c)) != JMAP_DONE || jmap_failed(c)))
+	if (speaks_of_threads(it) && ((s = jmap_mailbox_ready(c)) != JMAP_DONE || jmap_failed(c)))
 		return s;
 	now = as_it_is(c, it, mb);
 	if ((patched = json_patched(now, it->given, &e)) == NULL) {
