@@ -43,7 +43,7 @@ NODE_READY := $(shell node -e 'process.exit(process.versions.node.split(".")[0] 
 DEPS_RUN   := $(DEPS_BUILD) $(LOCALHOST) $(if $(NODE_READY),,nodejs npm)
 DEPS_CHECK := $(DEPS_RUN) clang-14 clang-format-14 libclang-rt-14-dev libcmocka-dev mandoc python3 python3-pytest \
 	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync neomutt curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux mount e2fsprogs procps \
-	nsd ldnsutils python3-dkim python3-nacl python3-h2 chromium nginx-light
+	nsd ldnsutils python3-dkim python3-nacl python3-h2 chromium nginx
 # Peers are kept from starting (deps-check).
 DEPS_INTEROP := postfix opendkim opendkim-tools opendmarc unbound iproute2
 DEPS_BENCH := $(DEPS_RUN) python3 postfix dovecot-imapd dovecot-core nginx nghttp2-client
