@@ -102,6 +102,10 @@ run_slice(struct jmap_backlog *b)
 		loop_timer_set(b->timer, PAUSE_MS);
 		return;
 	}
+	if (jmap_emails_load(b->jmap, &e) == 0) {
+		loop_timer_set(b->timer, PAUSE_MS);
+		return;
+	}
 	m = jmap_emails(b->jmap, &e);
 	rc = m == NULL ? -1 : find_threads(b, m, &e);
 	if (rc == 1)

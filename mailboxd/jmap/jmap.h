@@ -183,6 +183,9 @@ struct jmap {
  * not. */
 struct jmap_model *jmap_emails(struct jmap *j, struct err *e);
 
+/* Makes it for one slice. 1: it is made; 0: call again in the next turn; -1. */
+int jmap_emails_load(struct jmap *j, struct err *e);
+
 /* ---- a method ---- */
 
 enum jmap_step {

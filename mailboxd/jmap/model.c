@@ -365,7 +365,7 @@ on_flags(void *arg, struct mailbox *mb, const struct message *msg, const struct 
 
 	(void)mb;
 	(void)by;
-	if (!b->read)
+	if (!b->read && msg->uid >= b->next)
 		return;
 	if (em == NULL || find_place(em, p) == em->nplaces) {
 		add_copy(m, p.box, msg);
@@ -384,8 +384,7 @@ on_expunged(void *arg, struct mailbox *mb, const struct message *was, const stru
 
 	(void)mb;
 	(void)by;
-	if (b->read)
-		remove_copy(b->model, b->number, was->email, was->uid);
+	remove_copy(b->model, b->number, was->email, was->uid);
 }
 
 static void
@@ -393,7 +392,7 @@ on_gone(void *arg, struct mailbox *mb)
 {
 	struct jmap_box *b = arg;
 
-	for (size_t i = 0; b->read && i < mb->n; i++)
+	for (size_t i = 0; b->next > 0 && i < mb->n; i++)
 		remove_copy(b->model, b->number, mb->messages[i].email, mb->messages[i].uid);
 	b->mb = NULL;
 	b->model->generation++;
@@ -437,51 +436,78 @@ on_threaded(void *arg, struct mailbox *mb, const struct message *msg)
 	jmap_model_found(arg, msg);
 }
 
+/* The rest of a mailbox; what comes meanwhile is behind. 1, or 0: the time is over. */
 static int
-read_boxes(struct jmap_model *m, struct err *e)
+read_box(struct jmap_model *m, struct jmap_box *b, uint64_t since, uint64_t slice_us)
 {
-	for (size_t i = 0; i < m->nboxes; i++) {
+	unsigned done = 0;
+
+	for (size_t k = mailbox_lower(b->mb, b->next); k < b->mb->n; k++) {
+		if (done++ % 256 == 255 && clock_us() - since >= slice_us)
+			return 0;
+		add_copy(m, b->number, &b->mb->messages[k]);
+		b->next = b->mb->messages[k].uid + 1;
+	}
+	b->read = true;
+	return 1;
+}
+
+int
+jmap_model_load(struct jmap_model *m, uint64_t slice_us, struct err *e)
+{
+	uint64_t since = clock_us();
+
+	for (size_t i = 0; m->unread_boxes && i < m->nboxes; i++) {
 		struct jmap_box *b = m->boxes[i];
 
 		if (b->read || b->mb == NULL)
 			continue;
-		if (mailbox_load(b->mb, e) < 0)
+		if (b->next == 0 && mailbox_load(b->mb, e) < 0)
 			return -1;
-		b->read = true;
+		b->next = num_max(b->next, 1u);
 		m->generation++;
-		for (size_t k = 0; k < b->mb->n; k++)
-			add_copy(m, (uint32_t)i, &b->mb->messages[k]);
+		if (read_box(m, b, since, slice_us) == 0)
+			return 0;
 	}
 	m->unread_boxes = false;
-	return 0;
+	return 1;
 }
 
 /* ---- the whole ---- */
 
 struct jmap_model *
-jmap_model_new(struct home *h, struct err *e)
+jmap_model_begin(struct home *h, struct err *e)
 {
 	struct jmap_model *m = mem_alloc(sizeof *m);
 	struct mailbox *mb;
 	size_t i = 0;
 
-	*m = (struct jmap_model){.home = h, .generation = 1, .trash = JMAP_NO_BOX};
+	*m = (struct jmap_model){
+	    .home = h, .generation = 1, .trash = JMAP_NO_BOX, .refreshed_ms = clock_ms()};
 	m->observer =
 	    (struct home_observer){.mailbox = on_mailbox, .threaded = on_threaded, .arg = m};
 	home_observe(h, &m->observer);
 	while ((mb = home_next(h, &i)) != NULL)
 		add_box(m, mb);
-	if (home_find_threads(h, &m->tell_all, e) < 0 || read_boxes(m, e) < 0)
+	if (home_find_threads(h, &m->tell_all, e) < 0)
 		jmap_model_free(&m);
-	else
-		m->refreshed_ms = clock_ms();
+	return m;
+}
+
+struct jmap_model *
+jmap_model_new(struct home *h, struct err *e)
+{
+	struct jmap_model *m = jmap_model_begin(h, e);
+
+	if (m != NULL && jmap_model_load(m, UINT64_MAX, e) < 0)
+		jmap_model_free(&m);
 	return m;
 }
 
 int
 jmap_model_ready(struct jmap_model *m, struct err *e)
 {
-	if (m->unread_boxes && read_boxes(m, e) < 0)
+	if (jmap_model_load(m, UINT64_MAX, e) < 0)
 		return -1;
 	if (clock_ms() - m->refreshed_ms < REFRESH_MS)
 		return 0;

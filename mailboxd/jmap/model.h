@@ -69,6 +69,10 @@ jmap_email_next(const struct jmap_email *em)
 	return em->next;
 }
 
+/* Has read nothing yet: jmap_model_load(), or jmap_model_ready() all that is left. */
+struct jmap_model *jmap_model_begin(struct home *h, struct err *e);
+/* Reads mailboxes for about so long. 1: all are read; 0: there is more; -1. */
+int jmap_model_load(struct jmap_model *m, uint64_t slice_us, struct err *e);
 /* Reads all mailboxes. */
 struct jmap_model *jmap_model_new(struct home *h, struct err *e);
 void jmap_model_free(struct jmap_model **m);

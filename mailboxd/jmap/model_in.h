@@ -16,7 +16,8 @@ struct jmap_chunk {
 struct jmap_box {
 	struct mailbox *mb; /* NULL: it has gone */
 	uint32_t id, number;
-	bool read; /* its messages are in the model */
+	bool read;     /* its messages are in the model */
+	uint32_t next; /* below this UID they are, while it is being read; 0: not begun */
 	uint32_t stamp;
 	struct jmap_counts counts;
 	struct jmap_model *model;

@@ -1,5 +1,7 @@
 /* model_test.c - emails of a home in memory. */
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "mailboxd/jmap/model.h"
@@ -299,12 +301,59 @@ it_stays_what_a_new_one_would_be(void **state)
 	}
 }
 
+/* What changes while it is read is as if it had been read after. */
+static void
+read_in_slices(void **state)
+{
+	struct jmap_model *slow;
+	struct jmap_counts a, b;
+	size_t n, m;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		struct str path =
+		    arena_printf(&scratch, "Maildir/cur/%u.f%04u.host,S=9:2,", 1700000000 + i, i);
+		int fd = open(path.p, O_WRONLY | O_CREAT | O_EXCL, 0600);
+
+		assert_true(fd >= 0);
+		assert_int_equal(write(fd, BODY, 9), 9);
+		close(fd);
+	}
+	assert_int_equal(mailbox_refresh(box("INBOX"), &err), 0);
+	slow = jmap_model_begin(home, &err);
+	assert_non_null(slow);
+	assert_int_equal(jmap_model_load(slow, 0, &err), 0);
+	/* One that is read and one that is not, of each. */
+	for (unsigned i = 0; i < 2; i++) {
+		uint32_t uid = i * 900 + 5;
+
+		set_flags("INBOX", uid, STORE_ADD, FLAG_DELETED, NULL);
+		assert_int_equal(mailbox_expunge(box("INBOX"), &uid, 1, &me, &err), 0);
+		set_flags("INBOX", uid + 1, STORE_ADD, FLAG_DELETED, NULL);
+		set_flags("INBOX", uid + 2, STORE_ADD, FLAG_SEEN, NULL);
+	}
+	(void)add("INBOX", 1800000000, 0, BODY);
+	for (unsigned i = 0; i < 100 && jmap_model_load(slow, 0, &err) == 0; i++)
+		;
+	jmap_model_counts(slow, jmap_model_box(slow, box("INBOX")->id), &a);
+	jmap_model_counts(model, jmap_model_box(model, box("INBOX")->id), &b);
+	assert_memory_equal(&a, &b, sizeof a);
+	assert_int_equal(a.emails, 997);
+	assert_int_equal(a.unread_emails, 995);
+	assert_int_equal(a.threads, 997);
+	(void)jmap_model_all(slow, &n);
+	(void)jmap_model_all(model, &m);
+	assert_int_equal(n, m);
+	jmap_model_free(&slow);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup_model, teardown_model)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    TEST(read_in_slices),
 	    TEST(emails_stand_in_the_order_of_time),
 	    TEST(what_comes_in_one_second_keeps_its_order),
 	    TEST(copies_are_one_email),

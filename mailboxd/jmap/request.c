@@ -340,6 +340,17 @@ is_over(const struct jmap_request *r)
 	return r->invocation == NULL && STAILQ_EMPTY(&r->further) && !r->in_call;
 }
 
+/* The first request that may be about mail makes the model; others have their turn meanwhile. What
+ * fails is told by the method that needs it. */
+static bool
+is_loading(const struct jmap_request *r)
+{
+	struct err e = {0};
+
+	return (r->using & jmap_capability(STR(JMAP_MAIL))) != 0 &&
+	       jmap_emails_load(r->jmap, &e) == 0;
+}
+
 static void
 turn(void *arg)
 {
@@ -349,6 +360,10 @@ turn(void *arg)
 	OBJ(r, JMAP_REQUEST_MAGIC);
 	if (r->status != 200) {
 		finish(r);
+		return;
+	}
+	if (is_loading(r)) {
+		loop_timer_set(r->turn, 0);
 		return;
 	}
 	while (!is_over(r)) {

@@ -308,6 +308,14 @@ jmap_new(const struct jmap_host *host)
 	return j;
 }
 
+int
+jmap_emails_load(struct jmap *j, struct err *e)
+{
+	if (j->model == NULL)
+		j->model = jmap_model_begin(j->home, e);
+	return j->model != NULL ? jmap_model_load(j->model, jmap_slice_us, e) : -1;
+}
+
 struct jmap_model *
 jmap_emails(struct jmap *j, struct err *e)
 {
