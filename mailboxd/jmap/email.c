@@ -14,6 +14,7 @@
 #include "mailboxd/jmap/email_show.h"
 #include "mailboxd/jmap/methods.h"
 #include "mailboxd/jmap/model.h"
+#include "mailboxd/jmap/std.h"
 
 uint64_t
 jmap_email_parse(struct str id)
@@ -304,12 +305,13 @@ settle(struct jmap_call *c, struct jmap_changes *ch)
 
 /* A copy that had \Deleted was not there for JMAP (RFC 8621 4.1.1). Where it is the only one, the
  * email was not. */
-static bool
-was_hidden(const struct jmap_model *m, const struct change *row, const struct jmap_email *em)
+bool
+jmap_email_was_hidden(
+    const struct jmap_model *m, const struct change *row, const struct jmap_email *em)
 {
 	const struct jmap_place *p;
 
-	if (em == NULL || em->nplaces != 1)
+	if (row->kind != CHANGE_FLAGS || em == NULL || em->nplaces != 1)
 		return false;
 	p = jmap_email_places(em);
 	return p->uid == row->uid && jmap_model_mailbox(m, p->box)->id == row->mailbox &&
@@ -325,7 +327,8 @@ note_row(const struct jmap_model *m, struct jmap_changes *ch, const struct chang
 		jmap_note(ch, row->email, JMAP_CREATED);
 		break;
 	case CHANGE_FLAGS:
-		jmap_note(ch, row->email, was_hidden(m, row, em) ? JMAP_CREATED : JMAP_UPDATED);
+		jmap_note(ch, row->email,
+		    jmap_email_was_hidden(m, row, em) ? JMAP_CREATED : JMAP_UPDATED);
 		break;
 	case CHANGE_COPIED:
 	case CHANGE_EXPUNGED:

@@ -413,6 +413,9 @@ struct jmap_object {
 	/* /changes: what a row of the log means for this type, by jmap_note(). */
 	int (*changed)(
 	    struct jmap_call *c, struct jmap_changes *ch, const struct change *row, struct err *e);
+	/* Where the answer ends before the log does: a row behind it. What is there now, and is
+	 * looked at for this answer, may have come only then. Optional. */
+	void (*later)(struct jmap_call *c, struct jmap_changes *ch, const struct change *row);
 	/* Before rows after `since` are read, in each turn; may yield. Optional. */
 	enum jmap_step (*changes_ready)(struct jmap_call *c, struct jmap_point since);
 	/* Optional, after the last row: what was noted is to be looked at (jmap_noted_each). */

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "mailboxd/jmap/std.h"
 
 const char *const jmap_mailbox_properties[] = {[MAILBOX_ID] = "id",
     [MAILBOX_NAME] = "name",
@@ -285,7 +286,8 @@ changed(struct jmap_call *c, struct jmap_changes *ch, const struct change *row, 
 	begin_properties(ch);
 	switch (row->kind) {
 	case CHANGE_CREATED:
-		jmap_note(ch, row->mailbox, JMAP_CREATED);
+		/* Counts of earlier rows are of the mailboxes that are there now. */
+		jmap_note_made(ch, row->mailbox);
 		if ((mb = home_find_id(c->home, row->mailbox)) != NULL)
 			note_below(c, ch, row->mailbox, mb->name);
 		break;
@@ -322,6 +324,15 @@ changed(struct jmap_call *c, struct jmap_changes *ch, const struct change *row, 
 	return 0;
 }
 
+/* Counts are of the mailboxes that are there now. */
+static void
+later(struct jmap_call *c, struct jmap_changes *ch, const struct change *row)
+{
+	(void)c;
+	if (row->kind == CHANGE_CREATED)
+		jmap_note_not(ch, row->mailbox);
+}
+
 /* null stands for any property. */
 static enum jmap_step
 settle(struct jmap_call *c, struct jmap_changes *ch)
@@ -345,6 +356,7 @@ static const struct jmap_object mailbox = {.name = "Mailbox",
     .get = get,
     .changes_ready = changes_ready,
     .changed = changed,
+    .later = later,
     .settle = settle,
     .query_args = "sortAsTree filterAsTree",
     .query = jmap_mailbox_query,

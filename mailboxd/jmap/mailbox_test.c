@@ -512,6 +512,27 @@ test_state_of_flags(void **state)
 }
 
 /* An unread answer makes the thread unread where the rest of it is. */
+/* An email that came before the mailbox it stands in now: that mailbox is new all the same. */
+static void
+test_changes_of_new_mailboxes(void **state)
+{
+	struct copy_result r;
+	const char *since, *made;
+	uint32_t uid;
+
+	(void)state;
+	call("Mailbox/get", "{\"ids\":[]}");
+	since = arena_dupz(&scratch, str_at("/state"));
+	uid = append("INBOX", "Subject: a\r\n\r\nx\r\n", 0);
+	assert_int_equal(home_create(home, STR("Work"), &by_test, NULL, &err), 0);
+	assert_int_equal(
+	    mailbox_copy(box("INBOX"), &uid, 1, box("Work"), &by_test, &scratch, &r, &err), 0);
+	made = id_of("Work");
+	callf("Mailbox/changes", "{\"sinceState\":\"%s\"}", since);
+	expect("/created", arena_printf(&scratch, "[\"%s\"]", made).p);
+	expect("/updated", arena_printf(&scratch, "[\"%s\"]", id_of("INBOX")).p);
+}
+
 static void
 test_changes_of_threads(void **state)
 {
@@ -811,9 +832,10 @@ main(void)
 	    TEST(test_set_is_strict), TEST(test_rename), TEST(test_names_give_way),
 	    TEST(test_update_others), TEST(test_update_is_strict), TEST(test_destroy),
 	    TEST(test_changes), TEST(test_state_of_flags), TEST(test_changes_of_threads),
-	    TEST(test_changes_in_steps), TEST(test_short_slices), TEST(test_changes_is_strict),
-	    TEST(test_changes_after_loss), TEST(test_query), TEST(test_query_window),
-	    TEST(test_query_is_strict), TEST(test_query_changes)};
+	    TEST(test_changes_of_new_mailboxes), TEST(test_changes_in_steps),
+	    TEST(test_short_slices), TEST(test_changes_is_strict), TEST(test_changes_after_loss),
+	    TEST(test_query), TEST(test_query_window), TEST(test_query_is_strict),
+	    TEST(test_query_changes)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,9 +14,16 @@ int jmap_read_properties(struct jmap_call *c);
 struct jmap_seen {
 	uint64_t email;
 	uint64_t thread; /* 0: not known */
-	bool is_new;     /* the log begins with its coming */
+	bool is_new;     /* the log begins with its coming, or coming back */
 	UT_hash_handle hh;
 };
+
+struct jmap_model;
+struct jmap_email;
+
+/* email.c: was the email not there for JMAP before that row (RFC 8621 4.1.1, \Deleted)? */
+bool jmap_email_was_hidden(
+    const struct jmap_model *m, const struct change *row, const struct jmap_email *em);
 
 /* ---- std_changes.c ---- */
 
@@ -25,6 +32,10 @@ void jmap_changes_begin(struct jmap_call *c, struct jmap_changes *ch, struct jma
 enum jmap_step jmap_changes_walk(struct jmap_call *c, struct jmap_changes *ch);
 /* The object was there before the time asked about. */
 void jmap_note_old(struct jmap_changes *ch, uint64_t id);
+/* The object was made by this row, whatever was noted of it before. */
+void jmap_note_made(struct jmap_changes *ch, uint64_t id);
+/* Nothing is to be told of the object now. */
+void jmap_note_not(struct jmap_changes *ch, uint64_t id);
 /* What came of an id; false: nothing. */
 bool jmap_noted(const struct jmap_changes *ch, uint64_t id, enum jmap_noted *what);
 void jmap_changes_done(struct jmap_changes *ch);

@@ -53,6 +53,27 @@ jmap_note_old(struct jmap_changes *ch, uint64_t id)
 		n->first = JMAP_UPDATED;
 }
 
+void
+jmap_note_made(struct jmap_changes *ch, uint64_t id)
+{
+	struct jmap_noted_id *n;
+
+	jmap_note(ch, id, JMAP_CREATED);
+	HASH_FIND(hh, ch->noted, &id, sizeof id, n);
+	if (n != NULL)
+		n->first = JMAP_CREATED;
+}
+
+void
+jmap_note_not(struct jmap_changes *ch, uint64_t id)
+{
+	struct jmap_noted_id *n;
+
+	HASH_FIND(hh, ch->noted, &id, sizeof id, n);
+	if (n != NULL)
+		n->forgotten = true;
+}
+
 struct jmap_seen *
 jmap_seen(const struct jmap_changes *ch, uint64_t email)
 {
@@ -141,6 +162,17 @@ on_row(void *arg, const struct change *row)
 	return true;
 }
 
+/* Not in slices: it is only looked at. */
+static bool
+on_later_row(void *arg, const struct change *row)
+{
+	struct jmap_changes *ch = arg;
+
+	if (ch->row++ >= ch->at.rows)
+		ch->object->later(ch->call, ch, row);
+	return true;
+}
+
 static enum jmap_step
 walk(struct jmap_call *c, struct jmap_changes *ch)
 {
@@ -167,6 +199,10 @@ walk(struct jmap_call *c, struct jmap_changes *ch)
 	/* One row may be about more than is asked for. */
 	if (ch->full && ch->at.modseq == ch->since.modseq && ch->at.rows == ch->since.rows)
 		return jmap_fail(c, "cannotCalculateChanges", "not in such small steps");
+	ch->row = 0;
+	if (ch->full && ch->object->later != NULL &&
+	    change_each(c->home, ch->at.modseq, on_later_row, ch, &e) < 0)
+		return jmap_fail_err(c, &e);
 	ch->walked = true;
 	/* What happens from now on, before the answer is there, is told the next time. */
 	ch->now = ch->full ? jmap_state_at(c->jmap, ch->at) : jmap_state(c->jmap, ch->object->type);

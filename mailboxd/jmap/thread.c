@@ -92,8 +92,9 @@ see(struct jmap_call *c, struct jmap_changes *ch, const struct change *row)
 
 	if (s == NULL) {
 		s = jmap_see(ch, row->email);
-		s->is_new = row->kind == CHANGE_ADDED;
 		em = jmap_model_find(c->jmap->model, row->email);
+		s->is_new =
+		    row->kind == CHANGE_ADDED || jmap_email_was_hidden(c->jmap->model, row, em);
 		s->thread = em != NULL && em->thread != NULL ? em->thread->number : 0;
 	}
 	if (s->thread == 0)
@@ -135,6 +136,14 @@ changed(struct jmap_call *c, struct jmap_changes *ch, const struct change *row, 
 	return 0;
 }
 
+/* An email that comes only then is no old one of its thread. */
+static void
+later(struct jmap_call *c, struct jmap_changes *ch, const struct change *row)
+{
+	if (row->uid != 0 && row->email != 0 && row->kind < CHANGE_OBJECT_MADE)
+		(void)see(c, ch, row);
+}
+
 static bool
 is_made(struct jmap_changes *ch, const struct jmap_thread *t)
 {
@@ -157,10 +166,13 @@ settle_one(void *arg, uint64_t id, enum jmap_noted *what)
 	struct settling *st = arg;
 	const struct jmap_thread *t = jmap_model_find_thread(st->call->jmap->model, id);
 
-	if (t == NULL || t->n == 0)
+	if (t == NULL || t->n == 0) {
+		if (*what == JMAP_CREATED)
+			return false;
 		*what = JMAP_DESTROYED;
-	else
+	} else {
 		*what = *what == JMAP_CREATED && is_made(st->ch, t) ? JMAP_CREATED : JMAP_UPDATED;
+	}
 	return true;
 }
 
@@ -188,6 +200,7 @@ static const struct jmap_object thread = {.name = "Thread",
     .get = get,
     .changes_ready = changes_ready,
     .changed = changed,
+    .later = later,
     .settle = settle};
 
 const struct jmap_method jmap_thread_methods[] = {
