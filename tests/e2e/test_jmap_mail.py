@@ -2,6 +2,7 @@
 
 import json
 import os
+import smtplib
 import uuid
 
 import pytest
@@ -135,6 +136,26 @@ def test_identities_are_what_smtp_takes(fresh_suite):
     listed = {i["email"] for i in Client(suite).call("Identity/get", ids=None)["list"] if not i["mayDelete"]}
     assert own in listed and listed <= mine and f"sales@{d}" in listed
     assert offered("news") == taken("news") == mine | others
+
+
+def test_what_a_user_may_send_counts_both_ways(fresh_suite):
+    """What was sent by a mail program and by JMAP is one sum, and at its end both are refused."""
+    suite = fresh_suite(config="[limits]\nuser_messages_per_hour = 3\ntrusted_networks = []\n")
+    alice, bob = Client(suite), address(suite, "bob")
+
+    def by_smtp():
+        with suite.smtp("alice") as c:
+            c.sendmail(alice.identity["email"], [bob], f"From: {alice.identity['email']}\r\nSubject: x\r\n\r\nx\r\n")
+
+    by_smtp()
+    for _ in range(2):
+        assert alice.submit(alice.draft("by JMAP", [bob]))[0][1]["notCreated"] is None
+    refused = alice.submit(alice.draft("one too many", [bob]))[0][1]["notCreated"]["s"]
+    assert refused["type"] == "forbiddenToSend" and "4.7.1" in refused["description"]
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as told:
+        by_smtp()
+    assert b"4.7.1" in told.value.recipients[bob][1]
+    assert len(alice.call("EmailSubmission/get", ids=None)["list"]) == 2
 
 
 def test_sending_is_undone(suite, alice, marker):
