@@ -339,7 +339,7 @@ export const fr: Words = {
 	appPasswords: 'Mots de passe pour logiciels de courrier',
 	appPasswordsHint:
 		'Un logiciel reçoit son propre mot de passe, que vous pouvez retirer sans changer le vôtre.',
-	neverUsed: 'jamais servi',
+	neverUsed: 'jamais utilisé',
 	takeBack: 'Retirer',
 	takeBackAsk: name => `Retirer le mot de passe de « ${name} » ? Ce logiciel est déconnecté aussitôt.`,
 	appPasswordName: 'Quel logiciel ?',
