@@ -17,7 +17,8 @@ struct errand {
 	char *user;
 	int pid; /* of the owner */
 	uint64_t call;
-	int fd; /* OWN_SMTP: the owner's end */
+	enum ipc_type type;
+	int fd; /* OWN_SMTP, OWN_AGENT_SMTP: the owner's end */
 };
 
 static struct errand *
@@ -29,6 +30,7 @@ errand_new(struct user *u, const struct ipc_in *m)
 	x->user = mem_dup(u->name, strlen(u->name));
 	x->pid = u->pid;
 	x->call = m->id;
+	x->type = m->type;
 	x->fd = -1;
 	return x;
 }
@@ -94,7 +96,7 @@ smtp_taken(void *arg, struct ipc_in *m, const struct err *e)
 		return;
 	}
 	if (ipc_end(m) == 0 && owner != NULL) {
-		ipc_begin(&out, MSG_OWN_SMTP_R);
+		ipc_begin(&out, x->type + 1);
 		ipc_put_fd(&out, x->fd);
 		x->fd = -1;
 		ipc_reply(owner, x->call, &out);
@@ -144,6 +146,21 @@ smtp(struct user *u, struct ipc_in *m)
 	ipc_begin(&out, MSG_SENDER_TOKEN);
 	ipc_put_z(&out, u->name);
 	ipc_put_u32(&out, 0);
+	ipc_call(svc_channel(PEER_AUTHD), &out, smtp_vouched, errand_new(u, m));
+}
+
+/* authd makes a token that says whose it is and that a human has to approve what comes with it. */
+static void
+agent_smtp(struct user *u, struct ipc_in *m)
+{
+	struct str session = ipc_get_str(m);
+	struct ipc_out out;
+
+	if (!is_allowed(u, m))
+		return;
+	ipc_begin(&out, MSG_AGENT_TOKEN);
+	ipc_put_z(&out, u->name);
+	ipc_put_str(&out, session);
 	ipc_call(svc_channel(PEER_AUTHD), &out, smtp_vouched, errand_new(u, m));
 }
 
@@ -299,6 +316,8 @@ errand_message(struct user *u, struct ipc_in *m)
 {
 	if (m->type == MSG_OWN_SMTP)
 		smtp(u, m);
+	else if (m->type == MSG_OWN_AGENT_SMTP)
+		agent_smtp(u, m);
 	else if (m->type == MSG_OWN_SENDERS)
 		senders(u, m);
 	else if (m->type == MSG_OWN_SENDER)

@@ -112,6 +112,21 @@ ask_smtp(void *arg, void (*fn)(void *to, int fd, const struct err *e), void *to)
 	return number;
 }
 
+static uint64_t
+ask_agent_smtp(
+    void *arg, struct str session, void (*fn)(void *to, int fd, const struct err *e), void *to)
+{
+	uint64_t number;
+	struct question *q = question_new(to, &number);
+	struct ipc_out m;
+
+	q->fn.smtp = fn;
+	ipc_begin(&m, MSG_OWN_AGENT_SMTP);
+	ipc_put_str(&m, session);
+	ipc_call(arg, &m, on_smtp, q);
+	return number;
+}
+
 /* ---- authd ---- */
 
 static void
@@ -249,6 +264,7 @@ void
 outside_init(struct jmap_outside *o, struct ipc_chan *parent)
 {
 	*o = (struct jmap_outside){.smtp = ask_smtp,
+	    .agent_smtp = ask_agent_smtp,
 	    .senders = ask_senders,
 	    .sender = ask_sender,
 	    .submitted = ask_submitted,

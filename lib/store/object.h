@@ -25,6 +25,7 @@ enum object_kind {
 	OBJECT_VACATION = 3,
 	OBJECT_PUSH = 4,
 	OBJECT_PREFERENCES = 5,
+	OBJECT_APPROVAL = 6,
 	OBJECT_KINDS /* one more than the last */
 };
 

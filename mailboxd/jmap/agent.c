@@ -211,9 +211,8 @@ check_create(struct jmap_call *c, struct jmap_item *it)
 	return 0;
 }
 
-/* Is it a draft that an agent has written? */
-static bool
-is_own(struct jmap_call *c, uint64_t id)
+bool
+jmap_agent_owns(struct jmap_call *c, uint64_t id)
 {
 	struct jmap_model *model = jmap_emails(c->jmap, NULL);
 	const struct jmap_email *em = model != NULL ? jmap_model_find(model, id) : NULL;
@@ -292,7 +291,7 @@ jmap_agent_item(struct jmap_call *c, struct jmap_item *it)
 		return check_create(c, it);
 	if (it->what == JMAP_UPDATE)
 		return check_update(c, it);
-	if (!is_own(c, it->id))
+	if (!jmap_agent_owns(c, it->id))
 		return refuse(c, it, "an agent destroys its own drafts");
 	return check(c, it, AGENT_DRAFT, AGENT_CLASS_DRAFT);
 }

@@ -16,5 +16,7 @@ const struct jmap_agent *jmap_agent_read(struct arena *a, const struct str *v, s
 /* NULL: the agent may call it so; else why not. */
 const char *
 jmap_agent_refuses(const struct jmap_agent *agent, struct str method, const cJSON *args);
+/* Is it a draft that an agent has written? */
+bool jmap_agent_owns(struct jmap_call *c, uint64_t email);
 /* An object of a /set, before anything is done of it; -1: the item has failed. */
 int jmap_agent_item(struct jmap_call *c, struct jmap_item *it);

@@ -49,6 +49,7 @@
 #define JMAP_WEBSOCKET  "urn:ietf:params:jmap:websocket"
 /* Ours (docs/adr/32). */
 #define JMAP_PREFERENCES "urn:x-gkmail:preferences"
+#define JMAP_APPROVAL    "urn:x-gkmail:approval"
 
 /* Types that have a state (RFC 8620 7.1). */
 enum jmap_type {
@@ -60,6 +61,7 @@ enum jmap_type {
 	JMAP_EMAIL_SUBMISSION,
 	JMAP_VACATION_RESPONSE,
 	JMAP_PREFERENCES_TYPE,
+	JMAP_APPROVAL_TYPE,
 	JMAP_TYPES
 };
 

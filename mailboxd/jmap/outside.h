@@ -24,6 +24,9 @@ struct jmap_submitted {
 struct jmap_outside {
 	/* A connection to gk-smtpd in the user's name (INVARIANTS 18, 19); fd -1: e. */
 	uint64_t (*smtp)(void *arg, void (*fn)(void *to, int fd, const struct err *e), void *to);
+	/* The same for what an agent session has asked for: it needs approval (INVARIANTS 20). */
+	uint64_t (*agent_smtp)(void *arg, struct str session,
+	    void (*fn)(void *to, int fd, const struct err *e), void *to);
 	/* The addresses that the user may write from, the account's first; v NULL: e. */
 	uint64_t (*senders)(void *arg,
 	    void (*fn)(void *to, const struct str *v, size_t n, const struct err *e), void *to);

@@ -305,15 +305,24 @@ on_connected(void *to, int fd, const struct err *e)
 }
 
 void
+jmap_send_approved(struct jmap *j, struct str session, const struct smtp_letter *letter,
+    void (*done)(void *arg, const struct smtp_result *r, const struct err *e), void *arg)
+{
+	const struct jmap_outside *o = j->host.outside;
+	struct under_way *w = mem_alloc(sizeof *w);
+
+	assume(o != NULL);
+	*w = (struct under_way){.jmap = j, .letter = letter, .done = done, .arg = arg};
+	LIST_INSERT_HEAD(&state_of(j)->under_way, w, link);
+	w->question = session.n > 0 ? o->agent_smtp(o->arg, session, on_connected, w)
+				    : o->smtp(o->arg, on_connected, w);
+}
+
+void
 jmap_send(struct jmap *j, const struct smtp_letter *letter,
     void (*done)(void *arg, const struct smtp_result *r, const struct err *e), void *arg)
 {
-	struct under_way *w = mem_alloc(sizeof *w);
-
-	assume(j->host.outside != NULL);
-	*w = (struct under_way){.jmap = j, .letter = letter, .done = done, .arg = arg};
-	LIST_INSERT_HEAD(&state_of(j)->under_way, w, link);
-	w->question = j->host.outside->smtp(j->host.outside->arg, on_connected, w);
+	jmap_send_approved(j, STR_NONE, letter, done, arg);
 }
 
 /* ---- questions to the queue ---- */

@@ -37,6 +37,10 @@ void jmap_sending_free(struct jmap *j);
 void jmap_send(struct jmap *j, const struct smtp_letter *letter,
     void (*done)(void *arg, const struct smtp_result *r, const struct err *e), void *arg);
 
+/* The same of what an agent session has asked for. */
+void jmap_send_approved(struct jmap *j, struct str session, const struct smtp_letter *letter,
+    void (*done)(void *arg, const struct smtp_result *r, const struct err *e), void *arg);
+
 /* Asks the queue what became of a message, for as long as the user's JMAP lives. */
 void jmap_ask_submitted(struct jmap *j, struct str mid,
     void (*fn)(void *to, const struct jmap_submitted *s, const struct err *e), void *to);

@@ -30,7 +30,8 @@ static struct {
 	struct str results[3];      /* of the first recipient, or none */
 	bool cancel;                /* that was wanted last */
 	unsigned asked_submitted;
-	bool away; /* nobody answers */
+	char session[20]; /* of the agent whose message is sent; "" for the user's */
+	bool away;        /* nobody answers */
 	const char *senders[4];
 	unsigned asked; /* questions of senders */
 	struct {
@@ -251,7 +252,16 @@ forget(void *arg, uint64_t question)
 	world.ask[question - 1].submitted = NULL;
 }
 
+static inline uint64_t
+ask_agent_smtp(
+    void *arg, struct str session, void (*fn)(void *to, int fd, const struct err *e), void *to)
+{
+	(void)snprintf(world.session, sizeof world.session, STR_FMT, STR_ARG(session));
+	return ask_smtp(arg, fn, to);
+}
+
 static const struct jmap_outside fake_outside = {.smtp = ask_smtp,
+    .agent_smtp = ask_agent_smtp,
     .senders = ask_senders,
     .sender = ask_sender,
     .submitted = ask_submitted,

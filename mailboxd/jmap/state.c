@@ -24,7 +24,7 @@
 #include "store/object.h"
 
 static const char *const names[] = {"Mailbox", "Thread", "Email", "EmailDelivery", "Identity",
-    "EmailSubmission", "VacationResponse", "Preferences"};
+    "EmailSubmission", "VacationResponse", "Preferences", "Approval"};
 
 const char *
 jmap_type_name(enum jmap_type t)
@@ -70,6 +70,7 @@ static const struct {
     [JMAP_IDENTITY] = {.kinds = OBJECT_CHANGES, .object = OBJECT_IDENTITY},
     [JMAP_EMAIL_SUBMISSION] = {.kinds = OBJECT_CHANGES, .object = OBJECT_SUBMISSION},
     [JMAP_VACATION_RESPONSE] = {.kinds = OBJECT_CHANGES, .object = OBJECT_VACATION},
+    [JMAP_APPROVAL_TYPE] = {.kinds = OBJECT_CHANGES, .object = OBJECT_APPROVAL},
     [JMAP_PREFERENCES_TYPE] = {.kinds = OBJECT_CHANGES, .object = OBJECT_PREFERENCES},
 };
 
