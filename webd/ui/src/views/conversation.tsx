@@ -58,6 +58,7 @@ function Open({ id }: { id: Id }) {
 	const initial = useRef<Set<Id> | null>(null);
 	const whole = useSignal(false);
 	const top = useRef<HTMLDivElement>(null);
+	const title = useRef<HTMLHeadingElement>(null);
 
 	useEffect(() => {
 		let off = false;
@@ -74,6 +75,12 @@ function Open({ id }: { id: Id }) {
 			off = true;
 		};
 	}, [id]);
+
+	// What had the focus may be gone: the conversation before, a row on a phone.
+	const ready = state.value === 'ready';
+	useEffect(() => {
+		if (ready && document.activeElement === document.body) title.current?.focus({ preventScroll: true });
+	}, [ready]);
 
 	const ids = thread(id).value;
 	const replies = inPlace(id);
@@ -101,7 +108,9 @@ function Open({ id }: { id: Id }) {
 			<Toolbar id={id} />
 			<div class="conversation-scroll" ref={top}>
 				<header class="conversation-head">
-					<h1 tabIndex={-1}>{subject}</h1>
+					<h1 ref={title} tabIndex={-1}>
+						{subject}
+					</h1>
 					<span class="chips">
 						{[...new Map(elsewhere.map(m => [m.id, m])).values()].map(m => (
 							<span class="chip" key={m.id}>

@@ -58,7 +58,7 @@ function ListHead({ name, l }: { name: string; l: EmailList | null }) {
 	const w = words.value;
 	void l?.version.value;
 	const n = ticked.value.size;
-	if (n) return <BulkBar n={n} />;
+	if (n) return <BulkBar n={n} name={name} />;
 	const searching = route.value.at === 'search';
 	return (
 		<header class="list-head">
@@ -72,11 +72,12 @@ function ListHead({ name, l }: { name: string; l: EmailList | null }) {
 	);
 }
 
-function BulkBar({ n }: { n: number }) {
+function BulkBar({ n, name }: { n: number; name: string }) {
 	const w = words.value;
 	const role = currentMailbox.value?.role;
 	return (
-		<header class="list-head bulk" role="toolbar" aria-label={w.selected(n)}>
+		<div class="list-head bulk" role="toolbar" aria-label={w.selected(n)}>
+			<h1 class="unseen">{name}</h1>
 			<IconButton
 				icon="close"
 				label={w.selectNone}
@@ -105,7 +106,7 @@ function BulkBar({ n }: { n: number }) {
 					{ text: w.selectAll, icon: 'check', shortcut: '* a', run: tickAll },
 				]}
 			/>
-		</header>
+		</div>
 	);
 }
 
@@ -210,6 +211,12 @@ function Rows({ l, name }: { l: EmailList; name: string }) {
 	});
 
 	const at = cursor.value;
+	// A row that had the focus and went (archived, deleted) leaves it to the one that the cursor is on now.
+	const focused = useRef(false);
+	useLayoutEffect(() => {
+		if (focused.current && document.activeElement === document.body)
+			box.current?.querySelector<HTMLElement>(`[data-row="${at}"]`)?.focus({ preventScroll: true });
+	}, [at, version]);
 	useEffect(() => {
 		const e = box.current!;
 		const y = layout.top(at);
@@ -235,7 +242,12 @@ function Rows({ l, name }: { l: EmailList; name: string }) {
 			</div>
 		);
 	return (
-		<div class="rows" ref={box}>
+		<div
+			class="rows"
+			ref={box}
+			onFocusIn={() => (focused.current = true)}
+			onFocusOut={e => e.relatedTarget && (focused.current = false)}
+		>
 			{l.total === null && <Spinner />}
 			{l.total === 0 && <Empty />}
 			<div

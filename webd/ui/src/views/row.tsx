@@ -112,17 +112,19 @@ function Known({ index, e, list, place, here, open }: KnownProps) {
 			)}
 			<span role="gridcell" class="row-check">
 				<span class="dot" aria-hidden="true" />
-				<input
-					type="checkbox"
-					tabIndex={-1}
-					aria-label={`${w.select}: ${subject}`}
-					checked={chosen}
-					onClick={x => {
-						x.stopPropagation();
-						if (x.shiftKey) tickRange(e.threadId);
-						else tick(e.threadId, !chosen);
-					}}
-				/>
+				<label onClick={x => x.stopPropagation()}>
+					<input
+						type="checkbox"
+						tabIndex={-1}
+						aria-label={`${w.select}: ${subject}`}
+						checked={chosen}
+						onClick={x => {
+							x.stopPropagation();
+							if (x.shiftKey) tickRange(e.threadId);
+							else tick(e.threadId, !chosen);
+						}}
+					/>
+				</label>
 			</span>
 			<span role="gridcell" class="row-main">
 				<span class="row-line">

@@ -1,7 +1,7 @@
 // One message being written.
 
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { attachWords, words } from '../../i18n';
 import { size, spoken } from '../../i18n/dates';
 import { showInline } from '../../lib/inline';
@@ -32,6 +32,8 @@ const FORMATS: {
 	{ what: 'code', icon: 'code' },
 	{ what: 'plain', icon: 'plain' },
 ];
+
+const FALLBACK = '.reading .conversation-head h1, .mail-row[tabindex="0"], .list-pane';
 
 export function Composer({ c, inPlace }: { c: Model; inPlace?: boolean }) {
 	const w = words.value;
@@ -90,6 +92,17 @@ export function Composer({ c, inPlace }: { c: Model; inPlace?: boolean }) {
 			for (const u of urls) URL.revokeObjectURL(u);
 		};
 	}, [c, c.load.value]);
+
+	// The window takes the focus along when it goes; it comes back to where it was.
+	useLayoutEffect(() => {
+		const before = document.activeElement as HTMLElement | null;
+		return () =>
+			queueMicrotask(() => {
+				if (document.activeElement !== document.body) return;
+				const there = before?.isConnected && before !== document.body ? before : null;
+				(there ?? document.querySelector<HTMLElement>(FALLBACK))?.focus({ preventScroll: true });
+			});
+	}, []);
 
 	const changed = () => c.touched();
 	const send = (at: Date | null) => void trySend(c, at, () => editor.current?.focus());
