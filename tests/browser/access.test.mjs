@@ -50,7 +50,7 @@ async function tabTo(page, sought, key = 'Tab') {
 					(box.width > 0 &&
 						!!over &&
 						(e.contains(over) || over.contains(e) || !!over.closest('label')?.contains(e))),
-				what: e.outerHTML.slice(0, 120),
+				what: `${e.outerHTML.slice(0, 60)} under ${over?.outerHTML.slice(0, 100)} ${JSON.stringify(box)}`,
 			};
 		}, sought);
 		assert.ok(at.seen, `the focus is hidden: ${at.what}`);
@@ -62,6 +62,8 @@ async function tabTo(page, sought, key = 'Tab') {
 
 test('a day with the keyboard alone', async () => {
 	const page = await visit(b, suite);
+	// From now on, or a chooser may open before anybody listens.
+	page.on('filechooser', () => {});
 	const key = async (...keys) => {
 		for (const k of keys) await page.keyboard.press(k);
 	};
