@@ -47,7 +47,7 @@
 #define JMAP_SUBMISSION "urn:ietf:params:jmap:submission"
 #define JMAP_VACATION   "urn:ietf:params:jmap:vacationresponse"
 #define JMAP_WEBSOCKET  "urn:ietf:params:jmap:websocket"
-/* Ours (docs/adr/32). */
+/* Ours (docs/adr/33). */
 #define JMAP_PREFERENCES "urn:x-gkmail:preferences"
 #define JMAP_APPROVAL    "urn:x-gkmail:approval"
 

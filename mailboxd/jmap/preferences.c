@@ -1,5 +1,5 @@
 /*
- * preferences.c - Preferences, a type of ours (docs/adr/0032-preferences.md): how a user wants the
+ * preferences.c - Preferences, a type of ours (docs/adr/0033-preferences.md): how a user wants the
  * web client, on whatever device. One object, "singleton"; a property that is null is left to the
  * client. What the words mean is the client's affair; here they are bounded.
  */

@@ -205,7 +205,7 @@ export interface VacationResponse {
 	htmlBody: string | null;
 }
 
-// Ours (docs/adr/0032-preferences.md); null: never chosen.
+// Ours (docs/adr/0033-preferences.md); null: never chosen.
 export interface Preferences {
 	id: 'singleton';
 	theme: string | null;

@@ -1,4 +1,4 @@
-// What the user prefers, on whatever device: the server's object of ours (docs/adr/0032-preferences.md). prefs.ts is the copy
+// What the user prefers, on whatever device: the server's object of ours (docs/adr/0033-preferences.md). prefs.ts is the copy
 // that the page reads and writes; where the server has no such object, the copy is all there is.
 
 import { batch, effect, untracked } from '@preact/signals';
