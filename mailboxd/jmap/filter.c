@@ -54,8 +54,12 @@ cost(const struct jmap_term *t)
 	case TERM_AND:
 	case TERM_OR:
 	case TERM_NOT:
-		for (const struct jmap_term *c = t->child; c != NULL; c = c->next)
-			most = num_max(most, cost(c));
+		for (const struct jmap_term *c = t->child; c != NULL; c = c->next) {
+			unsigned of_child =
+			    cost(c); /* once: a macro's argument would be looked at twice a level */
+
+			most = num_max(most, of_child);
+		}
 		return most;
 	case TERM_ALL_IN_THREAD:
 	case TERM_SOME_IN_THREAD:
