@@ -6,6 +6,7 @@
 #include <sodium.h>
 
 #include "authd/bans.h"
+#include "authd/keyed.h"
 #include "authd/notes.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -26,8 +27,8 @@
 
 static struct guard_rules rules = {10, 600000, 5};
 static struct tally *sources, *accounts;
-static struct tally *fronts;  /* bans that each has led to */
-static unsigned char key[32]; /* drawn at the start: tags mean nothing to others */
+static struct tally *fronts;         /* bans that each has led to */
+static unsigned char key[KEYED_KEY]; /* drawn at the start: tags mean nothing to others */
 
 static const struct tally_rate front_rate = {GUARD_BANS_HOUR, 3600000};
 
@@ -80,29 +81,12 @@ source(const struct network *n)
 	return tally_get(sources, &k);
 }
 
-static void
-digest(const struct str *parts, size_t n, void *out, size_t size)
-{
-	crypto_generichash_state state;
-	unsigned char whole[32];
-
-	crypto_generichash_init(&state, key, sizeof(key), sizeof(whole));
-	for (size_t i = 0; i < n; i++) {
-		uint64_t len = parts[i].n;
-
-		crypto_generichash_update(&state, (const unsigned char *)&len, sizeof(len));
-		crypto_generichash_update(&state, (const unsigned char *)parts[i].p, parts[i].n);
-	}
-	crypto_generichash_final(&state, whole, sizeof(whole));
-	memcpy(out, whole, size);
-}
-
 static struct tally_entry *
 account(struct str user)
 {
 	struct tally_key k;
 
-	digest(&user, 1, k.octets, sizeof(k.octets));
+	keyed_digest(key, STR(""), &user, 1, k.octets, sizeof(k.octets));
 	return tally_get(accounts, &k);
 }
 
@@ -129,14 +113,14 @@ static uint64_t
 tag_of(const struct guard_login *l)
 {
 	struct str parts[2] = {l->user, l->password};
-	uint32_t user, both;
+	uint32_t user[4], both[4];
 
-	digest(parts, 1, &user, sizeof(user));
+	keyed_digest(key, STR(""), parts, 1, user, sizeof(user));
 	if (l->password.n > 0)
-		digest(parts, 2, &both, sizeof(both));
+		keyed_digest(key, STR(""), parts, 2, both, sizeof(both));
 	else
-		randombytes_buf(&both, sizeof(both));
-	return (uint64_t)user << 32 | both | 1;
+		randombytes_buf(both, sizeof(both));
+	return (uint64_t)user[0] << 32 | both[0] | 1;
 }
 
 static bool

@@ -3,8 +3,7 @@
  */
 #include "authd/notes.h"
 
-#include <sodium.h>
-
+#include "authd/keyed.h"
 #include "authd/writer.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -35,26 +34,17 @@ static struct {
 	struct list used; /* longest ago first */
 } kinds[NOTE_KINDS];
 static struct list changed = TAILQ_HEAD_INITIALIZER(changed);
-static unsigned char secret[32];
+static unsigned char secret[KEYED_KEY];
 static struct loop_timer *timer;
 static bool writing;
 
 struct note_key
 notes_key(enum note_kind kind, const struct str *parts, size_t n)
 {
-	crypto_generichash_state state;
 	struct note_key k;
-	unsigned char head = (unsigned char)kind;
+	char head = (char)kind;
 
-	crypto_generichash_init(&state, secret, sizeof(secret), sizeof(k.octets));
-	crypto_generichash_update(&state, &head, 1);
-	for (size_t i = 0; i < n; i++) {
-		uint64_t len = parts[i].n;
-
-		crypto_generichash_update(&state, (const unsigned char *)&len, sizeof(len));
-		crypto_generichash_update(&state, (const unsigned char *)parts[i].p, parts[i].n);
-	}
-	crypto_generichash_final(&state, k.octets, sizeof(k.octets));
+	keyed_digest(secret, str_of(&head, 1), parts, n, k.octets, sizeof(k.octets));
 	return k;
 }
 
