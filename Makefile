@@ -41,7 +41,7 @@ LOCALHOST  := $(shell getent hosts localhost >/dev/null || echo libnss-myhostnam
 NODE_READY := $(shell node -e 'process.exit(process.versions.node.split(".")[0] >= 18 ? 0 : 1)' 2>/dev/null && \
 	command -v npm >/dev/null && echo yes)
 DEPS_RUN   := $(DEPS_BUILD) $(LOCALHOST) $(if $(NODE_READY),,nodejs npm)
-DEPS_CHECK := $(DEPS_RUN) clang-14 clang-format-14 libclang-rt-14-dev libcmocka-dev mandoc python3 python3-pytest \
+DEPS_CHECK := $(DEPS_RUN) clang-14 clang-format-14 libclang-rt-14-dev lld libcmocka-dev mandoc python3 python3-pytest \
 	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync neomutt curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux mount e2fsprogs procps \
 	nsd ldnsutils python3-dkim python3-nacl python3-h2 chromium nginx
 # Peers are kept from starting (deps-check).
@@ -62,16 +62,17 @@ HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection 
 	-ftrivial-auto-var-init=zero
 LDFLAGS := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
 
+# The sanitized build is also what the fuzz targets are made of: objects with the counters that libFuzzer reads.
 ifdef SAN
-CFLAGS  := $(BASE_CFLAGS) -Wno-null-dereference -fsanitize=address,undefined -fno-sanitize-recover=all -DGK_SANITIZED
+CC      := $(CLANG)
+CFLAGS  := $(filter-out -O2 $(WARN),$(BASE_CFLAGS)) -O1 -fsanitize=address,undefined,fuzzer-no-link \
+	-fno-sanitize-recover=all -DGK_SANITIZED
 LDFLAGS += -fsanitize=address,undefined
 else
 CFLAGS  := $(BASE_CFLAGS) $(HARDEN)
 endif
-# Tests leave out syncs and make operations fail (lib/io/file_fault.h).
-ifdef FAULTS
-CFLAGS  += -DGK_FAULTS
-endif
+# Of some hundred links of tests the linker is the price.
+FAST_LINK := $(if $(shell command -v ld.lld),-fuse-ld=lld)
 
 # ---- what is built --------------------------------------------------------------------------------------------------
 
@@ -111,10 +112,10 @@ TEST_SRC := $(wildcard $(addsuffix /*_test.c,$(CODE_DIRS)))
 TESTS    := $(patsubst %.c,$(B)/test/%,$(TEST_SRC))
 FUZZ_SRC := $(wildcard $(addsuffix /*_fuzz.c,$(CODE_DIRS)))
 FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(FUZZ_SRC))
-ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests/unit tests/bench tests/hostile))
+ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests tests/unit tests/bench tests/hostile))
 ALL_H    := $(wildcard $(addsuffix /*.h,$(CODE_DIRS) tests/unit tests/bench tests/hostile))
 
-.PHONY: help all run check check-long unit ui-unit browser e2e e2e-asan e2e-long conformance asan fuzz fuzz-short crash interop bench lint tidy format install uninstall clean \
+.PHONY: help all run check check-long build unit ui-unit browser e2e e2e-asan e2e-long conformance asan fuzz fuzz-short crash interop bench lint tidy format install uninstall clean \
 	deps deps-check deps-bench samples FORCE
 
 help: ## this list
@@ -135,10 +136,8 @@ $(B)/flags: FORCE
 	@echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' >$@
 $(B)/build_id.h: FORCE
 	@mkdir -p $(@D)
-	@echo '#define GK_VERSION "$(VERSION)"' >$@.new
-	@echo '#define GK_BUILD "$(BUILD_ID)"' >>$@.new
-	@echo '#define GK_CONFIG "$(sysconfdir)/gkmail/gkmail.toml"' >>$@.new
-	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	@new=$@.$$$$; printf '#define %s "%s"\n' GK_VERSION '$(VERSION)' GK_BUILD '$(BUILD_ID)' \
+		GK_CONFIG '$(sysconfdir)/gkmail/gkmail.toml' >$$new; cmp -s $$new $@ && rm $$new || mv $$new $@
 $(B)/obj/lib/svc/build.o: $(B)/build_id.h
 $(B)/obj/lib/svc/build.o: CFLAGS += -I$(B)
 FORCE:
@@ -154,6 +153,22 @@ $(B)/bin/$(1): $(call object,$(call code,$($(1)_DIRS))) $(LIB)
 	@$(CC) $(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+
+# The same programs for tests that leave out syncs and make operations fail (lib/io/file_fault.h): a few other objects in
+# front of the library.
+FAULT_OBJ  := $(patsubst %.c,$(B)/faults/obj/%.o,lib/io/file.c lib/io/file_fault.c lib/db/db_file.c)
+FAULT_BINS := $(addprefix $(B)/faults/bin/,$(READY))
+$(B)/faults/obj/%.o: CFLAGS += -DGK_FAULTS
+$(B)/faults/obj/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+define fault_rule
+$(B)/faults/bin/$(1): $(call object,$(call code,$($(1)_DIRS))) $(FAULT_OBJ) $(LIB)
+	@mkdir -p $$(@D)
+	@echo "  LINK  $$@"
+	@$(CC) $(LDFLAGS) $(FAST_LINK) -o $$@ $$^ $$(PKG_LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call fault_rule,$(p))))
 
 # The page (webd/ui) is the same in every build. `policy` is the last file written: what depends on the page depends on it.
 UI_SRC := $(shell find webd/ui -type f -not -path '*/node_modules/*' -not -path '*/test/*' 2>/dev/null)
@@ -171,7 +186,6 @@ $(B)/page_files.h: webd/embed.py $(UI)/policy
 	@$(PYTHON) webd/embed.py $(UI) >$@
 $(B)/obj/webd/page.o: $(B)/page_files.h
 $(B)/obj/webd/page.o: CFLAGS += -I$(B)
-$(B)/fuzz/obj/webd/page.o: $(B)/page_files.h
 
 # A unit test is linked with the other objects of its folder (but main) and with the library. (A % written in a pattern
 # rule would be replaced by its stem, hence a function.)
@@ -180,10 +194,10 @@ no_main = $(filter-out %/main.o,$(1))
 folder_dirs = $(or $(strip $(foreach p,$(PROGRAMS),$(if $(filter $(1),$(firstword $($(p)_DIRS))),$($(p)_DIRS)))),$(1))
 folder_code = $(if $(filter-out lib/%,$(1)),$(call code,$(call folder_dirs,$(patsubst %/,%,$(dir $(1))))))
 .SECONDEXPANSION:
-$(B)/test/%: $(B)/obj/%.o $$(call no_main,$$(call object,$$(call folder_code,$$*))) $(LIB)
+$(B)/test/%: $(B)/obj/%.o $(B)/obj/tests/nosync.o $$(call no_main,$$(call object,$$(call folder_code,$$*))) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+	@$(CC) $(LDFLAGS) $(FAST_LINK) -o $@ $^ $(PKG_LIBS) -lcmocka
 
 # Small programs that tests drive.
 TOOL_SRC := $(wildcard tests/unit/*.c tests/bench/*.c)
@@ -220,21 +234,13 @@ $(B)/tools/hostile/gk-%: $(B)/obj/tests/hostile/%.o $$(call object,$$(call code,
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(WRAP)) -o $@ $^ $(PKG_LIBS)
 
-# Fuzz targets and the library under them, by clang with libFuzzer, ASan and UBSan.
-FUZZ_CFLAGS := $(filter-out -Werror -Wconversion,$(BASE_CFLAGS)) -Wno-everything -fsanitize=address,undefined \
-	-fno-sanitize-recover=undefined -DGK_SANITIZED
-$(B)/fuzz/obj/%.o: %.c $(B)/flags
+# Fuzz targets, in the sanitized build.
+ifdef SAN
+$(FUZZERS): $(B)/fuzz/%: $(B)/obj/%.o $$(call no_main,$$(call object,$$(call folder_code,$$*))) $(LIB)
 	@mkdir -p $(@D)
-	@$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -I$(B) -MMD -MP -c -o $@ $<
-$(B)/fuzz/obj/lib/svc/build.o: $(B)/build_id.h
-$(B)/fuzz/lib.a: $(patsubst %.c,$(B)/fuzz/obj/%.o,$(LIB_SRC))
-	@rm -f $@
-	@ar rcs $@ $^
-fuzz_object = $(patsubst %.c,$(B)/fuzz/obj/%.o,$(1))
-$(FUZZERS): $(B)/fuzz/%: $(B)/fuzz/obj/%.o $$(call no_main,$$(call fuzz_object,$$(call folder_code,$$*))) $(B)/fuzz/lib.a
-	@mkdir -p $(@D)
-	@echo "  FUZZ  $@"
-	@$(CLANG) -fsanitize=address,undefined,fuzzer -pthread -Wl,--allow-multiple-definition -o $@ $^ $(PKG_LIBS)
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS) $(FAST_LINK) -fsanitize=fuzzer -Wl,--allow-multiple-definition -o $@ $^ $(PKG_LIBS)
+endif
 
 $(B)/compile_commands.json: Makefile
 	@mkdir -p $(@D)
@@ -272,18 +278,12 @@ run: deps ## build and start the whole suite in a sandbox, with demo users
 	@$(MAKE) --no-print-directory all
 	@exec $(B)/bin/gkmail sandbox --demo --dir $(B)/run
 
+# What computes goes beside what waits. Everything is built first, so that no two parts build the same.
 check: deps-check ## every test
-	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory ui-unit
-	@$(MAKE) --no-print-directory asan
-	@$(MAKE) --no-print-directory fuzz-short
-	@$(MAKE) --no-print-directory conformance
-	@$(MAKE) --no-print-directory crash
-	@$(MAKE) --no-print-directory e2e
-	@$(MAKE) --no-print-directory browser
-	@$(MAKE) --no-print-directory interop
+	@tests/run-check $(B)/check '$(MAKE) --no-print-directory $(MAKEOVERRIDES)' build \
+		"lint unit ui-unit conformance asan fuzz-short" "e2e browser crash interop"
+
+build: all $(TESTS) $(TOOLS) $(FAULT_BINS)
 
 check-long: check tidy ## the long forms of the tests too
 	@RACES=10000 GKMAIL_LONG=1 $(MAKE) --no-print-directory e2e-long
@@ -324,8 +324,7 @@ interop: all ## mail across GK Mail twice, Postfix and a signed DNS, in a networ
 	@GKMAIL_BIN="$(abspath $(B))/bin" PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -rs tests/interop
 
 POINTS ?= 30
-crash: all ## cut the power of a file system under users at work, at POINTS instants (root only); fail disks
-	@$(MAKE) --no-print-directory FAULTS=1 B=$(B)/faults all
+crash: all $(FAULT_BINS) ## cut the power of a file system under users at work, at POINTS instants (root only); fail disks
 	@GKMAIL_POINTS=$(POINTS) GKMAIL_BIN="$(abspath $(B))/bin" GKMAIL_FAULT_BIN="$(abspath $(B))/faults/bin" \
 		PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -n 3 tests/crash
 
@@ -334,10 +333,15 @@ conformance: all $(TOOLS) ## public test suites (SUITES=folder)
 	else echo "conformance: no folder of test suites (SUITES=…): skipped"; fi
 
 FUZZ_SECONDS ?= 60
-fuzz: $(FUZZERS) ## fuzz every parser, FUZZ_SECONDS each
+ifdef SAN
+fuzz: $(FUZZERS)
 	@tests/run-fuzz $(FUZZ_SECONDS) $(B)/fuzz $(FUZZERS)
-fuzz-short: $(FUZZERS)
-	@tests/run-fuzz 10 $(B)/fuzz $(FUZZERS)
+else
+fuzz: ## fuzz every parser, FUZZ_SECONDS each
+	@$(MAKE) --no-print-directory B=$(B)/asan SAN=1 fuzz
+fuzz-short:
+	@$(MAKE) --no-print-directory B=$(B)/asan SAN=1 FUZZ_SECONDS=short fuzz
+endif
 
 bench: deps-bench ## compare with Postfix, Dovecot and nginx, as a table
 	@$(MAKE) --no-print-directory all $(B)/tools/load $(B)/tools/webload
