@@ -102,11 +102,11 @@ up(void **state)
 static int
 down(void **state)
 {
+	password_done(); /* first: what it still had to do is answered */
 	ipc_free(&smtpd);
 	ipc_free(&to_smtpd);
 	ipc_free(&imapd);
 	ipc_free(&to_imapd);
-	password_done();
 	session_done();
 	notes_done();
 	ticket_done();

@@ -325,6 +325,7 @@ parked_sessions_keep_it(void **state)
 	expect(s, "SELECT INBOX", "* 4 EXISTS");
 	parking.asked = 0;
 	say(s, "i IDLE\r\n", 8);
+	clock_advance(host.park_after_ms);
 	for (int i = 0; i < 400 && parking.asked == 0; i++)
 		turn(s);
 	imap_conn_parked(s->c, true);

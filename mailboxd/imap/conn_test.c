@@ -524,6 +524,7 @@ idle_and_park(void **state)
 	expect_heard(s, "* 1 FETCH (FLAGS (\\Answered \\Deleted \\Recent))\r\n");
 	ask(o, "EXPUNGE");
 	expect_heard(s, "* 1 EXPUNGE\r\n");
+	clock_advance(host.park_after_ms);
 	for (int i = 0; i < 200 && parking.asked == 0; i++)
 		turn(s);
 	assert_int_equal(parking.asked, 1);
@@ -571,6 +572,7 @@ park_here(struct session *s)
 {
 	parking.asked = 0;
 	say(s, "i IDLE\r\n", 8);
+	clock_advance(host.park_after_ms);
 	for (int i = 0; i < 200 && parking.asked == 0; i++)
 		turn(s);
 	assert_int_equal(parking.asked, 1);
@@ -652,6 +654,7 @@ refused_parking(void **state)
 	hear(s);
 	parking.asked = 0;
 	say(s, "i IDLE\r\n", 8);
+	clock_advance(host.park_after_ms);
 	for (int i = 0; i < 200 && parking.asked == 0; i++)
 		turn(s);
 	buf_reset(&s->got);

@@ -89,7 +89,7 @@ setup(void **state)
 	}
 	host = (struct imap_host){.home = home,
 	    .idle_ms = 1800000,
-	    .park_after_ms = 150,
+	    .park_after_ms = 60000, /* tests move the clock */
 	    .max_message = 1u << 20,
 	    .park = on_park,
 	    .closed = on_closed,
