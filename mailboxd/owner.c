@@ -72,6 +72,7 @@ static struct {
 	size_t parking;
 	struct loop_timer *linger, *usage, *end;
 	uint64_t octets, messages, linger_ms, max_delay_s;
+	uint32_t ndelivered; /* OWN_DELIVERED */
 	bool any_sender;
 	char *user;
 	const char *bye; /* it ends: what connections are told; NULL while it does not */
@@ -282,6 +283,8 @@ on_usage(void *arg, uint64_t octets, uint64_t messages)
 static void
 linger_over(void *arg)
 {
+	struct ipc_out m;
+
 	(void)arg;
 	if (self.jmap != NULL && jmap_is_busy(self.jmap)) {
 		loop_timer_set(self.linger, BUSY_MS);
@@ -289,7 +292,9 @@ linger_over(void *arg)
 	}
 	if (loop_timer_pending(self.usage))
 		send_usage(NULL);
-	send_empty(MSG_OWN_LEAVE);
+	ipc_begin(&m, MSG_OWN_LEAVE);
+	ipc_put_u32(&m, self.ndelivered);
+	ipc_send(self.parent, &m);
 }
 
 static struct session *
@@ -527,7 +532,11 @@ on_task(struct ipc_in *m)
 static void
 on_delivered(void)
 {
+	self.ndelivered++;
 	home_delivered(self.home);
+	/* Mail that crossed LEAVE keeps it here: there may be somebody to answer. */
+	if (self.bye == NULL && !loop_timer_pending(self.linger))
+		settle();
 	/* Who is just being parked reports nothing any more: the parent wakes it. */
 	if (self.parking > 0)
 		on_changed(NULL);

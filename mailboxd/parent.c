@@ -196,6 +196,7 @@ on_delivered(struct ipc_in *m)
 	if (u->state == OWNER_LIVE || u->state == OWNER_STARTING) {
 		ipc_begin(&out, MSG_OWN_DELIVERED);
 		ipc_send(u->owner, &out);
+		u->ndelivered++;
 	}
 	park_delivered(u, messages);
 	if (junk > 0)

@@ -88,9 +88,10 @@ struct user {
 	struct loop_timer *wake, *news;
 	uint64_t told_at;
 	bool mail; /* has come while it was not there, and somebody is to be answered (wake.c) */
-	size_t nerrands; /* that its owner has sent others on (errand.c) */
-	size_t njobs;    /* of the operator (operator.c), waiting or with the owner */
-	bool slot;       /* waits for another owner to end */
+	uint32_t ndelivered; /* told to its owner */
+	size_t nerrands;     /* that its owner has sent others on (errand.c) */
+	size_t njobs;        /* of the operator (operator.c), waiting or with the owner */
+	bool slot;           /* waits for another owner to end */
 	TAILQ_ENTRY(user) slots;
 	UT_hash_handle hh;
 };

@@ -206,6 +206,8 @@ spawn_idle(struct user *u)
 void
 spawn_message(struct user *u, struct ipc_in *m)
 {
+	uint32_t delivered = m->type == MSG_OWN_LEAVE ? ipc_get_u32(m) : 0;
+
 	if (ipc_end(m) < 0)
 		return;
 	if (m->type == MSG_OWN_READY && u->state == OWNER_STARTING) {
@@ -215,7 +217,7 @@ spawn_message(struct user *u, struct ipc_in *m)
 		open_ready(u);
 		operator_ready(u);
 	} else if (m->type == MSG_OWN_LEAVE && u->state == OWNER_LIVE && u->nlive == 0 &&
-		   u->njobs == 0) {
+		   u->njobs == 0 && delivered == u->ndelivered) {
 		/* It may have thousands of names to mirror. */
 		part(u, MSG_OWN_GO, 6 * END_MS);
 	} else if (m->type == MSG_OWN_ENDING && u->state == OWNER_LIVE) {
@@ -276,6 +278,7 @@ start(struct user *u, struct err *e)
 		return -1;
 	}
 	u->nerrands = 0;
+	u->ndelivered = 0;
 	u->pidfd = pidfd_open(u->pid, 0);
 	assume(u->pidfd >= 0);
 	u->reaper = loop_io_new(u->pidfd, LOOP_READ, reap, u);

@@ -84,6 +84,17 @@ says(enum ipc_type type)
 	turn();
 }
 
+static void
+wants_to_leave(uint32_t delivered)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_OWN_LEAVE);
+	ipc_put_u32(&m, delivered);
+	ipc_send(owner, &m);
+	turn();
+}
+
 static struct conn *
 live(struct user *u, uint64_t id)
 {
@@ -181,14 +192,18 @@ who_has_been_sent_something_stays(void **state)
 	struct conn *c = live(alice, 7);
 
 	(void)state;
-	says(MSG_OWN_LEAVE);
+	wants_to_leave(0);
 	assert_int_equal(alice->state, OWNER_LIVE);
 	alice->njobs++;
 	conn_free(&c);
-	says(MSG_OWN_LEAVE);
+	wants_to_leave(0);
 	assert_int_equal(alice->state, OWNER_LIVE);
 	alice->njobs--;
-	says(MSG_OWN_LEAVE);
+	/* News of mail that it had not seen when it asked. */
+	alice->ndelivered = 1;
+	wants_to_leave(0);
+	assert_int_equal(alice->state, OWNER_LIVE);
+	wants_to_leave(1);
 	assert_int_equal(alice->state, OWNER_LEAVING);
 	assert_int_equal(heard[MSG_OWN_GO], 1);
 }
@@ -204,7 +219,7 @@ an_end_is_the_end(void **state)
 	assert_int_equal(heard[MSG_OWN_DRAIN], 1);
 	/* What it says late changes nothing. */
 	says(MSG_OWN_READY);
-	says(MSG_OWN_LEAVE);
+	wants_to_leave(0);
 	says(MSG_OWN_ENDING);
 	assert_int_equal(alice->state, OWNER_LEAVING);
 	assert_int_equal(heard[MSG_OWN_GO], 0);

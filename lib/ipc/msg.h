@@ -351,8 +351,8 @@ enum ipc_peer {
 	/* The home is open: connections may come. */ \
 	X(OWN_READY,      PEER_OWNER, PEER_MAILBOXD, 0, "") \
 	/* It would end, having nothing to do; or must, whatever it does. GO answers: nothing was sent, or will be, that it
-	 * has not seen. A connection that came behind ENDING goes back unread, as it came with OWN_CONN. */ \
-	X(OWN_LEAVE,      PEER_OWNER, PEER_MAILBOXD, 0, "") \
+	 * has not seen. delivered: how many OWN_DELIVERED it has seen. A connection that came behind ENDING goes back unread, as it came with OWN_CONN. */ \
+	X(OWN_LEAVE,      PEER_OWNER, PEER_MAILBOXD, 0, "delivered:u32") \
 	X(OWN_ENDING,     PEER_OWNER, PEER_MAILBOXD, 0, "") \
 	X(OWN_BACK,       PEER_OWNER, PEER_MAILBOXD, 0, "front:u32 conn:u64 peer:str sid:str tag:str record:str fd:fd") \
 	X(OWN_USAGE,      PEER_OWNER, PEER_MAILBOXD, 0, "octets:u64 messages:u64") \
