@@ -92,7 +92,7 @@ export function SearchField() {
 					offer();
 				}}
 				onFocus={offer}
-				onBlur={() => setTimeout(() => (offered.value = []), 150)}
+				onBlur={() => (offered.value = [])}
 				onKeyDown={onKeyDown}
 			/>
 			{(text.value || current) && (
