@@ -22,6 +22,8 @@ static const struct {
     [PIPE_STATE] = {"state", 2},
     [PIPE_DONE] = {"done", 0},
     [PIPE_LEFT] = {"left", 0},
+    [PIPE_MCP] = {"mcp", PIPE_MCP_FIELDS},
+    [PIPE_DRAIN] = {"drain", 0},
 };
 
 const char *

@@ -1,6 +1,7 @@
 /*
  * pipe.h - what gk-webd and a user's owner say to each other: the kinds of frames (ipc/frames.h) on
- * the socket that OWNER_OPEN passes.
+ * the socket that OWNER_OPEN passes; and gk-webd and gk-mcpd on that of MCP_EXCHANGE, which carries
+ * one exchange.
  *
  * One exchange at a time: gk-webd asks, what it asks has a body in DATA and an END where the table
  * says so; the owner answers with HEAD, DATA, END. A pipe that has had TEXT or PUSH is a
@@ -40,10 +41,26 @@ enum pipe_kind {
 		     * empty: it wants no more */
 	PIPE_DONE,  /* a TEXT of the client's is dealt with; what there was to answer is said */
 	PIPE_LEFT,  /* all that there was to tell is told (OWNER_WATCH): it may be closed */
+	/* gk-webd to gk-mcpd: a request of HTTP (enum pipe_mcp), its body, END; answered by HEAD,
+	 * whose name is then the id of a session, DATA, END. */
+	PIPE_MCP,
+	PIPE_DRAIN, /* gk-webd ends soon: so should an answer that goes on without end */
 	PIPE_KINDS
 };
 
-#define PIPE_FIELDS_MAX 5u
+/* The fields of PIPE_MCP; empty: the client sent none. */
+enum pipe_mcp {
+	PIPE_MCP_METHOD,  /* "POST", "GET", "DELETE" */
+	PIPE_MCP_TOKEN,   /* of Authorization: Bearer */
+	PIPE_MCP_ACCEPT,  /* "json", "sse", both with a comma between: what the client takes */
+	PIPE_MCP_VERSION, /* MCP-Protocol-Version */
+	PIPE_MCP_RPC,     /* Mcp-Method */
+	PIPE_MCP_NAME,    /* Mcp-Name */
+	PIPE_MCP_SESSION, /* Mcp-Session-Id */
+	PIPE_MCP_FIELDS
+};
+
+#define PIPE_FIELDS_MAX 7u
 #define PIPE_NO_LENGTH  UINT64_MAX
 
 struct pipe_head {

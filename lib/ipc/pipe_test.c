@@ -81,6 +81,24 @@ fields_there_and_back(void **state)
 }
 
 static void
+a_request_of_mcp(void **state)
+{
+	const struct str fields[] = {STR("POST"), STR("gka_00"), STR("json,sse"), STR("2026-07-28"),
+	    STR("tools/call"), STR("=?base64?w6k=?="), STR("")};
+	struct str out[PIPE_FIELDS_MAX];
+	struct frames_one one;
+
+	(void)state;
+	assert_int_equal(pipe_put(f, PIPE_MCP, fields, PIPE_MCP_FIELDS), 0);
+	one = said();
+	assert_int_equal(pipe_parse(PIPE_MCP, one.octets, out), 0);
+	for (size_t i = 0; i < PIPE_MCP_FIELDS; i++)
+		assert_true(str_eq(out[i], fields[i]));
+	for (size_t n = 0; n < one.octets.n; n++)
+		assert_int_equal(pipe_parse(PIPE_MCP, str_sub(one.octets, 0, n), out), -1);
+}
+
+static void
 heads(void **state)
 {
 	const struct pipe_head head = {.status = 201,
@@ -136,6 +154,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(fields_there_and_back, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_request_of_mcp, setup, teardown),
 	    cmocka_unit_test_setup_teardown(heads, setup, teardown),
 	    cmocka_unit_test_setup_teardown(too_long_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(every_kind_has_a_name, setup, teardown),
