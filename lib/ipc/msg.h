@@ -171,6 +171,19 @@ enum ipc_peer {
 	/* The same for an action of another kind, which the owner does itself. */ \
 	X(APPROVAL_ACTION, PEER_MAILBOXD, PEER_AUTHD, 30, "user:str session:str digest:str") \
 	X(APPROVAL_ACTION_R, PEER_AUTHD, PEER_MAILBOXD, 0, "approval:str") \
+	/* The audit log (authd/audit.h). A tool was called: answered when the record is durable, as seq. arguments: JSON
+	 * (mcpd/audit.h), without secrets and texts. decision: "free", "approval", "refused"; outcome: "ok", or why not.
+	 * result: its octets. */ \
+	X(AUDIT_ADD,      PEER_MCPD, PEER_AUTHD, 30, \
+	  "user:str agent:str session:str peer:str tool:str arguments:str decision:str outcome:str result:u64 ms:u32") \
+	X(AUDIT_ADD_R,    PEER_AUTHD, PEER_MCPD, 0, "seq:u64") \
+	/* Its records that are kept, first to last, and the hash of the last; zeros where there is none. */ \
+	X(AUDIT_HEAD,     PEER_CTL, PEER_AUTHD, 10, "") \
+	X(AUDIT_HEAD_R,   PEER_AUTHD, PEER_CTL, 0, "first:u64 last:u64 hash:str") \
+	/* The first file with a name of that number or a higher one, for reading; size: as far as it is durable. A file is
+	 * named by the number of its first record. E_NOTFOUND: there is none. */ \
+	X(AUDIT_FILE,     PEER_CTL, PEER_AUTHD, 10, "number:u64") \
+	X(AUDIT_FILE_R,   PEER_AUTHD, PEER_CTL, 0, "number:u64 size:u64 fd:fd") \
 	/* It is over: nothing that it carries goes on. */ \
 	X(SESSION_GONE,   PEER_AUTHD, PEER_WEBD, 0, "user:str id:str") \
 	/* Recipients and senders. verdict: enum rcpt_verdict. targets: where the address leads; the first `local` of
