@@ -22,6 +22,7 @@ SECTIONS = {
     "dns": "Questions to the DNS.",
     "auth": "Accounts and passwords.",
     "limits": "What clients may use up.",
+    "assistant": "The assistant in the web client:\n.Xr gk-aid 8 .",
     "log": "The log.",
     "certificate": "One more certificate, for clients that ask for one of its names (SNI).\n"
                    "The one in\n.Sx [tls]\nis for all others.\n"

@@ -38,6 +38,7 @@ static const struct {
     {PEER_SIGN, "sign"},
     {PEER_REMOTE, "remote"},
     {PEER_MCPD, "mcpd"},
+    {PEER_AID, "aid"},
 };
 
 const struct ipc_row *

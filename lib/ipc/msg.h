@@ -28,9 +28,10 @@ enum ipc_peer {
 	PEER_REMOTE = 1u << 12,
 	PEER_WEBD = 1u << 13,
 	PEER_MCPD = 1u << 14,
+	PEER_AID = 1u << 15,
 	PEER_DAEMON = PEER_AUTHD | PEER_SMTPD | PEER_QUEUE | PEER_LOCAL | PEER_MAILBOXD |
 		      PEER_IMAPD | PEER_DNSD | PEER_SCREEN | PEER_SIGN | PEER_REMOTE | PEER_WEBD |
-		      PEER_MCPD,
+		      PEER_MCPD | PEER_AID,
 	PEER_FRONT = PEER_SMTPD | PEER_IMAPD | PEER_WEBD
 };
 
@@ -140,6 +141,10 @@ enum ipc_peer {
 	/* key: what the built-in assistant opens its agent session with, as long as this session of a browser lasts. */ \
 	X(ASSISTANT_OPEN, PEER_WEBD, PEER_AUTHD, 10, "token:str") \
 	X(ASSISTANT_OPEN_R, PEER_AUTHD, PEER_WEBD, 0, "key:str") \
+	/* A page begins a conversation with the assistant (ipc/chat.h). key: of ASSISTANT_OPEN. language: "fr", "en", or
+	 * empty; zone: minutes east of UTC, decimal, or empty. E_LIMIT: the user has too many. */ \
+	X(AID_OPEN,       PEER_WEBD, PEER_AID, 10, "key:str user:str language:str zone:str fd:fd") \
+	X(AID_OPEN_R,     PEER_AID, PEER_WEBD, 0, "") \
 	/* An agent session begins: by an agent's token as it was shown, or the assistant's key. session: its id. scopes:
 	 * AGENT_ bits. rate: calls a minute. until: when it ends at the latest. */ \
 	X(AGENT_OPEN,     PEER_MCPD, PEER_AUTHD, 10, "token:str peer:str client:str") \

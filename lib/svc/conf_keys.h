@@ -19,7 +19,7 @@
 	X(SERVER_DATA_DIR, "server", "data_dir", STR, "/var/lib/gkmail", "", "Where mail, the spool and accounts live.") \
 	X(SERVER_RUN_DIR, "server", "run_dir", STR, "/run/gkmail", "", "Where the control socket and the pid file live.") \
 	X(SERVER_USER_PREFIX, "server", "user_prefix", STR, "gkmail", "", \
-	  "System users are PREFIX-auth, PREFIX-dns, PREFIX-smtp, PREFIX-screen, PREFIX-sign, PREFIX-queue, PREFIX-store, PREFIX-out, PREFIX-imap, PREFIX-web.") \
+	  "System users are PREFIX-auth, and likewise -dns, -smtp, -screen, -sign, -queue, -store, -out, -imap, -web, -ai.") \
 	X(SERVER_ADMIN_GROUP, "server", "admin_group", STR, "gkmail-admin", "", "Members of this group may use gkmail beside root.") \
 	X(SERVER_SANDBOX, "server", "sandbox", CHOICE, "auto", "auto|required", \
 	  "With \"required\" nothing starts where the kernel lacks Landlock or seccomp, or where master is not root.") \
@@ -219,6 +219,9 @@
 	X(DKIM_ALGORITHM, "dkim", "algorithm", CHOICE, "both", "rsa|ed25519|both", \
 	  "Which keys gkmail dkim generate makes. Receivers that do not know Ed25519 need the RSA one.") \
 	X(DKIM_RSA_BITS, "dkim", "rsa_bits", UINT, "2048", "1024..4096", "How long new RSA keys are. Under 2048 they count as weak (RFC 8301).") \
+	X(ASSISTANT_MAX_CALLS, "assistant", "max_calls", UINT, "40", "1..1000", \
+	  "Tools that the assistant may call to answer one request.") \
+	X(ASSISTANT_MAX_TIME, "assistant", "max_time", DURATION, "5m", "1s..1h", "How long one answer may take.") \
 	X(LOG_TO, "log", "to", STR, "stdout", "", "\"stdout\", \"syslog\", or a file name.") \
 	X(LOG_FORMAT, "log", "format", CHOICE, "text", "text|json", "How log lines look.") \
 	X(LOG_LEVEL, "log", "level", CHOICE, "info", "error|warn|info|debug", "What is logged by daemons that have no level of their own.") \
@@ -233,7 +236,8 @@
 	X(LOG_REMOTE, "log", "remote", CHOICE, "", "|error|warn|info|debug", "Level of gk-remote.") \
 	X(LOG_MAILBOXD, "log", "mailboxd", CHOICE, "", "|error|warn|info|debug", "Level of gk-mailboxd.") \
 	X(LOG_IMAPD, "log", "imapd", CHOICE, "", "|error|warn|info|debug", "Level of gk-imapd.") \
-	X(LOG_WEBD, "log", "webd", CHOICE, "", "|error|warn|info|debug", "Level of gk-webd.")
+	X(LOG_WEBD, "log", "webd", CHOICE, "", "|error|warn|info|debug", "Level of gk-webd.") \
+	X(LOG_AID, "log", "aid", CHOICE, "", "|error|warn|info|debug", "Level of gk-aid.")
 
 #define CONF_TABLES(X) \
 	X(ROUTE, "route", "Where mail to a domain goes in place of the hosts in the DNS, and how it is protected. The most specific domain wins.") \

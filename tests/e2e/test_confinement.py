@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-DAEMONS = {"authd", "dnsd", "smtpd", "screen", "sign", "queue", "local", "remote", "mailboxd", "imapd", "webd"}
+DAEMONS = {"authd", "dnsd", "smtpd", "screen", "sign", "queue", "local", "remote", "mailboxd", "imapd", "webd", "aid"}
 FRONTS = {"smtpd", "imapd", "webd"}
 
 # CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT
