@@ -18,7 +18,7 @@ enum change_kind {
 	CHANGE_ADDED = 1,    /* delivered, appended, found; before: empty */
 	CHANGE_COPIED = 2,   /* before: "<mailbox id> <uid>" of the source */
 	CHANGE_FLAGS = 3,    /* before: flags and keywords, "\Seen $Label1" */
-	CHANGE_EXPUNGED = 4, /* before: flags and keywords; empty when the mailbox was deleted */
+	CHANGE_EXPUNGED = 4, /* before: flags and keywords; with its mailbox: "" or "\Deleted" */
 	CHANGE_MOVED = 5, /* left for another mailbox; before: "<mailbox id> <uid>" it has there */
 	CHANGE_CREATED = 6, /* a mailbox; before: empty */
 	CHANGE_DELETED = 7, /* before: its name */

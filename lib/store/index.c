@@ -530,7 +530,9 @@ index_change_mailbox(struct index *ix, uint32_t mailbox, uint64_t modseq, int64_
 	struct db_stmt *s = index_write(ix,
 	    "INSERT INTO change (modseq, time, kind, actor, sid, mailbox, uid, before, email, "
 	    "thread)"
-	    " SELECT ?, ?, ?, ?, ?, mailbox, uid, '', email, thread FROM message WHERE mailbox = ?",
+	    " SELECT ?1, ?2, ?3, ?4, ?5, mailbox, uid, CASE WHEN flags & ?7 THEN '\\Deleted' ELSE "
+	    "'' "
+	    "END, email, thread FROM message WHERE mailbox = ?6",
 	    e);
 
 	if (s == NULL)
@@ -541,6 +543,7 @@ index_change_mailbox(struct index *ix, uint32_t mailbox, uint64_t modseq, int64_
 	db_bind_str(s, 4, by->actor.p ? by->actor : STR(""));
 	db_bind_str(s, 5, by->sid.p ? by->sid : STR(""));
 	db_bind_int(s, 6, mailbox);
+	db_bind_int(s, 7, FLAG_DELETED);
 	return db_run(&s, e);
 }
 

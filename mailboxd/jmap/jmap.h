@@ -361,8 +361,8 @@ struct jmap_changes {
 	bool full, sliced, walked;
 	int rc;
 	struct err err;
-	struct jmap_noted_id *noted; /* a hash table */
-	struct jmap_seen *seen;      /* of emails: std.h */
+	struct jmap_noted_id *noted;    /* a hash table */
+	struct jmap_past *from, *until; /* emails where it begins and ends, for later(): past.h */
 	uint64_t n;
 };
 

@@ -10,14 +10,6 @@
 /* The argument properties, for jmap_wants() and jmap_more_properties(); -1: the call has failed. */
 int jmap_read_properties(struct jmap_call *c);
 
-/* An email of which the log speaks, for Thread/changes. */
-struct jmap_seen {
-	uint64_t email;
-	uint64_t thread; /* 0: not known */
-	bool is_new;     /* the log begins with its coming, or coming back */
-	UT_hash_handle hh;
-};
-
 struct jmap_model;
 struct jmap_email;
 
@@ -30,8 +22,6 @@ bool jmap_email_was_hidden(
 void jmap_changes_begin(struct jmap_call *c, struct jmap_changes *ch, struct jmap_point since);
 /* Notes what the log has; DONE when all is noted or the call has failed. c->cleanup frees it. */
 enum jmap_step jmap_changes_walk(struct jmap_call *c, struct jmap_changes *ch);
-/* The object was there before the time asked about. */
-void jmap_note_old(struct jmap_changes *ch, uint64_t id);
 /* The object was made by this row, whatever was noted of it before. */
 void jmap_note_made(struct jmap_changes *ch, uint64_t id);
 /* Nothing is to be told of the object now. */
@@ -39,9 +29,6 @@ void jmap_note_not(struct jmap_changes *ch, uint64_t id);
 /* What came of an id; false: nothing. */
 bool jmap_noted(const struct jmap_changes *ch, uint64_t id, enum jmap_noted *what);
 void jmap_changes_done(struct jmap_changes *ch);
-/* NULL: it was not seen. */
-struct jmap_seen *jmap_seen(const struct jmap_changes *ch, uint64_t email);
-struct jmap_seen *jmap_see(struct jmap_changes *ch, uint64_t email); /* for the first time */
 
 /* ---- std_query.c ---- */
 

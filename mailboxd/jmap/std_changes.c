@@ -7,6 +7,7 @@
  */
 #include "base/mem.h"
 #include "base/num.h"
+#include "mailboxd/jmap/past.h"
 #include "mailboxd/jmap/std.h"
 
 #define WHOLE_ROWS 20000u /* of one operation, in a slice */
@@ -44,16 +45,6 @@ jmap_note(struct jmap_changes *ch, uint64_t id, enum jmap_noted what)
 }
 
 void
-jmap_note_old(struct jmap_changes *ch, uint64_t id)
-{
-	struct jmap_noted_id *n;
-
-	HASH_FIND(hh, ch->noted, &id, sizeof id, n);
-	if (n != NULL && n->first == JMAP_CREATED)
-		n->first = JMAP_UPDATED;
-}
-
-void
 jmap_note_made(struct jmap_changes *ch, uint64_t id)
 {
 	struct jmap_noted_id *n;
@@ -72,25 +63,6 @@ jmap_note_not(struct jmap_changes *ch, uint64_t id)
 	HASH_FIND(hh, ch->noted, &id, sizeof id, n);
 	if (n != NULL)
 		n->forgotten = true;
-}
-
-struct jmap_seen *
-jmap_seen(const struct jmap_changes *ch, uint64_t email)
-{
-	struct jmap_seen *s;
-
-	HASH_FIND(hh, ch->seen, &email, sizeof email, s);
-	return s;
-}
-
-struct jmap_seen *
-jmap_see(struct jmap_changes *ch, uint64_t email)
-{
-	struct jmap_seen *s = arena_new(&ch->call->arena, struct jmap_seen);
-
-	s->email = email;
-	HASH_ADD(hh, ch->seen, email, sizeof s->email, s);
-	return s;
 }
 
 /* What came of it in all; false: nothing that the client has to hear. */
@@ -214,6 +186,10 @@ jmap_changes_begin(struct jmap_call *c, struct jmap_changes *ch, struct jmap_poi
 {
 	*ch = (struct jmap_changes){
 	    .since = since, .max = UINT64_MAX, .object = c->method->object, .call = c, .at = since};
+	if (ch->object->later != NULL) {
+		ch->from = jmap_past_new(&c->arena);
+		ch->until = jmap_past_new(&c->arena);
+	}
 }
 
 enum jmap_step
@@ -230,7 +206,8 @@ void
 jmap_changes_done(struct jmap_changes *ch)
 {
 	HASH_CLEAR(hh, ch->noted);
-	HASH_CLEAR(hh, ch->seen);
+	jmap_past_free(&ch->from);
+	jmap_past_free(&ch->until);
 }
 
 /* ---- /changes ---- */

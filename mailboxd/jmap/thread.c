@@ -1,12 +1,14 @@
 /*
  * thread.c - Threads (RFC 8621 3).
  *
- * A thread is there as long as one of its emails is. It was made by a run of the log when none of
- * its emails, those that have gone since included, was there before. Until the threads of all
+ * A thread is there as long as one of its emails is, which flags can hide and show again (past.h):
+ * what came of it between two states is whether one was there at either. Until the threads of all
  * emails are known (backlog.h) one may have more emails than it shows: then /changes tells of it.
  */
+#include "base/hash.h"
 #include "mailboxd/jmap/methods.h"
 #include "mailboxd/jmap/model.h"
+#include "mailboxd/jmap/past.h"
 #include "mailboxd/jmap/std.h"
 
 static const char *const properties[] = {"id", "emailIds", NULL};
@@ -84,24 +86,6 @@ note_grown(struct jmap_changes *ch, struct str ids)
 	}
 }
 
-static struct jmap_seen *
-see(struct jmap_call *c, struct jmap_changes *ch, const struct change *row)
-{
-	struct jmap_seen *s = jmap_seen(ch, row->email);
-	const struct jmap_email *em;
-
-	if (s == NULL) {
-		s = jmap_see(ch, row->email);
-		em = jmap_model_find(c->jmap->model, row->email);
-		s->is_new =
-		    row->kind == CHANGE_ADDED || jmap_email_was_hidden(c->jmap->model, row, em);
-		s->thread = em != NULL && em->thread != NULL ? em->thread->number : 0;
-	}
-	if (s->thread == 0)
-		s->thread = row->thread;
-	return s;
-}
-
 /* Only what has to do with \Deleted changes which emails there are (model.h). */
 static bool
 matters(struct jmap_call *c, const struct change *row)
@@ -118,76 +102,101 @@ matters(struct jmap_call *c, const struct change *row)
 	return m == NULL || (m->flags & FLAG_DELETED);
 }
 
+/* What may have come or gone; which of both is seen when all rows are known. */
 static int
 changed(struct jmap_call *c, struct jmap_changes *ch, const struct change *row, struct err *e)
 {
-	struct jmap_seen *s;
+	const struct jmap_email *em;
+	uint64_t id;
 
 	(void)e;
 	jmap_tells_threads(c);
 	if (row->kind == CHANGE_THREADED)
 		note_grown(ch, row->before);
-	if (row->uid == 0 || row->email == 0 || row->kind >= CHANGE_OBJECT_MADE || !matters(c, row))
-		return 0;
-	s = see(c, ch, row);
-	/* Nobody has ever been told a thread that was not looked for. */
-	if (s->thread != 0)
-		jmap_note(ch, s->thread, s->is_new ? JMAP_CREATED : JMAP_UPDATED);
+	if (row->uid != 0 && row->email != 0 && row->kind < CHANGE_OBJECT_MADE && matters(c, row)) {
+		em = jmap_model_find(c->jmap->model, row->email);
+		id = em != NULL && em->thread != NULL ? em->thread->number : row->thread;
+		/* Nobody has ever been told a thread that was not looked for. */
+		if (id != 0)
+			jmap_note(ch, id, JMAP_UPDATED);
+	}
+	/* One too many is told by later(), as those behind it. */
+	if (!ch->full)
+		jmap_past_row(ch->from, row);
 	return 0;
 }
 
-/* An email that comes only then is no old one of its thread. */
 static void
 later(struct jmap_call *c, struct jmap_changes *ch, const struct change *row)
 {
-	if (row->uid != 0 && row->email != 0 && row->kind < CHANGE_OBJECT_MADE)
-		(void)see(c, ch, row);
+	(void)c;
+	jmap_past_row(ch->from, row);
+	jmap_past_row(ch->until, row);
 }
 
-static bool
-is_made(struct jmap_changes *ch, const struct jmap_thread *t)
-{
-	const struct jmap_seen *s;
-
-	for (const struct jmap_email *em = t->first; em != NULL; em = jmap_email_next(em))
-		if ((s = jmap_seen(ch, em->number)) == NULL || !s->is_new)
-			return false;
-	return true;
-}
+/* Emails of a thread that it does not show any more. */
+struct gone {
+	uint64_t thread;
+	bool before, then;
+	UT_hash_handle hh;
+};
 
 struct settling {
 	struct jmap_call *call;
 	struct jmap_changes *ch;
+	struct gone *gone;
 };
+
+static void
+gather_gone(void *arg, uint64_t email, uint64_t thread)
+{
+	struct settling *st = arg;
+	const struct jmap_model *m = st->call->jmap->model;
+	struct gone *g;
+
+	if (thread == 0 || jmap_model_find(m, email) != NULL)
+		return;
+	HASH_FIND(hh, st->gone, &thread, sizeof thread, g);
+	if (g == NULL) {
+		g = arena_new(&st->call->arena, struct gone);
+		g->thread = thread;
+		HASH_ADD(hh, st->gone, thread, sizeof g->thread, g);
+	}
+	g->before |= jmap_past_had(st->ch->from, m, email);
+	g->then |= jmap_past_had(st->ch->until, m, email);
+}
 
 static bool
 settle_one(void *arg, uint64_t id, enum jmap_noted *what)
 {
 	struct settling *st = arg;
-	const struct jmap_thread *t = jmap_model_find_thread(st->call->jmap->model, id);
+	const struct jmap_model *m = st->call->jmap->model;
+	const struct jmap_thread *t = jmap_model_find_thread(m, id);
+	bool before = false, then = false;
+	struct gone *g;
 
-	if (t == NULL || t->n == 0) {
-		if (*what == JMAP_CREATED)
-			return false;
-		*what = JMAP_DESTROYED;
-	} else {
-		*what = *what == JMAP_CREATED && is_made(st->ch, t) ? JMAP_CREATED : JMAP_UPDATED;
+	HASH_FIND(hh, st->gone, &id, sizeof id, g);
+	if (g != NULL) {
+		before = g->before;
+		then = g->then;
 	}
-	return true;
+	for (const struct jmap_email *em = t != NULL ? t->first : NULL; em != NULL;
+	     em = jmap_email_next(em)) {
+		before |= jmap_past_had(st->ch->from, m, em->number);
+		then |= jmap_past_had(st->ch->until, m, em->number);
+	}
+	*what = !then ? JMAP_DESTROYED : before ? JMAP_UPDATED : JMAP_CREATED;
+	return before || then;
 }
 
 static enum jmap_step
 settle(struct jmap_call *c, struct jmap_changes *ch)
 {
-	struct settling st = {c, ch};
-	struct jmap_seen *s, *next;
+	struct settling st = {c, ch, NULL};
 
-	/* Emails that were there before make their threads old ones. */
-	HASH_ITER (hh, ch->seen, s, next) {
-		if (!s->is_new)
-			jmap_note_old(ch, s->thread);
-	}
+	jmap_past_each(ch->from, gather_gone, &st);
 	jmap_noted_each(ch, settle_one, &st);
+	HASH_CLEAR(hh, st.gone);
 	return JMAP_DONE;
 }
 

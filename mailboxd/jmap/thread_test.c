@@ -138,13 +138,74 @@ test_changes_of_mailbox(void **state)
 	changes_since(s0, "[]", "[]", list(t));
 }
 
+/* Where the steps of a client end, there is what was there then (RFC 8620 5.2). */
+static void
+step(const char **since, const char *created, const char *updated, const char *destroyed)
+{
+	call("Thread/changes",
+	    arena_printf(&scratch, "{\"sinceState\":\"%s\",\"maxChanges\":1}", *since).p);
+	expect("/created", created);
+	expect("/updated", updated);
+	expect("/destroyed", destroyed);
+	*since = arena_dupz(&scratch, str_at("/newState"));
+}
+
+static void
+test_gone_and_back(void **state)
+{
+	const char *s0, *since, *t, *other;
+	struct mailbox *mb;
+
+	(void)state;
+	assert_int_equal(home_create(home, STR("Work"), &by_test, &mb, &err), 0);
+	t = thread_of("Work", append("Work", FIRST, 0));
+	s0 = since = state_now();
+	assert_int_equal(home_delete(home, STR("Work"), &by_test, &err), 0);
+	other = thread_of("INBOX", append("INBOX", OTHER, 0));
+	append("INBOX", ANSWER, 0);
+	assert_string_equal(thread_of("INBOX", 2), t);
+	step(&since, "[]", "[]", list(t));
+	step(&since, list(other), "[]", "[]");
+	step(&since, list(t), "[]", "[]");
+	changes_since(s0, list(other), list(t), "[]");
+}
+
+/* What was hidden is nothing that a client has, wherever it has been moved. */
+static void
+test_hidden(void **state)
+{
+	const char *since, *t;
+	struct mailbox *mb;
+	struct copy_result moved;
+	uint32_t uid;
+
+	(void)state;
+	assert_int_equal(home_create(home, STR("Work"), &by_test, &mb, &err), 0);
+	uid = append("INBOX", FIRST, FLAG_DELETED);
+	t = thread_of("INBOX", uid);
+	since = state_now();
+	assert_int_equal(
+	    mailbox_move(box("INBOX"), &uid, 1, mb, &by_test, &scratch, &moved, &err), 0);
+	changes_since(since, "[]", "[]", "[]");
+	append("INBOX", ANSWER, 0);
+	changes_since(since, list(t), "[]", "[]");
+	assert_int_equal(mailbox_expunge(mb, NULL, SIZE_MAX, &by_test, &err), 0);
+	changes_since(since, list(t), "[]", "[]");
+	since = state_now();
+	append("Work", OTHER, FLAG_DELETED);
+	assert_int_equal(home_delete(home, STR("Work"), &by_test, &err), 0);
+	changes_since(since, "[]", "[]", "[]");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_get, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_changes_of_mailbox, setup, teardown)};
+	    cmocka_unit_test_setup_teardown(test_changes_of_mailbox, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_gone_and_back, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_hidden, setup, teardown)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
