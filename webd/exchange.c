@@ -32,6 +32,7 @@ static const struct {
     {"POST", METHOD_POST, false},
     {"PUT", METHOD_PUT, false},
     {"DELETE", METHOD_DELETE, false},
+    {"PATCH", METHOD_PATCH, false},
 };
 
 const char *

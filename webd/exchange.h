@@ -25,6 +25,7 @@
 #define METHOD_POST   2u
 #define METHOD_PUT    4u
 #define METHOD_DELETE 8u
+#define METHOD_PATCH  16u
 
 struct exchange;
 

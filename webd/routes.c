@@ -6,6 +6,7 @@
 
 static const struct route *const tables[] = {
     auth_routes,
+    agents_routes,
     jmap_routes,
     ws_routes,
     events_routes,

@@ -3,11 +3,15 @@
 import base64
 import imaplib
 import json
+import os
 import re
+import signal
 import smtplib
+import sqlite3
 
 import pytest
-from test_web_auth import Browser, basic
+from conftest import wait_for
+from test_web_auth import Browser, basic, logged_in, problem
 
 
 def ask(suite, *args, **more):
@@ -46,3 +50,98 @@ def test_a_token_is_no_other_credential(suite):
                   {"Cookie": "__Host-gk=" + base64.urlsafe_b64encode(bytes.fromhex(token[4:])).decode().rstrip("=")}):
         for path in ("/auth/session", "/jmap/session"):
             assert page.ask("GET", path, headers=given, page=False).status == 401
+
+
+# ---- by the page ----
+
+
+def policies(page):
+    return {a["name"]: a for a in page.ask("GET", "/auth/agents").json()["agents"]}
+
+
+def test_made_changed_and_revoked_by_the_page(suite):
+    page = logged_in(suite, "carol")
+    assert policies(page).keys() == {"assistant"} and policies(page)["assistant"]["builtIn"]
+    a = page.ask("POST", "/auth/agents", {"name": "loft", "scopes": ["mail:read", "mail:send"], "rate": 30,
+                                          "expires": "2099-01-01T00:00:00Z", "policy": {"delete": "never"}})
+    assert a.status == 201 and a.json()["name"] == "loft" and re.fullmatch(r"gka_[0-9a-f]{64}", a.json()["token"])
+    loft = policies(page)["loft"]
+    assert loft["scopes"] == ["mail:read", "mail:send"] and loft["rate"] == 30 and not loft["revoked"]
+    assert loft["expires"].startswith("2099-01-01") and "lastUsed" not in loft and not loft["builtIn"]
+    assert loft["policy"] == {"read": "free", "flag": "free", "draft": "free", "send": "approval", "delete": "never",
+                              "move": "approval", "forward": "approval", "vacation": "approval"}
+    assert page.ask("PATCH", "/auth/agents/loft", {"policy": {"send": "never", "delete": "approval"}}).status == 204
+    assert page.ask("PATCH", "/auth/agents/assistant", {"policy": {"vacation": "never"}}).status == 204
+    changed = policies(page)
+    assert changed["loft"]["policy"]["send"] == "never" and changed["loft"]["policy"]["delete"] == "approval"
+    assert changed["assistant"]["policy"]["vacation"] == "never"
+    problem(page.ask("POST", "/auth/agents", {"name": "loft", "scopes": ["mail:read"]}), 409)
+    problem(page.ask("PATCH", "/auth/agents/other", {"policy": {"send": "never"}}), 404)
+    assert page.ask("DELETE", "/auth/agents/loft").status == 204
+    assert policies(page)["loft"]["revoked"]
+    problem(logged_in(suite, "bob").ask("DELETE", "/auth/agents/loft"), 404)
+    assert a.json()["token"] not in suite.log()
+
+
+def test_what_the_page_may_not_say_of_an_agent(suite):
+    page = logged_in(suite, "carol")
+    for body in ({}, {"name": "x"}, {"name": "x", "scopes": []}, {"name": "x", "scopes": "mail:read"},
+                 {"name": "x", "scopes": ["mail:everything"]}, {"name": "x", "scopes": ["mail:read,mail:send"]},
+                 {"name": "assistant", "scopes": ["mail:read"]}, {"name": "a b", "scopes": ["mail:read"]},
+                 {"name": "x" * 65, "scopes": ["mail:read"]}, {"name": "x", "scopes": ["mail:read"], "rate": 0},
+                 {"name": "x", "scopes": ["mail:read"], "rate": 100000},
+                 {"name": "x", "scopes": ["mail:read"], "expires": "2001-01-01T00:00:00Z"},
+                 {"name": "x", "scopes": ["mail:read"], "expires": "tomorrow"},
+                 {"name": "x", "scopes": ["mail:read"], "policy": {"send": "free"}},
+                 {"name": "x", "scopes": ["mail:read"], "policy": {"send=never,delete": "free"}},
+                 {"name": "x", "scopes": ["mail:read"], "policy": ["send"]}):
+        problem(page.ask("POST", "/auth/agents", body), 400)
+    for body in ({}, {"policy": {}}, {"policy": {"send": "free"}}, {"policy": {"nothing": "never"}}):
+        problem(page.ask("PATCH", "/auth/agents/assistant", body), 400)
+    assert "x" not in policies(page)
+
+
+def test_a_programs_password_makes_no_agent_and_approves_nothing(suite):
+    carol = suite.user("carol")
+    x, headers = Browser(suite), basic(carol["address"], carol["password"])
+    for method, path, body in (("GET", "/auth/agents", None), ("DELETE", "/auth/agents/loft", None),
+                               ("POST", "/auth/agents", {"name": "x", "scopes": ["mail:read"]}),
+                               ("PATCH", "/auth/agents/assistant", {"policy": {"send": "never"}}),
+                               ("POST", "/auth/approvals", {"session": "0" * 16, "digest": "ab" * 32})):
+        problem(x.ask(method, path, body, headers=headers, page=False), 403)
+        assert x.ask(method, path, body).status == 401
+        b = logged_in(suite)
+        assert b.ask(method, path, body, headers={"Origin": "https://evil.example"}).status == 403
+
+
+def test_a_word_for_a_digest(suite):
+    page = logged_in(suite, "carol")
+    good = {"session": "0123456789abcdef", "digest": "ab" * 32, "what": "a line\nfor the log"}
+    a = page.ask("POST", "/auth/approvals", good)
+    assert a.status == 201 and re.fullmatch(r"[0-9a-f]{16}", a.json()["id"])
+    assert re.fullmatch(r"\d{4}-.*Z", a.json()["until"])
+    for wrong in ({"digest": "ab" * 31}, {"digest": "zz" * 32}, {"digest": 5}, {"session": "x"}, {"session": ""},
+                  {"session": "0123456789ABCDEF"}, {"what": ["x"]}):
+        problem(page.ask("POST", "/auth/approvals", good | wrong), 400)
+
+
+def test_the_password_was_shown_long_ago(fresh_suite):
+    suite = fresh_suite("--users", "1")
+    page = logged_in(suite)
+    with sqlite3.connect(suite.dir / "data" / "auth" / "accounts.db", timeout=20) as db:
+        db.execute("UPDATE web_sessions SET proven = proven - 901")
+    # What is in memory is from before.
+    pid = suite.processes()["authd"]
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: suite.processes().get("authd") not in (None, 0, pid), what="another authd")
+    wait_for(page.who, what="its answers")
+    password = suite.user("alice")["password"]
+    asked = (("POST", "/auth/agents", {"name": "x", "scopes": ["mail:read"]}),
+             ("PATCH", "/auth/agents/assistant", {"policy": {"send": "never"}}),
+             ("POST", "/auth/approvals", {"session": "0" * 16, "digest": "ab" * 32, "what": "x"}))
+    for method, path, body in asked:
+        assert problem(page.ask(method, path, body), 403)["code"] == "password-needed"
+        assert problem(page.ask(method, path, body | {"current": "wrong"}), 403)["code"] == "password-wrong"
+    assert page.ask("POST", "/auth/agents", asked[0][2] | {"current": password}).status == 201
+    assert page.ask(*asked[1]).status == 204
+    assert page.ask(*asked[2]).status == 201
