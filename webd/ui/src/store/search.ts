@@ -1,6 +1,6 @@
 // The language of the search field: words, "phrases", and operators (from: to: cc: subject: body: has:attachment is:unread
 // is:starred in: before: after: larger: smaller: filename:), each of which may be turned round by a minus. OR between two.
-// It becomes the filter of Email/query (RFC 8621 4.4.1).
+// It becomes the filter of Email/query (RFC 8621 4.4.1). gk-mcpd has the same in C: tests/data/search_operators.json.
 
 import { bySlug, mailboxes } from './mailboxes';
 
@@ -84,7 +84,7 @@ function mailboxNamed(name: string): string | undefined {
 	return bySlug(wanted)?.id ?? [...mailboxes.value.values()].find(m => m.name.toLowerCase() === wanted)?.id;
 }
 
-function condition(t: Token): Filter {
+function condition(t: Token, now: Date): Filter {
 	// A phrase keeps its quotes: the server looks for the words next to each other.
 	const text = t.quoted ? `"${t.value}"` : t.value;
 	const value = t.value.toLowerCase();
@@ -115,7 +115,7 @@ function condition(t: Token): Filter {
 		}
 		case 'before':
 		case 'after': {
-			const d = date(t.value);
+			const d = date(t.value, now);
 			if (d) return { [t.operator]: d };
 			break;
 		}
@@ -129,7 +129,7 @@ function condition(t: Token): Filter {
 	return { text: t.operator ? `"${t.operator}:${t.value}"` : text };
 }
 
-export function toFilter(query: string): Filter {
+export function toFilter(query: string, now = new Date()): Filter {
 	const groups: Filter[][] = [];
 	let or = false;
 	let where = false;
@@ -139,7 +139,7 @@ export function toFilter(query: string): Filter {
 			continue;
 		}
 		if (t.operator === 'in') where = true;
-		let c = condition(t);
+		let c = condition(t, now);
 		if (t.negative) c = { operator: 'NOT', conditions: [c] };
 		if (or) groups[groups.length - 1]!.push(c);
 		else groups.push([c]);
