@@ -12,7 +12,7 @@
 #include "ctl/setup.h"
 
 static const char *const roles[] = {
-    "auth", "dns", "smtp", "screen", "sign", "queue", "store", "out", "imap", "web", "ai"};
+    "auth", "dns", "smtp", "screen", "sign", "queue", "store", "out", "imap", "web", "mcp", "ai"};
 
 static const char *
 user_name(const struct setup *s, size_t i)

@@ -18,6 +18,7 @@ SECTIONS = {
     "mailbox": "The processes that own mailboxes.",
     "queue": "Messages that wait.",
     "web": "The web client and JMAP:\n.Xr gk-webd 8 .",
+    "mcp": "What agents come by:\n.Xr gk-mcpd 8 .",
     "delivery": "Into mailboxes.",
     "dns": "Questions to the DNS.",
     "auth": "Accounts and passwords.",

@@ -28,6 +28,7 @@ const struct service services[SERVICES] = {
 	{{"imap", CONF_IMAP_LISTEN}, {"imaps", CONF_IMAP_LISTEN_TLS}, {NULL, -1}}, CONF_LOG_IMAPD},
     {"webd", PEER_WEBD, "web", 10, 0, true,
 	{{"https", CONF_WEB_LISTEN}, {"http", CONF_WEB_LISTEN_PLAIN}, {NULL, -1}}, CONF_LOG_WEBD},
+    {"mcpd", PEER_MCPD, "mcp", 11, 0, false, NO_LISTENERS, CONF_LOG_MCPD},
     {"aid", PEER_AID, "ai", 12, 0, false, NO_LISTENERS, CONF_LOG_AID},
 };
 
@@ -44,7 +45,11 @@ const unsigned service_channels[] = {
     PEER_IMAPD | PEER_MAILBOXD,
     PEER_WEBD | PEER_AUTHD,
     PEER_WEBD | PEER_MAILBOXD,
+    PEER_WEBD | PEER_MCPD,
+    PEER_MCPD | PEER_AUTHD,
+    PEER_MCPD | PEER_MAILBOXD,
     PEER_WEBD | PEER_AID,
+    PEER_AID | PEER_MCPD,
     PEER_MAILBOXD | PEER_AUTHD,
     PEER_MAILBOXD | PEER_SMTPD,
     PEER_MAILBOXD | PEER_REMOTE,

@@ -41,8 +41,10 @@ enum agent_decision {
 #define AGENT_NAME_MAX  64u
 #define AGENT_SESSION   16u /* hexadecimal digits of a session's id */
 #define AGENT_TOKEN     "gka_"
-#define AGENT_TOKEN_LEN (4u + 64u)  /* of a token as it is shown */
-#define AGENT_ASSISTANT "assistant" /* every user has it, without a token */
+#define AGENT_TOKEN_LEN (4u + 64u) /* of a token as it is shown */
+/* Every user has these, without a token: the page's, and the operator's in the terminal. */
+#define AGENT_ASSISTANT "assistant"
+#define AGENT_TERMINAL  "terminal"
 
 /* Read, flag and draft are free, the others need approval. */
 #define AGENT_POLICY_DEFAULT                                                                      \

@@ -155,6 +155,19 @@ enum ipc_peer {
 	X(AGENT_TICKET_R, PEER_AUTHD, PEER_MCPD, 0, "ticket:str") \
 	X(AGENT_CLOSE,    PEER_MCPD, PEER_AUTHD, 0, "token:str session:str") \
 	X(AGENT_GONE,     PEER_AUTHD, PEER_MCPD, 0, "user:str session:str") \
+	/* The operator in the terminal: what the built-in agent of that name opens agent sessions of a user's with, as
+	 * long as this channel lasts. */ \
+	X(TERMINAL_OPEN,  PEER_CTL, PEER_AUTHD, 10, "address:str") \
+	X(TERMINAL_OPEN_R, PEER_AUTHD, PEER_CTL, 0, "key:str") \
+	/* A client of the Model Context Protocol: on fd, a stream socket, JSON-RPC messages, one a line (MCP, stdio), until
+	 * either end closes it. credential: a token, or a key of ASSISTANT_OPEN or TERMINAL_OPEN; E_DENIED where it is none.
+	 * peer: an address, or where it comes from. zone: the user's (IANA), or empty. What it does is done in session. */ \
+	X(MCP_STREAM,     PEER_AID | PEER_CTL, PEER_MCPD, 30, "credential:str peer:str zone:str fd:fd") \
+	X(MCP_STREAM_R,   PEER_MCPD, PEER_AID | PEER_CTL, 0, "user:str agent:str session:str") \
+	/* The same by HTTP: on fd frames (ipc/pipe.h, PIPE_MCP), one exchange after the other. origin: the URL of this
+	 * server as the client knows it. */ \
+	X(MCP_EXCHANGE,   PEER_WEBD, PEER_MCPD, 30, "peer:str origin:str fd:fd") \
+	X(MCP_EXCHANGE_R, PEER_MCPD, PEER_WEBD, 0, "") \
 	/* agent: name, session, scopes, policy (decimal). */ \
 	X(AGENT_REDEEM,   PEER_MAILBOXD, PEER_AUTHD, 10, "ticket:str front:u32 conn:u64") \
 	X(AGENT_REDEEM_R, PEER_AUTHD, PEER_MAILBOXD, 0, "user:str quota:u64 agent:list") \

@@ -1,6 +1,8 @@
 /* pipe.c - see pipe.h. */
 #include "ipc/pipe.h"
 
+#include <sodium.h>
+
 #include "base/buf.h"
 #include "base/mem.h"
 #include "ipc/wire.h"
@@ -30,6 +32,16 @@ const char *
 pipe_kind_name(unsigned kind)
 {
 	return kind < PIPE_KINDS ? kinds[kind].name : "unknown";
+}
+
+void
+pipe_account(struct str user, char out[PIPE_ACCOUNT])
+{
+	unsigned char hash[crypto_generichash_BYTES_MIN];
+
+	crypto_generichash(hash, sizeof(hash), (const unsigned char *)user.p, user.n, NULL, 0);
+	out[0] = 'a';
+	sodium_bin2hex(out + 1, PIPE_ACCOUNT - 1, hash, 8);
 }
 
 int

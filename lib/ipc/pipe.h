@@ -61,6 +61,7 @@ enum pipe_mcp {
 };
 
 #define PIPE_FIELDS_MAX 7u
+#define PIPE_ACCOUNT    18u /* octets of pipe_account(), its NUL too */
 #define PIPE_NO_LENGTH  UINT64_MAX
 
 struct pipe_head {
@@ -73,6 +74,8 @@ struct pipe_head {
 };
 
 const char *pipe_kind_name(unsigned kind);
+/* The id of a user's account in JMAP: the same for as long as the address is. */
+void pipe_account(struct str user, char out[PIPE_ACCOUNT]);
 
 /* All that the kind has; a kind's fields are strings. -1: what comes from outside is too long. */
 int pipe_put(struct frames *f, enum pipe_kind kind, const struct str *fields, size_t n);

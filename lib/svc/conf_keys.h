@@ -19,7 +19,7 @@
 	X(SERVER_DATA_DIR, "server", "data_dir", STR, "/var/lib/gkmail", "", "Where mail, the spool and accounts live.") \
 	X(SERVER_RUN_DIR, "server", "run_dir", STR, "/run/gkmail", "", "Where the control socket and the pid file live.") \
 	X(SERVER_USER_PREFIX, "server", "user_prefix", STR, "gkmail", "", \
-	  "System users are PREFIX-auth, and likewise -dns, -smtp, -screen, -sign, -queue, -store, -out, -imap, -web, -ai.") \
+	  "System users are PREFIX-auth, and likewise -dns, -smtp, -screen, -sign, -queue, -store, -out, -imap, -web, -mcp, -ai.") \
 	X(SERVER_ADMIN_GROUP, "server", "admin_group", STR, "gkmail-admin", "", "Members of this group may use gkmail beside root.") \
 	X(SERVER_SANDBOX, "server", "sandbox", CHOICE, "auto", "auto|required", \
 	  "With \"required\" nothing starts where the kernel lacks Landlock or seccomp, or where master is not root.") \
@@ -85,6 +85,10 @@
 	  "How long a browser stays logged in that is not used.") \
 	X(WEB_SESSION_AGE, "web", "session_age", DURATION, "90d", "10s..3650d", \
 	  "How long a browser stays logged in that is used; then the password is asked for again.") \
+	X(MCP_MAX_CLIENTS, "mcp", "max_clients", UINT, "1000", "1..100000", "Clients of agents at one time.") \
+	X(MCP_IDLE_TIMEOUT, "mcp", "idle_timeout", DURATION, "15m", "1s..50m", \
+	  "How long an agent does nothing before its session ends; what it does later is of another one.") \
+	X(MCP_CALL_TIMEOUT, "mcp", "call_timeout", DURATION, "1m", "1s..10m", "How long one call of a tool may take.") \
 	X(MAILBOX_MAX_OWNERS, "mailbox", "max_owners", UINT, "1000", "1..100000", "Owner processes at one time; further logins wait.") \
 	X(MAILBOX_LINGER, "mailbox", "linger", DURATION, "10s", "0s..1h", "How long an owner stays after its last connection.") \
 	X(MAILBOX_MAX_CONNECTIONS, "mailbox", "max_connections", UINT, "50", "1..10000", "Connections of one user at one time.") \
@@ -237,6 +241,7 @@
 	X(LOG_MAILBOXD, "log", "mailboxd", CHOICE, "", "|error|warn|info|debug", "Level of gk-mailboxd.") \
 	X(LOG_IMAPD, "log", "imapd", CHOICE, "", "|error|warn|info|debug", "Level of gk-imapd.") \
 	X(LOG_WEBD, "log", "webd", CHOICE, "", "|error|warn|info|debug", "Level of gk-webd.") \
+	X(LOG_MCPD, "log", "mcpd", CHOICE, "", "|error|warn|info|debug", "Level of gk-mcpd.") \
 	X(LOG_AID, "log", "aid", CHOICE, "", "|error|warn|info|debug", "Level of gk-aid.")
 
 #define CONF_TABLES(X) \

@@ -38,6 +38,11 @@
 	X(APPROVALS_MADE, "gkmail_approvals_made_total", "", COUNTER, "What humans have approved of what agents asked for") \
 	X(APPROVALS_USED, "gkmail_approvals_used_total", "", COUNTER, "Approvals used, each once") \
 	X(APPROVALS_DENIED, "gkmail_approvals_denied_total", "", COUNTER, "What agents tried without a good approval") \
+	X(MCP_CLIENTS, "gkmail_mcp_clients_active", "", GAUGE, "Clients of the Model Context Protocol, HTTP's without a session not counted") \
+	X(MCP_REQUESTS_OK, "gkmail_mcp_requests_total", "result=\"ok\"", COUNTER, "Requests of agents' clients") \
+	X(MCP_REQUESTS_FAILED, "gkmail_mcp_requests_total", "result=\"failed\"", COUNTER, "Requests of agents' clients") \
+	X(MCP_REQUESTS_REFUSED, "gkmail_mcp_requests_total", "result=\"refused\"", COUNTER, "Requests of agents' clients") \
+	X(MCP_SECONDS, "gkmail_mcp_requests_duration_seconds", "", HISTOGRAM, "Time from a request of an agent's client to its answer") \
 	X(WEB_SESSIONS, "gkmail_web_sessions_active", "", GAUGE, "Sessions of browsers and of programs that speak HTTP") \
 	X(AUTH_DELAYED, "gkmail_auth_delayed_total", "", COUNTER, "Logins whose check or answer was put off") \
 	X(IMAP_CONNECTIONS, "imap_connections_active", "", GAUGE, "IMAP connections open") \

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "io/loop.h"
+#include "ipc/pipe.h"
 #include "store/change.h"
 #include "store/folder.h"
 #include "store/home.h"
@@ -157,7 +158,7 @@ void jmap_unwatch(struct jmap *j, struct jmap_watch *w);
 struct jmap {
 	struct home *home;
 	struct str user;
-	char account[JMAP_ID_SIZE]; /* "a…", a hash of the address */
+	char account[PIPE_ACCOUNT];
 	struct jmap_host host;
 	/* private */
 	struct jmap_state_of_sending *sending;

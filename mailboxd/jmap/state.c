@@ -6,7 +6,6 @@
  * operation (RFC 8620 5.2, hasMoreChanges). The epoch is for the eye: whether all changes after a
  * modseq can be told is known to the store (INVARIANTS 3).
  */
-#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -267,18 +266,6 @@ jmap_push_state(struct jmap *j, uint32_t types)
 
 /* ---- a user's JMAP ---- */
 
-/* The account of an address: the same for as long as the address is. */
-static void
-name_account(struct jmap *j)
-{
-	unsigned char hash[crypto_generichash_BYTES_MIN];
-	char hex[sizeof hash * 2 + 1];
-
-	crypto_generichash(hash, sizeof hash, (const unsigned char *)j->user.p, j->user.n, NULL, 0);
-	sodium_bin2hex(hex, sizeof hex, hash, 8);
-	(void)snprintf(j->account, sizeof j->account, "a%s", hex);
-}
-
 struct jmap *
 jmap_new(const struct jmap_host *host)
 {
@@ -289,7 +276,7 @@ jmap_new(const struct jmap_host *host)
 	j->host = *host;
 	j->home = host->home;
 	j->user = str_of(mem_dup(host->user.p, host->user.n), host->user.n);
-	name_account(j);
+	pipe_account(j->user, j->account);
 	LIST_INIT(&j->requests);
 	LIST_INIT(&j->watches);
 	loop_defer_init(&j->tell, tell_all, j);

@@ -16,7 +16,7 @@ from suite import Suite, wait_for
 KILLS = int(os.environ.get("GKMAIL_KILLS", "0")) or (320 if os.environ.get("GKMAIL_LONG") else 32)
 A_WORLD = 16  # on one suite
 SEED = int(os.environ.get("GKMAIL_SEED", "0")) or random.SystemRandom().randrange(1 << 32)
-NAMES = ["master", "authd", "smtpd", "queue", "local", "mailboxd", "owner", "imapd", "webd"]
+NAMES = ["master", "authd", "smtpd", "queue", "local", "mailboxd", "owner", "imapd", "webd", "mcpd"]
 
 CONFIG = """
 [queue]

@@ -324,7 +324,7 @@ def test_status(suite):
     status = ask(suite, "status")
     assert status["ready"] and status["pid"] == suite.info["pid"]
     assert {p["name"] for p in status["processes"]} >= {"master", "authd", "dnsd", "smtpd", "queue", "local", "mailboxd",
-                                                        "imapd", "webd"}
+                                                        "imapd", "webd", "mcpd"}
     assert {x["name"] for x in status["listeners"]} == set(suite.info["ports"])
     assert "all ready" in suite.ctl("status").stdout
     metrics = suite.ctl("status", "--metrics").stdout

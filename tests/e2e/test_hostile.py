@@ -21,7 +21,7 @@ from test_owner import Idle, no_owner
 from test_web_auth import Browser
 
 TOOLS = Path(os.environ.get("GKMAIL_TOOLS", BIN.parent / "tools")).resolve() / "hostile"
-KINDS = ("authd", "dnsd", "smtpd", "screen", "sign", "queue", "local", "remote", "mailboxd", "imapd", "webd", "owner")
+KINDS = ("authd", "dnsd", "smtpd", "screen", "sign", "queue", "local", "remote", "mailboxd", "imapd", "webd", "mcpd", "owner")
 NOT_TRIED, RUNNING, REFUSED, SUCCEEDED = range(4)
 ROUNDS = 40  # of a suite's life: each ends what a filter kills
 

@@ -20,7 +20,7 @@ def finish(c):
     return c.getreply()
 
 
-@pytest.mark.parametrize("name", ["authd", "dnsd", "screen", "sign", "queue", "local", "remote", "mailboxd", "imapd", "webd"])
+@pytest.mark.parametrize("name", ["authd", "dnsd", "screen", "sign", "queue", "local", "remote", "mailboxd", "imapd", "webd", "mcpd"])
 def test_a_session_outlives_other_processes(suite, name):
     with suite.smtp(None, "smtp", tls=False) as c:
         c.mail("a@x.test")

@@ -1,0 +1,83 @@
+/*
+ * tool.h - what a tool is, and what it may do: answer, call JMAP, read octets, tell how far it is.
+ *
+ * A call is one request of a client (tools/call, or another method that needs the mail). Its run()
+ * begins it; everything goes on in callbacks. It ends once, by mcp_done(), mcp_tool_error() or
+ * mcp_fail_call(), after which the call is not to be touched; a cancelled one never comes back:
+ * what it has made is in its arena (arena_defer for what is not), or it is leaked.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/str.h"
+#include "ipc/agent.h"
+#include "mcpd/message.h"
+#include "json/json.h"
+
+/* hints (server/tools, "ToolAnnotations") */
+#define MCP_READ_ONLY   0x01u
+#define MCP_DESTRUCTIVE 0x02u
+#define MCP_IDEMPOTENT  0x04u
+#define MCP_OPEN_WORLD  0x08u
+
+#define MCP_TEXT_MAX (256u * 1024u) /* of a result */
+
+struct mcp_call;
+struct mcp_agent;   /* mcpd/agent.h */
+struct mcp_request; /* mcpd/request.h */
+
+struct mcp_tool {
+	const char *name, *title, *description;
+	const char *input, *output; /* JSON schemas (mcpd/schema.h) as text; output: or NULL */
+	uint32_t scopes;            /* any of these: AGENT_ bits */
+	unsigned hints;
+	void (*run)(struct mcp_call *c);
+};
+
+/* NULL behind the last. */
+extern const struct mcp_tool *const mcp_tools[];
+const struct mcp_tool *mcp_tool_find(struct str name);
+
+struct mcp_call {
+	struct mcp_agent *agent; /* user, name, session, scopes, policy, zone, origins */
+	struct arena arena;
+	const cJSON *args; /* a tool's: checked against its input schema; never NULL */
+	cJSON *result;     /* made by who runs; of a tool the structuredContent. The call's own */
+	struct buf text;   /* of a tool; where empty the result is printed */
+	void *state;       /* who runs keeps here what it likes */
+	/* private (request.c) */
+	struct mcp_request *request;
+	const struct mcp_tool *tool;
+	struct owner_call *owner;
+	void (*then)(struct mcp_call *c, const cJSON *responses);
+	void (*octets)(struct mcp_call *c, struct str octets);
+	char why[200]; /* the last JMAP call or download came to nothing */
+};
+
+/* calls: an array of invocations (RFC 8620 3.2), taken; accountId is put into each that has none.
+ * then() gets the methodResponses, good until it returns; where the owner does not answer, or not
+ * with a Response, the call fails without it. One at a time. */
+void mcp_jmap(
+    struct mcp_call *c, cJSON *calls, void (*then)(struct mcp_call *c, const cJSON *responses));
+/* The octets of a blob, good until then() returns; STR_NONE (p == NULL) where there is none of that
+ * id, or it has more than max. */
+void mcp_download(struct mcp_call *c, struct str blob, size_t max,
+    void (*then)(struct mcp_call *c, struct str octets));
+
+/* result and text are what they are. */
+void mcp_done(struct mcp_call *c);
+/* isError, with a text a model can act on. Of a method that is no tool's: -32603. */
+void mcp_tool_error(struct mcp_call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* An error of JSON-RPC. */
+void mcp_fail_call(struct mcp_call *c, enum mcp_code code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* total: 0 where it is not known. Where the client has asked for it. */
+void mcp_progress(struct mcp_call *c, double done, double total, const char *what);
+
+/* The arguments of the response to the i-th invocation where it is of that method; NULL where it is
+ * another, an error: the call's `why` says which. */
+const cJSON *mcp_response(struct mcp_call *c, const cJSON *responses, size_t i, const char *method);
