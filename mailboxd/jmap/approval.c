@@ -27,8 +27,10 @@
 #define KEPT_S      2592000 /* and what is over is kept so long */
 
 static const char *const properties[] = {"id", "state", "agent", "session", "requestedAt",
-    "emailId", "envelope", "subject", "digest", "size", "mid", "octets", NULL};
-#define DEFAULT_PROPERTIES ((1u << 11) - 1) /* all but octets, in base64 */
+    "emailId", "envelope", "subject", "digest", "size", "mid", "origins", "octets", NULL};
+#define DEFAULT_PROPERTIES ((1u << 12) - 1) /* all but octets, in base64 */
+#define ORIGINS_MAX        100
+#define ORIGIN_TEXT_MAX    320u
 
 JMAP_STORED_TYPE('q', OBJECT_APPROVAL)
 
@@ -176,9 +178,29 @@ put_base64(cJSON *v, const char *name, struct str octets)
 	free(text);
 }
 
+/* Recipients that came from what a mail said: [{value, emailId, where}]. */
+static bool
+are_origins(const cJSON *list)
+{
+	const cJSON *one, *m;
+
+	if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > ORIGINS_MAX)
+		return false;
+	cJSON_ArrayForEach(one, list)
+	{
+		if (!cJSON_IsObject(one) || cJSON_GetArraySize(one) != 3 ||
+		    json_get(one, "value") == NULL || json_get(one, "emailId") == NULL ||
+		    json_get(one, "where") == NULL)
+			return false;
+		cJSON_ArrayForEach(
+		    m, one) if (!cJSON_IsString(m) || json_str(m).n > ORIGIN_TEXT_MAX) return false;
+	}
+	return true;
+}
+
 static cJSON *
 record(struct jmap_outgoing *o, const struct jmap_agent *g, struct str octets,
-    const unsigned char digest[APPROVAL_DIGEST])
+    const unsigned char digest[APPROVAL_DIGEST], const cJSON *origins)
 {
 	char hex[2 * APPROVAL_DIGEST + 1], when[CLOCK_RFC3339_SIZE], id[JMAP_ID_SIZE];
 	struct str subject = header_value(o->letter.head, STR("Subject"));
@@ -196,12 +218,14 @@ record(struct jmap_outgoing *o, const struct jmap_agent *g, struct str octets,
 	json_put_str(v, "digest", str_z(sodium_bin2hex(hex, sizeof hex, digest, APPROVAL_DIGEST)));
 	json_put_num(v, "size", (int64_t)octets.n);
 	json_put(v, "mid", cJSON_CreateNull());
+	json_put(
+	    v, "origins", origins != NULL ? cJSON_Duplicate(origins, true) : cJSON_CreateArray());
 	put_base64(v, "octets", octets);
 	return v;
 }
 
 static int
-freeze(struct jmap_call *c, struct jmap_outgoing *o)
+freeze(struct jmap_call *c, struct jmap_outgoing *o, const cJSON *origins)
 {
 	unsigned char digest[APPROVAL_DIGEST];
 	struct str octets;
@@ -221,7 +245,7 @@ freeze(struct jmap_call *c, struct jmap_outgoing *o)
 		(void)jmap_item_err(c, o->item, &e);
 		goto out;
 	}
-	v = record(o, c->request->agent, octets, digest);
+	v = record(o, c->request->agent, octets, digest, origins);
 	if ((rc = jmap_store(c->home, OBJECT_APPROVAL, &o->item->id, v, c->by, &e)) < 0)
 		(void)jmap_item_err(c, o->item, &e);
 	else {
@@ -242,22 +266,28 @@ static enum jmap_step
 create(struct jmap_call *c, struct jmap_item *it)
 {
 	struct jmap_outgoing *o;
+	cJSON *origins;
 
 	if (c->request->agent == NULL)
 		return jmap_item_fail(it, "forbidden", "an agent asks, a human sends");
 	if (agent_policy_get(c->request->agent->policy, AGENT_CLASS_SEND) == AGENT_NEVER)
 		return jmap_item_fail(it, "forbidden", "the agent's policy says never");
+	/* What is left are the properties of a submission. */
+	origins = cJSON_DetachItemFromObjectCaseSensitive((cJSON *)it->given, "origins");
 	o = jmap_outgoing_new(c, it);
-	if (jmap_outgoing_read(o) == 0) {
+	if (origins != NULL && !are_origins(origins)) {
+		(void)jmap_item_invalid(it, "origins", "no list of origins");
+	} else if (jmap_outgoing_read(o) == 0) {
 		if (!jmap_agent_owns(c, o->email))
 			(void)jmap_item_fail(
 			    it, "forbidden", "an agent asks for drafts that it has written");
 		else if (o->held)
 			(void)jmap_item_invalid(it, "envelope", "it is sent when it is approved");
 		else
-			(void)freeze(c, o);
+			(void)freeze(c, o, origins);
 	}
 	jmap_outgoing_free(&o);
+	cJSON_Delete(origins);
 	return JMAP_DONE;
 }
 

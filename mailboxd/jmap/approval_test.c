@@ -245,6 +245,32 @@ test_so_many_wait(void **state)
 	expect("/notCreated/k/type", "\"tooLarge\"");
 }
 
+/* What gk-mcpd says of recipients is kept for the card; what is no such list is none. */
+static void
+test_origins(void **state)
+{
+	static const char *const bad[] = {",\"origins\":{}", ",\"origins\":[1]",
+	    ",\"origins\":[{\"value\":\"bob@x.test\"}]",
+	    ",\"origins\":[{\"value\":1,\"emailId\":\"e1\",\"where\":\"body\"}]",
+	    ",\"origins\":[{\"value\":\"b\",\"emailId\":\"e1\",\"where\":\"body\",\"x\":\"\"}]"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		request(bad[i]);
+		expect("/notCreated/k/properties/0", "\"origins\"");
+	}
+	request(",\"origins\":[{\"value\":\"bob@x.test\",\"emailId\":\"e1\",\"where\":\"body\"}]");
+	agent = NULL;
+	call("Approval/get", arena_printf(&scratch, "{\"ids\":[\"%s\"]}", id).p);
+	expect("/list/0/origins/0/value", "\"bob@x.test\"");
+	expect("/list/0/origins/0/emailId", "\"e1\"");
+	expect("/list/0/origins/0/where", "\"body\"");
+	agent = &desk;
+	request("");
+	call("Approval/get", arena_printf(&scratch, "{\"ids\":[\"%s\"]}", id).p);
+	expect("/list/0/origins", "[]");
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, up, down)
 
 int
@@ -259,6 +285,7 @@ main(void)
 	    T(test_who_may_ask),
 	    T(test_another_agent_sees_nothing),
 	    T(test_so_many_wait),
+	    T(test_origins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
