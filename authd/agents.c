@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "authd/accounts.h"
+#include "authd/audit.h"
 #include "authd/authd.h"
 #include "authd/change.h"
 #include "authd/ticket.h"
@@ -69,6 +70,7 @@ drop_and_tell(struct agent_session *s)
 	struct ipc_out m;
 
 	log_info("agent.end", LZ("sid", s->id), LZ("user", s->user), LZ("agent", s->name));
+	audit_note("session-end", LZ("user", s->user), LZ("agent", s->name), LZ("session", s->id));
 	ipc_begin(&m, MSG_AGENT_GONE);
 	ipc_put_z(&m, s->user);
 	ipc_put_z(&m, s->id);
@@ -333,6 +335,8 @@ on_open(struct ipc_chan *c, struct ipc_in *m)
 		s = begin(&g, digest, web);
 		log_info("agent.open", LZ("sid", s->id), LZ("user", s->user), LZ("agent", s->name),
 		    LS("peer", str_sub(peer, 0, 64)), LS("client", str_sub(client, 0, 100)));
+		audit_note("session", LZ("user", s->user), LZ("agent", s->name),
+		    LZ("session", s->id), LS("peer", peer), LS("client", client));
 		tell_opened(c, m->id, s);
 	}
 	arena_free(&a);

@@ -10,6 +10,7 @@
 
 #include "authd/accounts.h"
 #include "authd/agents.h"
+#include "authd/audit.h"
 #include "authd/authd.h"
 #include "authd/token.h"
 #include "authd/web.h"
@@ -67,6 +68,18 @@ asking_new(struct ipc_chan *c, const struct ipc_in *m)
 	return q;
 }
 
+/* What was agreed to, by its digest. */
+static void
+note(const struct asking *q, const char *kind, const char *id, const char *why)
+{
+	char hex[2 * AGENT_DIGEST + 1];
+
+	audit_note(kind, LS("user", q->x.user), LS("session", q->x.session), LZ("approval", id),
+	    LS("mid", q->mid), LS("what", q->x.what),
+	    LZ("digest", sodium_bin2hex(hex, sizeof(hex), q->x.digest, AGENT_DIGEST)),
+	    LZ("outcome", why));
+}
+
 static void
 fail(struct asking *q, const struct err *e)
 {
@@ -74,6 +87,7 @@ fail(struct asking *q, const struct err *e)
 	    LS("sid", q->x.session), LS("mid", q->mid), LZ("code", err_code_name(e->code)), LE(e));
 	if (q->redeem)
 		metric_add(METRIC_APPROVALS_DENIED, 1);
+	note(q, q->redeem ? "approval-denied" : "approval-refused", "", e->text);
 	if (q->chan != NULL)
 		ipc_reply_error(q->chan, q->call, e);
 	asking_free(q);
@@ -109,6 +123,7 @@ done(void *arg)
 	log_info(q->redeem ? "approval.used" : "approval.made", LZ("approval", id),
 	    LS("user", q->x.user), LS("sid", q->x.session), LS("mid", q->mid),
 	    LS("what", q->x.what));
+	note(q, q->redeem ? "approval-used" : "approval-made", id, "ok");
 	if (q->chan != NULL) {
 		ipc_begin(&out, q->reply);
 		ipc_put_z(&out, id);

@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "authd/audit.h"
 #include "authd/authd.h"
 #include "authd/gone.h"
 #include "authd/quota.h"
@@ -161,6 +162,42 @@ consequences(const struct change *op)
 	authd_changed();
 }
 
+/* What of it is about agents goes into the audit log. */
+static void
+note(const struct change *op)
+{
+	const char *by = op->type == MSG_WEB_AGENT_ADD || op->type == MSG_WEB_AGENT_REVOKE ||
+				 op->type == MSG_WEB_AGENT_POLICY
+			     ? "user"
+			     : "operator";
+	struct buf text;
+
+	buf_init(&text, 512);
+	switch ((unsigned)op->type) {
+	case MSG_AGENT_ADD:
+	case MSG_WEB_AGENT_ADD:
+		agent_scopes_put(op->agent.scopes, &text);
+		audit_note("agent-made", LS("user", op->address), LS("agent", op->name),
+		    LZ("by", by), LS("scopes", buf_view(&text)), LU("rate", op->agent.rate),
+		    LU("expires", op->agent.expires));
+		break;
+	case MSG_AGENT_REVOKE:
+	case MSG_WEB_AGENT_REVOKE:
+		audit_note(
+		    "agent-revoked", LS("user", op->address), LS("agent", op->name), LZ("by", by));
+		break;
+	case MSG_AGENT_POLICY:
+	case MSG_WEB_AGENT_POLICY:
+		agent_policy_put(op->agent_policy, &text);
+		audit_note("agent-policy", LS("user", op->address), LS("agent", op->name),
+		    LZ("by", by), LS("policy", buf_view(&text)));
+		break;
+	default:
+		break;
+	}
+	buf_free(&text);
+}
+
 static void
 done(void *arg)
 {
@@ -172,6 +209,7 @@ done(void *arg)
 		return;
 	}
 	consequences(op);
+	note(op);
 	log_info("auth.changed", LZ("what", ipc_row(op->type)->name), LS("address", op->address));
 	if (op->type == MSG_USER_DEL || op->type == MSG_USER_PURGE) {
 		gone_add(op->address, op->type == MSG_USER_PURGE, op->chan, op->call, op->type);

@@ -7,6 +7,7 @@
  */
 #include "authd/accounts.h"
 #include "authd/agents.h"
+#include "authd/audit.h"
 #include "authd/authd.h"
 #include "authd/bans.h"
 #include "authd/cache.h"
@@ -164,7 +165,8 @@ start(struct err *e)
 	    writer_init(e) < 0 || (authd.db = accounts_open(e)) == NULL ||
 	    accounts_fake_key(authd.db, authd.fake_key, e) < 0 || quota_load(authd.db, e) < 0 ||
 	    gone_init(authd.db, e) < 0 || notes_load(authd.db, authd.fake_key, e) < 0 ||
-	    web_load(authd.db, e) < 0 || bans_load(authd.db, e) < 0)
+	    web_load(authd.db, e) < 0 || bans_load(authd.db, e) < 0 ||
+	    audit_init(conf_num(svc_conf(), CONF_AUTH_AUDIT_SIZE), e) < 0)
 		return -1;
 	cache_init();
 	session_init();
@@ -185,6 +187,7 @@ reload(struct err *e)
 		authd = old;
 		return -1;
 	}
+	audit_set_room(conf_num(svc_conf(), CONF_AUTH_AUDIT_SIZE));
 	authd_changed();
 	return 0;
 }
@@ -248,7 +251,8 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		bans_operator(c, m);
 		return;
 	default:
-		assume(web_calls(c, m) || agents_message(c, m) || operator_message(c, m));
+		assume(web_calls(c, m) || agents_message(c, m) || audit_message(c, m) ||
+		       operator_message(c, m));
 	}
 }
 
@@ -265,8 +269,10 @@ channel(struct ipc_chan *c, bool open)
 	}
 	if (!open)
 		web_calls_gone(c);
-	if (!open)
+	if (!open) {
 		agents_gone(c);
+		audit_gone(c);
+	}
 	/* Sessions of a gk-smtpd that ended are over. */
 	if (!open && ipc_peer_of(c) == PEER_SMTPD)
 		token_done();
@@ -278,7 +284,7 @@ drain_tick(void *arg)
 {
 	(void)arg;
 	if (change_pending() == 0 && usage_save() && notes_save() && web_save() &&
-	    writer_pending() == 0) {
+	    writer_pending() == 0 && audit_settled()) {
 		svc_drained();
 		return;
 	}
@@ -320,6 +326,7 @@ main(int argc, char **argv)
 	/* The last handle to close moves the write-ahead log into accounts.db. */
 	password_done();
 	writer_done();
+	audit_done();
 	db_close(&authd.db);
 	return rc;
 }

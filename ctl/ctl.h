@@ -76,6 +76,8 @@ int verb_agent_list(struct err *e);
 int verb_agent_policy(struct err *e);
 int verb_agent_revoke(struct err *e);
 int verb_agent_show(struct err *e);
+int verb_audit_show(struct err *e);
+int verb_audit_verify(struct err *e);
 int verb_apppass_add(struct err *e);
 int verb_apppass_del(struct err *e);
 int verb_apppass_list(struct err *e);

@@ -71,6 +71,15 @@ const struct verb verbs[] = {
 	    "  gkmail agent policy alice@example.org desk delete=never\n", verb_agent_policy),
 	V("agent", "revoke", "ADDRESS NAME", "end an agent and what it does",
 	    "  gkmail agent revoke alice@example.org desk\n", verb_agent_revoke),
+	V("audit", "show", "[--user ADDRESS] [--agent NAME] [--session ID] [--since WHEN]",
+	    "show what agents did, and what humans let them do",
+	    "One record a line; --since takes a time back (2h, 7d) or a date.\n\n"
+	    "  gkmail audit show --user alice@example.org --since 7d\n", verb_audit_show),
+	V("audit", "verify", "[--head NUMBER:HASH] [FILE ...]", "verify that the audit log is whole",
+	    "Exit 1 where a record was altered, removed or put elsewhere; the first such one is named. It prints where the log\n"
+	    "ends: noted elsewhere and given as --head later, that shows a log which was made anew as a whole. FILE: files of\n"
+	    "data_dir/auth/audit, in order, instead of those of the running suite.\n\n"
+	    "  gkmail audit verify\n", verb_audit_verify),
 	V("session", "list", "ADDRESS", "list where a user is logged in on the page or with a program over HTTP",
 	    "A program's session ends minutes after its last request.\n\n"
 	    "  gkmail session list alice@example.org\n", verb_session_list),

@@ -135,6 +135,7 @@
 	  "Aliases that lead to several users, each of whom may send as that address; * for every one. An alias of one user is always that user's.") \
 	X(AUTH_POSTMASTER, "auth", "postmaster", STR, "", "", \
 	  "The address to which postmaster and abuse lead in domains where they are neither user nor alias. Empty: the first user.") \
+	X(AUTH_AUDIT_SIZE, "auth", "audit_size", SIZE, "256MiB", "16MiB..1TiB", "What the audit log of agents may take; its oldest records make room.") \
 	X(AUTH_DEFAULT_QUOTA, "auth", "default_quota", SIZE, "0", "", "Quota of a user created without one. 0: none.") \
 	X(LIMITS_CONNECTIONS, "limits", "connections", UINT, "10000", "1..1000000", "Connections one front holds at one time.") \
 	X(LIMITS_CONNECTIONS_PER_IP, "limits", "connections_per_ip", UINT, "100", "1..1000000", "Connections one front takes from one address (IPv6: one /64).") \

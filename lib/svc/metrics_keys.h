@@ -35,6 +35,12 @@
 	X(AUTH_BANS_ACTIVE, "gkmail_auth_bans_active", "", GAUGE, "Addresses and networks that are banned now") \
 	X(AGENT_SESSIONS, "gkmail_agent_sessions_active", "", GAUGE, "Sessions of agents") \
 	X(AGENT_REFUSED, "gkmail_agent_refused_total", "", COUNTER, "Agents that came with no good token") \
+	X(AGENT_CALLS_FREE, "gkmail_agent_calls_total", "decision=\"free\"", COUNTER, "Tools that agents called, by what was decided of the call") \
+	X(AGENT_CALLS_APPROVAL, "gkmail_agent_calls_total", "decision=\"approval\"", COUNTER, "Tools that agents called, by what was decided of the call") \
+	X(AGENT_CALLS_REFUSED, "gkmail_agent_calls_total", "decision=\"refused\"", COUNTER, "Tools that agents called, by what was decided of the call") \
+	X(AGENT_CALL_SECONDS, "gkmail_agent_call_duration_seconds", "", HISTOGRAM, "Time that a tool took") \
+	X(AUDIT_RECORDS, "gkmail_audit_records_total", "", COUNTER, "Records of the audit log") \
+	X(AUDIT_FAILED, "gkmail_audit_failed_total", "", COUNTER, "Batches of the audit log that could not be written, each try") \
 	X(APPROVALS_MADE, "gkmail_approvals_made_total", "", COUNTER, "What humans have approved of what agents asked for") \
 	X(APPROVALS_USED, "gkmail_approvals_used_total", "", COUNTER, "Approvals used, each once") \
 	X(APPROVALS_DENIED, "gkmail_approvals_denied_total", "", COUNTER, "What agents tried without a good approval") \
