@@ -57,7 +57,7 @@ verb_completion(struct err *e)
 	     "\t--dir) COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n"
 	     "\t--level) COMPREPLY=($(compgen -W 'error warn info debug' -- \"$cur\")); return ;;\n"
 	     "\t--daemon) COMPREPLY=($(compgen -W 'master authd dnsd smtpd screen sign queue "
-	     "local remote mailboxd imapd webd mcpd aid' "
+	     "local remote mailboxd imapd webd mcpd aid connect' "
 	     "-- \"$cur\")); return ;;\n"
 	     "\tesac\n"
 	     "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"

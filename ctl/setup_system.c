@@ -11,8 +11,8 @@
 #include "base/mem.h"
 #include "ctl/setup.h"
 
-static const char *const roles[] = {
-    "auth", "dns", "smtp", "screen", "sign", "queue", "store", "out", "imap", "web", "mcp", "ai"};
+static const char *const roles[] = {"auth", "dns", "smtp", "screen", "sign", "queue", "store",
+    "out", "imap", "web", "mcp", "ai", "connect"};
 
 static const char *
 user_name(const struct setup *s, size_t i)

@@ -100,7 +100,7 @@ void tls_files_commit(void);
 void tls_files_rollback(void);
 void tls_files_give(struct process *p);
 
-/* files.c: authorities and passwords, for gk-remote. */
+/* files.c: authorities, passwords and keys, for gk-remote and gk-aid. */
 /* Can every file that a route names be opened? */
 int files_check(const struct conf *c, struct err *e);
 void files_give(struct process *p);

@@ -30,6 +30,7 @@ const struct service services[SERVICES] = {
 	{{"https", CONF_WEB_LISTEN}, {"http", CONF_WEB_LISTEN_PLAIN}, {NULL, -1}}, CONF_LOG_WEBD},
     {"mcpd", PEER_MCPD, "mcp", 11, 0, false, NO_LISTENERS, CONF_LOG_MCPD},
     {"aid", PEER_AID, "ai", 12, 0, false, NO_LISTENERS, CONF_LOG_AID},
+    {"connect", PEER_CONNECT, "connect", 13, 1, false, NO_LISTENERS, CONF_LOG_CONNECT},
 };
 
 const unsigned service_channels[] = {
@@ -60,6 +61,8 @@ const unsigned service_channels[] = {
     PEER_REMOTE | PEER_DNSD,
     PEER_LOCAL | PEER_MAILBOXD,
     PEER_QUEUE | PEER_MAILBOXD,
+    PEER_CONNECT | PEER_DNSD,
+    PEER_CONNECT | PEER_AID,
 };
 
 const size_t service_nchannels = ARRAY_LEN(service_channels);

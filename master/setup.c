@@ -68,8 +68,7 @@ setup_files(struct process *p)
 		tls_files_give(p);
 	if (p->service->peer == PEER_DNSD)
 		give_trust_anchor(p);
-	if (p->service->peer == PEER_REMOTE)
-		files_give(p);
+	files_give(p);
 	if (p->service->peer == PEER_SIGN)
 		dkim_files_give(p);
 }

@@ -39,6 +39,7 @@ static const struct {
     {PEER_REMOTE, "remote"},
     {PEER_MCPD, "mcpd"},
     {PEER_AID, "aid"},
+    {PEER_CONNECT, "connect"},
 };
 
 const struct ipc_row *

@@ -29,9 +29,10 @@ enum ipc_peer {
 	PEER_WEBD = 1u << 13,
 	PEER_MCPD = 1u << 14,
 	PEER_AID = 1u << 15,
+	PEER_CONNECT = 1u << 16,
 	PEER_DAEMON = PEER_AUTHD | PEER_SMTPD | PEER_QUEUE | PEER_LOCAL | PEER_MAILBOXD |
 		      PEER_IMAPD | PEER_DNSD | PEER_SCREEN | PEER_SIGN | PEER_REMOTE | PEER_WEBD |
-		      PEER_MCPD | PEER_AID,
+		      PEER_MCPD | PEER_AID | PEER_CONNECT,
 	PEER_FRONT = PEER_SMTPD | PEER_IMAPD | PEER_WEBD
 };
 
@@ -202,6 +203,10 @@ enum ipc_peer {
 	 * named by the number of its first record. E_NOTFOUND: there is none. */ \
 	X(AUDIT_FILE,     PEER_CTL, PEER_AUTHD, 10, "number:u64") \
 	X(AUDIT_FILE_R,   PEER_AUTHD, PEER_CTL, 0, "number:u64 size:u64 fd:fd") \
+	/* A connection to the model's provider (assistant.url), whose address and port are gk-connect's to know. address: it
+	 * is to, for the log. E_TEMP: none can be had now. */ \
+	X(PROVIDER_OPEN,  PEER_AID, PEER_CONNECT, 60, "") \
+	X(PROVIDER_OPEN_R, PEER_CONNECT, PEER_AID, 0, "address:str fd:fd") \
 	/* It is over: nothing that it carries goes on. */ \
 	X(SESSION_GONE,   PEER_AUTHD, PEER_WEBD, 0, "user:str id:str") \
 	/* Recipients and senders. verdict: enum rcpt_verdict. targets: where the address leads; the first `local` of
@@ -318,8 +323,8 @@ enum ipc_peer {
 	X(DELIVERED,      PEER_LOCAL, PEER_MAILBOXD, 0, "user:str messages:u32 junk:u32") \
 	/* A question to the DNS (net/dns.h). type: of records, as in the DNS. ms: within which an answer is of use; 0:
 	 * dns.timeout. status: enum dns_status. records: net/dns_answer.c. */ \
-	X(DNS_ASK,        PEER_SMTPD | PEER_SCREEN | PEER_REMOTE | PEER_CTL, PEER_DNSD, 30, "name:str type:u32 ms:u32") \
-	X(DNS_ASK_R,      PEER_DNSD, PEER_SMTPD | PEER_SCREEN | PEER_REMOTE | PEER_CTL, 0, \
+	X(DNS_ASK,        PEER_SMTPD | PEER_SCREEN | PEER_REMOTE | PEER_CONNECT | PEER_CTL, PEER_DNSD, 30, "name:str type:u32 ms:u32") \
+	X(DNS_ASK_R,      PEER_DNSD, PEER_SMTPD | PEER_SCREEN | PEER_REMOTE | PEER_CONNECT | PEER_CTL, 0, \
 	  "status:u32 secure:u32 ttl:u32 canonical:str why:str records:list") \
 	/* Who sent a message, before it is taken: its octets as they came, in the packet or as they come, through a stream
 	 * socket (ipc/parcel.h). stream: smtpd's number for it; SCREEN_END says that its size octets are all, SCREEN_ABORT

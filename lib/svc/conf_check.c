@@ -6,6 +6,7 @@
 #include "base/network.h"
 #include "base/num.h"
 #include "svc/conf_in.h"
+#include "svc/provider.h"
 
 /* RFC 1123 2.1: labels of letters, digits and inner hyphens. */
 static bool
@@ -253,6 +254,14 @@ trust_anchor(struct str s)
 		   : "a DS or DNSKEY record such as \"corp.example. DS 12345 13 2 0123...\"";
 }
 
+static const char *
+provider_url(struct str s)
+{
+	struct provider p;
+
+	return provider_parse(s, &p) == 0 ? NULL : provider_wanted;
+}
+
 /* ---- [[route]] ---- */
 
 static const char *
@@ -322,6 +331,9 @@ static const struct {
     {CONF_DNS_INSECURE, domain},
     {CONF_LIMITS_TRUSTED_NETWORKS, network},
     {CONF_REMOTE_CA_FILE, file},
+    {CONF_ASSISTANT_URL, provider_url},
+    {CONF_ASSISTANT_API_KEY_FILE, file},
+    {CONF_ASSISTANT_CA_FILE, file},
     {CONF_DMARC_REPORT_FROM, mailbox},
     {CONF_DMARC_REPORT_ADDRESS, mailbox},
     {CONF_LOG_TO, log_to},
@@ -409,6 +421,48 @@ check_tables(const struct conf *c, const char *name, struct err *e)
 	return 0;
 }
 
+/* "file:line:column: " of what was written, not of a default. */
+static int
+at_key(const struct conf *c, enum conf_key k, const char *name, struct err *e)
+{
+	const char *origin = conf_origin(c, k);
+
+	return err_wrap(e, "%s", strcmp(origin, "default") == 0 ? name : origin);
+}
+
+/* Mail goes to a model on this machine, or by leave; a key goes to nobody who can be overheard. */
+static int
+check_assistant(const struct conf *c, const char *name, struct err *e)
+{
+	struct str url = conf_str(c, CONF_ASSISTANT_URL);
+	struct provider p;
+
+	if (str_eq_z(conf_str(c, CONF_ASSISTANT_PROVIDER), "builtin") ||
+	    provider_parse(url, &p) < 0)
+		return 0;
+	if (conf_str(c, CONF_ASSISTANT_MODEL).n == 0) {
+		err_set(e, E_INVAL,
+		    "assistant.provider is set but assistant.model is not; write its name, such as "
+		    "\"qwen3:8b\"");
+		return at_key(c, CONF_ASSISTANT_PROVIDER, name, e);
+	}
+	if (conf_bool(c, CONF_ASSISTANT_LOCAL_ONLY) && !provider_is_local(&p)) {
+		err_set(e, E_INVAL,
+		    "assistant.url: \"" STR_FMT "\" is not on this machine, and mail would leave "
+		    "it; write \"http://127.0.0.1:%u\", or local_only = false to allow it",
+		    STR_ARG(url), p.port);
+		return at_key(c, CONF_ASSISTANT_URL, name, e);
+	}
+	if (conf_str(c, CONF_ASSISTANT_API_KEY_FILE).n > 0 && !p.tls && !provider_is_local(&p)) {
+		err_set(e, E_INVAL,
+		    "assistant.url: the key would cross the network unencrypted; write "
+		    "\"https://%s\"",
+		    p.host);
+		return at_key(c, CONF_ASSISTANT_URL, name, e);
+	}
+	return 0;
+}
+
 int
 conf_check_whole(const struct conf *c, const char *name, struct err *e)
 {
@@ -440,5 +494,5 @@ conf_check_whole(const struct conf *c, const char *name, struct err *e)
 		    "%s: queue.retry_first (%s) is longer than queue.retry_max (%s); write a "
 		    "shorter first wait",
 		    name, c->v[CONF_QUEUE_RETRY_FIRST].text.p, c->v[CONF_QUEUE_RETRY_MAX].text.p);
-	return check_tables(c, name, e);
+	return check_assistant(c, name, e) < 0 ? -1 : check_tables(c, name, e);
 }

@@ -19,7 +19,7 @@
 	X(SERVER_DATA_DIR, "server", "data_dir", STR, "/var/lib/gkmail", "", "Where mail, the spool and accounts live.") \
 	X(SERVER_RUN_DIR, "server", "run_dir", STR, "/run/gkmail", "", "Where the control socket and the pid file live.") \
 	X(SERVER_USER_PREFIX, "server", "user_prefix", STR, "gkmail", "", \
-	  "System users are PREFIX-auth, and likewise -dns, -smtp, -screen, -sign, -queue, -store, -out, -imap, -web, -mcp, -ai.") \
+	  "System users are PREFIX-auth, and likewise -dns, -smtp, -screen, -sign, -queue, -store, -out, -imap, -web, -mcp, -ai, -connect.") \
 	X(SERVER_ADMIN_GROUP, "server", "admin_group", STR, "gkmail-admin", "", "Members of this group may use gkmail beside root.") \
 	X(SERVER_SANDBOX, "server", "sandbox", CHOICE, "auto", "auto|required", \
 	  "With \"required\" nothing starts where the kernel lacks Landlock or seccomp, or where master is not root.") \
@@ -224,9 +224,26 @@
 	X(DKIM_ALGORITHM, "dkim", "algorithm", CHOICE, "both", "rsa|ed25519|both", \
 	  "Which keys gkmail dkim generate makes. Receivers that do not know Ed25519 need the RSA one.") \
 	X(DKIM_RSA_BITS, "dkim", "rsa_bits", UINT, "2048", "1024..4096", "How long new RSA keys are. Under 2048 they count as weak (RFC 8301).") \
+	X(ASSISTANT_PROVIDER, "assistant", "provider", CHOICE, "builtin", "builtin|ollama|openai", \
+	  "What understands the assistant's users: rules of our own with no model, a model at Ollama, or one at a server that speaks as OpenAI's does.") \
+	X(ASSISTANT_URL, "assistant", "url", STR, "http://127.0.0.1:11434", "", "Where the provider is; a path may stand before its own (/api, /v1).") \
+	X(ASSISTANT_MODEL, "assistant", "model", STR, "", "", "The model's name there, such as \"qwen3:8b\".") \
+	X(ASSISTANT_API_KEY_FILE, "assistant", "api_key_file", STR, "", "", "File with the key that the provider asks for, on one line.") \
+	X(ASSISTANT_CA_FILE, "assistant", "ca_file", STR, "/etc/ssl/certs/ca-certificates.crt", "", \
+	  "PEM file with the authorities that may sign the provider's certificate, where url begins with https.") \
+	X(ASSISTANT_LOCAL_ONLY, "assistant", "local_only", BOOL, "true", "", \
+	  "No mail leaves this machine for a model: the provider is at a loopback address, and runs no model elsewhere.") \
+	X(ASSISTANT_NUM_CTX, "assistant", "num_ctx", UINT, "16384", "2048..1048576", \
+	  "Tokens that a model at Ollama keeps in mind; more take more of its memory.") \
+	X(ASSISTANT_KEEP_ALIVE, "assistant", "keep_alive", DURATION, "30m", "0s..7d", \
+	  "How long Ollama keeps the model loaded after its last answer.") \
 	X(ASSISTANT_MAX_CALLS, "assistant", "max_calls", UINT, "40", "1..1000", \
 	  "Tools that the assistant may call to answer one request.") \
 	X(ASSISTANT_MAX_TIME, "assistant", "max_time", DURATION, "5m", "1s..1h", "How long one answer may take.") \
+	X(ASSISTANT_MAX_ROUNDS, "assistant", "max_rounds", UINT, "12", "1..100", "How often a model may go on with what its tools found, in one turn.") \
+	X(ASSISTANT_SILENCE, "assistant", "silence", DURATION, "2m", "1s..1h", "How long a model may say nothing, also while it is loaded.") \
+	X(ASSISTANT_MAX_TOKENS, "assistant", "max_tokens", UINT, "8192", "64..1000000", "Tokens that a model may say in one turn.") \
+	X(ASSISTANT_MAX_SIZE, "assistant", "max_size", SIZE, "1MiB", "16KiB..16MiB", "Octets that a provider may answer in one turn.") \
 	X(LOG_TO, "log", "to", STR, "stdout", "", "\"stdout\", \"syslog\", or a file name.") \
 	X(LOG_FORMAT, "log", "format", CHOICE, "text", "text|json", "How log lines look.") \
 	X(LOG_LEVEL, "log", "level", CHOICE, "info", "error|warn|info|debug", "What is logged by daemons that have no level of their own.") \
@@ -243,7 +260,8 @@
 	X(LOG_IMAPD, "log", "imapd", CHOICE, "", "|error|warn|info|debug", "Level of gk-imapd.") \
 	X(LOG_WEBD, "log", "webd", CHOICE, "", "|error|warn|info|debug", "Level of gk-webd.") \
 	X(LOG_MCPD, "log", "mcpd", CHOICE, "", "|error|warn|info|debug", "Level of gk-mcpd.") \
-	X(LOG_AID, "log", "aid", CHOICE, "", "|error|warn|info|debug", "Level of gk-aid.")
+	X(LOG_AID, "log", "aid", CHOICE, "", "|error|warn|info|debug", "Level of gk-aid.") \
+	X(LOG_CONNECT, "log", "connect", CHOICE, "", "|error|warn|info|debug", "Level of gk-connect.")
 
 #define CONF_TABLES(X) \
 	X(ROUTE, "route", "Where mail to a domain goes in place of the hosts in the DNS, and how it is protected. The most specific domain wins.") \

@@ -181,6 +181,38 @@ a_wrong_value_is_answered_with_what_to_write(void **state)
 	    "queue.retry_max (1h); write a shorter first wait");
 }
 
+#define MODEL HOST "[assistant]\nprovider = \"ollama\"\nmodel = \"m\"\n"
+
+static void
+mail_goes_to_no_model_elsewhere(void **state)
+{
+	struct conf *c;
+
+	(void)state;
+	refused(HOST "[assistant]\nprovider = \"ollama\"\n",
+	    "f:4: assistant.provider is set but assistant.model is not; write its name, such as "
+	    "\"qwen3:8b\"");
+	refused(MODEL "url = \"http://models.example.org:11434\"\n",
+	    "f:6: assistant.url: \"http://models.example.org:11434\" is not on this machine, and "
+	    "mail would leave it; write \"http://127.0.0.1:11434\", or local_only = false to allow "
+	    "it");
+	refused(MODEL "url = \"models\"\n",
+	    "f:6:7: assistant.url: \"models\" is not taken; write an address such as "
+	    "\"http://127.0.0.1:11434\" or \"https://models.example.org\"");
+	refused(MODEL "url = \"http://m.test\"\nlocal_only = false\napi_key_file = \"/k\"\n",
+	    "f:6: assistant.url: the key would cross the network unencrypted; write "
+	    "\"https://m.test\"");
+	assert_non_null(c = parse(MODEL));
+	conf_free(&c);
+	assert_non_null(c = parse(MODEL "url = \"http://[::1]:1\"\napi_key_file = \"/k\"\n"));
+	conf_free(&c);
+	assert_non_null(c = parse(MODEL "url = \"https://m.test\"\nlocal_only = false\n"));
+	conf_free(&c);
+	/* Nothing is asked of who has no model. */
+	assert_non_null(c = parse(HOST "[assistant]\nurl = \"http://m.test\"\n"));
+	conf_free(&c);
+}
+
 static void
 addresses_are_checked(void **state)
 {
@@ -432,6 +464,7 @@ main(void)
 	    cmocka_unit_test(values_have_types),
 	    cmocka_unit_test(a_wrong_name_is_answered_with_the_right_one),
 	    cmocka_unit_test(a_wrong_value_is_answered_with_what_to_write),
+	    cmocka_unit_test(mail_goes_to_no_model_elsewhere),
 	    cmocka_unit_test(addresses_are_checked),
 	    cmocka_unit_test(environment_beats_file_and_command_line_both),
 	    cmocka_unit_test(wrong_overrides_are_refused),

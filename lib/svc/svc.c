@@ -25,7 +25,7 @@
 #define EXIT_RESTART 75
 #define EXIT_CONFIG  78
 
-#define CHANNELS_MAX 16u
+#define CHANNELS_MAX 32u
 
 static struct {
 	const struct svc *svc;

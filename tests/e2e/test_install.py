@@ -81,7 +81,7 @@ def test_from_nothing_to_mail_and_away(machine):
 step setup
 gkmail setup mail.example.org --domain example.org --user Me@example.org --yes <pw
 step users
-getent passwd gkmail-auth gkmail-dns gkmail-smtp gkmail-screen gkmail-sign gkmail-queue gkmail-store gkmail-out gkmail-imap gkmail-web gkmail-mcp gkmail-ai
+getent passwd gkmail-auth gkmail-dns gkmail-smtp gkmail-screen gkmail-sign gkmail-queue gkmail-store gkmail-out gkmail-imap gkmail-web gkmail-mcp gkmail-ai gkmail-connect
 step start
 /etc/init.d/gkmail start; /etc/init.d/gkmail start; /etc/init.d/gkmail status
 step status
@@ -113,13 +113,13 @@ pgrep -r R,S,D gk- || echo none
 sh -e rotate.sh
 """)
     assert "service gkmail start" in steps["setup"] and "a user of it is me@example.org" in steps["setup"]
-    assert len(re.findall(r"^gkmail-.*:/nonexistent:/usr/sbin/nologin$", steps["users"], re.M)) == 12
+    assert len(re.findall(r"^gkmail-.*:/nonexistent:/usr/sbin/nologin$", steps["users"], re.M)) == 13
     assert "is running" in steps["start"]
     status = json.loads(steps["status"])
     assert status["ready"] and {x["address"].split(":")[-1] for x in status["listeners"]} == \
         {"25", "587", "465", "143", "993", "443"}
     for line in ("root gk-master", "gkmail-auth gk-authd", "gkmail-dns gk-dnsd", "gkmail-smtp gk-smtpd", "gkmail-screen gk-screen", "gkmail-sign gk-sign", "gkmail-out gk-remote", "gkmail-queue gk-queue",
-                 "gkmail-store gk-local", "gkmail-store gk-mailboxd", "gkmail-imap gk-imapd", "gkmail-web gk-webd", "gkmail-mcp gk-mcpd", "gkmail-ai gk-aid",
+                 "gkmail-store gk-local", "gkmail-store gk-mailboxd", "gkmail-imap gk-imapd", "gkmail-web gk-webd", "gkmail-mcp gk-mcpd", "gkmail-ai gk-aid", "gkmail-connect gk-connect",
                  "/var/lib/gkmail/auth gkmail-auth 700", "/var/lib/gkmail/dns gkmail-dns 700", "/var/lib/gkmail/spool gkmail-queue 700",
                  "/var/lib/gkmail/mail gkmail-store 700", "/var/lib/gkmail/tls root 700"):
         assert line in steps["owners"], line

@@ -16,9 +16,9 @@ import tomllib
 import pytest
 from conftest import BIN, wait_for
 
-DAEMONS = ["authd", "dnsd", "queue", "local", "remote", "screen", "sign", "mailboxd", "smtpd", "imapd", "webd", "mcpd", "aid"]
+DAEMONS = ["authd", "dnsd", "queue", "local", "remote", "screen", "sign", "mailboxd", "smtpd", "imapd", "webd", "mcpd", "aid", "connect"]
 LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (error|warn|info|debug) (master|authd|dnsd|screen|sign|queue|local|remote|mailboxd|"
-                  r"smtpd|imapd|webd|mcpd|aid) [a-z]+\.[a-z_0-9]+( [a-z_]+=(\"([^\"\\]|\\.)*\"|[^ \"]*))*$")
+                  r"smtpd|imapd|webd|mcpd|aid|connect) [a-z]+\.[a-z_0-9]+( [a-z_]+=(\"([^\"\\]|\\.)*\"|[^ \"]*))*$")
 
 
 # ---- helpers ----
