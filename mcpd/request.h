@@ -44,7 +44,8 @@ struct mcp_sink {
 struct mcp_peer {
 	/* The front's, set before mcp_peer_init(). */
 	struct mcp_agent_hold *hold;
-	bool stream; /* not HTTP: headers are NULL */
+	bool stream;     /* not HTTP: headers are NULL */
+	struct str base; /* the URL of this server as the client knows it; empty: by no web */
 	/* Of a legacy session (2025-11-25 and before). */
 	bool in_session;      /* initialize was answered */
 	struct str version;   /* the one agreed on; a constant */
@@ -80,6 +81,9 @@ struct mcp_request *mcp_peer_take(struct mcp_peer *p, struct str body,
 void mcp_request_drop(struct mcp_request *r);
 /* Requests under way, of all peers. */
 size_t mcp_requests_active(void);
+
+/* Ends a call with that result as it is, taken: a tool's is wrapped by mcp_done(). */
+void mcp_end_call(struct mcp_call *c, cJSON *result);
 
 /* Can the client do that? In either era. */
 bool mcp_client_can(const struct mcp_call *c, const char *name, const char *sub);

@@ -49,6 +49,10 @@ struct mcp_call {
 	cJSON *result;     /* made by who runs; of a tool the structuredContent. The call's own */
 	struct buf text;   /* of a tool; where empty the result is printed */
 	void *state;       /* who runs keeps here what it likes */
+	/* After mcp_ask(): what the client has answered, an object by the keys of the requests;
+	 * each an object of the client's making. NULL: it has not been asked. */
+	const cJSON *answers;
+	const cJSON *asked; /* the state that mcp_ask() got, or NULL */
 	/* private (request.c) */
 	struct mcp_request *request;
 	const struct mcp_tool *tool;
@@ -77,6 +81,16 @@ void mcp_fail_call(struct mcp_call *c, enum mcp_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* total: 0 where it is not known. Where the client has asked for it. */
 void mcp_progress(struct mcp_call *c, double done, double total, const char *what);
+
+/* Asks the client for input: requests is an object, key → {"method": "elicitation/create",
+ * "params": …}; both trees are taken. Ends the run as mcp_done() does: run() is called anew with
+ * `answers` and `asked` once they are there, in today's protocol in another call
+ * (basic/patterns/mrtr), in a legacy session in this one. Whether the client can do what is asked
+ * is for the caller to look at (mcp_client_can()); where it cannot, the call fails with -32021.
+ * Without `asked` what is in `answers` was never asked for: who needs to know looks at that. */
+void mcp_ask(struct mcp_call *c, cJSON *requests, cJSON *state);
+/* "https://mail.example.org": where this server's pages are, for the client of this call. */
+struct str mcp_base(const struct mcp_call *c);
 
 /* The arguments of the response to the i-th invocation where it is of that method; NULL where it is
  * another, an error: the call's `why` says which. */

@@ -10,6 +10,7 @@ static const struct route *const tables[] = {
     jmap_routes,
     ws_routes,
     events_routes,
+    mcp_routes,
     wellknown_routes,
     autoconfig_routes,
 };
