@@ -27,6 +27,12 @@ is_seconds(const cJSON *m)
 	       (cJSON_IsNumber(m) && m->valuedouble >= 0 && m->valuedouble <= SECONDS_MAX);
 }
 
+static bool
+is_choice(const cJSON *m)
+{
+	return cJSON_IsNull(m) || cJSON_IsBool(m);
+}
+
 /* String[Boolean], so that a patch adds one and two devices do not undo one another. */
 static bool
 is_senders(const cJSON *m)
@@ -45,10 +51,10 @@ is_senders(const cJSON *m)
 }
 
 static const char *const properties[] = {
-    "id", "theme", "accent", "density", "language", "undoSeconds", "imagesFrom", NULL};
+    "id", "theme", "accent", "density", "language", "undoSeconds", "assistant", "imagesFrom", NULL};
 
 static bool (*const rules[])(const cJSON *m) = {
-    NULL, is_word, is_word, is_word, is_word, is_seconds, is_senders};
+    NULL, is_word, is_word, is_word, is_word, is_seconds, is_choice, is_senders};
 
 /* A property that was never given, or that a patch takes away, is what it was at first. */
 static void

@@ -18,7 +18,8 @@ nothing_is_preferred_at_first(void **state)
 	(void)state;
 	call("Preferences/get", "{}");
 	expect("/list", "[{\"id\":\"singleton\",\"theme\":null,\"accent\":null,\"density\":null,"
-			"\"language\":null,\"undoSeconds\":null,\"imagesFrom\":{}}]");
+			"\"language\":null,\"undoSeconds\":null,\"assistant\":null,"
+			"\"imagesFrom\":{}}]");
 }
 
 static void
@@ -29,7 +30,7 @@ what_two_devices_set_is_kept_together(void **state)
 	expect("/notUpdated", "null");
 	set("{\"accent\":\"rose\",\"imagesFrom/a~1b@x.test\":true}");
 	call("Preferences/get", "{\"ids\":[\"singleton\"],\"properties\":[\"theme\",\"accent\","
-				"\"undoSeconds\",\"imagesFrom\"]}");
+				"\"undoSeconds\",\"assistant\",\"imagesFrom\"]}");
 	expect("/list/0/theme", "\"dark\"");
 	expect("/list/0/accent", "\"rose\"");
 	expect("/list/0/undoSeconds", "20");
@@ -63,7 +64,7 @@ rubbish_is_refused(void **state)
 	    {"{\"undoSeconds\":-1}", "[\"undoSeconds\"]"},
 	    {"{\"undoSeconds\":3601}", "[\"undoSeconds\"]"},
 	    {"{\"undoSeconds\":\"10\"}", "[\"undoSeconds\"]"},
-	    {"{\"imagesFrom\":[]}", "[\"imagesFrom\"]"},
+	    {"{\"assistant\":1}", "[\"assistant\"]"}, {"{\"imagesFrom\":[]}", "[\"imagesFrom\"]"},
 	    {"{\"imagesFrom/x\":false}", "[\"imagesFrom\"]"},
 	    {"{\"colour\":\"red\"}", "[\"colour\"]"}};
 

@@ -45,6 +45,19 @@ export interface WebSession {
 	current: boolean;
 }
 
+// A program that works on the mail over MCP (lib/ipc/agent.h).
+export interface Agent {
+	name: string;
+	scopes: string[];
+	policy: Record<string, string>;
+	rate: number;
+	created?: string;
+	lastUsed?: string;
+	expires?: string;
+	revoked?: string | boolean;
+	builtIn?: boolean;
+}
+
 export interface AppPassword {
 	name: string;
 	created: string;
@@ -55,6 +68,10 @@ const list = <T>(value: unknown, key: string): T[] =>
 	Array.isArray(value) ? (value as T[]) : (((value as Record<string, unknown> | null)?.[key] as T[]) ?? []);
 
 export const auth = {
+	prove: (password: string) => ask('POST', '/auth/prove', { password }),
+	// A human has seen what is under that digest, and approves.
+	approve: (session: string, digest: string, what: string) =>
+		ask('POST', '/auth/approvals', { session, digest, what }),
 	login: (user: string, password: string) => ask('POST', '/auth/login', { user, password }),
 	logout: () => ask('POST', '/auth/logout'),
 	session: () => ask('GET', '/auth/session') as Promise<{ user: string } | null>,
@@ -69,5 +86,11 @@ export const auth = {
 			name: string;
 			password: string;
 		}>,
+	agents: async () => list<Agent>(await ask('GET', '/auth/agents'), 'agents'),
+	newAgent: (agent: { name: string; scopes: string[]; expires?: string }) =>
+		ask('POST', '/auth/agents', agent) as Promise<{ name: string; token: string }>,
+	agentPolicy: (name: string, policy: Record<string, string>) =>
+		ask('PATCH', `/auth/agents/${encodeURIComponent(name)}`, { policy }),
+	revokeAgent: (name: string) => ask('DELETE', `/auth/agents/${encodeURIComponent(name)}`),
 	deleteAppPassword: (name: string) => ask('DELETE', `/auth/app-passwords/${encodeURIComponent(name)}`),
 };

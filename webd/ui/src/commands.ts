@@ -3,11 +3,14 @@
 import { signal } from '@preact/signals';
 import { words, type Words } from './i18n';
 import { explain } from './i18n/explain';
+import { toggleAssistant } from './store/assistant';
 import * as act from './store/actions';
+import { hasApprovals } from './store/approvals';
 import { compose, replyToOpen } from './store/composers';
 import { cursor, list, openThreadId, subject, tick, tickAll, ticked } from './store/list';
 import { byRole, mailboxes, slugOf } from './store/mailboxes';
-import { go, leaveSettings, openThread, route } from './store/route';
+import { go, isMail, leavePage, openThread, route } from './store/route';
+import { prefs } from './store/prefs';
 import { logout } from './store/session';
 import { announce, toast, undoLast } from './store/toasts';
 import { ask } from './ui/confirm';
@@ -22,6 +25,8 @@ export interface Command {
 	run: () => void;
 	// Not in the palette: means nothing without the keyboard.
 	bare?: boolean;
+	// Not there otherwise.
+	when?: () => boolean;
 }
 
 export const sheet = signal<'palette' | 'help' | 'move' | null>(null);
@@ -71,7 +76,7 @@ export const focusSearch = () => document.querySelector<HTMLInputElement>('#sear
 export function escape() {
 	if (drawer.value) drawer.value = false;
 	else if (ticked.value.size) ticked.value = new Set();
-	else if (route.value.at === 'settings') leaveSettings();
+	else if (!isMail(route.value)) leavePage();
 	else if (openThreadId.value) closeThread();
 	else if (route.value.at === 'search') goMailbox('inbox');
 }
@@ -240,6 +245,22 @@ export const commands: Command[] = [
 		keys: ['g ,'],
 		group: 'app',
 		run: () => go({ at: 'settings', tab: 'look' }),
+	},
+	{
+		id: 'assistant',
+		title: w => w.assistant,
+		keys: ['i'],
+		group: 'app',
+		run: toggleAssistant,
+		when: () => prefs.assistant.value,
+	},
+	{
+		id: 'approvals',
+		title: w => w.approvals,
+		keys: ['g p'],
+		group: 'move',
+		run: () => go({ at: 'approve', id: null }),
+		when: hasApprovals,
 	},
 	{ id: 'logout', title: w => w.logOut, keys: [], group: 'app', run: () => void logOut() },
 ];

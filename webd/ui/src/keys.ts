@@ -48,7 +48,7 @@ export function onKey(e: KeyboardEvent) {
 		timer = setTimeout(() => (begun = ''), SEQUENCE_MS);
 		return;
 	}
-	if (!c) return;
+	if (!c || c.when?.() === false) return;
 	e.preventDefault();
 	c.run();
 }

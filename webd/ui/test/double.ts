@@ -4,7 +4,7 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 
-type Json = Record<string, unknown>;
+export type Json = Record<string, unknown>;
 export interface DoubleEmail extends Json {
 	id: string;
 	threadId: string;
@@ -13,7 +13,7 @@ export interface DoubleEmail extends Json {
 	receivedAt: string;
 }
 type Invocation = [string, Json, string];
-type Type = 'Email' | 'Mailbox' | 'Thread' | 'EmailSubmission' | 'Identity' | 'Preferences';
+type Type = 'Email' | 'Mailbox' | 'Thread' | 'EmailSubmission' | 'Identity' | 'Preferences' | 'Approval';
 
 export const ACCOUNT = 'a1';
 
@@ -47,6 +47,7 @@ export class Double {
 		density: null,
 		language: null,
 		undoSeconds: null,
+		assistant: null,
 		imagesFrom: {},
 	};
 	blobs = new Map<string, { type: string; data: Buffer }>();
@@ -54,6 +55,9 @@ export class Double {
 	heard: Invocation[] = [];
 	// What a test wants refused: method name to error.
 	refuse = new Map<string, string>();
+	// What others add (agents.ts): methods, capabilities, and types whose state it tells.
+	methods = new Map<string, (args: Json) => Json>();
+	capabilities: string[] = [];
 	listeners = new Set<(m: Json) => void>();
 	private log: { type: Type; id: string; what: 'created' | 'updated' | 'destroyed' }[] = [];
 	private queries = new Map<string, string[]>();
@@ -118,6 +122,7 @@ export class Double {
 				'urn:ietf:params:jmap:submission': ACCOUNT,
 				'urn:ietf:params:jmap:vacationresponse': ACCOUNT,
 				'urn:x-gkmail:preferences': ACCOUNT,
+				...Object.fromEntries(this.capabilities.map(c => [c, ACCOUNT])),
 			},
 			username: this.user,
 			apiUrl: `${base}/jmap/api`,
@@ -204,7 +209,7 @@ export class Double {
 		this.push();
 	}
 
-	private note(type: Type, id: string, what: 'created' | 'updated' | 'destroyed') {
+	note(type: Type, id: string, what: 'created' | 'updated' | 'destroyed') {
 		this.log.push({ type, id, what });
 	}
 
@@ -216,7 +221,7 @@ export class Double {
 		const s = this.state;
 		const m = {
 			'@type': 'StateChange',
-			changed: { [ACCOUNT]: { Email: s, Mailbox: s, Thread: s, Preferences: s } },
+			changed: { [ACCOUNT]: { Email: s, Mailbox: s, Thread: s, Preferences: s, Approval: s } },
 			pushState: s,
 		};
 		for (const f of this.listeners) f(m);
@@ -293,6 +298,8 @@ export class Double {
 		responses: Invocation[],
 		callId: string,
 	): Json {
+		const other = this.methods.get(name);
+		if (other) return other(args);
 		switch (name) {
 			case 'Core/echo':
 				return args;
@@ -351,7 +358,7 @@ export class Double {
 		this.note('Preferences', 'singleton', 'updated');
 	}
 
-	private get(args: Json, find: (id: string) => Json | undefined, all: string[] = []): Json {
+	get(args: Json, find: (id: string) => Json | undefined, all: string[] = []): Json {
 		const ids = (args.ids as string[] | null) ?? all;
 		if (ids.length > 500) throw new Refused('requestTooLarge');
 		const properties = args.properties as string[] | null | undefined;
@@ -379,7 +386,7 @@ export class Double {
 		};
 	}
 
-	private changes(type: Type, args: Json): Json {
+	changes(type: Type, args: Json): Json {
 		const since = Number(args.sinceState);
 		if (!(since <= this.log.length)) throw new Refused('cannotCalculateChanges');
 		const seen = new Map<string, { first: string; last: string }>();

@@ -5,7 +5,8 @@ import { readFileSync, existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { WebSocketServer } from 'ws';
-import { Double } from './double';
+import { Agents } from './agents';
+import { Double, type Json } from './double';
 import { furnish } from './furnish';
 
 const port = Number(process.argv[2] ?? 8090);
@@ -14,6 +15,7 @@ const root = process.argv[4] ?? join(process.cwd(), '../../build/ui');
 let base = '';
 const double = new Double();
 furnish(double, amount);
+const agents = new Agents(double);
 
 const TYPES: Record<string, string> = {
 	'.html': 'text/html; charset=utf-8',
@@ -30,6 +32,29 @@ const policy = new Map(
 );
 // Enough of a session for browsers that come one after the other.
 const COOKIE = 'double=1';
+
+const rules = (send: string) => ({
+	read: 'free',
+	flag: 'free',
+	draft: 'free',
+	send,
+	delete: 'approval',
+	move: 'approval',
+	forward: 'approval',
+	vacation: 'approval',
+});
+const AGENTS = [
+	{ name: 'assistant', scopes: ['mail:read'], policy: rules('approval'), rate: 60, builtIn: true },
+	{
+		name: 'desk',
+		scopes: ['mail:read', 'mail:organize', 'mail:draft'],
+		policy: rules('never'),
+		rate: 60,
+		created: new Date().toISOString(),
+		lastUsed: new Date().toISOString(),
+		expires: new Date(Date.now() + 30 * 86400000).toISOString(),
+	},
+];
 
 const whole = async (r: IncomingMessage) => {
 	const parts: Buffer[] = [];
@@ -69,6 +94,10 @@ const server = createServer((req, res) => {
 				return req.method === 'POST'
 					? json(200, { name: 'x', password: 'abcd efgh ijkl mnop' })
 					: json(200, []);
+			if (path === '/auth/agents') {
+				if (req.method === 'POST') return json(201, { name: 'desk', token: `gka_${'7f3a'.repeat(16)}` });
+				return json(200, { agents: AGENTS });
+			}
 			if (path === '/.well-known/jmap') return json(200, double.session(base));
 			if (path === '/jmap/api')
 				return json(200, double.handle(JSON.parse(String(await whole(req))) as never));
@@ -93,7 +122,20 @@ const server = createServer((req, res) => {
 	})();
 });
 
-new WebSocketServer({ server, path: '/jmap/ws' }).on('connection', socket => {
+const chats = new WebSocketServer({ noServer: true });
+const sockets = new WebSocketServer({ noServer: true });
+server.on('upgrade', (req, socket, head) => {
+	const of = req.url!.startsWith('/assistant') ? chats : sockets;
+	of.handleUpgrade(req, socket, head, ws => of.emit('connection', ws, req));
+});
+chats.on('connection', socket => {
+	const heard = agents.scripted(
+		m => socket.send(JSON.stringify(m)),
+		() => new Promise(r => setTimeout(r, 40)),
+	);
+	socket.on('message', data => void heard(JSON.parse(String(data)) as Json));
+});
+sockets.on('connection', socket => {
 	const tell = (m: unknown) => socket.send(JSON.stringify(m));
 	socket.on('message', data => {
 		const m = JSON.parse(String(data)) as { '@type': string; id?: string };

@@ -19,6 +19,7 @@ export const en = {
 	loggingIn: 'Logging in…',
 	loading: 'Loading…',
 	tryAgain: 'Try again',
+	partMissing: 'This part of the page could not be loaded.',
 
 	// The frame
 	app: 'GK Mail',
@@ -63,6 +64,7 @@ export const en = {
 	more: 'More',
 	resizeFolders: 'Width of the folders',
 	resizeList: 'Width of the list',
+	resizeAssistant: 'Width of the assistant',
 	offline: 'No connection. You can go on reading; what you send will leave when it is back.',
 	backOnline: 'Connected again.',
 
@@ -289,6 +291,22 @@ export const en = {
 	onWrote: (when: string, who: string) => `On ${when}, ${who} wrote:`,
 	forwarded: 'Forwarded message',
 	attachWords: /\b(attach(ed|ment|ments|ing)?|enclosed|enclosure)\b/i,
+
+	// The assistant and other agents; the rest of their words is in assistant/words.ts
+	assistant: 'Assistant',
+	approvals: 'Waiting for your approval',
+	approvalsWait: (n: number) => (n === 1 ? 'One waits for your approval' : `${n} wait for your approval`),
+	approvalAsks: (agent: string) =>
+		agent === 'assistant'
+			? 'The assistant asks for your approval.'
+			: `The agent “${agent}” asks for your approval.`,
+	approvalLook: 'Look at it',
+	summarise: 'Summarise',
+	summariseAsk: 'Summarise this message',
+	draftReply: 'Draft a reply',
+	draftReplyAsk: 'Draft a reply to this message',
+	why: 'Why is this here?',
+	tabAgents: 'Agents',
 
 	// Settings
 	tabLook: 'Appearance',

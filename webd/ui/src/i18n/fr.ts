@@ -21,6 +21,7 @@ export const fr: Words = {
 	loggingIn: 'Connexion…',
 	loading: 'Chargement…',
 	tryAgain: 'Réessayer',
+	partMissing: 'Cette partie de la page n’a pas pu être chargée.',
 
 	app: 'GK Mail',
 	skipToList: 'Aller aux conversations',
@@ -64,6 +65,7 @@ export const fr: Words = {
 	more: 'Plus',
 	resizeFolders: 'Largeur des dossiers',
 	resizeList: 'Largeur de la liste',
+	resizeAssistant: 'Largeur de l’assistant',
 	offline: 'Pas de connexion. Vous pouvez continuer à lire ; vos envois partiront à son retour.',
 	backOnline: 'Connexion rétablie.',
 
@@ -288,6 +290,23 @@ export const fr: Words = {
 	forwarded: 'Message transféré',
 	attachWords:
 		/(pi[eè]ces?[\s-]jointes?|ci-joint|\bP\.?J\.?\b|en\s(annexe|attach[ée])|\bje\s(vous\s|t[e’'])?\s?joins\b|\bjoint(e?s?)\s(à|au)\sc)/i,
+
+	// The assistant and other agents; the rest of their words is in assistant/words.ts
+	assistant: 'Assistant',
+	approvals: 'En attente de votre accord',
+	approvalsWait: (n: number) =>
+		n === 1 ? 'Une demande attend votre accord' : `${n} demandes attendent votre accord`,
+	approvalAsks: (agent: string) =>
+		agent === 'assistant'
+			? 'L’assistant demande votre accord.'
+			: `L’agent « ${agent} » demande votre accord.`,
+	approvalLook: 'Voir',
+	summarise: 'Résumer',
+	summariseAsk: 'Résume ce message',
+	draftReply: 'Préparer une réponse',
+	draftReplyAsk: 'Prépare une réponse à ce message',
+	why: 'Pourquoi est-ce ici ?',
+	tabAgents: 'Agents',
 
 	tabLook: 'Apparence',
 	tabMail: 'Courrier',

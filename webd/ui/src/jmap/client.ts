@@ -3,7 +3,7 @@
 
 import { MethodError } from './errors';
 import type { Args, Invocation, Request, Response, ResultReference } from './types';
-import { CORE, MAIL, PREFERENCES, SUBMISSION, VACATION } from './types';
+import { AGENTS, APPROVAL, CORE, MAIL, PREFERENCES, SUBMISSION, TRACE, VACATION } from './types';
 
 export type Call<T> = Promise<T> & { ref(path: string): ResultReference };
 
@@ -18,6 +18,9 @@ const USING: Record<string, string[]> = {
 	EmailSubmission: [MAIL, SUBMISSION],
 	VacationResponse: [VACATION],
 	Preferences: [PREFERENCES],
+	Approval: [APPROVAL],
+	AgentSession: [AGENTS],
+	'Email/why': [TRACE],
 };
 
 export class Client {
@@ -49,7 +52,8 @@ export class Client {
 	private async request(group: Pending[]) {
 		const methodCalls = group.map(p => p.invocation);
 		const using = new Set([CORE]);
-		for (const [name] of methodCalls) for (const u of USING[name.split('/')[0]!] ?? [MAIL]) using.add(u);
+		for (const [name] of methodCalls)
+			for (const u of USING[name] ?? USING[name.split('/')[0]!] ?? [MAIL]) using.add(u);
 		const left = new Map(group.map(p => [p.invocation[2], p]));
 		try {
 			const response = await this.carry({ using: [...using], methodCalls });

@@ -213,7 +213,34 @@ export interface Preferences {
 	density: string | null;
 	language: string | null;
 	undoSeconds: number | null;
+	assistant: boolean | null;
 	imagesFrom: Record<string, true>;
+}
+
+// Ours (docs/adr/0032-agents-and-approvals.md): what an agent asks for and a human answers.
+export interface Approval {
+	id: Id;
+	state: 'requested' | 'sent' | 'done' | 'refused' | 'expired';
+	// What is asked for, where it is not a send.
+	action?: string | null;
+	agent: string;
+	session: string;
+	requestedAt: string;
+	emailId: Id | null;
+	envelope: { mailFrom: { email: string }; rcptTo: { email: string }[] } | null;
+	subject: string;
+	digest: string;
+	size: number;
+	// Values that came from the text of mail.
+	origins?: Origin[] | null;
+	// The frozen message in base64, where it was asked for.
+	octets?: string;
+}
+
+export interface Origin {
+	value: string;
+	emailId: Id | null;
+	where: string;
 }
 
 export interface SearchSnippet {
@@ -227,4 +254,7 @@ export const MAIL = 'urn:ietf:params:jmap:mail';
 export const SUBMISSION = 'urn:ietf:params:jmap:submission';
 export const VACATION = 'urn:ietf:params:jmap:vacationresponse';
 export const WEBSOCKET = 'urn:ietf:params:jmap:websocket';
+export const APPROVAL = 'urn:x-gkmail:approval';
+export const AGENTS = 'urn:x-gkmail:agents';
+export const TRACE = 'urn:x-gkmail:trace';
 export const PREFERENCES = 'urn:x-gkmail:preferences';

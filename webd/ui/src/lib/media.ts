@@ -3,9 +3,10 @@
 import { signal } from '@preact/signals';
 
 function media(query: string) {
-	const m = matchMedia(query);
-	const s = signal(m.matches);
-	m.addEventListener('change', () => (s.value = m.matches));
+	// No page, no room: unit tests.
+	const m = globalThis.matchMedia?.(query);
+	const s = signal(m?.matches ?? false);
+	m?.addEventListener('change', () => (s.value = m.matches));
 	return s;
 }
 

@@ -4,7 +4,7 @@ import { computed, effect, signal, untracked } from '@preact/signals';
 import type { Id } from '../jmap/types';
 import { bySlug, mailboxes } from './mailboxes';
 import { EmailList } from './query';
-import { route } from './route';
+import { isMail, route } from './route';
 import { toFilter } from './search';
 import { who } from './session';
 
@@ -26,7 +26,7 @@ const KEEP = 6;
 
 const place = computed(() => {
 	const r = route.value;
-	if (who.value !== 'somebody' || r.at === 'settings') return null;
+	if (who.value !== 'somebody' || !isMail(r)) return null;
 	// Its words may name folders.
 	if (r.at === 'search') return mailboxes.value.size ? `search ${r.query}` : null;
 	if (r.mailbox === 'starred') return 'starred';
@@ -84,7 +84,7 @@ export function clearLists() {
 	cursor.value = 0;
 }
 
-export const openThreadId = computed(() => (route.value.at === 'settings' ? null : route.value.thread));
+export const openThreadId = computed(() => (isMail(route.value) ? route.value.thread : null));
 
 // What an action is about: what is ticked, else the open conversation, else the one under the cursor.
 export function subject(): Id[] {

@@ -1,4 +1,4 @@
-// New mail, told to people who look elsewhere.
+// New mail and whatever else is news, told to people who look elsewhere.
 
 import { signal } from '@preact/signals';
 import { words } from '../i18n';
@@ -33,16 +33,24 @@ export function newMail(list: Email[]) {
 	if (!fresh.length) return;
 	const first = fresh[0]!;
 	const from = display(first.from);
+	const many = fresh.length > 1;
 	announce(words.value.newMailFrom(from, fresh.length));
+	notify(
+		many ? words.value.newMailFrom(from, fresh.length) : from,
+		[first.subject, first.preview].filter(Boolean).join('\n'),
+		many ? 'gkmail' : first.id,
+		() => go({ at: 'mailbox', mailbox: 'inbox', thread: first.threadId }),
+	);
+}
+
+// To who looks elsewhere, where that is wished.
+export function notify(title: string, body: string, tag: string, open: () => void) {
 	if (!prefs.notify.value || !canNotify() || Notification.permission !== 'granted' || document.hasFocus())
 		return;
-	const n = new Notification(fresh.length > 1 ? words.value.newMailFrom(from, fresh.length) : from, {
-		body: [first.subject, first.preview].filter(Boolean).join('\n'),
-		tag: fresh.length > 1 ? 'gkmail' : first.id,
-	});
+	const n = new Notification(title, { body, tag });
 	n.onclick = () => {
 		window.focus();
-		go({ at: 'mailbox', mailbox: 'inbox', thread: first.threadId });
+		open();
 		n.close();
 	};
 }

@@ -9,7 +9,7 @@ import { prefs, type Pref } from './prefs';
 import { call, session } from './session';
 import { toast } from './toasts';
 
-const WORDS = ['theme', 'language', 'density', 'accent', 'undoSeconds'] as const;
+const WORDS = ['theme', 'language', 'density', 'accent', 'undoSeconds', 'assistant'] as const;
 
 // As the server has it, so far as we know; null: not read yet.
 let known: Preferences | null = null;

@@ -41,6 +41,7 @@ export type Density = (typeof DENSITIES)[number];
 export type Accent = (typeof ACCENTS)[number];
 
 const among = (list: readonly string[]) => (v: unknown) => list.includes(v as string);
+const isBoolean = (v: unknown) => typeof v === 'boolean';
 const isNumber = (v: unknown) => typeof v === 'number' && v >= 0;
 const isStrings = (v: unknown) => Array.isArray(v) && v.every(x => typeof x === 'string');
 
@@ -51,7 +52,9 @@ export const prefs = {
 	accent: stored<Accent>('accent', 'teal', among(ACCENTS)),
 	undoSeconds: stored<number>('undoSeconds', 10, isNumber),
 	imagesFrom: stored<string[]>('imagesFrom', [], isStrings),
-	notify: stored<boolean>('notify', false, v => typeof v === 'boolean'),
+	notify: stored<boolean>('notify', false, isBoolean),
+	assistant: stored<boolean>('assistant', true, isBoolean),
+	assistantWidth: stored<number>('assistantWidth', 380, isNumber),
 	folderWidth: stored<number>('folderWidth', 220, isNumber),
 	listWidth: stored<number>('listWidth', 400, isNumber),
 	closedFolders: stored<string[]>('closedFolders', [], isStrings),

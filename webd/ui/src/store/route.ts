@@ -1,12 +1,14 @@
 // Where one is, in the address after '#', so that Back, reload and bookmarks do what people expect:
-// #/in/<mailbox>[/<thread>], #/search/<words>[/<thread>], #/settings/<tab>.
+// #/in/<mailbox>[/<thread>], #/search/<words>[/<thread>], #/settings/<tab>, #/approve[/<id>].
 
 import { effect, signal } from '@preact/signals';
 
 export type Route =
 	| { at: 'mailbox'; mailbox: string; thread: string | null }
 	| { at: 'search'; query: string; thread: string | null }
-	| { at: 'settings'; tab: string };
+	| { at: 'settings'; tab: string }
+	// What agents ask for: one of it, or all that waits.
+	| { at: 'approve'; id: string | null };
 
 export const route = signal<Route>({ at: 'mailbox', mailbox: 'inbox', thread: null });
 
@@ -14,6 +16,7 @@ export function parse(hash: string): Route {
 	const parts = hash.replace(/^#\/?/, '').split('/').map(decode);
 	const [at, second, third] = parts;
 	if (at === 'settings') return { at, tab: second || 'look' };
+	if (at === 'approve') return { at, id: second || null };
 	if (at === 'search' && second) return { at, query: second, thread: third || null };
 	if (at === 'in' && second) return { at: 'mailbox', mailbox: second, thread: third || null };
 	return { at: 'mailbox', mailbox: 'inbox', thread: null };
@@ -29,6 +32,7 @@ function decode(part: string): string {
 
 export function format(r: Route): string {
 	if (r.at === 'settings') return `#/settings/${encodeURIComponent(r.tab)}`;
+	if (r.at === 'approve') return r.id ? `#/approve/${encodeURIComponent(r.id)}` : '#/approve';
 	const place = r.at === 'search' ? ['search', r.query] : ['in', r.mailbox];
 	return '#/' + [...place, ...(r.thread ? [r.thread] : [])].map(encodeURIComponent).join('/');
 }
@@ -41,20 +45,24 @@ export function go(r: Route, replace = false) {
 	else history.pushState(null, '', hash);
 }
 
+// Where there are lists and conversations.
+export const isMail = (r: Route): r is Extract<Route, { thread: string | null }> =>
+	r.at === 'mailbox' || r.at === 'search';
+
 export function openThread(thread: string | null, replace = false) {
 	const r = route.value;
-	if (r.at !== 'settings') go({ ...r, thread }, replace);
+	if (isMail(r)) go({ ...r, thread }, replace);
 }
 
 let before: Route = route.value;
 
-export const leaveSettings = () => go(before);
+export const leavePage = () => go(before);
 
 export function followAddress() {
 	route.value = parse(location.hash);
-	// Settings are left for where one was before.
+	// Settings and the page of approvals are left for where one was before.
 	effect(() => {
-		if (route.value.at !== 'settings') before = route.value;
+		if (isMail(route.value)) before = route.value;
 	});
 	const follow = () => (route.value = parse(location.hash));
 	addEventListener('popstate', follow);

@@ -2,6 +2,7 @@
 
 import { LoggedOut, MethodError } from '../jmap/errors';
 import type { ChangesResponse, Email, GetResponse, Id, Mailbox, StateChange, Thread } from '../jmap/types';
+import { approvalChanges, forgetApprovals, hasApprovals, loadApprovals } from './approvals';
 import { abandonAll, draftsGone, saveAll } from './composers';
 import {
 	allKnown,
@@ -35,11 +36,14 @@ export async function start() {
 	const e = call<GetResponse<Email>>('Email/get', { ids: [] });
 	const t = call<GetResponse<Thread>>('Thread/get', { ids: [] });
 	const p = hasPreferences() ? loadPreferences().catch(() => undefined) : undefined;
+	const a = hasApprovals() ? loadApprovals().catch(() => undefined) : undefined;
 	states.Mailbox = await loadMailboxes();
 	states.Email = (await e).state;
 	states.Thread = (await t).state;
 	const preferences = await p;
+	const approvals = await a;
 	if (preferences !== undefined) states.Preferences = preferences;
+	if (approvals !== undefined) states.Approval = approvals;
 }
 
 export function follow() {
@@ -58,6 +62,7 @@ export function follow() {
 			clearLists();
 			clearEmails();
 			forgetPreferences();
+			forgetApprovals();
 			mailboxes.value = new Map();
 		},
 		leave: saveAll,
@@ -80,6 +85,7 @@ async function run() {
 				types.has('Email') && 'Email' in states ? emailChanges() : null,
 				types.has('Thread') && 'Thread' in states ? threadChanges() : null,
 				types.has('Preferences') && 'Preferences' in states ? preferencesChanges() : null,
+				types.has('Approval') && 'Approval' in states ? approvalsChanged() : null,
 				types.has('Email') ? list.peek()?.sync() : null,
 			]);
 			failures = 0;
@@ -164,6 +170,12 @@ async function refreshThreads(ids: Id[]) {
 
 async function preferencesChanges() {
 	states.Preferences = await loadPreferences();
+}
+
+async function approvalsChanged() {
+	const r = await approvalChanges(states.Approval!);
+	states.Approval = r.state;
+	if (r.more) catchUp(['Approval']);
 }
 
 // The server cannot say what changed: what is known is asked for anew.

@@ -222,12 +222,15 @@ export function Splitter({
 	value,
 	min,
 	max,
+	fromRight,
 	onChange,
 }: {
 	label: string;
 	value: number;
 	min: number;
 	max: number;
+	// It is the width of what is to the right.
+	fromRight?: boolean;
 	onChange: (v: number) => void;
 }) {
 	const clamp = (v: number) => Math.max(min, Math.min(max, Math.round(v)));
@@ -246,13 +249,14 @@ export function Splitter({
 				if (!by) return;
 				e.preventDefault();
 				e.stopPropagation();
-				onChange(clamp(value + by));
+				onChange(clamp(value + (fromRight ? -by : by)));
 			}}
 			onPointerDown={e => {
 				const bar = e.currentTarget;
 				const from = e.clientX;
 				bar.setPointerCapture(e.pointerId);
-				const moved = (m: PointerEvent) => onChange(clamp(value + m.clientX - from));
+				const moved = (m: PointerEvent) =>
+					onChange(clamp(value + (fromRight ? from - m.clientX : m.clientX - from)));
 				bar.addEventListener('pointermove', moved);
 				bar.addEventListener('pointerup', () => bar.removeEventListener('pointermove', moved), {
 					once: true,

@@ -16,7 +16,7 @@ export function Help() {
 						<h3>{w.helpGroups[g]}</h3>
 						<dl>
 							{commands
-								.filter(c => c.group === g && c.keys.length)
+								.filter(c => c.group === g && c.keys.length && (c.when?.() ?? true))
 								.map(c => (
 									<div key={c.id}>
 										<dt>{c.title(w)}</dt>

@@ -5,22 +5,27 @@ import { useEffect, useRef } from 'preact/hooks';
 import { words } from '../i18n';
 import { brief, full, said, spoken } from '../i18n/dates';
 import { downloadUrl } from '../jmap/blobs';
-import type { Email, EmailAddress, EmailBody } from '../jmap/types';
+import { TRACE, type Email, type EmailAddress, type EmailBody } from '../jmap/types';
 import { narrow, phone } from '../lib/media';
 import { display, hue, initials, name, same } from '../lib/address';
 import { destroyEmails, inFolders, setKeyword } from '../store/actions';
 import { discardStored, hasOthers, openDraft, reply } from '../store/composers';
 import { body, ensureBodies } from '../store/emails';
 import { accountId, session } from '../store/session';
+import { askAssistant } from '../store/assistant';
+import { prefs } from '../store/prefs';
 import { IconButton, Menu, Spinner } from '../ui/basics';
 import { ask } from '../ui/confirm';
 import { Icon } from '../ui/icons';
+import { lazy } from '../ui/lazy';
 import { Attachments } from './attachments';
 import { authWords, Banners } from './banners';
 import { MessageBody } from './body';
 import { titleOf } from './folders';
 
 const READ_AFTER_MS = 400;
+
+const Why = lazy(async () => (await import('../assistant/why')).WhySheet);
 
 interface Props {
 	e: Email;
@@ -33,6 +38,7 @@ export function Message({ e, open, last, onToggle }: Props) {
 	const w = words.value;
 	const b = body(e.id).value;
 	const details = useSignal(false);
+	const why = useSignal(false);
 	const article = useRef<HTMLElement>(null);
 	const from = e.from?.[0];
 	const unread = !e.keywords.$seen && !e.keywords.$draft;
@@ -96,7 +102,7 @@ export function Message({ e, open, last, onToggle }: Props) {
 							label={w.reply}
 							onClick={() => void reply('reply', e)}
 						/>
-						<Menu label={w.more} class="to-left" items={moreOf(e, b, details, article)} />
+						<Menu label={w.more} class="to-left" items={moreOf(e, b, details, why, article)} />
 					</>
 				)}
 				{open && e.keywords.$draft && (
@@ -112,6 +118,7 @@ export function Message({ e, open, last, onToggle }: Props) {
 					</>
 				)}
 			</header>
+			{why.value && <Why e={e} onClose={() => (why.value = false)} />}
 			{open && (
 				<div class="message-body">
 					{details.value && b && <Details e={e} b={b} />}
@@ -128,6 +135,7 @@ function moreOf(
 	e: Email,
 	b: EmailBody | undefined,
 	details: { value: boolean },
+	why: { value: boolean },
 	article: { current: Element | null },
 ) {
 	const w = words.value;
@@ -141,7 +149,24 @@ function moreOf(
 			icon: 'unread' as const,
 			run: () => void setKeyword([e], '$seen', false).catch(() => {}),
 		},
+		...(prefs.assistant.value
+			? [
+					{
+						text: w.summarise,
+						icon: 'assistant' as const,
+						run: () => askAssistant(w.summariseAsk, { emailId: e.id, threadId: e.threadId }),
+					},
+					{
+						text: w.draftReply,
+						icon: 'assistant' as const,
+						run: () => askAssistant(w.draftReplyAsk, { emailId: e.id, threadId: e.threadId }),
+					},
+				]
+			: []),
 		{ text: w.details, icon: 'list' as const, run: () => (details.value = true) },
+		...(TRACE in (session.value?.primaryAccounts ?? {})
+			? [{ text: w.why, icon: 'help' as const, run: () => (why.value = true) }]
+			: []),
 		{ text: w.print, icon: 'print' as const, run: () => print(article.current) },
 		{
 			text: w.original,

@@ -8,7 +8,7 @@ import { Picker } from '../ui/picker';
 // First what can be done with what is open, or where nothing is, with everything.
 function offered(): Command[] {
 	const order: Group[] = subject().length ? ['act', 'write', 'move', 'app'] : ['write', 'move', 'app', 'act'];
-	return order.flatMap(g => commands.filter(c => c.group === g && !c.bare));
+	return order.flatMap(g => commands.filter(c => c.group === g && !c.bare && (c.when?.() ?? true)));
 }
 
 export function Palette() {

@@ -8,11 +8,14 @@ import { compose, docked } from '../store/composers';
 import { currentMailbox, openThreadId, searchText } from '../store/list';
 import { mailboxes } from '../store/mailboxes';
 import { prefs } from '../store/prefs';
-import { go, route } from '../store/route';
+import { go, isMail, route } from '../store/route';
+import { assistantOpen, loadPanel, toggleAssistant } from '../store/assistant';
+import { hasApprovals, waiting } from '../store/approvals';
 import { link, session } from '../store/session';
 import { IconButton, Menu, Splitter } from '../ui/basics';
 import { Questions } from '../ui/confirm';
 import { Icon } from '../ui/icons';
+import { lazy } from '../ui/lazy';
 import { Toasts } from '../ui/toasts';
 import { Dock } from './compose/dock';
 import { Conversation } from './conversation';
@@ -27,22 +30,39 @@ import { SearchField } from './searchfield';
 import { Settings } from './settings/settings';
 import { Viewer } from './viewer';
 
+const Assistant = lazy(loadPanel, c => (
+	<aside class="assistant" aria-label={words.value.assistant}>
+		{c}
+	</aside>
+));
+const Approvals = lazy(
+	async () => (await import('../assistant/approvals')).ApprovalsPage,
+	c => <main class="settings approve-page">{c}</main>,
+);
+
 const run = (id: string) => commands.find(c => c.id === id)!.run();
 
 export function Shell() {
 	const w = words.value;
 	const r = route.value;
-	const settings = r.at === 'settings';
+	const settings = !isMail(r);
 	const reading = !settings && openThreadId.value !== null;
+	const assisting = assistantOpen.value;
 	useTitle();
 	useEffect(() => void (drawer.value = false), [r]);
 	return (
 		<div
-			class={`shell${reading ? ' reading' : ''}${settings ? ' in-settings' : ''}${drawer.value ? ' drawer-open' : ''}`}
-			style={{ '--folders': `${prefs.folderWidth.value}px`, '--list': `${prefs.listWidth.value}px` } as never}
+			class={`shell${reading ? ' reading' : ''}${settings ? ' in-settings' : ''}${drawer.value ? ' drawer-open' : ''}${assisting ? ' assisting' : ''}`}
+			style={
+				{
+					'--folders': `${prefs.folderWidth.value}px`,
+					'--list': `${prefs.listWidth.value}px`,
+					'--assistant': `${prefs.assistantWidth.value}px`,
+				} as never
+			}
 		>
 			<a class="skip" href={settings ? '#panel' : '#list'} onClick={skip}>
-				{settings ? w.settings : w.skipToList}
+				{r.at === 'settings' ? w.settings : r.at === 'approve' ? w.approvals : w.skipToList}
 			</a>
 			<header class="top">
 				<IconButton
@@ -58,6 +78,17 @@ export function Shell() {
 				</a>
 				<SearchField />
 				<div class="top-end">
+					<WaitingButton />
+					{prefs.assistant.value && (
+						<IconButton
+							icon="assistant"
+							class="assistant-button"
+							label={w.assistant}
+							shortcut={shortcut('assistant')}
+							aria-expanded={assisting}
+							onClick={toggleAssistant}
+						/>
+					)}
 					<IconButton icon="help" class="only-desk" label={w.help} shortcut="?" onClick={() => run('help')} />
 					<Menu
 						label={w.account}
@@ -85,8 +116,10 @@ export function Shell() {
 			)}
 			{drawer.value && <div class="drawer-veil" onClick={() => (drawer.value = false)} />}
 			<Folders />
-			{settings ? (
+			{r.at === 'settings' ? (
 				<Settings tab={r.tab} />
+			) : r.at === 'approve' ? (
+				<Approvals id={r.id} />
 			) : (
 				<main class="panes">
 					<ListPane />
@@ -102,7 +135,8 @@ export function Shell() {
 					<Conversation />
 				</main>
 			)}
-			{phone.value && !reading && !settings && docked.value.length === 0 && (
+			{assisting && <Assistant />}
+			{phone.value && !reading && !settings && !assisting && docked.value.length === 0 && (
 				<button type="button" class="fab" aria-label={w.compose} onClick={() => void compose()}>
 					<Icon name="compose" />
 				</button>
@@ -116,6 +150,26 @@ export function Shell() {
 			<Questions />
 			<Toasts />
 		</div>
+	);
+}
+
+// Seen while something waits for the user's word.
+function WaitingButton() {
+	const n = waiting.value.length;
+	if (!hasApprovals() || !n) return null;
+	return (
+		<button
+			type="button"
+			class="waiting-button"
+			title={words.value.approvals}
+			onClick={() => go({ at: 'approve', id: n === 1 ? waiting.peek()[0]!.id : null })}
+		>
+			<Icon name="sent" />
+			<span class="waiting-count" aria-hidden="true">
+				{n}
+			</span>
+			<span class="unseen">{words.value.approvalsWait(n)}</span>
+		</button>
 	);
 }
 
@@ -133,9 +187,11 @@ function useTitle() {
 	const place =
 		route.value.at === 'settings'
 			? w.settings
-			: m
-				? (w.roles[m.role ?? ''] ?? m.name)
-				: searchText.value || '';
+			: route.value.at === 'approve'
+				? w.approvals
+				: m
+					? (w.roles[m.role ?? ''] ?? m.name)
+					: searchText.value || '';
 	useEffect(() => {
 		document.title = `${unread}${place ? `${place} · ` : ''}${w.app}`;
 	}, [unread, place, w]);

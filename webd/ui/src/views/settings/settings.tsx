@@ -1,7 +1,8 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { words, type Words } from '../../i18n';
-import { go, leaveSettings } from '../../store/route';
+import { go, leavePage } from '../../store/route';
 import { IconButton } from '../../ui/basics';
+import { lazy } from '../../ui/lazy';
 import { About } from './about';
 import { Identities } from './identities';
 import { Look } from './look';
@@ -9,12 +10,15 @@ import { MailSettings } from './mail';
 import { Security } from './security';
 import { Vacation } from './vacation';
 
+const Agents = lazy(async () => (await import('../../assistant/settings')).AgentSettings);
+
 const TABS = [
 	['look', (w: Words) => w.tabLook, Look],
 	['mail', (w: Words) => w.tabMail, MailSettings],
 	['identities', (w: Words) => w.tabIdentities, Identities],
 	['away', (w: Words) => w.tabVacation, Vacation],
 	['security', (w: Words) => w.tabSecurity, Security],
+	['agents', (w: Words) => w.tabAgents, Agents],
 	['about', (w: Words) => w.tabAbout, About],
 ] as const;
 
@@ -48,7 +52,7 @@ export function Settings({ tab }: { tab: string }) {
 	return (
 		<main class="settings">
 			<div class="settings-head">
-				<IconButton icon="back" label={w.back} onClick={leaveSettings} />
+				<IconButton icon="back" label={w.back} onClick={leavePage} />
 				<h1>{w.settings}</h1>
 			</div>
 			<div ref={tabs} class="tabs" role="tablist" aria-label={w.settings} onKeyDown={onKeyDown}>

@@ -1,0 +1,295 @@
+// The approval card: exactly what would be sent, to whom, and where it came from. Nothing else looks like it.
+
+import { useSignal, type Signal } from '@preact/signals';
+import { useEffect, useId, useRef } from 'preact/hooks';
+import { words } from '../i18n';
+import { explain } from '../i18n/explain';
+import { full, said, size } from '../i18n/dates';
+import type { EmailAddress, Id } from '../jmap/types';
+import { approvals } from '../store/approvals';
+import { announce, toast } from '../store/toasts';
+import { Spinner } from '../ui/basics';
+import { Icon } from '../ui/icons';
+import { proveIt } from './prove';
+import { seen, type Letter, type LetterFile } from './letter';
+import { openEmail } from './open';
+import { approve, loadAsked, refuse, takeOver, type Asked } from './request';
+import { say } from './words';
+
+interface Props {
+	id: Id;
+	// Answered elsewhere or before, it is a line that opens.
+	folds?: boolean;
+	// On a page of its own, not within a conversation.
+	alone?: boolean;
+}
+
+export function Card({ id, folds, alone }: Props) {
+	const s = say.value;
+	const asked = useSignal<Asked | null>(null);
+	const state = useSignal<'loading' | 'ready' | 'gone' | 'failed'>('loading');
+	const known = approvals.value.get(id)?.state;
+	useEffect(() => {
+		let off = false;
+		loadAsked(id).then(
+			a => {
+				if (off) return;
+				asked.value = a;
+				state.value = a ? 'ready' : 'gone';
+			},
+			() => !off && (state.value = 'failed'),
+		);
+		return () => {
+			off = true;
+		};
+	}, [id, known]);
+	if (state.value === 'loading')
+		return (
+			<div class="approval-card" aria-busy="true">
+				<span class="unseen">{s.cardLoading}</span>
+				<Spinner />
+			</div>
+		);
+	if (!asked.value)
+		return (
+			<p class="approval-card small" role="alert">
+				{state.value === 'gone' ? s.cardGone : s.cardFailed}
+			</p>
+		);
+	return <Shown asked={asked as Signal<Asked>} folds={folds} alone={alone} />;
+}
+
+function Shown({ asked, folds, alone }: Omit<Props, 'id'> & { asked: Signal<Asked> }) {
+	const s = say.value;
+	const { approval } = asked.value;
+	const now = approvals.value.get(approval.id) ?? approval;
+	const waits = now.state === 'requested';
+	const title = useId();
+	const Heading = alone ? 'h2' : 'h3';
+	const isSend = !approval.action || approval.action === 'send';
+	const heading = isSend ? s.card : (s.actions[approval.action!] ?? s.actionOther);
+	const by = isSend ? s.cardBy(seen(approval.agent)) : s.actionBy(seen(approval.agent));
+	const content = (
+		<>
+			<p class="approval-by">
+				{by} · <time title={full(approval.requestedAt)}>{s.cardAsked(said(approval.requestedAt))}</time>
+			</p>
+			<Warnings asked={asked.value} />
+			{asked.value.letter ? (
+				<LetterView asked={asked.value} l={asked.value.letter} />
+			) : (
+				<Action asked={asked.value} />
+			)}
+		</>
+	);
+	const result = !isSend && now.state === 'refused' ? s.actionRefused : s.cardStates[now.state];
+	if (!waits && folds)
+		return (
+			<details class={`approval-card answered ${now.state}`}>
+				<summary>
+					<Icon name={now.state === 'sent' || now.state === 'done' ? 'check' : 'close'} />
+					<span>
+						{result} <bdi>{seen(approval.subject)}</bdi>
+					</span>
+				</summary>
+				{content}
+			</details>
+		);
+	return (
+		<section class={`approval-card ${now.state}`} aria-labelledby={title}>
+			<Heading id={title}>
+				<Icon name={isSend ? 'sent' : 'warn'} /> {heading}
+			</Heading>
+			{content}
+			{waits ? (
+				<Answer asked={asked.value} isSend={isSend} />
+			) : (
+				<p class="approval-result" role="status">
+					<Icon name={now.state === 'sent' || now.state === 'done' ? 'check' : 'close'} /> {result}
+				</p>
+			)}
+		</section>
+	);
+}
+
+// ---- what to be wary of ----
+
+function Warnings({ asked }: { asked: Asked }) {
+	const s = say.value;
+	return (
+		<>
+			{!asked.genuine && <Warning text={s.cardTampered} danger />}
+			{asked.letter?.strange && <Warning text={s.cardStrange} />}
+			{asked.sources.map((o, i) => (
+				<Warning key={i} text={s.origin(seen(o.value), o.who, s.originWhere[o.where] ?? s.originOther)}>
+					{o.emailId && (
+						<button type="button" class="text-button" onClick={() => void openEmail(o.emailId!)}>
+							{s.originOpen}
+						</button>
+					)}
+				</Warning>
+			))}
+		</>
+	);
+}
+
+function Warning({
+	text,
+	danger,
+	children,
+}: {
+	text: string;
+	danger?: boolean;
+	children?: preact.ComponentChildren;
+}) {
+	return (
+		<div class={`banner ${danger ? 'danger' : 'warn'}`} role={danger ? 'alert' : undefined}>
+			<Icon name="warn" />
+			<span>
+				<bdi>{text}</bdi>
+			</span>
+			{children}
+		</div>
+	);
+}
+
+// ---- the message ----
+
+function LetterView({ asked, l }: { asked: Asked; l: Letter }) {
+	const s = say.value;
+	const envelope = asked.approval.envelope;
+	const sender = l.from.length ? l.from : [{ name: null, email: envelope?.mailFrom.email ?? '' }];
+	return (
+		<>
+			<dl class="approval-fields">
+				<Field label={s.cardTo} list={l.to} />
+				<Field label={s.cardCc} list={l.cc} />
+				<Field label={s.cardBcc} list={asked.bcc.map(email => ({ name: null, email }))} />
+				<Field label={s.cardFrom} list={sender} />
+				<Field label={s.cardReplyTo} list={l.replyTo} />
+				<div>
+					<dt>{s.cardSubject}</dt>
+					<dd class="approval-subject">
+						{l.subject ? <bdi>{seen(l.subject)}</bdi> : <em>{s.cardNoSubject}</em>}
+					</dd>
+				</div>
+				<div>
+					<dt>{s.cardHold}</dt>
+					<dd>{s.cardAtOnce}</dd>
+				</div>
+			</dl>
+			{asked.unsent.map(a => (
+				<p class="hint" key={a.email}>
+					{s.cardNotSentTo(seen(a.email))}
+				</p>
+			))}
+			<div class="approval-text" role="group" aria-label={s.cardText} tabIndex={0} dir="auto">
+				{l.text.trim() ? seen(l.text.trimEnd()) : <em>{s.cardNoText}</em>}
+			</div>
+			{l.files.length > 0 && (
+				<>
+					<p class="approval-label">{s.cardFiles}</p>
+					<ul class="approval-files">
+						{l.files.map((f, i) => (
+							<File key={i} f={f} />
+						))}
+					</ul>
+				</>
+			)}
+			<details class="approval-source">
+				<summary>{s.cardSource}</summary>
+				<pre tabIndex={0}>{seen(l.source.slice(0, 100000))}</pre>
+			</details>
+		</>
+	);
+}
+
+function Field({ label, list }: { label: string; list: EmailAddress[] }) {
+	if (!list.length) return null;
+	return (
+		<div>
+			<dt>{label}</dt>
+			<dd>
+				{list.map((a, i) => (
+					<span class="approval-person" key={i}>
+						{a.name?.trim() && <bdi>{seen(a.name)}</bdi>} <bdi class="approval-address">{seen(a.email)}</bdi>
+					</span>
+				))}
+			</dd>
+		</div>
+	);
+}
+
+function File({ f }: { f: LetterFile }) {
+	const name = seen(f.name || words.value.untitled);
+	const save = () => {
+		const url = URL.createObjectURL(new Blob([f.octets as BlobPart], { type: 'application/octet-stream' }));
+		const a = document.createElement('a');
+		a.href = url;
+		a.download = f.name || words.value.untitled;
+		a.click();
+		setTimeout(() => URL.revokeObjectURL(url), 1000);
+	};
+	return (
+		<li>
+			<button type="button" title={words.value.download} onClick={save}>
+				<Icon name="clip" />
+				<bdi>{name}</bdi>
+				<span class="hint">{size(f.octets.length)}</span>
+			</button>
+		</li>
+	);
+}
+
+// ---- another kind of action ----
+
+function Action({ asked }: { asked: Asked }) {
+	const a = asked.approval;
+	return <p class="approval-text">{seen(a.subject)}</p>;
+}
+
+// ---- the answer ----
+
+function Answer({ asked, isSend }: { asked: Asked; isSend: boolean }) {
+	const s = say.value;
+	const busy = useSignal(false);
+	const box = useRef<HTMLDivElement>(null);
+	const a = asked.approval;
+	const what = isSend ? `send: ${a.subject}` : `${a.action}: ${a.subject}`;
+	const during = (act: () => Promise<string | null>) => {
+		if (busy.peek()) return;
+		busy.value = true;
+		act()
+			.then(
+				text => {
+					if (text) announce(text);
+				},
+				(e: Error) => toast(explain(e), { kind: 'error' }),
+			)
+			.finally(() => (busy.value = false));
+	};
+	const yes = () =>
+		during(async () => ((await approve(asked, what.slice(0, 200), proveIt)) ? s.cardStates.sent! : null));
+	const no = () =>
+		during(async () => {
+			await refuse(a.id);
+			return isSend ? s.cardStates.refused! : s.actionRefused;
+		});
+	const edit = () => during(async () => (await takeOver(a), null));
+	return (
+		<div class="approval-answer" ref={box}>
+			<button type="button" class="button primary" disabled={busy.value || !asked.genuine} onClick={yes}>
+				<Icon name={isSend ? 'sent' : 'check'} />{' '}
+				{busy.value ? s.cardSending : isSend ? s.cardSend : s.actionAllow}
+			</button>
+			<button type="button" class="button" disabled={busy.value} onClick={no}>
+				{s.cardRefuse}
+			</button>
+			{isSend && a.emailId && (
+				<button type="button" class="button" disabled={busy.value} onClick={edit}>
+					{s.cardEdit}
+				</button>
+			)}
+		</div>
+	);
+}

@@ -1,0 +1,260 @@
+// The conversation with the assistant as the page shows it: turns, each a question and what came of it.
+
+import { batch, signal, type Signal } from '@preact/signals';
+import { language } from '../i18n';
+import type { Id } from '../jmap/types';
+import { openThreadId, currentMailbox, ticked } from '../store/list';
+import { knownThread } from '../store/emails';
+import { leave } from '../store/session';
+import { Line, type LineState } from './line';
+import type { Context, Found, Heard } from './protocol';
+
+export interface Tool {
+	kind: 'tool';
+	call: string;
+	name: string;
+	arguments: Record<string, unknown> | null;
+	state: 'running' | 'done' | 'failed';
+	summary: string;
+	ms: number;
+}
+export type Piece =
+	| { kind: 'text'; text: string }
+	| Tool
+	| { kind: 'messages'; items: Found[]; total: number; query: string }
+	| { kind: 'question'; text: string; choices: string[] }
+	| { kind: 'approval'; approvalId: Id; what: string }
+	| { kind: 'undoable'; session: string; count: number }
+	| { kind: 'notice'; code: string; text: string }
+	| { kind: 'error'; code: string; text: string };
+
+export interface Turn {
+	id: string;
+	asked: string;
+	pieces: Signal<Piece[]>;
+	state: Signal<'waiting' | 'running' | 'done' | 'failed'>;
+}
+
+export interface Hello {
+	provider: string;
+	model: string;
+	local: boolean;
+	providers: string[];
+}
+
+// A page is open for days.
+const MAX_TURNS = 200;
+const MAX_TEXT = 200000;
+const MAX_PIECES = 300;
+
+export const turns = signal<Turn[]>([]);
+export const line = signal<LineState>('connecting');
+export const hello = signal<Hello | null>(null);
+// What is said aloud: whole sentences, not what arrives of them (views read it into a live region).
+export const spoken = signal<{ n: number; text: string }[]>([]);
+
+let wire: Line | null = null;
+let nextId = 1;
+let sentence = '';
+let said = 0;
+
+const address = () =>
+	`${location.origin.replace(/^http/, 'ws')}/assistant?language=${language.peek()}&zone=${zone()}`;
+// Minutes east of UTC.
+const zone = () => -new Date().getTimezoneOffset() || 0;
+
+export function connect() {
+	if (wire) return wire.wake();
+	wire = new Line(address, {
+		state: s => {
+			line.value = s;
+			if (s === 'away' || s === 'none') brokenOff();
+		},
+		heard,
+		loggedOut: () => leave(true),
+	});
+}
+
+export function disconnect() {
+	wire?.close();
+	wire = null;
+	batch(() => {
+		turns.value = [];
+		hello.value = null;
+		spoken.value = [];
+		sentence = '';
+	});
+}
+
+export const current = (): Turn | undefined => {
+	const t = turns.value[turns.value.length - 1];
+	return t && (t.state.value === 'running' || t.state.value === 'waiting') ? t : undefined;
+};
+
+// What the page shows, for "this one" and "those".
+function context(): Context {
+	const c: Context = {};
+	const open = openThreadId.peek();
+	const emails = (t: Id) => knownThread(t) ?? [];
+	if (open) {
+		c.threadId = open;
+		const last = emails(open).slice(-1)[0];
+		if (last) c.emailId = last;
+	}
+	const m = currentMailbox.peek();
+	if (m) c.mailboxId = m.id;
+	const selected = [...ticked.peek()].flatMap(emails).slice(0, 100);
+	if (selected.length) c.selected = selected;
+	return c;
+}
+
+// False: it could not be said.
+export function ask(text: string, about?: Context): boolean {
+	const asked = text.trim();
+	if (!asked || turns.value.some(t => t.state.value === 'running' || t.state.value === 'waiting'))
+		return false;
+	const id = `t${nextId++}`;
+	if (
+		!wire?.send({
+			type: 'ask',
+			id,
+			text: asked,
+			language: language.peek(),
+			zone: zone(),
+			context: about ?? context(),
+		})
+	)
+		return false;
+	const turn: Turn = { id, asked, pieces: signal([]), state: signal('waiting') };
+	batch(() => {
+		spoken.value = [];
+		sentence = '';
+		turns.value = [...turns.value, turn].slice(-MAX_TURNS);
+	});
+	return true;
+}
+
+export function cancel() {
+	const t = current();
+	if (t) wire?.send({ type: 'cancel', id: t.id });
+}
+
+export function begin() {
+	wire?.send({ type: 'new' });
+	batch(() => {
+		turns.value = [];
+		spoken.value = [];
+		sentence = '';
+	});
+}
+
+export function provide(name: string) {
+	if (wire?.send({ type: 'provider', name })) turns.value = [];
+}
+
+function brokenOff() {
+	const t = current();
+	if (!t) return;
+	add(t, { kind: 'error', code: 'lost', text: '' });
+	end(t, 'failed');
+}
+
+function end(t: Turn, state: 'done' | 'failed') {
+	batch(() => {
+		// A tool that never said how it ended.
+		if (t.pieces.peek().some(p => p.kind === 'tool' && p.state === 'running'))
+			t.pieces.value = t.pieces
+				.peek()
+				.map(p => (p.kind === 'tool' && p.state === 'running' ? { ...p, state: 'failed' } : p));
+		t.state.value = state;
+		say('', true);
+	});
+}
+
+function add(t: Turn, p: Piece) {
+	if (t.pieces.peek().length < MAX_PIECES) t.pieces.value = [...t.pieces.peek(), p];
+}
+
+const put = (t: Turn, at: number, p: Piece) =>
+	(t.pieces.value = t.pieces.peek().map((x, i) => (i === at ? p : x)));
+
+function heard(m: Heard) {
+	if (m.type === 'hello') {
+		hello.value = { provider: m.provider, model: m.model, local: m.local, providers: m.providers };
+		return;
+	}
+	const t = turns.value.find(x => x.id === m.id);
+	if (m.type === 'error') {
+		// One without a turn is about the last that was asked.
+		const of = t ?? (m.id ? undefined : current());
+		if (!of) return;
+		add(of, { kind: 'error', code: m.code, text: m.text });
+		if (m.text) say(m.text, true);
+		end(of, 'failed');
+		return;
+	}
+	if (!t || t.state.value === 'done' || t.state.value === 'failed') return;
+	batch(() => {
+		t.state.value = 'running';
+		take(t, m);
+	});
+}
+
+function take(t: Turn, m: Exclude<Heard, { type: 'hello' | 'error' }>) {
+	const pieces = t.pieces.peek();
+	const last = pieces[pieces.length - 1];
+	switch (m.type) {
+		case 'start':
+			return;
+		case 'delta':
+			if (last?.kind === 'text') {
+				if (last.text.length < MAX_TEXT)
+					t.pieces.value = [...pieces.slice(0, -1), { kind: 'text', text: last.text + m.text }];
+			} else if (m.text) add(t, { kind: 'text', text: m.text });
+			say(m.text, false);
+			return;
+		case 'tool': {
+			const { type: _type, id: _id, ...rest } = m;
+			const at = pieces.findIndex(p => p.kind === 'tool' && p.call === m.call);
+			if (at < 0) return add(t, { kind: 'tool', ...rest });
+			const known = pieces[at] as Tool;
+			put(t, at, { ...known, ...rest, name: known.name, arguments: m.arguments ?? known.arguments });
+			return;
+		}
+		case 'messages':
+			return add(t, { kind: 'messages', items: m.items, total: m.total, query: m.query });
+		case 'question':
+			say(m.text, true);
+			return add(t, { kind: 'question', text: m.text, choices: m.choices });
+		case 'approval':
+			return add(t, { kind: 'approval', approvalId: m.approvalId, what: m.what });
+		case 'undoable': {
+			// It is told again as it grows: the latest counts, where it stood.
+			const at = pieces.findIndex(p => p.kind === 'undoable' && p.session === m.session);
+			const p: Piece = { kind: 'undoable', session: m.session, count: m.count };
+			if (at < 0) add(t, p);
+			else put(t, at, p);
+			return;
+		}
+		case 'notice':
+			if (m.text) say(m.text, true);
+			return add(t, { kind: 'notice', code: m.code, text: m.text });
+		case 'done':
+			return end(t, 'done');
+	}
+}
+
+const SPOKEN_AT_LEAST = 40;
+
+// To the live region, whole sentences at a time.
+function say(text: string, now: boolean) {
+	sentence += text;
+	let ready = '';
+	if (now) ready = sentence;
+	else {
+		const m = /^[\s\S]*[.!?…:\n](?=\s|$)/.exec(sentence);
+		if (m && m[0].length >= SPOKEN_AT_LEAST) ready = m[0];
+	}
+	sentence = sentence.slice(ready.length);
+	if (ready.trim()) spoken.value = [...spoken.value.slice(-20), { n: said++, text: ready.trim() }];
+}

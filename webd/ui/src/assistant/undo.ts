@@ -1,0 +1,25 @@
+// Takes back what an agent session has changed (docs/adr/0035-undo-audit-trace.md).
+
+import type { Id } from '../jmap/types';
+import { call } from '../store/session';
+
+interface Undone {
+	restored: Record<string, number>;
+	conflictsTotal?: number;
+	lostTotal?: number;
+}
+
+export interface Undoing {
+	restored: number;
+	conflicts: number;
+	lost: number;
+}
+
+export async function undoSession(session: Id): Promise<Undoing> {
+	const r = await call<Undone>('AgentSession/undo', { session });
+	return {
+		restored: Object.values(r.restored ?? {}).reduce((sum, n) => sum + n, 0),
+		conflicts: r.conflictsTotal ?? 0,
+		lost: r.lostTotal ?? 0,
+	};
+}
