@@ -1,27 +1,468 @@
-/* chat.c - see chat.h. */
+/*
+ * chat.c - see chat.h: the pages that talk with us, and what each of them says.
+ *
+ * A page's messages are looked at here in full before anything is made of them. Errors: what makes
+ * no sense is answered by an error, and the chat goes on.
+ */
 #include "aid/chat.h"
 
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include "aid/chat_in.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "ipc/chat.h"
+#include "svc/metrics.h"
+#include "svc/svc.h"
+
+#define CHATS_MAX     2000u
+#define CHATS_OF_USER 8u
+#define VALUES_MAX    500u
+#define ZONE_MAX      (18 * 60) /* minutes from UTC: ISO 8601 knows no more than a day */
+
+static TAILQ_HEAD(, chat) chats = TAILQ_HEAD_INITIALIZER(chats);
+static size_t nchats;
+static void (*drained)(void);
+
+/* ---- brains ---- */
+
+static const struct brain *configured = &brain_builtin;
+
+void
+chat_use(const struct brain *b)
+{
+	configured = b;
+}
+
+static const struct brain *
+brain_named(struct str name)
+{
+	if (str_eq_z(name, configured->name))
+		return configured;
+	return str_eq_z(name, brain_builtin.name) ? &brain_builtin : NULL;
+}
+
+/* Both forget: what one knows would be missed by the other. */
+static void
+forget(struct chat *c)
+{
+	if (c->slot != NULL && c->brain->forget != NULL)
+		c->brain->forget(c->slot);
+	if (c->slot_builtin != NULL && brain_builtin.forget != NULL)
+		brain_builtin.forget(c->slot_builtin);
+	c->slot = c->slot_builtin = NULL;
+	memory_clear(&c->memory);
+}
+
+/* ---- the page ---- */
+
+void
+chat_tell(struct chat *c, cJSON *message)
+{
+	struct buf b;
+
+	buf_init(&b, FRAMES_MAX);
+	json_print(message, &b);
+	cJSON_Delete(message);
+	if (b.over)
+		log_error("aid.message_size", LZ("user", c->user));
+	else if (c->frames != NULL)
+		frames_put(c->frames, CHAT_TEXT, buf_view(&b));
+	buf_free(&b);
+}
+
+static void
+tell_hello(struct chat *c)
+{
+	cJSON *m = cJSON_CreateObject(), *names = cJSON_CreateArray();
+
+	json_put_str(m, "type", STR("hello"));
+	json_put_str(m, "provider", str_z(c->brain->name));
+	json_put_str(m, "model", c->brain->model());
+	json_put_bool(m, "local", c->brain->local());
+	json_add(names, json_new_str(str_z(brain_builtin.name)));
+	if (configured != &brain_builtin)
+		json_add(names, json_new_str(str_z(configured->name)));
+	json_put(m, "providers", names);
+	chat_tell(c, m);
+}
+
+/* id: of the turn that it is about, or empty. */
+static void
+tell_error(struct chat *c, struct str id, const char *code, const char *text)
+{
+	cJSON *m = cJSON_CreateObject();
+
+	json_put_str(m, "type", STR("error"));
+	if (id.n > 0)
+		json_put_str(m, "id", id);
+	json_put_str(m, "code", str_z(code));
+	json_put_str(m, "text", str_z(text));
+	chat_tell(c, m);
+}
+
+/* ---- the end ---- */
+
+static void
+mcp_drop(struct chat *c)
+{
+	if (c->opening != 0)
+		ipc_cancel(svc_channel(PEER_MCPD), c->opening);
+	c->opening = 0;
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	mcp_free(&c->mcp);
+	c->lost = false;
+}
+
+static void
+chat_free(struct chat *c)
+{
+	OBJ(c, CHAT_MAGIC);
+	frames_free(&c->frames);
+	if (c->turn != NULL)
+		turn_stop(c->turn, "gone", "");
+	mcp_drop(c);
+	forget(c);
+	TAILQ_REMOVE(&chats, c, link);
+	nchats--;
+	metric_add(METRIC_AID_CHATS, -1);
+	sodium_memzero(c->key, strlen(c->key));
+	free(c->key);
+	free(c->user);
+	c->magic = 0;
+	free(c);
+	if (drained != NULL && nchats == 0)
+		drained();
+}
+
+/* ---- the tools ---- */
+
+static void
+turn_without_tools(struct chat *c)
+{
+	if (c->waits)
+		turn_stop(c->turn, "tools", "");
+}
+
+static void
+on_ready(void *arg)
+{
+	struct chat *c = arg;
+
+	OBJ(c, CHAT_MAGIC);
+	if (!c->waits)
+		return;
+	c->waits = false;
+	turn_start(c->turn);
+}
+
+static void
+on_failed(void *arg, const struct err *e)
+{
+	struct chat *c = arg;
+
+	OBJ(c, CHAT_MAGIC);
+	log_info("aid.tools_lost", LZ("user", c->user), LZ("session", c->session), LE(e));
+	c->lost = true;
+	if (c->turn == NULL)
+		mcp_drop(c);
+	else
+		turn_without_tools(c);
+}
+
+static void
+opened(void *arg, struct ipc_in *m, const struct err *e)
+{
+	static const struct mcp_events events = {.ready = on_ready, .failed = on_failed};
+	struct chat *c = arg;
+	struct str session;
+
+	OBJ(c, CHAT_MAGIC);
+	c->opening = 0;
+	if (m == NULL) {
+		log_warn("aid.no_tools", LZ("user", c->user), LE(e));
+		mcp_drop(c);
+		turn_without_tools(c);
+		return;
+	}
+	(void)ipc_get_str(m);
+	(void)ipc_get_str(m);
+	session = ipc_get_str(m);
+	if (ipc_end(m) < 0 || str_cz(session, c->session, sizeof(c->session)) < 0)
+		return;
+	c->mcp = mcp_new(c->fd, &events, c);
+	c->fd = -1;
+}
+
+static void
+open_tools(struct chat *c)
+{
+	unsigned zone = (unsigned)abs(c->zone);
+	struct ipc_out m;
+	char text[16];
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
+		turn_without_tools(c);
+		return;
+	}
+	c->fd = pair[0];
+	ipc_begin(&m, MSG_MCP_STREAM);
+	ipc_put_z(&m, c->key);
+	ipc_put_z(&m, "assistant");
+	snprintf(text, sizeof(text), "%c%02u:%02u", c->zone < 0 ? '-' : '+', zone / 60, zone % 60);
+	ipc_put_z(&m, text);
+	ipc_put_fd(&m, pair[1]);
+	c->opening = ipc_call(svc_channel(PEER_MCPD), &m, opened, c);
+}
+
+/* ---- what the page says ---- */
+
+void
+chat_turn_gone(struct chat *c)
+{
+	c->turn = NULL;
+	c->waits = false;
+	if (c->lost)
+		mcp_drop(c);
+	if (drained != NULL && c->frames != NULL)
+		frames_finish(c->frames);
+}
+
+/* An id of JMAP, or of the page's. */
+static struct str
+id_of(struct arena *a, const cJSON *v)
+{
+	struct str s = json_str(v);
+
+	return s.n > 0 && s.n <= 255 ? arena_dup(a, s) : STR("");
+}
+
+static void
+take_language(const cJSON *root, enum language *out)
+{
+	struct str s = json_str(json_get(root, "language"));
+
+	if (str_eq_z(s, "fr"))
+		*out = LANGUAGE_FR;
+	else if (str_eq_z(s, "en"))
+		*out = LANGUAGE_EN;
+}
+
+static void
+take_context(struct turn *t, const cJSON *context)
+{
+	const cJSON *selected = json_get(context, "selected"), *v;
+	struct turn_asked *a = &t->asked;
+	struct str *ids = arena_array(&t->arena, CHAT_SELECTED, sizeof(*ids));
+
+	a->email = id_of(&t->arena, json_get(context, "emailId"));
+	a->thread = id_of(&t->arena, json_get(context, "threadId"));
+	a->mailbox = id_of(&t->arena, json_get(context, "mailboxId"));
+	a->selected = ids;
+	cJSON_ArrayForEach(v, selected)
+	{
+		struct str id = id_of(&t->arena, v);
+
+		if (id.n > 0 && a->nselected < CHAT_SELECTED)
+			ids[a->nselected++] = id;
+	}
+}
+
+static void
+take_ask(struct chat *c, const cJSON *root)
+{
+	struct str id = json_str(json_get(root, "id")), text = json_str(json_get(root, "text"));
+	int64_t zone;
+
+	if (id.n == 0 || id.n > CHAT_ID_MAX || text.n > REQUEST_TEXT_MAX) {
+		tell_error(c, id.n <= CHAT_ID_MAX ? id : STR(""), "invalid", "");
+		return;
+	}
+	if (c->turn != NULL || drained != NULL) {
+		tell_error(c, id, drained != NULL ? "away" : "busy", "");
+		return;
+	}
+	take_language(root, &c->language);
+	if (json_int(json_get(root, "zone"), -ZONE_MAX, ZONE_MAX, &zone) == 0)
+		c->zone = (int32_t)zone;
+	c->turn = turn_new(c, id);
+	c->turn->asked.text = arena_dup(&c->turn->arena, text);
+	c->turn->asked.language = c->language;
+	c->turn->asked.now = (struct now){clock_wall(), c->zone};
+	take_context(c->turn, json_get(root, "context"));
+	c->waits = c->mcp == NULL || !mcp_ready(c->mcp);
+	if (!c->waits)
+		turn_start(c->turn);
+	else if (c->mcp == NULL && c->opening == 0)
+		open_tools(c);
+}
+
+static void
+take_cancel(struct chat *c, const cJSON *root)
+{
+	if (c->turn != NULL && str_eq(json_str(json_get(root, "id")), c->turn->id))
+		turn_stop(c->turn, "cancelled", "");
+}
+
+static void
+begin_anew(struct chat *c, const struct brain *b)
+{
+	if (c->turn != NULL)
+		turn_stop(c->turn, "cancelled", "");
+	forget(c);
+	c->brain = b;
+	tell_hello(c);
+}
+
+static void
+take_provider(struct chat *c, const cJSON *root)
+{
+	const struct brain *b = brain_named(json_str(json_get(root, "name")));
+
+	if (b == NULL)
+		tell_error(c, STR(""), "invalid", "");
+	else
+		begin_anew(c, b);
+}
+
+static void
+take_message(struct chat *c, const cJSON *root)
+{
+	struct str type = json_str(json_get(root, "type"));
+
+	if (str_eq_z(type, "ask"))
+		take_ask(c, root);
+	else if (str_eq_z(type, "cancel"))
+		take_cancel(c, root);
+	else if (str_eq_z(type, "new"))
+		begin_anew(c, c->brain);
+	else if (str_eq_z(type, "provider"))
+		take_provider(c, root);
+	else
+		tell_error(c, STR(""), "invalid", "");
+}
+
+static void
+on_frame(void *arg, unsigned kind, struct str octets)
+{
+	struct chat *c = arg;
+	cJSON *root;
+
+	OBJ(c, CHAT_MAGIC);
+	if (kind != CHAT_TEXT || octets.n > CHAT_IN_MAX) {
+		chat_free(c);
+		return;
+	}
+	root = json_parse(octets, VALUES_MAX, NULL);
+	if (cJSON_IsObject(root))
+		take_message(c, root);
+	else
+		tell_error(c, STR(""), "invalid", "");
+	cJSON_Delete(root);
+	/* Who takes no answers asks no more. */
+	if (frames_blocked(c->frames))
+		frames_pause(c->frames);
+}
+
+static void
+on_drained(void *arg)
+{
+	struct chat *c = arg;
+
+	OBJ(c, CHAT_MAGIC);
+	if (drained == NULL)
+		frames_resume(c->frames);
+}
+
+static void
+on_closed(void *arg, const struct err *e)
+{
+	struct chat *c = arg;
+
+	OBJ(c, CHAT_MAGIC);
+	if (e->code == E_PROTO)
+		log_error("aid.page", LZ("user", c->user), LE(e));
+	chat_free(c);
+}
+
+/* ---- the beginning ---- */
+
+static bool
+is_full(struct str user)
+{
+	const struct chat *c;
+	size_t n = 0;
+
+	TAILQ_FOREACH (c, &chats, link)
+		n += str_eq_z(user, c->user);
+	return n >= CHATS_OF_USER || nchats >= CHATS_MAX;
+}
+
+static void
+chat_new(struct str key, struct str user, struct str language, struct str zone, int fd)
+{
+	static const struct frames_events events = {
+	    .frame = on_frame, .drained = on_drained, .closed = on_closed};
+	struct chat *c = mem_alloc(sizeof(*c));
+	bool west = str_starts(zone, STR("-"));
+	uint64_t minutes;
+
+	c->magic = CHAT_MAGIC;
+	c->key = mem_dup(key.p, key.n);
+	c->user = mem_dup(user.p, user.n);
+	c->language = str_eq_z(language, "fr") ? LANGUAGE_FR : LANGUAGE_EN;
+	if (num_parse(str_from(zone, west), 0, ZONE_MAX, &minutes) == 0)
+		c->zone = west ? -(int32_t)minutes : (int32_t)minutes;
+	c->brain = configured;
+	c->fd = -1;
+	TAILQ_INSERT_TAIL(&chats, c, link);
+	nchats++;
+	metric_add(METRIC_AID_CHATS, 1);
+	c->frames = frames_new(fd, &events, c);
+	tell_hello(c);
+}
 
 void
 chat_open(struct ipc_chan *c, struct ipc_in *m)
 {
+	struct str key = ipc_get_str(m), user = ipc_get_str(m);
+	struct str language = ipc_get_str(m), zone = ipc_get_str(m);
+	int fd = ipc_take_fd(m);
 	struct err e;
-	int fd;
 
-	for (int i = 0; i < 4; i++)
-		(void)ipc_get_str(m);
-	fd = ipc_take_fd(m);
-	if (ipc_end(m) == 0) {
-		(void)err_set(&e, E_TEMP, "the assistant takes no conversations yet");
+	if (ipc_end(m) < 0) {
+		if (fd >= 0)
+			close(fd);
+	} else if (drained != NULL || is_full(user)) {
+		(void)err_set(&e, drained != NULL ? E_TEMP : E_LIMIT, "no more conversations");
 		ipc_reply_error(c, m->id, &e);
-	}
-	if (fd >= 0)
 		close(fd);
+	} else {
+		chat_new(key, user, language, zone, fd);
+		ipc_reply_ok(c, m->id, MSG_AID_OPEN_R);
+	}
 }
 
 void
 chat_drain(void (*done)(void))
 {
-	done();
+	struct chat *c;
+
+	drained = done;
+	if (nchats == 0) {
+		done();
+		return;
+	}
+	TAILQ_FOREACH (c, &chats, link)
+		if (c->turn == NULL)
+			frames_finish(c->frames);
 }

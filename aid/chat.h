@@ -40,8 +40,12 @@
  */
 #pragma once
 
+#include "aid/turn.h"
 #include "ipc/ipc.h"
 
+/* Who answers in chats that begin from now on, unless the page says otherwise; brain_builtin where
+ * nothing is said here. */
+void chat_use(const struct brain *b);
 /* AID_OPEN. */
 void chat_open(struct ipc_chan *c, struct ipc_in *m);
 /* No more turns; calls done() when none is under way. */

@@ -28,7 +28,7 @@ static const struct svc svc = {
     .name = "aid",
     .peer = PEER_AID,
     .sections = "server assistant",
-    .sandbox = SB_IPC,
+    .sandbox = SB_IPC | SB_STREAM,
     .message = message,
     .drain = drain,
 };

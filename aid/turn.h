@@ -114,8 +114,8 @@ void turn_usage(struct turn *t, uint64_t input_tokens, uint64_t output_tokens);
 
 void turn_done(struct turn *t);
 /* code: for the page and the log: "away" (of the model), "time", "size", "rounds", "model" (it made
- * no sense), "tools" (gk-mcpd is away), "internal". text: for the person, in its language; empty:
- * the page has words for the code. */
+ * no sense), "tools" (gk-mcpd is away), "internal"; a literal. text: for the person, in its
+ * language; empty: the page has words for the code. */
 void turn_fail(struct turn *t, const char *code, struct str text);
 /* This brain cannot (the model is away): brain_builtin goes on with the same question, and the page
  * is told why. Only before anything was said or called. */

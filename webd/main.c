@@ -3,6 +3,7 @@
  * no mail: what people ask about theirs goes to their owner process.
  */
 #include "net/banlist.h"
+#include "webd/assistant.h"
 #include "webd/live.h"
 #include "webd/web.h"
 #include "webd/webauth.h"
@@ -36,6 +37,7 @@ on_start(struct err *e)
 {
 	webauth_init();
 	live_init();
+	assistant_init();
 	return web_start(e);
 }
 

@@ -11,6 +11,7 @@ static const struct route *const tables[] = {
     ws_routes,
     events_routes,
     mcp_routes,
+    assistant_routes,
     wellknown_routes,
     autoconfig_routes,
 };

@@ -9,6 +9,7 @@ extern const struct route jmap_routes[];       /* jmap.c */
 extern const struct route ws_routes[];         /* ws.c */
 extern const struct route events_routes[];     /* events.c */
 extern const struct route mcp_routes[];        /* mcp.c */
+extern const struct route assistant_routes[];  /* assistant.c */
 extern const struct route auth_routes[];       /* auth.c */
 extern const struct route agents_routes[];     /* agents.c */
 extern const struct route wellknown_routes[];  /* wellknown.c */

@@ -6,6 +6,7 @@
  * is taken. Owner: the exchange, in whose arena it lives. Errors: become close codes (RFC 6455
  * 7.4.1).
  */
+#include "webd/ws.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -16,17 +17,8 @@
 #include "webd/routes.h"
 #include "webd/ws_frame.h"
 
-#define WS_MAGIC   0x77736f63u
-#define IN_MAX     (256u << 10)
-#define PIECE_MAX  (64u << 10) /* of an owner's message */
-#define PING_MS    45000u /* a client that says nothing for so long is asked whether it is there */
-#define GOODBYE_MS 5000u  /* to answer a close */
-
-/* RFC 6455 7.4.1 and its registry. */
-#define CLOSE_AWAY     1001u
-#define CLOSE_DENIED   1008u
-#define CLOSE_RESTART  1012u
-#define CLOSE_TRY_SOON 1013u
+#define WS_MAGIC  0x77736f63u
+#define PIECE_MAX (64u << 10) /* of an owner's message */
 
 struct ws {
 	unsigned magic;
@@ -52,26 +44,26 @@ struct ws {
 
 /* ---- what it is told ---- */
 
-static void
-put_frame(struct ws *w, bool fin, unsigned opcode, struct str s)
+void
+ws_put_frame(struct exchange *x, bool fin, unsigned opcode, struct str s)
 {
 	unsigned char head[WS_FRAME_HEAD];
 	size_t n = ws_frame_head(head, fin, opcode, s.n);
 
-	exchange_write(w->x, str_of(head, n));
-	exchange_write(w->x, s);
+	exchange_write(x, str_of(head, n));
+	exchange_write(x, s);
 }
 
 /* Some of a message. */
 static void
 put_text(struct ws *w, bool fin, struct str s)
 {
-	put_frame(w, fin, w->fragment ? WS_FRAME_CONTINUATION : WS_FRAME_TEXT, s);
+	ws_put_frame(w->x, fin, w->fragment ? WS_FRAME_CONTINUATION : WS_FRAME_TEXT, s);
 	w->fragment = !fin;
 }
 
-static void
-put_close(struct ws *w, unsigned code, const char *why)
+void
+ws_put_close(struct exchange *x, unsigned code, const char *why)
 {
 	const char text[] = {(char)(code >> 8), (char)code};
 	struct buf b;
@@ -79,7 +71,7 @@ put_close(struct ws *w, unsigned code, const char *why)
 	buf_init(&b, 125);
 	buf_put(&b, text, sizeof(text));
 	buf_puts(&b, why);
-	put_frame(w, true, WS_FRAME_CLOSE, buf_view(&b));
+	ws_put_frame(x, true, WS_FRAME_CLOSE, buf_view(&b));
 	buf_free(&b);
 }
 
@@ -110,10 +102,10 @@ hang_up(struct ws *w, unsigned code, const char *why)
 	log_info("web.socket_close", LZ("sid", w->x->sid), LU("code", code), LZ("why", why));
 	w->closing = true;
 	live_free(&w->live);
-	put_close(w, code, why);
+	ws_put_close(w->x, code, why);
 	w->blocked = false;
 	exchange_resume(w->x);
-	loop_timer_set(w->timer, GOODBYE_MS);
+	loop_timer_set(w->timer, WS_GOODBYE_MS);
 }
 
 /* ---- what the client says ---- */
@@ -150,11 +142,11 @@ take_control(struct ws *w, unsigned opcode, struct str s)
 	if (opcode == WS_FRAME_CLOSE) {
 		/* RFC 6455 5.5.1: with its own code. */
 		if (!w->closing)
-			put_frame(w, true, WS_FRAME_CLOSE, str_sub(s, 0, 2));
+			ws_put_frame(w->x, true, WS_FRAME_CLOSE, str_sub(s, 0, 2));
 		w->closing = true;
 		exchange_end(w->x);
 	} else if (opcode == WS_FRAME_PING && !w->closing) {
-		put_frame(w, true, WS_FRAME_PONG, s);
+		ws_put_frame(w->x, true, WS_FRAME_PONG, s);
 	}
 }
 
@@ -295,7 +287,7 @@ on_done(void *arg)
 	OBJ(w, WS_MAGIC);
 	w->busy = false;
 	if (w->draining)
-		hang_up(w, CLOSE_AWAY, "going away");
+		hang_up(w, WS_CLOSE_AWAY, "going away");
 	else
 		pump(w);
 }
@@ -317,11 +309,11 @@ on_ended(void *arg, const struct err *e)
 
 	OBJ(w, WS_MAGIC);
 	if (e->code == E_DENIED)
-		hang_up(w, CLOSE_DENIED, "the session has ended");
+		hang_up(w, WS_CLOSE_DENIED, "the session has ended");
 	else if (e->code == E_CLOSED)
-		hang_up(w, CLOSE_RESTART, "please look again");
+		hang_up(w, WS_CLOSE_RESTART, "please look again");
 	else
-		hang_up(w, CLOSE_TRY_SOON, "the mailbox cannot be reached now");
+		hang_up(w, WS_CLOSE_TRY_SOON, "the mailbox cannot be reached now");
 	live_free(&w->live);
 }
 
@@ -341,8 +333,8 @@ on_timer(void *arg)
 		return;
 	}
 	w->heard = false;
-	put_frame(w, true, WS_FRAME_PING, STR(""));
-	loop_timer_set(w->timer, PING_MS);
+	ws_put_frame(w->x, true, WS_FRAME_PING, STR(""));
+	loop_timer_set(w->timer, WS_PING_MS);
 }
 
 static void
@@ -354,7 +346,7 @@ on_drain(struct exchange *x, void *arg)
 	OBJ(w, WS_MAGIC);
 	w->draining = true;
 	if (!w->busy)
-		hang_up(w, CLOSE_AWAY, "going away");
+		hang_up(w, WS_CLOSE_AWAY, "going away");
 }
 
 /* ---- the beginning ---- */
@@ -392,11 +384,11 @@ begin(struct exchange *x, const struct webauth *who)
 	w->x = x;
 	w->live = live;
 	w->heard = true;
-	buf_init(&w->in, IN_MAX);
+	buf_init(&w->in, WS_IN_MAX);
 	buf_init(&w->piece, PIECE_MAX);
 	ws_frame_init(&w->reader, JMAP_REQUEST_MAX);
 	w->timer = loop_timer_new(on_timer, w);
-	loop_timer_set(w->timer, PING_MS);
+	loop_timer_set(w->timer, WS_PING_MS);
 	metric_add(METRIC_WS_CONNECTIONS, 1);
 	exchange_listen(x, &events, w);
 }

@@ -162,7 +162,7 @@ enum ipc_peer {
 	X(TERMINAL_OPEN_R, PEER_AUTHD, PEER_CTL, 0, "key:str") \
 	/* A client of the Model Context Protocol: on fd, a stream socket, JSON-RPC messages, one a line (MCP, stdio), until
 	 * either end closes it. credential: a token, or a key of ASSISTANT_OPEN or TERMINAL_OPEN; E_DENIED where it is none.
-	 * peer: an address, or where it comes from. zone: the user's (IANA), or empty. What it does is done in session. */ \
+	 * peer: an address, or where it comes from. zone: the user's (an IANA name, or "+01:00"), or empty. What it does is done in session. */ \
 	X(MCP_STREAM,     PEER_AID | PEER_CTL, PEER_MCPD, 30, "credential:str peer:str zone:str fd:fd") \
 	X(MCP_STREAM_R,   PEER_MCPD, PEER_AID | PEER_CTL, 0, "user:str agent:str session:str") \
 	/* The same by HTTP: on fd frames (ipc/pipe.h, PIPE_MCP), one exchange after the other. origin: the URL of this

@@ -49,6 +49,12 @@
 	X(MCP_REQUESTS_FAILED, "gkmail_mcp_requests_total", "result=\"failed\"", COUNTER, "Requests of agents' clients") \
 	X(MCP_REQUESTS_REFUSED, "gkmail_mcp_requests_total", "result=\"refused\"", COUNTER, "Requests of agents' clients") \
 	X(MCP_SECONDS, "gkmail_mcp_requests_duration_seconds", "", HISTOGRAM, "Time from a request of an agent's client to its answer") \
+	X(AID_CHATS, "gkmail_assistant_chats_active", "", GAUGE, "Pages that talk with the assistant") \
+	X(AID_TURNS_DONE, "gkmail_assistant_requests_total", "result=\"done\"", COUNTER, "What the assistant was asked") \
+	X(AID_TURNS_FAILED, "gkmail_assistant_requests_total", "result=\"failed\"", COUNTER, "What the assistant was asked") \
+	X(AID_TURNS_CANCELLED, "gkmail_assistant_requests_total", "result=\"cancelled\"", COUNTER, "What the assistant was asked") \
+	X(AID_TURN_SECONDS, "gkmail_assistant_requests_duration_seconds", "", HISTOGRAM, "Time from a question to the end of its answer") \
+	X(AID_FALLBACKS, "gkmail_assistant_fallbacks_total", "", COUNTER, "Questions answered without the model, which was away") \
 	X(WEB_SESSIONS, "gkmail_web_sessions_active", "", GAUGE, "Sessions of browsers and of programs that speak HTTP") \
 	X(AUTH_DELAYED, "gkmail_auth_delayed_total", "", COUNTER, "Logins whose check or answer was put off") \
 	X(IMAP_CONNECTIONS, "imap_connections_active", "", GAUGE, "IMAP connections open") \

@@ -86,12 +86,12 @@ def tls_to(suite, receive=None):
 class WebSocket:
     """RFC 6455 by hand, so that a test may break every rule of it."""
 
-    def __init__(self, jmap, protocol="jmap", headers=None, receive=None):
+    def __init__(self, jmap, protocol="jmap", headers=None, receive=None, path="/jmap/ws"):
         self.sock = tls_to(jmap.suite, receive)
         lines = {"Host": f"localhost:{jmap.suite.port('https')}", "Upgrade": "websocket", "Connection": "Upgrade",
                  "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
                  "Sec-WebSocket-Protocol": protocol} | jmap.headers | (headers or {})
-        head = "GET /jmap/ws HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items() if v is not None)
+        head = f"GET {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items() if v is not None)
         self.sock.sendall(head.encode() + b"\r\n")
         self.have = b""
         while b"\r\n\r\n" not in self.have:
