@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import { words, type Words } from './i18n';
 import { explain } from './i18n/explain';
-import { toggleAssistant } from './store/assistant';
+import { openAssistant } from './store/assistant';
 import * as act from './store/actions';
 import { hasApprovals } from './store/approvals';
 import { compose, replyToOpen } from './store/composers';
@@ -251,7 +251,7 @@ export const commands: Command[] = [
 		title: w => w.assistant,
 		keys: ['i'],
 		group: 'app',
-		run: toggleAssistant,
+		run: openAssistant,
 		when: () => prefs.assistant.value,
 	},
 	{

