@@ -23,10 +23,13 @@
 
 static struct agent_session *sessions;
 
-/* The assistant's: what a browser's session was given to open agent sessions with. */
+/* What opens sessions of an agent that is built in: a browser's session was given it, or the
+ * operator by a channel, and it ends with either. */
 struct key {
 	unsigned char digest[AGENT_DIGEST];
+	const char *name;
 	uint64_t web;
+	const struct ipc_chan *chan; /* where web is 0 */
 	char *user;
 	UT_hash_handle hh;
 };
@@ -114,7 +117,7 @@ agents_end(struct str user, struct str name, uint64_t web)
 		    (web == 0 || s->web == web))
 			drop_and_tell(s);
 	HASH_ITER (hh, keys, k, nextk)
-		if (str_eq_z(user, k->user) && (name.n == 0 || str_eq_z(name, AGENT_ASSISTANT)) &&
+		if (str_eq_z(user, k->user) && (name.n == 0 || str_eq_z(name, k->name)) &&
 		    (web == 0 || k->web == web))
 			drop_key(k);
 }
@@ -135,8 +138,12 @@ void
 agents_gone(struct ipc_chan *c)
 {
 	struct agent_session *s, *next;
+	struct key *k, *nextk;
 
 	approvals_gone(c);
+	HASH_ITER (hh, keys, k, nextk)
+		if (k->chan == c)
+			drop_key(k);
 	if (ipc_peer_of(c) != PEER_MCPD)
 		return;
 	HASH_ITER (hh, sessions, s, next)
@@ -233,6 +240,8 @@ look(struct str token, const unsigned char digest[AGENT_DIGEST], struct arena *a
 	HASH_FIND(hh, keys, digest, AGENT_DIGEST, k);
 	if (k == NULL)
 		return 0;
+	if (k->chan != NULL)
+		return agents_db_find(authd.db, str_z(k->user), str_z(k->name), a, out, e);
 	/* It ends with the page's session, however that ended. */
 	for (struct web *w = web_first(str_z(k->user)); w != NULL; w = web_next(w))
 		if (w->row.id == k->web)
@@ -241,7 +250,7 @@ look(struct str token, const unsigned char digest[AGENT_DIGEST], struct arena *a
 		drop_key(k);
 		return 0;
 	}
-	return agents_db_find(authd.db, str_z(k->user), STR(AGENT_ASSISTANT), a, out, e);
+	return agents_db_find(authd.db, str_z(k->user), str_z(k->name), a, out, e);
 }
 
 static void
@@ -449,14 +458,31 @@ on_token(struct ipc_chan *c, struct ipc_in *m)
 	sodium_memzero(token, sizeof(token));
 }
 
-/* ---- the assistant ---- */
+/* ---- those that are built in ---- */
+
+static int whose(struct ipc_chan *c, struct ipc_in *m, struct str word, struct arena *a,
+    struct str *user, struct web **session);
+
+static void
+tell_key(struct ipc_chan *c, uint64_t call, enum ipc_type type, struct key *k, struct str user)
+{
+	unsigned char raw[AGENT_DIGEST];
+	struct ipc_out out;
+
+	randombytes_buf(raw, sizeof(raw));
+	digest_of(str_of(raw, sizeof(raw)), k->digest);
+	k->user = mem_dup(user.p, user.n);
+	HASH_ADD(hh, keys, digest, sizeof(k->digest), k);
+	ipc_begin(&out, type);
+	ipc_put_str(&out, str_of(raw, sizeof(raw)));
+	ipc_reply(c, call, &out);
+	sodium_memzero(raw, sizeof(raw));
+}
 
 static void
 on_assistant(struct ipc_chan *c, struct ipc_in *m)
 {
 	struct str token = ipc_get_str(m);
-	unsigned char raw[AGENT_DIGEST];
-	struct ipc_out out;
 	struct key *k, *next;
 	struct web *w;
 
@@ -471,15 +497,33 @@ on_assistant(struct ipc_chan *c, struct ipc_in *m)
 		if (k->web == w->row.id)
 			drop_key(k);
 	k = mem_alloc(sizeof(*k));
-	randombytes_buf(raw, sizeof(raw));
-	digest_of(str_of(raw, sizeof(raw)), k->digest);
+	k->name = AGENT_ASSISTANT;
 	k->web = w->row.id;
-	k->user = mem_dup(w->user.p, w->user.n);
-	HASH_ADD(hh, keys, digest, sizeof(k->digest), k);
-	ipc_begin(&out, MSG_ASSISTANT_OPEN_R);
-	ipc_put_str(&out, str_of(raw, sizeof(raw)));
-	ipc_reply(c, m->id, &out);
-	sodium_memzero(raw, sizeof(raw));
+	tell_key(c, m->id, MSG_ASSISTANT_OPEN_R, k, w->user);
+}
+
+/* One for each channel: who has another user's asked for has done with the last. */
+static void
+on_terminal(struct ipc_chan *c, struct ipc_in *m)
+{
+	struct str word = ipc_get_str(m), user;
+	struct key *k, *next;
+	struct arena a;
+	struct web *w;
+
+	if (ipc_end(m) < 0)
+		return;
+	arena_init(&a);
+	if (whose(c, m, word, &a, &user, &w) == 0) {
+		HASH_ITER (hh, keys, k, next)
+			if (k->chan == c)
+				drop_key(k);
+		k = mem_alloc(sizeof(*k));
+		k->name = AGENT_TERMINAL;
+		k->chan = c;
+		tell_key(c, m->id, MSG_TERMINAL_OPEN_R, k, user);
+	}
+	arena_free(&a);
 }
 
 /* ---- lists and changes, by the operator or by a user in a browser ---- */
@@ -539,7 +583,7 @@ static int
 take_new(struct change *op, struct str name, uint32_t scopes, uint32_t rate, uint64_t expires,
     struct err *e)
 {
-	if (!agent_name_valid(name) || str_eq_z(name, AGENT_ASSISTANT))
+	if (!agent_name_valid(name) || agent_is_built_in(name))
 		return err_set(e, E_INVAL, "a name is letters, digits, dots, dashes, underscores");
 	if (scopes == 0 || (scopes & ~AGENT_SCOPES) != 0)
 		return err_set(e, E_INVAL, "no such scope");
@@ -621,6 +665,9 @@ agents_message(struct ipc_chan *c, struct ipc_in *m)
 		return true;
 	case MSG_ASSISTANT_OPEN:
 		on_assistant(c, m);
+		return true;
+	case MSG_TERMINAL_OPEN:
+		on_terminal(c, m);
 		return true;
 	case MSG_AGENT_LIST:
 	case MSG_WEB_AGENT_LIST:

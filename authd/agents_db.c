@@ -53,10 +53,10 @@ agents_db_find(struct db *db, struct str user, struct str name, struct arena *a,
 	if ((rc = db_step(s, e)) == 1)
 		get(s, a, out);
 	db_done(&s);
-	/* It needs no row before something of it is changed. */
-	if (rc == 0 && str_eq_z(name, AGENT_ASSISTANT)) {
+	/* They need no row before something of them is changed. */
+	if (rc == 0 && agent_is_built_in(name)) {
 		*out = (struct agent){.user = arena_dup(a, user),
-		    .name = STR(AGENT_ASSISTANT),
+		    .name = arena_dup(a, name),
 		    .scopes = AGENT_SCOPES,
 		    .policy = AGENT_POLICY_DEFAULT,
 		    .rate = AGENT_RATE};
@@ -171,13 +171,13 @@ agents_db_add(struct db *db, struct str user, const struct agent_new *n, struct 
 	return -1;
 }
 
-/* The assistant has a row once something of it is changed. */
+/* One that is built in has a row once something of it is changed. */
 static int
-ensure_assistant(struct db *db, struct str user, struct str name, struct err *e)
+ensure_built_in(struct db *db, struct str user, struct str name, struct err *e)
 {
 	struct db_stmt *s;
 
-	if (!str_eq_z(name, AGENT_ASSISTANT))
+	if (!agent_is_built_in(name))
 		return 0;
 	s = db_sql(db,
 	    "INSERT OR IGNORE INTO agents (user, name, scopes, policy, rate, created, expires) "
@@ -201,7 +201,7 @@ change(
 {
 	struct db_stmt *s;
 
-	if (ensure_assistant(db, user, name, e) < 0 || (s = db_sql(db, sql, e)) == NULL)
+	if (ensure_built_in(db, user, name, e) < 0 || (s = db_sql(db, sql, e)) == NULL)
 		return -1;
 	db_bind_str(s, 1, user);
 	db_bind_str(s, 2, name);

@@ -80,6 +80,10 @@ const struct verb verbs[] = {
 	    "ends: noted elsewhere and given as --head later, that shows a log which was made anew as a whole. FILE: files of\n"
 	    "data_dir/auth/audit, in order, instead of those of the running suite.\n\n"
 	    "  gkmail audit verify\n", verb_audit_verify),
+	V("mcp", NULL, "--user ADDRESS", "speak the Model Context Protocol on standard input and output",
+	    "For programs that start their MCP servers themselves: the agent \"terminal\" of that user, which can do what an\n"
+	    "agent can (agent policy ADDRESS terminal). Ends with standard input.\n\n"
+	    "  gkmail mcp --user alice@example.org\n", verb_mcp),
 	V("session", "list", "ADDRESS", "list where a user is logged in on the page or with a program over HTTP",
 	    "A program's session ends minutes after its last request.\n\n"
 	    "  gkmail session list alice@example.org\n", verb_session_list),

@@ -16,7 +16,7 @@ _gkmail() {
 		esac
 	done
 	case "$noun${verb:+ $verb}" in
-	'') words='--config --dir --json --help setup check config domain user apppass agent audit session alias queue mailbox ban dkim dns dmarc status log trace reload sandbox version completion' ;;
+	'') words='--config --dir --json --help setup check config domain user apppass agent audit mcp session alias queue mailbox ban dkim dns dmarc status log trace reload sandbox version completion' ;;
 	setup) words='--help --json --domain --user --postmaster --yes --force' ;;
 	check) words='--help --json' ;;
 	config) words='--help show explain sample' ;;
@@ -46,6 +46,7 @@ _gkmail() {
 	audit) words='--help show verify' ;;
 	'audit show') words='--help --json --user --agent --session --since' ;;
 	'audit verify') words='--help --json --head' ;;
+	mcp) words='--help --json --user' ;;
 	session) words='--help list revoke' ;;
 	'session list') words='--help --json' ;;
 	'session revoke') words='--help --json' ;;

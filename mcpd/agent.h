@@ -49,8 +49,12 @@ void mcp_agent_drop(struct mcp_agent_hold *h);
 /* One more call of the agent's: 0; or milliseconds until there is room for one (its rate, which all
  * its sessions share). */
 uint64_t mcp_agent_spend(struct mcp_agent *g);
+uint32_t mcp_agent_rate(struct mcp_agent *g); /* calls a minute */
 /* A ticket for OWNER_OPEN of that number of a connection. */
 uint64_t mcp_agent_ticket(struct mcp_agent *g, uint64_t conn, ipc_reply_fn fn, void *arg);
+
+/* authd does not know the session any more. */
+void mcp_agent_over(struct str session);
 
 /* ---- for main.c ---- */
 

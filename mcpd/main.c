@@ -3,21 +3,59 @@
  * user's mail. It has no file and no listener and touches no mail: it asks the user's owner
  * process, in the name of an agent session that gk-authd has opened.
  */
+#include "mcpd/agent.h"
+#include "mcpd/mcpd.h"
+#include "mcpd/method.h"
+#include "mcpd/owner.h"
+#include "mcpd/stream.h"
 #include "svc/svc.h"
 
 static int
 start(struct err *e)
 {
 	(void)e;
+	mcp_agent_init();
+	mcp_tools_init();
 	return 0;
+}
+
+static void
+kicked(struct ipc_in *m)
+{
+	uint64_t conn = ipc_get_u64(m);
+
+	if (ipc_end(m) == 0)
+		owner_kick(conn);
 }
 
 static void
 message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
-	(void)c;
-	ipc_refuse(m);
+	if (m->type == MSG_MCP_STREAM)
+		mcp_stream_open(c, m);
+	else if (m->type == MSG_AGENT_GONE)
+		mcp_agent_gone(m);
+	else if (m->type == MSG_KICK)
+		kicked(m);
+	else
+		ipc_refuse(m);
+}
+
+static void
+channel(struct ipc_chan *c, bool open)
+{
+	if (open && ipc_peer_of(c) == PEER_AUTHD)
+		mcp_agent_reset();
+	if (!open)
+		mcp_stream_forget(c);
+}
+
+static void
+drain(void)
+{
+	mcp_stream_drain();
+	mcpd_settle();
 }
 
 static const struct svc svc = {
@@ -27,6 +65,8 @@ static const struct svc svc = {
     .sandbox = SB_IPC | SB_STREAM,
     .start = start,
     .message = message,
+    .channel = channel,
+    .drain = drain,
 };
 
 int

@@ -13,6 +13,12 @@
 
 static const char *const legacy_versions[] = {MCP_LEGACY_VERSION, "2025-06-18", "2025-03-26"};
 
+const char *
+mcp_legacy_version(size_t i)
+{
+	return i < ARRAY_LEN(legacy_versions) ? legacy_versions[i] : NULL;
+}
+
 int
 mcp_fail(struct mcp_failure *f, enum mcp_code code, const char *fmt, ...)
 {
@@ -287,6 +293,8 @@ mcp_failure_status(const struct mcp_message *m, const struct mcp_failure *f)
 	/* Missing _meta is of the transport, any other parameter is of the method. */
 	case MCP_INVALID_PARAMS:
 		return m->modern && m->capabilities == NULL ? 400 : 200;
+	case MCP_RATE_LIMITED:
+		return 429;
 	case MCP_INTERNAL_ERROR:
 	case MCP_RESOURCE_NOT_FOUND:
 		break;

@@ -26,6 +26,7 @@ enum mcp_code {
 	MCP_METHOD_NOT_FOUND = -32601,
 	MCP_INVALID_PARAMS = -32602,
 	MCP_INTERNAL_ERROR = -32603,
+	MCP_RATE_LIMITED = -32000,       /* of our own */
 	MCP_RESOURCE_NOT_FOUND = -32002, /* legacy; modern: MCP_INVALID_PARAMS */
 	MCP_HEADER_MISMATCH = -32020,
 	MCP_MISSING_CAPABILITY = -32021,
@@ -70,6 +71,9 @@ struct mcp_failure {
 int mcp_message_parse(struct mcp_message *m, struct str body, const struct mcp_headers *headers,
     bool in_session, struct mcp_failure *f);
 void mcp_message_done(struct mcp_message *m);
+
+/* The versions with a session, newest first; NULL behind the last. */
+const char *mcp_legacy_version(size_t i);
 
 /* -1, so that a failing function can return it. */
 int mcp_fail(struct mcp_failure *f, enum mcp_code code, const char *fmt, ...)

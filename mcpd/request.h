@@ -44,8 +44,6 @@ struct mcp_sink {
 struct mcp_peer {
 	/* The front's, set before mcp_peer_init(). */
 	struct mcp_agent_hold *hold;
-	bool stream;     /* not HTTP: headers are NULL */
-	struct str base; /* the URL of this server as the client knows it; empty: by no web */
 	/* Of a legacy session (2025-11-25 and before). */
 	bool in_session;      /* initialize was answered */
 	struct str version;   /* the one agreed on; a constant */
@@ -53,9 +51,6 @@ struct mcp_peer {
 	enum mcp_level level; /* of notifications/message; MCP_LEVELS: none */
 	TAILQ_HEAD(, mcp_request) requests;
 	size_t nrequests;
-	/* A notification of no request's; NULL where the front has no way to say one. */
-	void (*notify)(void *arg, struct str json);
-	void *arg;
 };
 
 struct mcp_request {
@@ -68,29 +63,31 @@ struct mcp_request {
 	struct mcp_call call;
 	struct loop_timer *timer; /* mcp.call_timeout */
 	uint64_t began_ms;
+	double progress; /* what was told last */
+	bool *gone;      /* set when it ends while it begins */
 	TAILQ_ENTRY(mcp_request) link;
 };
 
 void mcp_peer_init(struct mcp_peer *p);
 /* Its requests are cancelled; no sink hears of them. */
 void mcp_peer_done(struct mcp_peer *p);
+/* The agent session is over: what is under way is answered so. */
+void mcp_peer_over(struct mcp_peer *p, const char *why);
 /* One message of the client's. The request where its answer is still to come, else NULL. */
 struct mcp_request *mcp_peer_take(struct mcp_peer *p, struct str body,
     const struct mcp_headers *headers, const struct mcp_sink *sink, void *arg);
 /* Nobody waits for it any more: it ends, unanswered. */
 void mcp_request_drop(struct mcp_request *r);
+/* notifications/cancelled: false where there is none of that id. Its sink is told. */
+bool mcp_peer_cancel(struct mcp_peer *p, const cJSON *id);
 /* Requests under way, of all peers. */
 size_t mcp_requests_active(void);
-
-/* Ends a call with that result as it is, taken: a tool's is wrapped by mcp_done(). */
-void mcp_end_call(struct mcp_call *c, cJSON *result);
 
 /* Can the client do that? In either era. */
 bool mcp_client_can(const struct mcp_call *c, const char *name, const char *sub);
 /* notifications/message, where the client wants that level. */
 void mcp_log(struct mcp_call *c, enum mcp_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-const char *mcp_level_name(enum mcp_level level);
 /* MCP_LEVELS: there is none of that name. */
 enum mcp_level mcp_level_parse(struct str name);
 
@@ -98,10 +95,12 @@ enum mcp_level mcp_level_parse(struct str name);
 
 #define MCP_IN_MODERN 0x01u
 #define MCP_IN_LEGACY 0x02u
+#define MCP_FREE      0x01u /* does not count for the agent's rate */
+#define MCP_ENDLESS   0x02u /* goes on until it is given up */
 
 struct mcp_method {
 	const char *name;
-	unsigned eras;
+	unsigned eras, flags;
 	uint32_t scopes; /* any of these; 0: every agent */
 	/* c->args are the params; c->result is the result. */
 	void (*run)(struct mcp_call *c);

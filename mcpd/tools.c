@@ -3,7 +3,10 @@
 
 #include "mcpd/tool.h"
 
+extern const struct mcp_tool tool_list_mailboxes;
+
 const struct mcp_tool *const mcp_tools[] = {
+    &tool_list_mailboxes,
     NULL,
 };
 

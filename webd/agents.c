@@ -77,7 +77,7 @@ put_agent(struct auth_op *o, cJSON *list, struct ipc_in *m)
 		if ((v = ipc_get_item(m)).n > 0)
 			auth_op_put(o, one, times[i], v);
 	cJSON_AddBoolToObject(one, "revoked", ipc_get_item(m).n > 0);
-	cJSON_AddBoolToObject(one, "builtIn", str_eq_z(name, AGENT_ASSISTANT));
+	cJSON_AddBoolToObject(one, "builtIn", agent_is_built_in(name));
 	cJSON_AddItemToArray(list, one);
 }
 

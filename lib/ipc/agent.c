@@ -145,3 +145,9 @@ agent_session_valid(struct str s)
 			return false;
 	return s.n == AGENT_SESSION;
 }
+
+bool
+agent_is_built_in(struct str name)
+{
+	return str_eq_z(name, AGENT_ASSISTANT) || str_eq_z(name, AGENT_TERMINAL);
+}

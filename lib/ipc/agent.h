@@ -66,4 +66,6 @@ const char *agent_decision_name(enum agent_decision d);
 
 /* Letters, digits, dots, dashes, underscores: a name for people, logs and URLs. */
 bool agent_name_valid(struct str s);
+/* AGENT_ASSISTANT or AGENT_TERMINAL. */
+bool agent_is_built_in(struct str name);
 bool agent_session_valid(struct str s);

@@ -1,0 +1,18 @@
+/* mcpd.c - see mcpd.h. */
+#include "mcpd/mcpd.h"
+
+#include "mcpd/stream.h"
+#include "svc/svc.h"
+
+bool
+mcpd_room(void)
+{
+	return mcp_stream_count() < conf_num(svc_conf(), CONF_MCP_MAX_CLIENTS);
+}
+
+void
+mcpd_settle(void)
+{
+	if (svc_draining() && mcp_stream_count() == 0)
+		svc_drained();
+}

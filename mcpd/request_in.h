@@ -1,0 +1,13 @@
+/*
+ * request_in.h - what call.c and request.c share.
+ */
+#pragma once
+
+#include "mcpd/request.h"
+
+/* The request ends: result is taken. decision: for the audit log. */
+void request_done(struct mcp_request *r, cJSON *result, const char *decision);
+/* The same by an error of JSON-RPC; f->data is taken. */
+void request_failed(struct mcp_request *r, struct mcp_failure *f);
+/* params are taken. */
+void request_notify(struct mcp_request *r, const char *method, cJSON *params);
