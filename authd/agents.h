@@ -74,6 +74,11 @@ int agents_db_redeem(struct db *db, struct str user, struct str session,
     const unsigned char digest[AGENT_DIGEST], struct str mid, int64_t now, uint64_t *id,
     struct err *e);
 
+/* Those since then that are not used are over; was one used? Its mid is put into a. */
+int agents_db_settle(struct db *db, struct str user, struct str session,
+    const unsigned char digest[AGENT_DIGEST], int64_t since, struct arena *a, bool *used,
+    struct str *mid, struct err *e);
+
 /* ---- sessions (agents.c) ---- */
 
 struct agent_session {

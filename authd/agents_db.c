@@ -310,3 +310,44 @@ agents_db_redeem(struct db *db, struct str user, struct str session,
 	db_bind_str(s, 3, mid);
 	return run(db, &s, E_DENIED, "it was used already", e);
 }
+
+static void
+bind_digest(struct db_stmt *s, struct str user, struct str session,
+    const unsigned char digest[AGENT_DIGEST], int64_t since)
+{
+	db_bind_str(s, 1, user);
+	db_bind_str(s, 2, session);
+	db_bind_blob(s, 3, str_of(digest, AGENT_DIGEST));
+	db_bind_int(s, 4, since);
+}
+
+int
+agents_db_settle(struct db *db, struct str user, struct str session,
+    const unsigned char digest[AGENT_DIGEST], int64_t since, struct arena *a, bool *used,
+    struct str *mid, struct err *e)
+{
+	struct db_stmt *s = db_sql(db,
+	    "UPDATE approvals SET expires = 0 WHERE user = (SELECT id FROM users WHERE address = "
+	    "?1) AND session = ?2 AND digest = ?3 AND created >= ?4 AND used = 0",
+	    e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	bind_digest(s, user, session, digest, since);
+	if (db_run(&s, e) < 0)
+		return -1;
+	s = db_sql(db,
+	    "SELECT mid FROM approvals JOIN users ON users.id = approvals.user WHERE address = ?1 "
+	    "AND session = ?2 AND digest = ?3 AND approvals.created >= ?4 AND used <> 0 "
+	    "ORDER BY used DESC LIMIT 1",
+	    e);
+	if (s == NULL)
+		return -1;
+	bind_digest(s, user, session, digest, since);
+	if ((rc = db_step(s, e)) == 1)
+		*mid = arena_dup(a, db_str(s, 0));
+	*used = rc == 1;
+	db_done(&s);
+	return rc < 0 ? -1 : 0;
+}

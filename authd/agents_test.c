@@ -585,6 +585,48 @@ test_a_plain_token(void **state)
 	assert_true(str_eq(got.v[0], SID));
 }
 
+static enum err_code
+settle(struct str user, struct str session, struct str d, int64_t since)
+{
+	return ask(MAILBOXD, MSG_APPROVAL_SETTLE, user, session, d, (uint64_t)since);
+}
+
+/* Nobody waits for it any more: it is used, or never will be. */
+static void
+test_settled(void **state)
+{
+	struct str web = browser(), token = agent_token(ALICE, SID);
+	int64_t now = clock_wall();
+
+	(void)state;
+	assert_int_equal(settle(ALICE, SID, digest('a'), now), E_OK);
+	assert_int_equal(got.u[0], 0);
+	assert_int_equal(mint(web, SID, digest('a')), E_OK);
+	/* Not by another name, nor of another time. */
+	assert_int_equal(settle(BOB, SID, digest('a'), now), E_OK);
+	assert_int_equal(settle(ALICE, OTHER, digest('a'), now), E_OK);
+	assert_int_equal(settle(ALICE, SID, digest('b'), now), E_OK);
+	assert_int_equal(settle(ALICE, SID, digest('a'), clock_wall() + 100), E_OK);
+	assert_int_equal(got.u[0], 0);
+	assert_int_equal(redeem(token, digest('a')), E_OK);
+	assert_int_equal(settle(BOB, SID, digest('a'), now), E_OK);
+	assert_int_equal(got.u[0], 0);
+	assert_int_equal(settle(ALICE, SID, digest('a'), now), E_OK);
+	assert_int_equal(got.u[0], 1);
+	assert_true(str_eq_z(got.v[0], "mid1"));
+	/* One that was not used is over, also where one was. */
+	assert_int_equal(mint(web, SID, digest('a')), E_OK);
+	assert_int_equal(mint(web, SID, digest('b')), E_OK);
+	assert_int_equal(settle(ALICE, SID, digest('a'), now), E_OK);
+	assert_int_equal(redeem(token, digest('a')), E_DENIED);
+	assert_int_equal(settle(ALICE, SID, digest('b'), now), E_OK);
+	assert_int_equal(got.u[0], 0);
+	assert_int_equal(redeem(token, digest('b')), E_DENIED);
+	assert_int_equal(mint(web, SID, digest('b')), E_OK);
+	assert_int_equal(redeem(token, digest('b')), E_OK);
+	assert_int_equal(settle(ALICE, STR("x"), digest('b'), now), E_INVAL);
+}
+
 static void
 test_approval_expires(void **state)
 {
@@ -691,6 +733,7 @@ main(void)
 	    T(test_approved_once),
 	    T(test_approved_for_another),
 	    T(test_a_plain_token),
+	    T(test_settled),
 	    T(test_approval_expires),
 	    T(test_who_may_approve),
 	    T(test_action),

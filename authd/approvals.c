@@ -28,7 +28,13 @@ struct asking {
 	struct arena a;
 	struct approving x;
 	struct str mid;
-	bool redeem;
+	enum {
+		MINT,
+		REDEEM,
+		SETTLE
+	} what;
+	int64_t since; /* SETTLE */
+	bool used;
 	struct err e;
 	int rc;
 };
@@ -83,11 +89,11 @@ note(const struct asking *q, const char *kind, const char *id, const char *why)
 static void
 fail(struct asking *q, const struct err *e)
 {
-	log_warn(q->redeem ? "approval.denied" : "approval.refused", LS("user", q->x.user),
+	log_warn(q->what == REDEEM ? "approval.denied" : "approval.refused", LS("user", q->x.user),
 	    LS("sid", q->x.session), LS("mid", q->mid), LZ("code", err_code_name(e->code)), LE(e));
-	if (q->redeem)
+	if (q->what == REDEEM)
 		metric_add(METRIC_APPROVALS_DENIED, 1);
-	note(q, q->redeem ? "approval-denied" : "approval-refused", "", e->text);
+	note(q, q->what == REDEEM ? "approval-denied" : "approval-refused", "", e->text);
 	if (q->chan != NULL)
 		ipc_reply_error(q->chan, q->call, e);
 	asking_free(q);
@@ -100,11 +106,31 @@ work(void *arg, struct db *db)
 {
 	struct asking *q = arg;
 
-	if (q->redeem)
+	if (q->what == REDEEM)
 		q->rc = agents_db_redeem(
 		    db, q->x.user, q->x.session, q->x.digest, q->mid, q->x.now, &q->x.id, &q->e);
+	else if (q->what == SETTLE)
+		q->rc = agents_db_settle(db, q->x.user, q->x.session, q->x.digest, q->since, &q->a,
+		    &q->used, &q->mid, &q->e);
 	else
 		q->rc = agents_db_approve(db, &q->x, &q->e);
+}
+
+static void
+tell_settled(struct asking *q)
+{
+	struct ipc_out out;
+
+	note(q, "approval-settled", "", q->used ? "used" : "not used");
+	log_info("approval.settled", LS("user", q->x.user), LS("sid", q->x.session),
+	    LU("used", q->used), LS("mid", q->mid));
+	if (q->chan != NULL) {
+		ipc_begin(&out, q->reply);
+		ipc_put_u32(&out, q->used);
+		ipc_put_str(&out, q->mid);
+		ipc_reply(q->chan, q->call, &out);
+	}
+	asking_free(q);
 }
 
 static void
@@ -118,16 +144,20 @@ done(void *arg)
 		fail(q, &q->e);
 		return;
 	}
+	if (q->what == SETTLE) {
+		tell_settled(q);
+		return;
+	}
 	web_id(q->x.id, id);
-	metric_add(q->redeem ? METRIC_APPROVALS_USED : METRIC_APPROVALS_MADE, 1);
-	log_info(q->redeem ? "approval.used" : "approval.made", LZ("approval", id),
+	metric_add(q->what == REDEEM ? METRIC_APPROVALS_USED : METRIC_APPROVALS_MADE, 1);
+	log_info(q->what == REDEEM ? "approval.used" : "approval.made", LZ("approval", id),
 	    LS("user", q->x.user), LS("sid", q->x.session), LS("mid", q->mid),
 	    LS("what", q->x.what));
-	note(q, q->redeem ? "approval-used" : "approval-made", id, "ok");
+	note(q, q->what == REDEEM ? "approval-used" : "approval-made", id, "ok");
 	if (q->chan != NULL) {
 		ipc_begin(&out, q->reply);
 		ipc_put_z(&out, id);
-		if (!q->redeem)
+		if (q->what == MINT)
 			ipc_put_u64(&out, (uint64_t)q->x.expires);
 		ipc_reply(q->chan, q->call, &out);
 	}
@@ -242,7 +272,7 @@ on_redeem(struct ipc_chan *c, struct ipc_in *m)
 		asking_free(q);
 		return;
 	}
-	q->redeem = true;
+	q->what = REDEEM;
 	q->mid = STR("");
 	if (m->type == MSG_APPROVAL_REDEEM) {
 		digest = second;
@@ -255,6 +285,27 @@ on_redeem(struct ipc_chan *c, struct ipc_in *m)
 		rc = take(q, session, digest, &e);
 	}
 	if (rc < 0)
+		fail(q, &e);
+	else
+		submit(q);
+}
+
+static void
+on_settle(struct ipc_chan *c, struct ipc_in *m)
+{
+	struct asking *q = asking_new(c, m);
+	struct str user = ipc_get_str(m), session = ipc_get_str(m), digest = ipc_get_str(m);
+	struct err e;
+
+	q->since = (int64_t)ipc_get_u64(m);
+	if (ipc_end(m) < 0) {
+		asking_free(q);
+		return;
+	}
+	q->what = SETTLE;
+	q->mid = STR("");
+	q->x.user = arena_dup(&q->a, user);
+	if (take(q, session, digest, &e) < 0)
 		fail(q, &e);
 	else
 		submit(q);
@@ -274,6 +325,9 @@ approvals_message(struct ipc_chan *c, struct ipc_in *m)
 	case MSG_APPROVAL_REDEEM:
 	case MSG_APPROVAL_ACTION:
 		on_redeem(c, m);
+		return true;
+	case MSG_APPROVAL_SETTLE:
+		on_settle(c, m);
 		return true;
 	default:
 		return false;

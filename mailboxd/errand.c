@@ -246,6 +246,69 @@ sender(struct user *u, struct ipc_in *m)
 	ipc_call(svc_channel(PEER_AUTHD), &out, sender_told, errand_new(u, m));
 }
 
+/* ---- what a human agreed to ---- */
+
+static void
+action_told(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct ipc_out out;
+
+	if (m == NULL) {
+		fail(arg, e);
+		return;
+	}
+	ipc_begin(&out, MSG_OWN_ACTION_R);
+	ipc_put_str(&out, ipc_get_str(m));
+	pass_on(arg, m, &out);
+}
+
+static void
+action(struct user *u, struct ipc_in *m)
+{
+	struct str session = ipc_get_str(m), digest = ipc_get_str(m);
+	struct ipc_out out;
+
+	if (!is_allowed(u, m))
+		return;
+	ipc_begin(&out, MSG_APPROVAL_ACTION);
+	ipc_put_z(&out, u->name);
+	ipc_put_str(&out, session);
+	ipc_put_str(&out, digest);
+	ipc_call(svc_channel(PEER_AUTHD), &out, action_told, errand_new(u, m));
+}
+
+static void
+settled_told(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct ipc_out out;
+
+	if (m == NULL) {
+		fail(arg, e);
+		return;
+	}
+	ipc_begin(&out, MSG_OWN_SETTLE_R);
+	ipc_put_u32(&out, ipc_get_u32(m));
+	ipc_put_str(&out, ipc_get_str(m));
+	pass_on(arg, m, &out);
+}
+
+static void
+settle(struct user *u, struct ipc_in *m)
+{
+	struct str session = ipc_get_str(m), digest = ipc_get_str(m);
+	uint64_t since = ipc_get_u64(m);
+	struct ipc_out out;
+
+	if (!is_allowed(u, m))
+		return;
+	ipc_begin(&out, MSG_APPROVAL_SETTLE);
+	ipc_put_z(&out, u->name);
+	ipc_put_str(&out, session);
+	ipc_put_str(&out, digest);
+	ipc_put_u64(&out, since);
+	ipc_call(svc_channel(PEER_AUTHD), &out, settled_told, errand_new(u, m));
+}
+
 /* ---- a message submitted before ---- */
 
 static void
@@ -322,6 +385,10 @@ errand_message(struct user *u, struct ipc_in *m)
 		senders(u, m);
 	else if (m->type == MSG_OWN_SENDER)
 		sender(u, m);
+	else if (m->type == MSG_OWN_ACTION)
+		action(u, m);
+	else if (m->type == MSG_OWN_SETTLE)
+		settle(u, m);
 	else if (m->type == MSG_OWN_SUBMITTED)
 		submitted(u, m);
 	else if (m->type == MSG_OWN_POST)

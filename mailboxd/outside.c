@@ -14,6 +14,8 @@ struct question {
 		void (*senders)(void *to, const struct str *v, size_t n, const struct err *e);
 		void (*sender)(void *to, bool owned, const struct err *e);
 		void (*submitted)(void *to, const struct jmap_submitted *s, const struct err *e);
+		void (*action)(void *to, struct str approval, const struct err *e);
+		void (*settled)(void *to, bool used, struct str mid, const struct err *e);
 		void (*posted)(void *to, unsigned status);
 	} fn;
 	void *to;
@@ -189,6 +191,70 @@ ask_sender(
 	return number;
 }
 
+static void
+on_action(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct question q;
+	bool wanted = take(arg, &q);
+	struct str approval = STR("");
+
+	if (m != NULL) {
+		approval = ipc_get_str(m);
+		wanted = ipc_end(m) == 0 && wanted;
+	}
+	if (wanted)
+		q.fn.action(q.to, approval, e);
+}
+
+static uint64_t
+ask_action(void *arg, struct str session, struct str digest,
+    void (*fn)(void *to, struct str approval, const struct err *e), void *to)
+{
+	uint64_t number;
+	struct question *q = question_new(to, &number);
+	struct ipc_out m;
+
+	q->fn.action = fn;
+	ipc_begin(&m, MSG_OWN_ACTION);
+	ipc_put_str(&m, session);
+	ipc_put_str(&m, digest);
+	ipc_call(arg, &m, on_action, q);
+	return number;
+}
+
+static void
+on_settled(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct question q;
+	bool wanted = take(arg, &q), used = false;
+	struct str mid = STR("");
+
+	if (m != NULL) {
+		used = ipc_get_u32(m) != 0;
+		mid = ipc_get_str(m);
+		wanted = ipc_end(m) == 0 && wanted;
+	}
+	if (wanted)
+		q.fn.settled(q.to, used, mid, e);
+}
+
+static uint64_t
+ask_settle(void *arg, struct str session, struct str digest, int64_t since,
+    void (*fn)(void *to, bool used, struct str mid, const struct err *e), void *to)
+{
+	uint64_t number;
+	struct question *q = question_new(to, &number);
+	struct ipc_out m;
+
+	q->fn.settled = fn;
+	ipc_begin(&m, MSG_OWN_SETTLE);
+	ipc_put_str(&m, session);
+	ipc_put_str(&m, digest);
+	ipc_put_u64(&m, (uint64_t)since);
+	ipc_call(arg, &m, on_settled, q);
+	return number;
+}
+
 /* ---- gk-queue ---- */
 
 static void
@@ -267,6 +333,8 @@ outside_init(struct jmap_outside *o, struct ipc_chan *parent)
 	    .agent_smtp = ask_agent_smtp,
 	    .senders = ask_senders,
 	    .sender = ask_sender,
+	    .action = ask_action,
+	    .settle = ask_settle,
 	    .submitted = ask_submitted,
 	    .post = ask_post,
 	    .forget = forget,

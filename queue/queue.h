@@ -113,6 +113,8 @@ void spool_tell_space(struct queue *q);
 void spool_message(struct queue *q, struct ipc_chan *c, struct ipc_in *m);
 /* Room was made: withheld commits go on. */
 void spool_room(struct queue *q);
+/* Is a message of that id being looked at, and not yet one of the queue's? */
+bool spool_is_taking(const struct queue *q, struct str mid);
 
 /* ---- schedule.c ---- */
 

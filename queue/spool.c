@@ -693,8 +693,8 @@ match_mid(void *arg, struct fair_item *i)
 	m->found |= str_eq_z(m->mid, of_turn(i)->mid);
 }
 
-static bool
-is_sealing(const struct queue *q, struct str mid)
+bool
+spool_is_taking(const struct queue *q, struct str mid)
 {
 	struct match m = {.mid = mid};
 	const struct commit *c;
@@ -712,7 +712,7 @@ is_sealing(const struct queue *q, struct str mid)
 static bool
 is_needed(const struct queue *q, struct str mid)
 {
-	return message_find(&q->messages, mid) || is_sealing(q, mid);
+	return message_find(&q->messages, mid) || spool_is_taking(q, mid);
 }
 
 static void

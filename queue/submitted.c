@@ -142,7 +142,10 @@ submitted_message(struct queue *q, struct ipc_chan *c, struct ipc_in *in)
 	if (ipc_end(in) < 0)
 		return;
 	arena_init(&r.arena);
-	if (!m || !m->segment) {
+	if ((m && !m->segment) || spool_is_taking(q, mid)) {
+		err_set(&e, E_TEMP, "it is being taken");
+		ipc_reply_error(c, in->id, &e);
+	} else if (!m) {
 		answer(c, in->id, SUBMITTED_UNKNOWN, NULL);
 	} else if (message_envelope(m, &r.arena, &env, NULL, &e) < 0) {
 		ipc_reply_error(c, in->id, &e);

@@ -190,6 +190,10 @@ enum ipc_peer {
 	/* The same for an action of another kind, which the owner does itself. */ \
 	X(APPROVAL_ACTION, PEER_MAILBOXD, PEER_AUTHD, 30, "user:str session:str digest:str") \
 	X(APPROVAL_ACTION_R, PEER_AUTHD, PEER_MAILBOXD, 0, "approval:str") \
+	/* Nobody waits for it any more: what was approved of that digest from then on (seconds since the epoch) and is not
+	 * used will not be. used: one was; mid: of its message, empty for an action. Durable with the answer. */ \
+	X(APPROVAL_SETTLE, PEER_MAILBOXD, PEER_AUTHD, 30, "user:str session:str digest:str since:u64") \
+	X(APPROVAL_SETTLE_R, PEER_AUTHD, PEER_MAILBOXD, 0, "used:u32 mid:str") \
 	/* The audit log (authd/audit.h). A tool was called: answered when the record is durable, as seq. arguments: JSON
 	 * (mcpd/audit.h), without secrets and texts. decision: "free", "approval", "refused"; outcome: "ok", or why not.
 	 * result: its octets. */ \
@@ -408,6 +412,8 @@ enum ipc_peer {
 	X(OWN_AGENT_SMTP_R, PEER_MAILBOXD, PEER_OWNER, 0, "fd:fd") \
 	X(OWN_ACTION,     PEER_OWNER, PEER_MAILBOXD, 40, "session:str digest:str") \
 	X(OWN_ACTION_R,   PEER_MAILBOXD, PEER_OWNER, 0, "approval:str") \
+	X(OWN_SETTLE,     PEER_OWNER, PEER_MAILBOXD, 40, "session:str digest:str since:u64") \
+	X(OWN_SETTLE_R,   PEER_MAILBOXD, PEER_OWNER, 0, "used:u32 mid:str") \
 	X(OWN_SENDERS,    PEER_OWNER, PEER_MAILBOXD, 15, "") \
 	X(OWN_SENDERS_R,  PEER_MAILBOXD, PEER_OWNER, 0, "addresses:list") \
 	X(OWN_SENDER,     PEER_OWNER, PEER_MAILBOXD, 15, "address:str") \
@@ -426,13 +432,13 @@ enum ipc_peer {
 	X(MAILBOX_TASK_R, PEER_MAILBOXD, PEER_CTL, 0, "messages:u64 found:u64 mended:u64 rows:list") \
 	X(OWN_TASK,       PEER_MAILBOXD, PEER_OWNER, 540, "task:u32") \
 	X(OWN_TASK_R,     PEER_OWNER, PEER_MAILBOXD, 0, "messages:u64 found:u64 mended:u64 rows:list") \
-	/* What agents of a user have asked for, in the terminal: enum approval_task. rows: id, state, agent, session, when
-	 * (RFC 3339), sender, recipients, subject, digest in hexadecimal digits, nine each; with APPROVAL_SHOW the frozen
-	 * octets come behind them, as far as they fit. */ \
+	/* What agents have asked for, and a human's answer at the terminal: as Approval/get and Approval/set (JMAP) do it.
+	 * task: enum approval_task. fd: a memory file with the Response, in JSON; of APPROVAL_SHOW with the frozen octets,
+	 * and a few words on each email that an action is about. */ \
 	X(APPROVALS,      PEER_CTL, PEER_MAILBOXD, 60, "address:str task:u32 id:str") \
-	X(APPROVALS_R,    PEER_MAILBOXD, PEER_CTL, 0, "rows:list") \
+	X(APPROVALS_R,    PEER_MAILBOXD, PEER_CTL, 0, "fd:fd") \
 	X(OWN_APPROVALS,  PEER_MAILBOXD, PEER_OWNER, 50, "task:u32 id:str") \
-	X(OWN_APPROVALS_R, PEER_OWNER, PEER_MAILBOXD, 0, "rows:list") \
+	X(OWN_APPROVALS_R, PEER_OWNER, PEER_MAILBOXD, 0, "fd:fd") \
 	/* The operator to authd. quota: octets, 0 for none; but in USER_ADD 0 is auth.default_quota, and 2^64 - 1 none. A
 	 * domain's quota is over all its users. */ \
 	X(USER_ADD,       PEER_CTL, PEER_AUTHD, 30, "address:str password:str quota:u64") \

@@ -3,14 +3,15 @@
  *
  * An agent's email is made from fields (INVARIANTS 20): what a reader would see, and nothing that
  * could be another message. It stands in Drafts, bears JMAP_AGENT_KEYWORD, and that alone may the
- * agent destroy or ask to have sent. A policy of "approval" is a refusal here: who asks for more
- * than a send has no way to be approved yet.
+ * agent destroy or ask to have sent. A policy of "approval" is a refusal here: the way to a human's
+ * word is Approval/set (approval.h).
  */
 #include "mailboxd/jmap/agent.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "mailboxd/jmap/mailbox.h"
 #include "mailboxd/jmap/model.h"
 #include "mailboxd/jmap/request.h"
 #include "store/mailbox.h"
@@ -27,8 +28,9 @@ static const struct {
     {"SearchSnippet/get", AGENT_READ}, {"Thread/get", AGENT_READ}, {"Thread/changes", AGENT_READ},
     {"Identity/get", AGENT_READ | AGENT_DRAFT | AGENT_SEND},
     {"Email/set", AGENT_ORGANIZE | AGENT_DRAFT}, /* more of it below */
-    {"Approval/get", AGENT_SEND}, {"Approval/changes", AGENT_SEND},
-    {"Approval/set", AGENT_SEND}, /* to ask; approval.c sees to it that it is no more */
+    {"VacationResponse/get", AGENT_READ}, {"Approval/get", AGENT_SEND | AGENT_ORGANIZE},
+    {"Approval/changes", AGENT_SEND | AGENT_ORGANIZE},
+    {"Approval/set", AGENT_SEND | AGENT_ORGANIZE}, /* to ask: approval_ask.c */
 };
 
 /* Of its parts (RFC 8621 4.1.4). */
@@ -130,17 +132,6 @@ check(struct jmap_call *c, struct jmap_item *it, uint32_t scope, enum agent_clas
 	return why != NULL ? refuse(c, it, why) : 0;
 }
 
-static struct mailbox *
-box_of(struct jmap_call *c, struct str id)
-{
-	uint64_t n;
-
-	id = jmap_real_id(c, id);
-	if (!str_starts(id, STR("m")) || num_parse(str_from(id, 1), 1, UINT32_MAX, &n) < 0)
-		return NULL;
-	return home_find_id(c->home, (uint32_t)n);
-}
-
 static bool
 is_field(struct str name)
 {
@@ -196,7 +187,7 @@ check_create(struct jmap_call *c, struct jmap_item *it)
 	    !are_parts(json_get(it->given, "attachments"), attached_names, false))
 		return refuse(c, it, "an agent writes plain text, and attaches by blobId");
 	mb = boxes != NULL && boxes->child != NULL && boxes->child->next == NULL
-		 ? box_of(c, json_name(boxes->child))
+		 ? jmap_mailbox_of(c, json_name(boxes->child))
 		 : NULL;
 	if (mb == NULL || mb->use != USE_DRAFTS)
 		return refuse(c, it, "what an agent writes stands in Drafts");
@@ -252,13 +243,13 @@ check_patch(struct jmap_call *c, struct jmap_item *it, const cJSON *m)
 	if (!str_eq_z(head, "mailboxIds"))
 		return refuse(c, it, "an agent changes keywords and mailboxes");
 	if (path.p != NULL) {
-		struct mailbox *mb = box_of(c, path);
+		struct mailbox *mb = jmap_mailbox_of(c, path);
 
 		away = mb != NULL && (mb->use == USE_TRASH || mb->use == USE_JUNK);
 	}
 	cJSON_ArrayForEach(box, m)
 	{
-		struct mailbox *mb = box_of(c, json_name(box));
+		struct mailbox *mb = jmap_mailbox_of(c, json_name(box));
 
 		away |= mb != NULL && (mb->use == USE_TRASH || mb->use == USE_JUNK);
 	}

@@ -84,9 +84,9 @@ test_what_is_not_named_is_refused(void **state)
 {
 	static const char *const no[] = {"Identity/set", "Identity/changes", "Mailbox/set",
 	    "Email/import", "Email/copy", "Email/parse", "EmailSubmission/set",
-	    "EmailSubmission/get", "EmailSubmission/query", "VacationResponse/get",
-	    "VacationResponse/set", "PushSubscription/get", "PushSubscription/set", "Blob/copy",
-	    "Preferences/set", "Preferences/get", "Nothing/at/all"};
+	    "EmailSubmission/get", "EmailSubmission/query", "VacationResponse/set",
+	    "PushSubscription/get", "PushSubscription/set", "Blob/copy", "Preferences/set",
+	    "Preferences/get", "Nothing/at/all"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(no); i++)

@@ -8,19 +8,9 @@
 #include "mail/date.h"
 #include "mailboxd/jmap/blob.h"
 #include "mailboxd/jmap/email_set.h"
+#include "mailboxd/jmap/mailbox.h"
 
 /* ---- reading ---- */
-
-static struct mailbox *
-mailbox_of(struct jmap_call *c, struct str id)
-{
-	uint64_t n;
-
-	id = jmap_real_id(c, id);
-	if (!str_starts(id, STR("m")) || num_parse(str_from(id, 1), 1, UINT32_MAX, &n) < 0)
-		return NULL;
-	return home_find_id(c->home, (uint32_t)n);
-}
 
 static int
 read_mailboxes(struct jmap_call *c, struct jmap_item *it, const cJSON *v, struct jmap_standing *out)
@@ -38,7 +28,7 @@ read_mailboxes(struct jmap_call *c, struct jmap_item *it, const cJSON *v, struct
 	}
 	cJSON_ArrayForEach(m, v)
 	{
-		struct mailbox *mb = mailbox_of(c, json_name(m));
+		struct mailbox *mb = jmap_mailbox_of(c, json_name(m));
 
 		if (!cJSON_IsTrue(m) || mb == NULL) {
 			(void)jmap_item_invalid(

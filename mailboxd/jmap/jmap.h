@@ -113,9 +113,13 @@ struct jmap_agent {
 /* Who asks. */
 struct jmap_from {
 	const struct jmap_agent *agent; /* NULL: the user */
-	struct str sid;                 /* session id, for the log and the change log */
-	struct str peer;                /* the client's address, for the log */
-	bool websocket;                 /* the Response says @type and requestId (RFC 8887 4.3.2) */
+	bool ours;                      /* the owner itself: not one of JMAP_MAX_REQUESTS */
+	/* It does what an agent session has asked for and a human has approved: its changes bear
+	 * that session. Only where it is ours. */
+	struct str session;
+	struct str sid;  /* session id, for the log and the change log */
+	struct str peer; /* the client's address, for the log */
+	bool websocket;  /* the Response says @type and requestId (RFC 8887 4.3.2) */
 };
 
 /* Runs a request (RFC 8620 3.3) and calls done once, never before it returns: status 200 and a
@@ -176,6 +180,7 @@ struct jmap {
 	LIST_HEAD(, jmap_request) requests;
 	LIST_HEAD(, jmap_watch) watches;
 	LIST_HEAD(, jmap_push) pushes;
+	LIST_HEAD(, jmap_approving) approving;
 	struct loop_defer tell;
 	struct home_observer observer;
 	uint64_t modseq[JMAP_TYPES]; /* of the last change of each type */

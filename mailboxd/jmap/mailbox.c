@@ -46,6 +46,14 @@ jmap_mailbox_parse(struct str id)
 	return n;
 }
 
+struct mailbox *
+jmap_mailbox_of(struct jmap_call *c, struct str id)
+{
+	uint64_t n = jmap_mailbox_parse(jmap_real_id(c, id));
+
+	return n != 0 ? home_find_id(c->home, (uint32_t)n) : NULL;
+}
+
 const char *
 jmap_mailbox_text(uint64_t n, char out[JMAP_ID_SIZE])
 {

@@ -30,6 +30,8 @@ extern const char *const jmap_mailbox_properties[];
 
 uint64_t jmap_mailbox_parse(struct str id);
 const char *jmap_mailbox_text(uint64_t n, char out[JMAP_ID_SIZE]);
+/* Of an id, or of "#k" that this request has made; NULL: there is none. */
+struct mailbox *jmap_mailbox_of(struct jmap_call *c, struct str id);
 bool jmap_mailbox_is_inbox(const struct mailbox *mb);
 /* NULL: at the top. */
 struct mailbox *jmap_mailbox_parent(const struct mailbox *mb);
@@ -51,3 +53,5 @@ int jmap_mailbox_set_begin(struct jmap_call *c);
 enum jmap_step jmap_mailbox_create(struct jmap_call *c, struct jmap_item *it);
 enum jmap_step jmap_mailbox_update(struct jmap_call *c, struct jmap_item *it);
 enum jmap_step jmap_mailbox_destroy(struct jmap_call *c, struct jmap_item *it);
+/* The one that has a role; NULL: none has. */
+struct mailbox *jmap_mailbox_for(struct home *h, enum mailbox_use use);

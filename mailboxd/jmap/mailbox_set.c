@@ -137,9 +137,8 @@ check_properties(struct jmap_item *it, const cJSON *o, const cJSON *now)
 	return !jmap_item_failed(it);
 }
 
-/* The mailbox that has the role already. */
-static struct mailbox *
-find_use(struct home *h, enum mailbox_use use)
+struct mailbox *
+jmap_mailbox_for(struct home *h, enum mailbox_use use)
 {
 	struct mailbox *mb;
 	size_t i = 0;
@@ -200,7 +199,7 @@ jmap_mailbox_create(struct jmap_call *c, struct jmap_item *it)
 	    !read_role(it, json_get(o, "role"), NULL, &w) || !read_rest(it, o, &w) ||
 	    !read_parent(c, it, json_get(o, "parentId"), &w, &later) || !make_path(c, it, &w))
 		return later ? JMAP_LATER : JMAP_DONE;
-	if ((other = find_use(c->home, w.use)) != NULL)
+	if ((other = jmap_mailbox_for(c->home, w.use)) != NULL)
 		return jmap_item_invalid(it, "role", "another mailbox has it");
 	if ((other = home_find(c->home, w.path)) != NULL) {
 		exists(it, other);
@@ -332,7 +331,7 @@ change(struct jmap_call *c, struct jmap_item *it, struct mailbox *mb, const cJSO
 		return JMAP_DONE;
 	if (jmap_mailbox_is_inbox(mb) && json_get(o, "role") == NULL)
 		return jmap_item_fail(it, "forbidden", "the inbox stays what it is");
-	if ((other = find_use(c->home, w.use)) != NULL && other != mb)
+	if ((other = jmap_mailbox_for(c->home, w.use)) != NULL && other != mb)
 		return may_give_way(c, it, other)
 			   ? JMAP_LATER
 			   : jmap_item_invalid(it, "role", "another mailbox has it");

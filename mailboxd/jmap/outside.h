@@ -37,6 +37,14 @@ struct jmap_outside {
 	 */
 	uint64_t (*submitted)(void *arg, struct str mid, bool cancel,
 	    void (*fn)(void *to, const struct jmap_submitted *s, const struct err *e), void *to);
+	/* Uses up a human's word for an action of an agent session's, by its digest; approval
+	 * empty: e. */
+	uint64_t (*action)(void *arg, struct str session, struct str digest,
+	    void (*fn)(void *to, struct str approval, const struct err *e), void *to);
+	/* Nobody waits any more for what was approved since then: was that used, and for which
+	 * message? e NULL: it is told, and what was not used never will be. */
+	uint64_t (*settle)(void *arg, struct str session, struct str digest, int64_t since,
+	    void (*fn)(void *to, bool used, struct str mid, const struct err *e), void *to);
 	/* A POST to a push service (RFC 8030); sealed: the body is aes128gcm (RFC 8291). status: of
 	 * HTTP, 0 where there was no answer. */
 	uint64_t (*post)(void *arg, struct str url, struct str body, bool sealed,

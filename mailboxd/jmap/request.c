@@ -126,7 +126,7 @@ check_text(struct jmap_request *r, struct str text)
 static int
 check(struct jmap_request *r)
 {
-	if (r->jmap->running > JMAP_MAX_REQUESTS)
+	if (!r->ours && r->jmap->running > JMAP_MAX_REQUESTS)
 		return refuse(r, "limit", "maxConcurrentRequests", NULL);
 	if (!cJSON_IsObject(r->text))
 		return refuse(r, "notRequest", NULL, "no object");
@@ -435,6 +435,11 @@ new_request(struct jmap *j, const struct jmap_from *from,
 		r->agent = g;
 		r->by.actor = STR("agent");
 		r->by.sid = g->session;
+	}
+	r->ours = from->ours;
+	if (from->ours && from->session.n > 0) {
+		r->by.actor = STR("agent");
+		r->by.sid = arena_dup(&r->arena, from->session);
 	}
 	r->from_websocket = from->websocket;
 	r->results = cJSON_CreateArray();

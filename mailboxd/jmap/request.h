@@ -43,7 +43,7 @@ struct jmap_request {
 	const cJSON *invocation; /* the call under way, of text */
 	cJSON *results;          /* an array of [name, result, id] that later calls refer to */
 	struct created_id *created;
-	bool tell_created, from_websocket;
+	bool tell_created, from_websocket, ours;
 	bool tells_threads;         /* the answer names threads */
 	struct home_waiter durable; /* for those that were found just now */
 	struct budget budget;

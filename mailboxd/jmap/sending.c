@@ -23,10 +23,12 @@ struct under_way {
 	LIST_ENTRY(under_way) link;
 };
 
-/* A question to the queue. */
+/* A question to the queue, or to authd; one of the functions is set. */
 struct asked {
 	uint64_t question;
 	void (*fn)(void *to, const struct jmap_submitted *s, const struct err *e);
+	void (*action)(void *to, struct str approval, const struct err *e);
+	void (*settled)(void *to, bool used, struct str mid, const struct err *e);
 	void *to;
 	LIST_ENTRY(asked) link;
 };
@@ -75,7 +77,12 @@ jmap_sending_free(struct jmap *j)
 	while ((a = LIST_FIRST(&s->asked)) != NULL) {
 		LIST_REMOVE(a, link);
 		o->forget(o->arg, a->question);
-		a->fn(a->to, NULL, &e);
+		if (a->fn != NULL)
+			a->fn(a->to, NULL, &e);
+		else if (a->action != NULL)
+			a->action(a->to, STR(""), &e);
+		else
+			a->settled(a->to, false, STR(""), &e);
 		free(a);
 	}
 	while ((w = LIST_FIRST(&s->under_way)) != NULL) {
@@ -325,7 +332,17 @@ jmap_send(struct jmap *j, const struct smtp_letter *letter,
 	jmap_send_approved(j, STR_NONE, letter, done, arg);
 }
 
-/* ---- questions to the queue ---- */
+/* ---- questions to the queue and to authd ---- */
+
+static struct asked *
+asked_new(struct jmap *j, void *to)
+{
+	struct asked *a = mem_alloc(sizeof *a);
+
+	a->to = to;
+	LIST_INSERT_HEAD(&state_of(j)->asked, a, link);
+	return a;
+}
 
 static void
 on_submitted(void *to, const struct jmap_submitted *s, const struct err *e)
@@ -342,11 +359,52 @@ jmap_ask_submitted(struct jmap *j, struct str mid,
     void (*fn)(void *to, const struct jmap_submitted *s, const struct err *e), void *to)
 {
 	const struct jmap_outside *o = j->host.outside;
-	struct asked *a = mem_alloc(sizeof *a);
+	struct asked *a = asked_new(j, to);
 
-	*a = (struct asked){.fn = fn, .to = to};
-	LIST_INSERT_HEAD(&state_of(j)->asked, a, link);
+	a->fn = fn;
 	a->question = o->submitted(o->arg, mid, false, on_submitted, a);
+}
+
+static void
+on_action(void *to, struct str approval, const struct err *e)
+{
+	struct asked *a = to;
+
+	LIST_REMOVE(a, link);
+	a->action(a->to, approval, e);
+	free(a);
+}
+
+void
+jmap_ask_action(struct jmap *j, struct str session, struct str digest,
+    void (*fn)(void *to, struct str approval, const struct err *e), void *to)
+{
+	const struct jmap_outside *o = j->host.outside;
+	struct asked *a = asked_new(j, to);
+
+	a->action = fn;
+	a->question = o->action(o->arg, session, digest, on_action, a);
+}
+
+static void
+on_settled(void *to, bool used, struct str mid, const struct err *e)
+{
+	struct asked *a = to;
+
+	LIST_REMOVE(a, link);
+	a->settled(a->to, used, mid, e);
+	free(a);
+}
+
+void
+jmap_ask_settle(struct jmap *j, struct str session, struct str digest, int64_t since,
+    void (*fn)(void *to, bool used, struct str mid, const struct err *e), void *to)
+{
+	const struct jmap_outside *o = j->host.outside;
+	struct asked *a = asked_new(j, to);
+
+	a->settled = fn;
+	a->question = o->settle(o->arg, session, digest, since, on_settled, a);
 }
 
 /* ---- addresses ---- */

@@ -45,5 +45,12 @@ void jmap_send_approved(struct jmap *j, struct str session, const struct smtp_le
 void jmap_ask_submitted(struct jmap *j, struct str mid,
     void (*fn)(void *to, const struct jmap_submitted *s, const struct err *e), void *to);
 
+/* The same of authd: a human's word for an action is used up (outside.h, action), or what was not
+ * used is over (settle). */
+void jmap_ask_action(struct jmap *j, struct str session, struct str digest,
+    void (*fn)(void *to, struct str approval, const struct err *e), void *to);
+void jmap_ask_settle(struct jmap *j, struct str session, struct str digest, int64_t since,
+    void (*fn)(void *to, bool used, struct str mid, const struct err *e), void *to);
+
 /* The address of a mailbox as a path of SMTP has it; STR_NONE: it is none. */
 struct str jmap_path(struct str mailbox, struct str host, struct arena *a);

@@ -8,6 +8,7 @@
 
 #include "mailboxd/jmap/jmap_test_in.h"
 
+#include "base/id.h"
 #include "io/stream.h"
 #include "mailboxd/jmap/outside.h"
 
@@ -32,6 +33,11 @@ static struct {
 	unsigned asked_submitted;
 	char session[20]; /* of the agent whose message is sent; "" for the user's */
 	bool away;        /* nobody answers */
+	bool hangs;       /* authd takes questions of approvals and does not answer */
+	bool approved;    /* by a human: an action finds it, once */
+	bool used;        /* it was, by the time that somebody asks */
+	unsigned actions, settled;
+	char mid[ID_SIZE]; /* for it */
 	const char *senders[4];
 	unsigned asked; /* questions of senders */
 	struct {
@@ -40,6 +46,8 @@ static struct {
 		void (*sender)(void *to, bool owned, const struct err *e);
 		bool owned;
 		void (*submitted)(void *to, const struct jmap_submitted *s, const struct err *e);
+		void (*action)(void *to, struct str approval, const struct err *e);
+		void (*settled)(void *to, bool used, struct str mid, const struct err *e);
 		void *to;
 		struct loop_defer defer;
 	} ask[ASKS];
@@ -260,11 +268,69 @@ ask_agent_smtp(
 	return ask_smtp(arg, fn, to);
 }
 
+static inline void
+give_action(void *arg)
+{
+	struct err e;
+
+	(void)arg;
+	err_set(&e, E_DENIED, "nobody has approved that");
+	if (world.hangs)
+		return;
+	world.actions++;
+	world.used |= world.approved;
+	world.ask[1].action(
+	    world.ask[1].to, world.approved ? STR("0123") : STR(""), world.approved ? NULL : &e);
+	world.approved = false;
+}
+
+static inline uint64_t
+ask_action(void *arg, struct str session, struct str digest,
+    void (*fn)(void *to, struct str approval, const struct err *e), void *to)
+{
+	(void)arg;
+	(void)snprintf(world.session, sizeof world.session, STR_FMT, STR_ARG(session));
+	assert_int_equal(digest.n, 32);
+	world.ask[1].action = fn;
+	world.ask[1].to = to;
+	loop_defer_init(&world.ask[1].defer, give_action, NULL);
+	loop_defer(&world.ask[1].defer);
+	return 2;
+}
+
+static inline void
+give_settled(void *arg)
+{
+	struct err e;
+
+	(void)arg;
+	err_set(&e, E_TEMP, "away");
+	if (world.hangs)
+		return;
+	world.settled++;
+	world.ask[1].settled(world.ask[1].to, world.used, str_z(world.mid), world.away ? &e : NULL);
+}
+
+static inline uint64_t
+ask_settle(void *arg, struct str session, struct str digest, int64_t since,
+    void (*fn)(void *to, bool used, struct str mid, const struct err *e), void *to)
+{
+	(void)arg;
+	assert_true(session.n == 16 && digest.n == 32 && since > 0);
+	world.ask[1].settled = fn;
+	world.ask[1].to = to;
+	loop_defer_init(&world.ask[1].defer, give_settled, NULL);
+	loop_defer(&world.ask[1].defer);
+	return 2;
+}
+
 static const struct jmap_outside fake_outside = {.smtp = ask_smtp,
     .agent_smtp = ask_agent_smtp,
     .senders = ask_senders,
     .sender = ask_sender,
     .submitted = ask_submitted,
+    .action = ask_action,
+    .settle = ask_settle,
     .forget = forget};
 
 static inline int

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "mailboxd/jmap/approval.h"
 #include "mailboxd/jmap/backlog.h"
 #include "mailboxd/jmap/blob.h"
 #include "mailboxd/jmap/indexing.h"
@@ -279,6 +280,7 @@ jmap_new(const struct jmap_host *host)
 	pipe_account(j->user, j->account);
 	LIST_INIT(&j->requests);
 	LIST_INIT(&j->watches);
+	LIST_INIT(&j->approving);
 	loop_defer_init(&j->tell, tell_all, j);
 	for (enum jmap_type t = 0; t < JMAP_TYPES; t++)
 		if (change_latest(j->home, touches[t].kinds, touches[t].object,
@@ -315,7 +317,8 @@ jmap_emails(struct jmap *j, struct err *e)
 bool
 jmap_is_busy(const struct jmap *j)
 {
-	return jmap_vacation_is_busy(j) || jmap_backlog_is_busy(j) || jmap_indexing_is_busy(j);
+	return jmap_vacation_is_busy(j) || jmap_backlog_is_busy(j) || jmap_indexing_is_busy(j) ||
+	       jmap_approval_is_busy(j);
 }
 
 void
@@ -326,6 +329,7 @@ jmap_free(struct jmap **jp)
 
 	if (j == NULL)
 		return;
+	jmap_approval_stop(j);
 	while ((r = LIST_FIRST(&j->requests)) != NULL)
 		jmap_request_free(&r);
 	jmap_push_close(j);

@@ -91,6 +91,30 @@ completed(cJSON *then, struct jmap_item *it)
 	return then;
 }
 
+cJSON *
+jmap_vacation_then(struct jmap_call *c, struct jmap_item *it, const cJSON *patch)
+{
+	struct err e;
+	uint64_t id;
+	cJSON *v = jmap_vacation(c->home, &id, &e), *then;
+
+	if (v == NULL) {
+		(void)jmap_item_err(c, it, &e);
+		return NULL;
+	}
+	then = json_patched(v, patch, &e);
+	cJSON_Delete(v);
+	if (then == NULL) {
+		(void)jmap_item_fail(it, "invalidPatch", "%s", e.text);
+		return NULL;
+	}
+	then = completed(then, it);
+	if (!jmap_item_failed(it))
+		return then;
+	cJSON_Delete(then);
+	return NULL;
+}
+
 static enum jmap_step
 update(struct jmap_call *c, struct jmap_item *it)
 {
@@ -101,15 +125,12 @@ update(struct jmap_call *c, struct jmap_item *it)
 
 	if (v == NULL)
 		return jmap_item_err(c, it, &e);
-	then = json_patched(v, it->given, &e);
 	cJSON_Delete(v);
-	if (then == NULL)
-		return jmap_item_fail(it, "invalidPatch", "%s", e.text);
-	then = completed(then, it);
+	if ((then = jmap_vacation_then(c, it, it->given)) == NULL)
+		return JMAP_DONE;
 	on = cJSON_IsTrue(json_get(then, "isEnabled"));
 	/* What tells the parent is there before it is said to be on. */
-	if (!jmap_item_failed(it) &&
-	    ((on != was && jmap_vacation_switch(c->jmap, on, &e) < 0) ||
+	if (((on != was && jmap_vacation_switch(c->jmap, on, &e) < 0) ||
 		jmap_store(c->home, OBJECT_VACATION, &id, then, c->by, &e) < 0))
 		(void)jmap_item_err(c, it, &e);
 	cJSON_Delete(then);

@@ -8,6 +8,8 @@
 
 /* The object, with all its properties; the caller's. *id: its number; 0: it was never set. */
 cJSON *jmap_vacation(struct home *h, uint64_t *id, struct err *e);
+/* The object as it would be with a patch applied, the caller's; NULL: the item has failed. */
+cJSON *jmap_vacation_then(struct jmap_call *c, struct jmap_item *it, const cJSON *patch);
 /* Is it given at that time? */
 bool jmap_vacation_is_on(const cJSON *v, int64_t now);
 
