@@ -495,11 +495,26 @@ is_formatting(const char *name)
 	return false;
 }
 
+/* What the page leaves out with all that is in it: it is no text, or for programs that lack
+ * something. */
+static bool
+is_unshown(const char *name)
+{
+	static const char *const names[] = {
+	    "colgroup", "datalist", "math", "noscript", "plaintext", "svg", "xmp"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static void
 seen_tag(struct html *h, struct tag *t, enum kind kind)
 {
 	if (h->seen == NULL || kind == KIND_VOID || kind == KIND_BREAK || kind == KIND_RAW)
 		return;
+	t->seen.hidden |= is_unshown(t->name);
 	t->seen.level = is_formatting(t->name) ? SEEN_FORMATTING
 			: kind == KIND_INLINE  ? SEEN_INLINE
 					       : SEEN_BLOCK;

@@ -236,7 +236,11 @@ test_seen(void **state)
 	    {"<span style='font-size:0'><p></span>x</p></span>a", "a"},
 	    {"<div><font color=white></div>x</font>a", "a"}, {"<p style='font-size:0'>x<p>a", "a"},
 	    {"<div style='color:#fff'><b style='background:#000'><p></b>x</p></div>a", "a"},
-	    {"<b style='color:#eee'>x</b>a</b>", "a"}};
+	    {"<b style='color:#eee'>x</b>a</b>", "a"},
+	    /* what the page leaves out */
+	    {"<p>a</p><noscript>x<p>x</p></noscript>", "a"},
+	    {"<p>a<svg><text>x</text></svg></p>b", "a\n\nb"},
+	    {"<p>a<math><mi>x</mi></math></p>", "a"}};
 
 	(void)state;
 	check(cases, ARRAY_LEN(cases), HTML_SEEN);
