@@ -22,7 +22,9 @@ static const struct {
 	const char *method;
 	uint32_t scopes; /* any of these */
 } allowed[] = {
-    {"Core/echo", AGENT_SCOPES}, {"Mailbox/get", AGENT_READ}, {"Mailbox/changes", AGENT_READ},
+    {"Core/echo", AGENT_SCOPES},
+    /* Who writes or moves has to know where to. */
+    {"Mailbox/get", AGENT_READ | AGENT_ORGANIZE | AGENT_DRAFT}, {"Mailbox/changes", AGENT_READ},
     {"Mailbox/query", AGENT_READ}, {"Mailbox/queryChanges", AGENT_READ}, {"Email/get", AGENT_READ},
     {"Email/changes", AGENT_READ}, {"Email/query", AGENT_READ}, {"Email/queryChanges", AGENT_READ},
     {"SearchSnippet/get", AGENT_READ}, {"Thread/get", AGENT_READ}, {"Thread/changes", AGENT_READ},

@@ -114,6 +114,8 @@ test_scopes(void **state)
 	assert_false(is_allowed("Approval/set"));
 	desk.scopes = AGENT_DRAFT;
 	assert_false(is_allowed("Email/get"));
+	assert_true(is_allowed("Mailbox/get"));
+	assert_false(is_allowed("Mailbox/query"));
 	create("Drafts", DRAFT);
 	expect("/notCreated", "null");
 	update(email_in("INBOX", 0), "\"keywords/$flagged\":true");
@@ -123,6 +125,8 @@ test_scopes(void **state)
 	expect_forbidden("/notCreated/k/type");
 	update(email_in("INBOX", 0), "\"keywords/$flagged\":true");
 	expect("/notUpdated", "null");
+	desk.scopes = AGENT_SEND;
+	assert_false(is_allowed("Mailbox/get"));
 	desk.scopes = 0;
 	assert_false(is_allowed("Core/echo"));
 }
