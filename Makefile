@@ -42,7 +42,7 @@ NODE_READY := $(shell node -e 'process.exit(process.versions.node.split(".")[0] 
 	command -v npm >/dev/null && echo yes)
 DEPS_RUN   := $(DEPS_BUILD) $(LOCALHOST) $(if $(NODE_READY),,nodejs npm)
 DEPS_CHECK := $(DEPS_RUN) clang-14 clang-format-14 libclang-rt-14-dev lld libcmocka-dev mandoc python3 python3-pytest \
-	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync neomutt curl python3-gi gir1.2-gmime-3.0 python3-yaml git util-linux mount e2fsprogs procps \
+	python3-pytest-xdist swaks libnet-ssleay-perl msmtp isync neomutt curl python3-gi gir1.2-gmime-3.0 python3-yaml python3-jsonschema git util-linux mount e2fsprogs procps \
 	nsd ldnsutils python3-dkim python3-nacl python3-h2 chromium nginx
 # Peers are kept from starting (deps-check).
 DEPS_INTEROP := postfix opendkim opendkim-tools opendmarc unbound iproute2

@@ -1,12 +1,24 @@
 /* tools.c - the table of tools. See tool.h. */
 #include <stddef.h>
 
-#include "mcpd/tool.h"
-
-extern const struct mcp_tool tool_list_mailboxes;
+#include "mcpd/tools.h"
 
 const struct mcp_tool *const mcp_tools[] = {
     &tool_list_mailboxes,
+    &tool_list_threads,
+    &tool_search,
+    &tool_read_message,
+    &tool_read_thread,
+    &tool_read_attachment_text,
+    &tool_flag,
+    &tool_move,
+    &tool_create_draft,
+    &tool_update_draft,
+    &tool_delete_draft,
+    &tool_request_send,
+    &tool_contacts,
+    &tool_mailbox_changes,
+    &tool_undo_session,
     NULL,
 };
 
