@@ -183,7 +183,7 @@ admit(struct mcp_peer *p, const struct mcp_message *m, struct mcp_failure *f)
 		return mcp_fail(f, MCP_METHOD_NOT_FOUND, "outside of the agent's scopes");
 	if (p->nrequests >= MCP_REQUESTS_MAX)
 		return mcp_fail(
-		    f, MCP_INTERNAL_ERROR, "at most %u requests at a time", MCP_REQUESTS_MAX);
+		    f, MCP_RATE_LIMITED, "more than %u requests at a time", MCP_REQUESTS_MAX);
 	return 0;
 }
 

@@ -16,7 +16,7 @@
 #include "mcpd/message.h"
 #include "mcpd/tool.h"
 
-#define MCP_REQUESTS_MAX 16u /* of a client under way; by HTTP without a session there is one */
+#define MCP_REQUESTS_MAX 32u /* of a client under way; by HTTP without a session there is one */
 #define MCP_ANSWER_MAX   (2u * 1024u * 1024u)
 
 /* Levels of logging (server/utilities/logging), RFC 5424 */

@@ -131,8 +131,7 @@ take(struct client *c)
 
 	while (!c->ending && c->hold.agent != NULL) {
 		in = stream_input(c->stream);
-		if (stream_pending(c->stream) >= OUT_HIGH ||
-		    c->peer.nrequests >= MCP_REQUESTS_MAX) {
+		if (stream_pending(c->stream) >= OUT_HIGH) {
 			stream_pause(c->stream);
 			return;
 		}

@@ -1,0 +1,473 @@
+/*
+ * scene.h - for unit tests and fuzz targets: clients at one end of gk-mcpd's streams, and at the
+ * others a scripted gk-authd, parent of the owners, and owner, who may misbehave.
+ */
+#pragma once
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "io/loop.h"
+#include "ipc/frames.h"
+#include "ipc/pipe.h"
+#include "mcpd/method.h"
+#include "mcpd/owner.h"
+#include "mcpd/stream.h"
+#include "svc/svc.h"
+
+#define SCENE_TOKEN  "gka_good"
+#define SCENE_OWNERS 64u
+
+enum scene_owner {
+	OWNER_GOOD,
+	OWNER_REFUSES,   /* the parent opens none */
+	OWNER_OTHER,     /* that of somebody else */
+	OWNER_SILENT,    /* never answers */
+	OWNER_DIES,      /* when it is asked */
+	OWNER_DIES_HALF, /* amid its answer */
+	OWNER_NO_HEAD,   /* begins with DATA */
+	OWNER_TWO_HEADS,
+	OWNER_NO_KIND, /* a kind that there is not */
+	OWNER_BAD_HEAD,
+	OWNER_NO_JSON,
+	OWNER_NO_RESPONSE, /* JSON, but no Response */
+	OWNER_FAILS,       /* answers 500 */
+	OWNER_FLOODS,      /* an answer without end */
+	OWNER_TALKS_ON,    /* answers, and says more unasked */
+	OWNER_ERROR,       /* an error of the method's */
+	OWNER_MODES
+};
+
+static struct {
+	struct conf *conf;
+	struct ipc_chan *to_authd, *authd, *to_parent, *parent, *from_aid, *aid;
+	enum scene_owner mode;
+	uint32_t scopes, rate;
+	bool temp;       /* authd cannot say */
+	unsigned opened; /* agent sessions */
+	unsigned closed; /* by AGENT_CLOSE */
+	unsigned tickets, asked;
+	bool draining, drained;
+	struct scene_pipe {
+		struct frames *frames;
+		bool call;
+	} owner[SCENE_OWNERS];
+	size_t nowners;
+	/* the client */
+	int fd;
+	bool answered, refused;
+	enum err_code why;
+	struct buf in;
+} scene;
+
+/* ---- in place of svc.c ---- */
+
+struct ipc_chan *
+svc_channel(enum ipc_peer peer)
+{
+	return peer == PEER_AUTHD ? scene.to_authd : scene.to_parent;
+}
+
+const struct conf *
+svc_conf(void)
+{
+	return scene.conf;
+}
+
+bool
+svc_draining(void)
+{
+	return scene.draining;
+}
+
+void
+svc_drained(void)
+{
+	scene.drained = true;
+}
+
+int
+svc_file(const char *name)
+{
+	(void)name;
+	return -1;
+}
+
+int
+svc_take_file(const char *name)
+{
+	(void)name;
+	return -1;
+}
+
+/* ---- the owner ---- */
+
+static void
+owner_end(struct scene_pipe *o)
+{
+	frames_free(&o->frames);
+}
+
+static void
+owner_head(struct scene_pipe *o, uint32_t status)
+{
+	const struct pipe_head head = {.status = status, .length = PIPE_NO_LENGTH};
+
+	pipe_put_head(o->frames, &head);
+}
+
+static void
+owner_says(struct scene_pipe *o, const char *json)
+{
+	owner_head(o, 200);
+	frames_cut(o->frames, PIPE_DATA, str_z(json));
+	frames_put(o->frames, PIPE_END, STR(""));
+}
+
+static void
+owner_flood(struct scene_pipe *o)
+{
+	static char much[FRAMES_MAX];
+
+	while (o->frames != NULL && !frames_blocked(o->frames))
+		frames_put(o->frames, PIPE_DATA, str_of(much, sizeof(much)));
+}
+
+static void
+owner_answer(struct scene_pipe *o)
+{
+	static const char boxes[] =
+	    "{\"methodResponses\":[[\"Mailbox/get\",{\"list\":[{\"id\":\"m1\",\"name\":\"Inbox\","
+	    "\"role\":\"inbox\",\"totalEmails\":3,\"unreadEmails\":1,\"parentId\":null}]},\"0\"]]}";
+
+	scene.asked++;
+	switch (scene.mode) {
+	case OWNER_GOOD:
+	case OWNER_REFUSES:
+	case OWNER_OTHER:
+	case OWNER_MODES:
+		owner_says(o, boxes);
+		break;
+	case OWNER_SILENT:
+		break;
+	case OWNER_DIES:
+		owner_end(o);
+		break;
+	case OWNER_DIES_HALF:
+		owner_head(o, 200);
+		frames_cut(o->frames, PIPE_DATA, STR("{\"methodResp"));
+		frames_finish(o->frames);
+		break;
+	case OWNER_NO_HEAD:
+		frames_cut(o->frames, PIPE_DATA, STR("{}"));
+		break;
+	case OWNER_TWO_HEADS:
+		owner_head(o, 200);
+		owner_head(o, 200);
+		break;
+	case OWNER_NO_KIND:
+		frames_put(o->frames, 200, STR("x"));
+		break;
+	case OWNER_BAD_HEAD:
+		frames_put(o->frames, PIPE_HEAD, STR("\1\2\3"));
+		break;
+	case OWNER_NO_JSON:
+		owner_says(o, "{\"methodResponses\":[[");
+		break;
+	case OWNER_NO_RESPONSE:
+		owner_says(o, "{\"type\":\"urn:ietf:params:jmap:error:limit\"}");
+		break;
+	case OWNER_FAILS:
+		owner_head(o, 500);
+		frames_put(o->frames, PIPE_END, STR(""));
+		break;
+	case OWNER_FLOODS:
+		owner_head(o, 200);
+		owner_flood(o);
+		break;
+	case OWNER_TALKS_ON:
+		owner_says(o, boxes);
+		owner_says(o, boxes);
+		break;
+	case OWNER_ERROR:
+		owner_says(o, "{\"methodResponses\":[[\"error\",{\"type\":\"forbidden\","
+			      "\"description\":\"the policy says no\"},\"0\"]]}");
+		break;
+	}
+}
+
+static void
+owner_frame(void *arg, unsigned kind, struct str octets)
+{
+	struct scene_pipe *o = arg;
+
+	(void)octets;
+	if (kind == PIPE_CALL || kind == PIPE_DOWNLOAD)
+		o->call = true;
+	if (kind == PIPE_END && o->call)
+		owner_answer(o);
+}
+
+static void
+owner_drained(void *arg)
+{
+	struct scene_pipe *o = arg;
+
+	if (scene.mode == OWNER_FLOODS && o->call)
+		owner_flood(o);
+}
+
+static void
+owner_closed(void *arg, const struct err *e)
+{
+	struct scene_pipe *o = arg;
+
+	(void)e;
+	owner_end(o);
+}
+
+static void
+parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	static const struct frames_events events = {
+	    .frame = owner_frame, .drained = owner_drained, .closed = owner_closed};
+	const struct err e = {.code = E_TEMP, .text = "no owner now"};
+	struct ipc_out out;
+	int fd;
+
+	(void)arg;
+	assume(m->type == MSG_OWNER_OPEN);
+	assume(str_eq_z(ipc_get_str(m), "ticket"));
+	(void)ipc_get_u64(m);
+	(void)ipc_get_str(m);
+	assume(ipc_get_str(m).n == AGENT_SESSION);
+	(void)ipc_get_str(m);
+	fd = ipc_take_fd(m);
+	assume(ipc_end(m) == 0);
+	if (scene.mode == OWNER_REFUSES) {
+		close(fd);
+		ipc_reply_error(c, m->id, &e);
+		return;
+	}
+	ipc_begin(&out, MSG_OWNER_OPEN_R);
+	ipc_put_z(&out, scene.mode == OWNER_OTHER ? "bob@example.test" : "alice@example.test");
+	ipc_reply(c, m->id, &out);
+	assume(scene.nowners < SCENE_OWNERS);
+	scene.owner[scene.nowners].call = false;
+	scene.owner[scene.nowners].frames = frames_new(fd, &events, &scene.owner[scene.nowners]);
+	scene.nowners++;
+}
+
+/* ---- authd ---- */
+
+static void
+authd_open(struct ipc_chan *c, struct ipc_in *m)
+{
+	struct err e;
+	struct ipc_out out;
+	char id[AGENT_SESSION + 1];
+	bool good = str_eq_z(ipc_get_str(m), SCENE_TOKEN);
+
+	(void)ipc_get_str(m);
+	(void)ipc_get_str(m);
+	assume(ipc_end(m) == 0);
+	if (!good || scene.temp) {
+		err_set(&e, scene.temp ? E_TEMP : E_DENIED, "no such agent");
+		ipc_reply_error(c, m->id, &e);
+		return;
+	}
+	(void)snprintf(id, sizeof(id), "%016x", ++scene.opened);
+	ipc_begin(&out, MSG_AGENT_OPEN_R);
+	ipc_put_z(&out, "alice@example.test");
+	ipc_put_z(&out, "desk");
+	ipc_put_z(&out, id);
+	ipc_put_u32(&out, scene.scopes);
+	ipc_put_u32(&out, AGENT_POLICY_DEFAULT);
+	ipc_put_u32(&out, scene.rate);
+	ipc_put_u64(&out, 0);
+	ipc_reply(c, m->id, &out);
+}
+
+static void
+authd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	const struct err gone = {.code = E_DENIED, .text = "no such agent session"};
+	struct ipc_out out;
+
+	(void)arg;
+	if (m->type == MSG_AGENT_OPEN) {
+		authd_open(c, m);
+	} else if (m->type == MSG_AGENT_CLOSE) {
+		scene.closed++;
+		(void)ipc_get_str(m);
+		(void)ipc_get_str(m);
+		(void)ipc_end(m);
+	} else if (m->type == MSG_AGENT_TICKET) {
+		assume(str_eq_z(ipc_get_str(m), SCENE_TOKEN));
+		(void)ipc_get_str(m);
+		(void)ipc_get_u64(m);
+		assume(ipc_end(m) == 0);
+		scene.tickets++;
+		if (scene.temp) {
+			ipc_reply_error(c, m->id, &gone);
+			return;
+		}
+		ipc_begin(&out, MSG_AGENT_TICKET_R);
+		ipc_put_z(&out, "ticket");
+		ipc_reply(c, m->id, &out);
+	} else {
+		ipc_refuse(m);
+	}
+}
+
+/* ---- gk-mcpd ---- */
+
+static void
+mcpd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	(void)arg;
+	if (m->type == MSG_MCP_STREAM)
+		mcp_stream_open(c, m);
+	else if (m->type == MSG_AGENT_GONE)
+		mcp_agent_gone(m);
+	else
+		ipc_refuse(m);
+}
+
+static void
+aid_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
+{
+	(void)arg;
+	(void)c;
+	ipc_refuse(m);
+}
+
+/* ---- the client ---- */
+
+static void
+client_opened(void *arg, struct ipc_in *m, const struct err *e)
+{
+	(void)arg;
+	scene.answered = true;
+	scene.refused = m == NULL;
+	scene.why = m == NULL ? e->code : E_OK;
+	if (m == NULL)
+		return;
+	assume(str_eq_z(ipc_get_str(m), "alice@example.test"));
+	assume(str_eq_z(ipc_get_str(m), "desk"));
+	assume(ipc_get_str(m).n == AGENT_SESSION);
+	assume(ipc_end(m) == 0);
+}
+
+static void
+client_open(const char *credential)
+{
+	struct ipc_out m;
+	int fd[2];
+
+	assume(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) == 0);
+	scene.fd = fd[0];
+	scene.answered = false;
+	ipc_begin(&m, MSG_MCP_STREAM);
+	ipc_put_z(&m, credential);
+	ipc_put_z(&m, "192.0.2.1");
+	ipc_put_z(&m, "+01:00");
+	ipc_put_fd(&m, fd[1]);
+	(void)ipc_call(scene.aid, &m, client_opened, NULL);
+	for (int i = 0; i < 200 && !scene.answered; i++)
+		loop_once(5);
+}
+
+static void
+client_read(void)
+{
+	char room[65536];
+	ssize_t n;
+
+	while (scene.fd >= 0 && (n = read(scene.fd, room, sizeof(room))) > 0)
+		(void)buf_put(&scene.in, room, (size_t)n);
+}
+
+static void
+client_say(struct str s)
+{
+	while (s.n > 0) {
+		ssize_t n = send(scene.fd, s.p, s.n, MSG_NOSIGNAL);
+
+		if (n > 0)
+			s = str_from(s, (size_t)n);
+		else if (n < 0 && errno != EAGAIN)
+			return;
+		loop_once(0);
+		client_read();
+	}
+}
+
+static int
+chan_pair(struct ipc_chan **here, enum ipc_peer peer, ipc_message_fn at_mcpd,
+    struct ipc_chan **there, ipc_message_fn at_peer)
+{
+	int fd[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) < 0)
+		return -1;
+	*here = ipc_new(fd[0], PEER_MCPD, peer, at_mcpd, NULL, NULL);
+	*there = ipc_new(fd[1], peer, PEER_MCPD, at_peer, NULL, NULL);
+	return 0;
+}
+
+static int
+scene_up(void **state)
+{
+	(void)state;
+	memset(&scene, 0, sizeof(scene));
+	scene.fd = -1;
+	scene.scopes = AGENT_SCOPES;
+	scene.rate = 6000;
+	buf_init(&scene.in, 64u << 20);
+	scene.conf = conf_parse(
+	    STR("[server]\nhost_name = \"a.test\"\n[mcp]\nmax_clients = 3\n"), "test", NULL);
+	if (scene.conf == NULL || loop_init(NULL) < 0 ||
+	    chan_pair(&scene.to_authd, PEER_AUTHD, mcpd_message, &scene.authd, authd_message) < 0 ||
+	    chan_pair(
+		&scene.to_parent, PEER_MAILBOXD, mcpd_message, &scene.parent, parent_message) < 0 ||
+	    chan_pair(&scene.from_aid, PEER_AID, mcpd_message, &scene.aid, aid_message) < 0)
+		return -1;
+	mcp_agent_init();
+	mcp_tools_init();
+	return 0;
+}
+
+static int
+scene_down(void **state)
+{
+	(void)state;
+	if (scene.fd >= 0)
+		close(scene.fd);
+	/* What is under way for who has left ends in its time. */
+	for (int i = 0; i < 400 && mcp_stream_count() > 0; i++) {
+		if (i == 20)
+			clock_advance(61000);
+		loop_once(5);
+	}
+	for (int i = 0; i < 5; i++)
+		loop_once(0);
+	for (size_t i = 0; i < scene.nowners; i++)
+		owner_end(&scene.owner[i]);
+	ipc_free(&scene.to_authd);
+	ipc_free(&scene.authd);
+	ipc_free(&scene.to_parent);
+	ipc_free(&scene.parent);
+	ipc_free(&scene.from_aid);
+	ipc_free(&scene.aid);
+	buf_free(&scene.in);
+	conf_free(&scene.conf);
+	return mcp_stream_count() == 0 && mcp_requests_active() == 0 ? 0 : -1;
+}
