@@ -58,8 +58,10 @@ struct turn {
 	struct buf said; /* what the page has been told, for the memory */
 	char tail[4];    /* of a character that has begun */
 	size_t ntail;
-	bool spoke;          /* it cannot be handed over any more */
-	struct str approval; /* the last that was shown */
+	bool spoke; /* it cannot be handed over any more */
+	struct str
+	    owed[TURN_CALLS_AT_ONCE]; /* approvals that tools told of, and the page was not */
+	size_t nowed;
 	uint64_t input_tokens, output_tokens;
 	const char *outcome; /* "done", or the code of the error */
 };

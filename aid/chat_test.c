@@ -236,7 +236,7 @@ test_calls(void **state)
 {
 	static const struct step script[] = {
 	    {"search", "{\"query\":\"x\"}", "{\"messages\":[{},{}],\"total\":2}"},
-	    {"flag", "{}", "{\"changed\":3}"},
+	    {"flag", "{}", "{\"changed\":[\"a\",\"b\",\"c\"]}"},
 	    {"flag", "{}", "!no such message"},
 	    {"search", "{}", NULL},
 	};

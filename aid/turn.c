@@ -361,11 +361,11 @@ tell_ended(struct turn *t, const struct tool_call *c, const struct turn_result *
 static uint64_t
 changes_of(const cJSON *data)
 {
-	int64_t n;
+	const cJSON *changed = json_get(data, "changed");
 
-	if (json_int(json_get(data, "changed"), 0, UINT32_MAX, &n) == 0)
-		return (uint64_t)n;
-	return 1;
+	if (cJSON_IsArray(changed))
+		return (uint64_t)cJSON_GetArraySize(changed);
+	return json_str(json_get(data, "draft")).n > 0;
 }
 
 static void
@@ -374,7 +374,7 @@ answered(void *arg, const struct mcp_answer *a)
 	struct tool_call *c = arg;
 	struct turn *t = c->turn;
 	struct turn_result r = {.failed = a->failed, .data = a->data, .text = a->text};
-	struct str approval = json_str(json_get(a->data, "approvalId"));
+	struct str approval = json_str(json_get(a->data, "approval"));
 	turn_then_fn then = c->then;
 	void *then_arg = c->arg;
 
@@ -384,13 +384,12 @@ answered(void *arg, const struct mcp_answer *a)
 	log_info("aid.tool", LZ("user", t->chat->user), LZ("session", t->chat->session),
 	    LZ("tool", c->name), LZ("outcome", a->code),
 	    LU("ms", (clock_us() - c->began_us) / 1000));
-	if (!a->failed && c->changes && approval.n == 0)
+	if (!a->failed && c->changes)
 		t->changed += changes_of(a->data);
 	call_free(c);
-	/* The turn stays until the end of the loop's turn, whatever the brain does. */
+	if (approval.n > 0 && t->nowed < ARRAY_LEN(t->owed))
+		t->owed[t->nowed++] = arena_dup(&t->arena, approval);
 	then(t, &r, then_arg);
-	if (is_on(t) && approval.n > 0 && !str_eq(approval, t->approval))
-		turn_approval(t, approval, json_str(json_get(a->data, "summary")));
 }
 
 void
@@ -572,7 +571,9 @@ turn_approval(struct turn *t, struct str id, struct str what)
 	if (!is_on(t))
 		return;
 	t->spoke = true;
-	t->approval = arena_dup(&t->arena, id);
+	for (size_t i = 0; i < t->nowed; i++)
+		if (str_eq(t->owed[i], id))
+			t->owed[i] = t->owed[--t->nowed];
 	m = new_message(t, "approval");
 	json_put_str(m, "approvalId", id);
 	json_put(m, "what", new_text(what, CHOICE_MAX));
@@ -589,10 +590,12 @@ turn_usage(struct turn *t, uint64_t input_tokens, uint64_t output_tokens)
 /* ---- its end ---- */
 
 static void
-tell_undoable(struct turn *t)
+tell_rest(struct turn *t)
 {
 	cJSON *m;
 
+	while (t->nowed > 0)
+		turn_approval(t, t->owed[0], STR(""));
 	if (t->changed == 0)
 		return;
 	m = new_message(t, "undoable");
@@ -622,7 +625,7 @@ turn_done(struct turn *t)
 	if (!is_on(t))
 		return;
 	say(t, str_of(t->tail, t->ntail));
-	tell_undoable(t);
+	tell_rest(t);
 	tell_done(t);
 	end(t, "done");
 }
@@ -632,7 +635,7 @@ turn_fail(struct turn *t, const char *code, struct str text)
 {
 	if (!is_on(t))
 		return;
-	tell_undoable(t);
+	tell_rest(t);
 	tell_error(t, code, text);
 	end(t, code);
 }

@@ -105,7 +105,7 @@ void turn_messages(struct turn *t, cJSON *items, uint64_t total, struct str quer
  * click on. The turn still ends with turn_done(): what is said next comes as a new turn. */
 void turn_question(struct turn *t, struct str text, const struct str *choices, size_t n);
 /* A person has to agree to that on its card: the id of an Approval, and a line on what it is. Also
- * shown where a tool's result has an approvalId and the brain says nothing. */
+ * shown where a tool's result has an `approval` and the brain says nothing. */
 void turn_approval(struct turn *t, struct str id, struct str what);
 /* What a model has used, added to what was said before. */
 void turn_usage(struct turn *t, uint64_t input_tokens, uint64_t output_tokens);

@@ -4,9 +4,10 @@ import json
 import os
 import signal
 
+import pytest
 from chat import Chat
 from conftest import wait_for
-from jmapclient import CLOSE, PING, PONG, Jmap
+from jmapclient import CLOSE, PING, PONG, Closed, Jmap
 from test_web_auth import COOKIE, logged_in
 
 
@@ -14,6 +15,11 @@ def test_hello(suite):
     with Chat(suite) as c:
         m = c.hello()
         assert m["provider"] == "builtin" and m["local"] is True and m["providers"] == ["builtin"]
+        a = c.ask("help")
+        assert a.told[0]["type"] == "start" and "List my unread emails" in a.text and a.one("done")["usage"]["calls"] == 0
+    with Chat(suite, language="fr") as c:
+        c.hello()
+        assert "Liste mes messages non lus" in c.ask("aide").text
 
 
 def test_for_the_page_alone(suite):
@@ -82,15 +88,27 @@ def test_too_many(suite):
     wait_for(again)
 
 
-def test_killed(suite):
+@pytest.mark.parametrize("name", ["aid", "mcpd"])
+def test_killed(suite, name):
     with Chat(suite) as c:
         c.hello()
-        pid = suite.processes()["aid"]
+        c.ask("help")
+        pid = suite.processes()[name]
         os.kill(pid, signal.SIGKILL)
-        assert c.closed() == 1012
-    wait_for(lambda: suite.processes().get("aid", pid) != pid)
+        if name == "aid":
+            assert c.closed() == 1012
+        else:
+            wait_for(lambda: c.ask("help").error is None)
+    wait_for(lambda: suite.processes().get(name, pid) != pid)
 
     def talks():
         c = Chat(suite)
-        return c.status == 101 and c.hello()
+        if c.status != 101:
+            return False
+        with c:
+            try:
+                c.hello()
+                return c.ask("help").error is None
+            except Closed:
+                return False
     wait_for(talks)
