@@ -218,7 +218,7 @@ $(B)/tools/%: $(B)/obj/tests/bench/%.o $(LIB)
 
 # What runs in place of a parser's hole: a library loaded into every daemon, and daemons with hostile code linked in
 # front of some functions. Never installed.
-HOSTILE := $(addprefix $(B)/tools/hostile/,preload.so gk-imapd gk-webd gk-smtpd gk-screen gk-remote gk-mailboxd)
+HOSTILE := $(addprefix $(B)/tools/hostile/,preload.so gk-imapd gk-webd gk-smtpd gk-screen gk-remote gk-mailboxd gk-mcpd)
 TOOLS   += $(HOSTILE)
 $(B)/tools/hostile/preload.so: tests/hostile/preload.c $(B)/flags
 	@mkdir -p $(@D)
@@ -226,7 +226,8 @@ $(B)/tools/hostile/preload.so: tests/hostile/preload.c $(B)/flags
 	@$(CC) $(filter-out -include base/banned.h,$(CFLAGS)) -fPIC -shared -o $@ $<
 $(B)/tools/hostile/gk-imapd: WRAP := ipc_call park_message
 $(B)/tools/hostile/gk-webd: WRAP := ipc_call
-$(B)/tools/hostile/gk-smtpd: WRAP := file_memory ipc_take_fd ipc_end ipc_call
+$(B)/tools/hostile/gk-smtpd: WRAP := file_memory ipc_take_fd ipc_end ipc_call ipc_send
+$(B)/tools/hostile/gk-mcpd: WRAP := mcp_tools_call ipc_call
 $(B)/tools/hostile/gk-screen: WRAP := check_run
 $(B)/tools/hostile/gk-remote: WRAP := ipc_reply
 $(B)/tools/hostile/gk-mailboxd: WRAP := jmap_conn_new jmap_conn_rest jmap_conn_bye jmap_conn_free

@@ -19,6 +19,7 @@ static const char *const using[] = {
     "urn:ietf:params:jmap:core",
     "urn:ietf:params:jmap:mail",
     "urn:ietf:params:jmap:submission",
+    "urn:ietf:params:jmap:vacationresponse",
     "urn:x-gkmail:approval",
 };
 
