@@ -79,7 +79,10 @@ function Line({ a }: { a: Approval }) {
 				<Icon name={a.envelope ? 'sent' : 'warn'} />
 				<span>
 					<strong>
-						<bdi>{seen(a.subject) || w.noSubject}</bdi>
+						<bdi>
+							{seen(a.subject ?? '') ||
+								(a.envelope ? w.noSubject : (s.actions[a.action ?? ''] ?? s.actionOther))}
+						</bdi>
 					</strong>
 					<span class="hint">
 						{to && (
@@ -87,7 +90,7 @@ function Line({ a }: { a: Approval }) {
 								{s.cardTo} <bdi>{to}</bdi> ·{' '}
 							</>
 						)}
-						{s.cardBy(seen(a.agent))} · {said(a.requestedAt)}
+						{a.envelope ? s.cardBy(seen(a.agent)) : s.actionBy(seen(a.agent))} · {said(a.requestedAt)}
 					</span>
 				</span>
 				<Icon name="forwardTo" />

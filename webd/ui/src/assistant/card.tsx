@@ -5,15 +5,19 @@ import { useEffect, useId, useRef } from 'preact/hooks';
 import { words } from '../i18n';
 import { explain } from '../i18n/explain';
 import { full, said, size } from '../i18n/dates';
-import type { EmailAddress, Id } from '../jmap/types';
+import type { ActionWhat, EmailAddress, Id } from '../jmap/types';
+import { display } from '../lib/address';
 import { approvals } from '../store/approvals';
+import { email } from '../store/emails';
+import { mailboxes } from '../store/mailboxes';
 import { announce, toast } from '../store/toasts';
 import { Spinner } from '../ui/basics';
 import { Icon } from '../ui/icons';
+import { titleOf } from '../views/folders';
 import { proveIt } from './prove';
 import { seen, type Letter, type LetterFile } from './letter';
 import { openEmail } from './open';
-import { approve, loadAsked, refuse, takeOver, type Asked } from './request';
+import { approve, loadAsked, refuse, SHOWN, takeOver, type Asked } from './request';
 import { say } from './words';
 
 interface Props {
@@ -66,7 +70,7 @@ function Shown({ asked, folds, alone }: Omit<Props, 'id'> & { asked: Signal<Aske
 	const waits = now.state === 'requested';
 	const title = useId();
 	const Heading = alone ? 'h2' : 'h3';
-	const isSend = !approval.action || approval.action === 'send';
+	const isSend = asked.value.letter !== null;
 	const heading = isSend ? s.card : (s.actions[approval.action!] ?? s.actionOther);
 	const by = isSend ? s.cardBy(seen(approval.agent)) : s.actionBy(seen(approval.agent));
 	const content = (
@@ -75,6 +79,8 @@ function Shown({ asked, folds, alone }: Omit<Props, 'id'> & { asked: Signal<Aske
 				{by} · <time title={full(approval.requestedAt)}>{s.cardAsked(said(approval.requestedAt))}</time>
 			</p>
 			<Warnings asked={asked.value} />
+			{waits && now.error && <Warning text={s.cardError(seen(now.error))} danger />}
+			{now.state === 'failed' && now.error && <p class="hint">{seen(now.error)}</p>}
 			{asked.value.letter ? (
 				<LetterView asked={asked.value} l={asked.value.letter} />
 			) : (
@@ -83,13 +89,14 @@ function Shown({ asked, folds, alone }: Omit<Props, 'id'> & { asked: Signal<Aske
 		</>
 	);
 	const result = !isSend && now.state === 'refused' ? s.actionRefused : s.cardStates[now.state];
+	const good = now.state === 'sent' || now.state === 'done' || now.state === 'approved';
 	if (!waits && folds)
 		return (
 			<details class={`approval-card answered ${now.state}`}>
 				<summary>
-					<Icon name={now.state === 'sent' || now.state === 'done' ? 'check' : 'close'} />
+					<Icon name={good ? 'check' : 'close'} />
 					<span>
-						{result} <bdi>{seen(approval.subject)}</bdi>
+						{result} <bdi>{seen(approval.subject || s.actions[approval.action ?? ''] || '')}</bdi>
 					</span>
 				</summary>
 				{content}
@@ -105,7 +112,7 @@ function Shown({ asked, folds, alone }: Omit<Props, 'id'> & { asked: Signal<Aske
 				<Answer asked={asked.value} isSend={isSend} />
 			) : (
 				<p class="approval-result" role="status">
-					<Icon name={now.state === 'sent' || now.state === 'done' ? 'check' : 'close'} /> {result}
+					<Icon name={good ? 'check' : 'close'} /> {result}
 				</p>
 			)}
 		</section>
@@ -244,8 +251,72 @@ function File({ f }: { f: LetterFile }) {
 // ---- another kind of action ----
 
 function Action({ asked }: { asked: Asked }) {
+	const s = say.value;
 	const a = asked.approval;
-	return <p class="approval-text">{seen(a.subject)}</p>;
+	const what = a.what ?? {};
+	const ids = what.emailIds ?? [];
+	const to = what.mailboxName ?? '';
+	if (a.action === 'vacation') return <Vacation what={what} />;
+	return (
+		<>
+			<p class="action-what">
+				{a.action === 'delete' && what.destroy
+					? s.actionDestroy(ids.length)
+					: s.actionMove(ids.length, seen(mailboxTitle(what.mailboxId, to)))}
+			</p>
+			<ul class="action-emails">
+				{ids.slice(0, SHOWN).map(id => (
+					<ActionEmail key={id} id={id} />
+				))}
+			</ul>
+			{ids.length > SHOWN && <p class="hint">{s.actionMore(ids.length - SHOWN)}</p>}
+		</>
+	);
+}
+
+const mailboxTitle = (id: Id | null | undefined, name: string) => {
+	const m = id ? mailboxes.value.get(id) : undefined;
+	return m ? titleOf(m) : name;
+};
+
+function ActionEmail({ id }: { id: Id }) {
+	const w = words.value;
+	const e = email(id).value;
+	if (!e) return <li class="hint">{w.gone}</li>;
+	return (
+		<li>
+			<button type="button" onClick={() => void openEmail(id)}>
+				<bdi>{seen(display(e.from) || w.noSender)}</bdi>
+				<bdi class="hint">{seen(e.subject?.trim() || w.noSubject)}</bdi>
+			</button>
+		</li>
+	);
+}
+
+function Vacation({ what }: { what: ActionWhat }) {
+	const s = say.value;
+	if (!what.isEnabled) return <p class="action-what">{s.vacationOff}</p>;
+	const line = (label: string, text: string) => (
+		<div>
+			<dt>{label}</dt>
+			<dd>
+				<bdi>{text}</bdi>
+			</dd>
+		</div>
+	);
+	return (
+		<>
+			<p class="action-what">{s.vacationOn}</p>
+			<dl class="approval-fields">
+				{line(s.vacationFrom, what.fromDate ? full(what.fromDate) : s.vacationNow)}
+				{line(s.vacationTo, what.toDate ? full(what.toDate) : s.agentForever)}
+				{line(s.cardSubject, seen(what.subject ?? '') || s.cardNoSubject)}
+			</dl>
+			<div class="approval-text" role="group" aria-label={s.cardText} tabIndex={0} dir="auto">
+				{seen(what.textBody || what.htmlBody || '') || <em>{s.cardNoText}</em>}
+			</div>
+		</>
+	);
 }
 
 // ---- the answer ----
@@ -255,7 +326,7 @@ function Answer({ asked, isSend }: { asked: Asked; isSend: boolean }) {
 	const busy = useSignal(false);
 	const box = useRef<HTMLDivElement>(null);
 	const a = asked.approval;
-	const what = isSend ? `send: ${a.subject}` : `${a.action}: ${a.subject}`;
+	const what = `${a.action ?? 'send'}: ${a.subject ?? a.what?.mailboxName ?? ''}`;
 	const during = (act: () => Promise<string | null>) => {
 		if (busy.peek()) return;
 		busy.value = true;

@@ -8,8 +8,11 @@ import { receiveApprovals } from '../store/approvals';
 import { openDraft } from '../store/composers';
 import { email, getEmails } from '../store/emails';
 import { call, session } from '../store/session';
-import { mailDigest, octetsOf } from './digest';
+import { actionDigest, mailDigest, octetsOf } from './digest';
 import { readLetter, seen, type Letter } from './letter';
+
+// Of the emails of another action, so many are told.
+export const SHOWN = 50;
 
 export interface Source {
 	value: string;
@@ -38,6 +41,8 @@ export async function loadAsked(id: Id): Promise<Asked | null> {
 	if (!approval) return null;
 	receiveApprovals([approval]);
 	const octets = (await frozen).list[0]?.octets;
+	const emails = approval.what?.emailIds ?? [];
+	if (emails.length) await getEmails(emails.slice(0, SHOWN)).catch(() => {});
 	const letter = octets ? readLetter(octetsOf(octets)) : null;
 	const rcpts = (approval.envelope?.rcptTo ?? []).map(r => r.email);
 	const shown = letter ? [...letter.to, ...letter.cc] : [];
@@ -47,11 +52,18 @@ export async function loadAsked(id: Id): Promise<Asked | null> {
 		bcc: rcpts.filter(r => !shown.some(a => same(a.email, r))),
 		unsent: shown.filter(a => !rcpts.some(r => same(a.email, r))),
 		sources: await sourcesOf(approval),
-		genuine: !!octets && isGenuine(approval, rcpts, octetsOf(octets)),
+		genuine: octets ? isMail(approval, rcpts, octetsOf(octets)) : isAction(approval),
 	};
 }
 
-function isGenuine(a: Approval, rcpts: string[], octets: Uint8Array): boolean {
+// As mailboxd/jmap/approval_ask.c has it: cJSON prints as JSON.stringify does.
+function isAction(a: Approval): boolean {
+	if (!a.what || !a.nonce) return false;
+	const user = session.value?.username ?? '';
+	return a.digest === actionDigest(user, a.session, `${a.action} ${a.nonce} ${JSON.stringify(a.what)}`);
+}
+
+function isMail(a: Approval, rcpts: string[], octets: Uint8Array): boolean {
 	const user = session.value?.username ?? '';
 	return a.digest === mailDigest(user, a.session, a.envelope?.mailFrom.email ?? '', rcpts, octets);
 }

@@ -118,6 +118,8 @@ const en = {
 	cardStates: {
 		sent: 'Sent.',
 		done: 'Done.',
+		approved: 'Approved. It is under way.',
+		failed: 'Approved, but it could not be done.',
 		refused: 'Refused. Nothing was sent.',
 		expired: 'Nobody answered in time. Nothing was sent.',
 	} as Record<string, string>,
@@ -148,6 +150,19 @@ const en = {
 	actionOther: 'Allow this?',
 	actionBy: (agent: string) =>
 		agent === 'assistant' ? 'Asked by the assistant' : `Asked by the agent “${agent}”`,
+	cardError: (why: string) => `It was approved before, but could not be done: ${why}`,
+	actionDestroy: (n: number) =>
+		n === 1
+			? 'One message is deleted for ever. This cannot be undone.'
+			: `${n} messages are deleted for ever. This cannot be undone.`,
+	actionMove: (n: number, to: string) =>
+		n === 1 ? `One message goes to “${to}”.` : `${n} messages go to “${to}”.`,
+	actionMore: (n: number) => (n === 1 ? 'and one more' : `and ${n} more`),
+	vacationOn: 'Whoever writes to you gets this answer:',
+	vacationOff: 'The automatic reply is switched off.',
+	vacationFrom: 'From',
+	vacationTo: 'Until',
+	vacationNow: 'at once',
 	actionAllow: 'Allow',
 	actionRefused: 'Refused. Nothing was done.',
 	nobodyWaits: 'Nothing waits for your approval.',
@@ -372,6 +387,8 @@ const fr: AssistantWords = {
 	cardStates: {
 		sent: 'Envoyé.',
 		done: 'Fait.',
+		approved: 'Approuvé. C’est en cours.',
+		failed: 'Approuvé, mais cela n’a pas pu être fait.',
 		refused: 'Refusé. Rien n’a été envoyé.',
 		expired: 'Personne n’a répondu à temps. Rien n’a été envoyé.',
 	},
@@ -401,6 +418,18 @@ const fr: AssistantWords = {
 	},
 	actionOther: 'Autoriser ceci ?',
 	actionBy: agent => (agent === 'assistant' ? 'Demandé par l’assistant' : `Demandé par l’agent « ${agent} »`),
+	cardError: why => `Déjà approuvé, mais cela n’a pas pu être fait : ${why}`,
+	actionDestroy: n =>
+		n === 1
+			? 'Un message est supprimé définitivement. C’est irréversible.'
+			: `${n} messages sont supprimés définitivement. C’est irréversible.`,
+	actionMove: (n, to) => (n === 1 ? `Un message va dans « ${to} ».` : `${n} messages vont dans « ${to} ».`),
+	actionMore: n => (n === 1 ? 'et un autre' : `et ${n} autres`),
+	vacationOn: 'Qui vous écrit reçoit cette réponse :',
+	vacationOff: 'La réponse automatique est désactivée.',
+	vacationFrom: 'À partir de',
+	vacationTo: 'Jusqu’à',
+	vacationNow: 'maintenant',
 	actionAllow: 'Autoriser',
 	actionRefused: 'Refusé. Rien n’a été fait.',
 	nobodyWaits: 'Rien n’attend votre accord.',

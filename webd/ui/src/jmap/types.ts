@@ -220,21 +220,41 @@ export interface Preferences {
 // Ours (docs/adr/0032-agents-and-approvals.md): what an agent asks for and a human answers.
 export interface Approval {
 	id: Id;
-	state: 'requested' | 'sent' | 'done' | 'refused' | 'expired';
-	// What is asked for, where it is not a send.
-	action?: string | null;
+	// approved: it is under way. failed: it would have to be asked for again.
+	state: 'requested' | 'approved' | 'sent' | 'done' | 'refused' | 'expired' | 'failed';
+	action: string | null;
 	agent: string;
 	session: string;
 	requestedAt: string;
+	// Of a send: the draft, and to whom.
 	emailId: Id | null;
 	envelope: { mailFrom: { email: string }; rcptTo: { email: string }[] } | null;
-	subject: string;
+	subject: string | null;
+	// Of another action: exactly what it does, and what makes its digest one of its own.
+	what?: ActionWhat | null;
+	nonce?: string | null;
+	outcome?: { done: number; failed: number } | null;
+	// Why it was not done the last time.
+	error?: string | null;
 	digest: string;
-	size: number;
+	size: number | null;
 	// Values that came from the text of mail.
 	origins?: Origin[] | null;
 	// The frozen message in base64, where it was asked for.
 	octets?: string;
+}
+
+export interface ActionWhat {
+	emailIds?: Id[];
+	destroy?: boolean;
+	mailboxId?: Id | null;
+	mailboxName?: string | null;
+	isEnabled?: boolean;
+	fromDate?: string | null;
+	toDate?: string | null;
+	subject?: string | null;
+	textBody?: string | null;
+	htmlBody?: string | null;
 }
 
 export interface Origin {

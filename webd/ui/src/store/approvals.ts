@@ -65,7 +65,7 @@ function comes(a: Approval) {
 	const w = words.value;
 	const text = w.approvalAsks(a.agent);
 	const open = () => go({ at: 'approve', id: a.id });
-	notify(text, a.subject, `approval-${a.id}`, open);
+	notify(text, a.subject ?? '', `approval-${a.id}`, open);
 	// The assistant's come on a card in the open conversation.
 	if (a.agent === ASSISTANT && assistantOpen.peek()) return;
 	toast(text, { action: { text: w.approvalLook, run: open } }, 30);
