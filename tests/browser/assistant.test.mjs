@@ -214,7 +214,7 @@ test('with the keyboard alone: ask, open what was found, choose, begin anew', as
 	await open(page);
 	await page.keyboard.type('mail from bob');
 	await page.keyboard.press('Enter');
-	await page.locator('.choices button').first().waitFor();
+	await page.locator('.choices button:not([disabled])').first().waitFor();
 	const tab = async (selector, key = 'Shift+Tab') => {
 		for (let i = 0; i < 20; i++) {
 			if (await page.evaluate(s => document.activeElement.matches(s), selector)) return;
@@ -226,7 +226,7 @@ test('with the keyboard alone: ask, open what was found, choose, begin anew', as
 	await page.keyboard.press('Enter');
 	await page.locator('.turn-text', { hasText: 'Good.' }).waitFor();
 	assert.deepEqual(texts, ['mail from bob', 'Bob Hill']);
-	await page.keyboard.press('i');
+	await page.locator('.assistant-field textarea:focus').waitFor();
 	await tab('.found-row');
 	await page.keyboard.press('Enter');
 	await page.locator('.conversation-head h1', { hasText: 'The fence' }).waitFor();

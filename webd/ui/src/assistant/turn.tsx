@@ -7,7 +7,7 @@ import { brief, full } from '../i18n/dates';
 import { explain } from '../i18n/explain';
 import type { Id } from '../jmap/types';
 import { phone } from '../lib/media';
-import { closeAssistant } from '../store/assistant';
+import { closeAssistant, focusWanted } from '../store/assistant';
 import { email } from '../store/emails';
 import { go } from '../store/route';
 import { announce, toast } from '../store/toasts';
@@ -228,7 +228,10 @@ function Question({ text, choices, open }: { text: string; choices: string[]; op
 							type="button"
 							class="idea"
 							disabled={!open || current() !== undefined}
-							onClick={() => ask(c)}
+							onClick={() => {
+								// It cannot keep the focus: it is answered.
+								if (ask(c)) focusWanted.value++;
+							}}
 						>
 							<bdi>{seen(c)}</bdi>
 						</button>
