@@ -18,8 +18,8 @@
 
 static const char *const properties[] = {"id", "state", "action", "agent", "session", "requestedAt",
     "emailId", "envelope", "subject", "what", "origins", "digest", "size", "mid", "outcome",
-    "error", "octets", NULL};
-#define DEFAULT_PROPERTIES ((1u << 16) - 1) /* all but octets, in base64 */
+    "error", "nonce", "octets", NULL};
+#define DEFAULT_PROPERTIES ((1u << 17) - 1) /* all but octets, in base64 */
 
 JMAP_STORED_TYPE('q', OBJECT_APPROVAL)
 

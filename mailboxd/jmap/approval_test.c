@@ -366,6 +366,25 @@ by_agent(void *arg, const struct change *c)
 	return true;
 }
 
+/* The page computes it from what it shows. */
+static void
+digest_is_of_what_is_shown(void)
+{
+	unsigned char digest[APPROVAL_DIGEST];
+	char hex[2 * APPROVAL_DIGEST + 1];
+	struct buf b;
+
+	call("Approval/get", arena_printf(&scratch, "{\"ids\":[\"%s\"]}", id).p);
+	assert_int_equal(str_at("/list/0/nonce").n, 32);
+	buf_init(&b, 65536);
+	(void)buf_printf(&b, "move " STR_FMT " ", STR_ARG(str_at("/list/0/nonce")));
+	json_print(at(answer, "/list/0/what"), &b);
+	approval_action(STR("alice@example.test"), STR("0123456789abcdef"), buf_view(&b), digest);
+	buf_free(&b);
+	sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
+	assert_true(str_eq_z(str_at("/list/0/digest"), hex));
+}
+
 static void
 test_moves(void **state)
 {
@@ -380,6 +399,7 @@ test_moves(void **state)
 	look();
 	expect("/list/0/what/emailIds", arena_printf(&scratch, "[\"%s\",\"%s\"]", a, b).p);
 	expect("/list/0/what/mailboxName", "\"Junk\"");
+	digest_is_of_what_is_shown();
 	answer_it("approved");
 	expect("/notUpdated/*/type", "\"forbidden\"");
 	/* The page says so, authd does not. */
