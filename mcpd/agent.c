@@ -15,6 +15,7 @@
 #include "io/loop.h"
 #include "mcpd/origin.h"
 #include "mcpd/owner.h"
+#include "mcpd/watch.h"
 #include "net/tally.h"
 #include "svc/svc.h"
 
@@ -99,8 +100,10 @@ end(struct session *s, const struct err *e)
 
 	if (s->state == SESSION_OVER)
 		return;
-	if (s->state == SESSION_OPEN)
+	if (s->state == SESSION_OPEN) {
+		watch_agent_gone(&s->pub);
 		owner_agent_gone(&s->pub);
+	}
 	if (s->call != 0)
 		ipc_cancel(svc_channel(PEER_AUTHD), s->call);
 	s->call = 0;

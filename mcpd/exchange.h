@@ -16,7 +16,7 @@
 #define EXCHANGE_STILL  15000u /* ms without a word: a comment, so that nobody takes it for dead */
 
 /* MCP_EXCHANGE */
-void mcp_exchange_message(struct ipc_chan *ch, struct ipc_in *m);
+void mcp_exchange_open(struct ipc_chan *ch, struct ipc_in *m);
 /* Nothing new, and what would go on without end ends. */
 void mcp_exchange_drain(void);
 size_t mcp_exchange_count(void);

@@ -4,10 +4,12 @@
  * process, in the name of an agent session that gk-authd has opened.
  */
 #include "mcpd/agent.h"
+#include "mcpd/exchange.h"
 #include "mcpd/mcpd.h"
 #include "mcpd/method.h"
 #include "mcpd/owner.h"
 #include "mcpd/stream.h"
+#include "mcpd/watch.h"
 #include "svc/svc.h"
 
 static int
@@ -24,7 +26,7 @@ kicked(struct ipc_in *m)
 {
 	uint64_t conn = ipc_get_u64(m);
 
-	if (ipc_end(m) == 0)
+	if (ipc_end(m) == 0 && !watch_kick(conn))
 		owner_kick(conn);
 }
 
@@ -34,6 +36,8 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	(void)arg;
 	if (m->type == MSG_MCP_STREAM)
 		mcp_stream_open(c, m);
+	else if (m->type == MSG_MCP_EXCHANGE)
+		mcp_exchange_open(c, m);
 	else if (m->type == MSG_AGENT_GONE)
 		mcp_agent_gone(m);
 	else if (m->type == MSG_KICK)
@@ -55,6 +59,7 @@ static void
 drain(void)
 {
 	mcp_stream_drain();
+	mcp_exchange_drain();
 	mcpd_settle();
 }
 

@@ -98,14 +98,17 @@ meta_of(const struct mcp_message *m)
 	return cJSON_IsObject(meta) ? meta : NULL;
 }
 
-/* A request with our version in it is modern whatever its transport; `initialize` never is. */
+/* A request with a version in _meta is modern whatever its transport, `initialize` too (which there
+ * is none then); one without is not. */
 static bool
 is_modern(const struct mcp_message *m, const struct mcp_headers *h, bool in_session)
 {
-	if (m->kind == MCP_RESPONSE || str_eq_z(m->method, "initialize"))
+	if (m->kind == MCP_RESPONSE)
 		return false;
 	if (json_member(meta_of(m), META "protocolVersion") != NULL)
 		return true;
+	if (str_eq_z(m->method, "initialize"))
+		return false;
 	if (h == NULL)
 		return !in_session;
 	if (h->version.n > 0)

@@ -4,6 +4,7 @@
  */
 #include "mcpd/method.h"
 #include "mcpd/fence.h"
+#include "mcpd/listen.h"
 #include "mcpd/prompt.h"
 #include "mcpd/resource.h"
 
@@ -19,6 +20,9 @@ static const struct mcp_method methods[] = {
     {"initialize", MCP_IN_LEGACY, MCP_FREE, 0, initialize},
     {"ping", MCP_IN_LEGACY, MCP_FREE, 0, mcp_done},
     {"logging/setLevel", MCP_IN_LEGACY, MCP_FREE, 0, set_level},
+    {"subscriptions/listen", MCP_IN_MODERN, MCP_ENDLESS, 0, mcp_listen},
+    {"resources/subscribe", MCP_IN_LEGACY, 0, AGENT_READ, mcp_subscribe},
+    {"resources/unsubscribe", MCP_IN_LEGACY, 0, AGENT_READ, mcp_unsubscribe},
     {"tools/list", MCP_IN_MODERN | MCP_IN_LEGACY, MCP_FREE, 0, mcp_tools_list},
     {"tools/call", MCP_IN_MODERN | MCP_IN_LEGACY, 0, 0, mcp_tools_call},
     {"resources/list", MCP_IN_MODERN | MCP_IN_LEGACY, 0, AGENT_READ, mcp_resources_list},
@@ -65,8 +69,10 @@ capabilities(const struct mcp_call *c)
 		json_put(v, "completions", cJSON_CreateObject());
 	if (has(c, "prompts/list"))
 		json_put(v, "prompts", cJSON_CreateObject());
-	if (has(c, "resources/subscribe") || has(c, "subscriptions/listen"))
-		json_put_bool(resources, "subscribe", true);
+	json_put_bool(resources, "subscribe", true);
+	/* Outside of a stream of its own there is nothing to tell it by: subscriptions/listen. */
+	if (c->request->message.modern)
+		json_put_bool(resources, "listChanged", true);
 	if (has(c, "resources/list"))
 		json_put(v, "resources", resources);
 	else

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/loop.h"
+#include "mcpd/ask.h"
+#include "mcpd/listen.h"
 #include "mcpd/owner.h"
 #include "mcpd/request_in.h"
 #include "svc/metrics.h"
@@ -174,6 +176,9 @@ admit(struct mcp_peer *p, const struct mcp_message *m, struct mcp_failure *f)
 	const struct mcp_method *method = mcp_method_find(m->method, m->modern);
 	const struct mcp_agent *g = p->hold->agent;
 
+	/* 2025-11-25, basic/transports, "Session Management" */
+	if (!m->modern && !p->in_session && !str_eq_z(m->method, "initialize"))
+		return mcp_fail(f, MCP_INVALID_REQUEST, "initialize comes first");
 	if (find(p, m->id) != NULL)
 		return mcp_fail(f, MCP_INVALID_REQUEST, "a request of that id is under way");
 	if (method == NULL)
@@ -209,6 +214,7 @@ begin(struct mcp_peer *p, struct mcp_message *m, const struct mcp_sink *sink, vo
 {
 	static const cJSON none = {.type = cJSON_Object};
 	struct mcp_request *r = mem_alloc(sizeof(*r));
+	struct mcp_failure f = {0};
 	bool gone = false;
 
 	r->magic = REQUEST_MAGIC;
@@ -231,7 +237,10 @@ begin(struct mcp_peer *p, struct mcp_message *m, const struct mcp_sink *sink, vo
 	if (within_rate(r)) {
 		if ((r->method->flags & MCP_ENDLESS) == 0)
 			loop_timer_set(r->timer, conf_num(svc_conf(), CONF_MCP_CALL_TIMEOUT));
-		r->method->run(&r->call);
+		if (mcp_ask_take(&r->call, &f) < 0)
+			request_failed(r, &f);
+		else
+			r->method->run(&r->call);
 	}
 	if (gone)
 		return NULL;
@@ -271,9 +280,10 @@ mcp_peer_take(struct mcp_peer *p, struct str body, const struct mcp_headers *hea
 		refuse(&m, &f, sink, arg);
 		return NULL;
 	}
-	/* We ask nothing that a response could be to. */
 	if (m.kind == MCP_NOTIFICATION)
 		mcp_method_notified(p, &m);
+	else
+		mcp_ask_answered(p, &m);
 	mcp_message_done(&m);
 	sink->answer(arg, 202, STR(""));
 	return NULL;
@@ -304,6 +314,7 @@ mcp_peer_done(struct mcp_peer *p)
 
 	while ((r = TAILQ_FIRST(&p->requests)) != NULL)
 		free_request(r);
+	mcp_listen_forget(p);
 	cJSON_Delete(p->capabilities);
 	p->capabilities = NULL;
 }

@@ -44,6 +44,10 @@ struct mcp_sink {
 struct mcp_peer {
 	/* The front's, set before mcp_peer_init(). */
 	struct mcp_agent_hold *hold;
+	struct str base; /* the URL of this server as the client knows it; empty: by no web */
+	/* A notification of no request's; NULL where the front has no way to say one. */
+	void (*notify)(void *arg, struct str json);
+	void *arg;
 	/* Of a legacy session (2025-11-25 and before). */
 	bool in_session;      /* initialize was answered */
 	struct str version;   /* the one agreed on; a constant */
@@ -51,6 +55,7 @@ struct mcp_peer {
 	enum mcp_level level; /* of notifications/message; MCP_LEVELS: none */
 	TAILQ_HEAD(, mcp_request) requests;
 	size_t nrequests;
+	struct mcp_listener *listener; /* of resources/subscribe; listen.c */
 };
 
 struct mcp_request {

@@ -16,7 +16,7 @@
 #include "mcpd/request.h"
 
 #define SESSION_ID     43u /* octets of an id: 32 random ones in base64url */
-#define SESSION_OF_ONE 16u
+#define SESSION_OF_ONE 8u  /* authd keeps 16 of an agent, by whatever way they came */
 
 struct mcp_exchange;
 
@@ -46,6 +46,8 @@ struct mcp_session *mcp_session_find(struct str id, struct str credential);
 /* An exchange of it begins, or ends. */
 void mcp_session_enter(struct mcp_session *s);
 void mcp_session_leave(struct mcp_session *s);
-/* Its exchanges are told by mcp_exchange_session_over() first. */
+/* Its exchanges are told by mcp_exchange_session_over() first. Not from inside a request of it. */
 void mcp_session_end(struct mcp_session *s);
-void mcp_session_end_all(void);
+/* In a moment. */
+void mcp_session_end_soon(struct mcp_session *s);
+size_t mcp_session_count(void);

@@ -45,7 +45,8 @@ static void
 free_client(struct client *c)
 {
 	LIST_REMOVE(c, link);
-	metric_set(METRIC_MCP_CLIENTS, (int64_t)--nclients);
+	nclients--;
+	metric_add(METRIC_MCP_CLIENTS, -1);
 	mcp_peer_done(&c->peer);
 	mcp_agent_drop(&c->hold);
 	stream_free(&c->stream);
@@ -205,7 +206,7 @@ on_idle(void *arg)
 	struct client *c = arg;
 
 	OBJ(c, CLIENT_MAGIC);
-	if (c->peer.nrequests > 0 || c->hold.agent == NULL)
+	if (c->peer.nrequests > 0 || c->peer.listener != NULL || c->hold.agent == NULL)
 		set_idle(c);
 	else
 		mcp_agent_drop(&c->hold);
@@ -282,12 +283,15 @@ mcp_stream_open(struct ipc_chan *chan, struct ipc_in *m)
 	c->zone = mem_dup(zone.p, zone.n);
 	c->idle = loop_timer_new(on_idle, c);
 	c->peer.hold = &c->hold;
+	c->peer.notify = on_notify;
+	c->peer.arg = c;
 	mcp_peer_init(&c->peer);
 	c->stream = stream_new(fd, &limits, &events, c);
 	stream_start(c->stream);
 	stream_pause(c->stream);
 	LIST_INSERT_HEAD(&clients, c, link);
-	metric_set(METRIC_MCP_CLIENTS, (int64_t)++nclients);
+	nclients++;
+	metric_add(METRIC_MCP_CLIENTS, 1);
 	take_agent(c);
 }
 

@@ -57,6 +57,7 @@ struct mcp_call {
 	struct mcp_request *request;
 	const struct mcp_tool *tool;
 	struct owner_call *owner;
+	struct mcp_asking *asking; /* ask.c: what is not answered yet */
 	void (*then)(struct mcp_call *c, const cJSON *responses);
 	void (*octets)(struct mcp_call *c, struct str octets);
 	char why[200]; /* the last JMAP call or download came to nothing */
@@ -90,7 +91,7 @@ void mcp_progress(struct mcp_call *c, double done, double total, const char *wha
  * Without `asked` what is in `answers` was never asked for: who needs to know looks at that. */
 void mcp_ask(struct mcp_call *c, cJSON *requests, cJSON *state);
 /* "https://mail.example.org": where this server's pages are, for the client of this call. */
-struct str mcp_base(const struct mcp_call *c);
+struct str mcp_base(struct mcp_call *c);
 
 /* The arguments of the response to the i-th invocation where it is of that method; NULL where it is
  * another, an error: the call's `why` says which. */

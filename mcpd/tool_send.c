@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "mcpd/draft.h"
+#include "mcpd/request.h"
 #include "mcpd/tools.h"
 
 #define LOOKED_MAX 12u  /* recipients that Sent is asked for: two invocations each */
@@ -30,6 +31,29 @@ clear(void *arg)
 
 /* ---- how it stands ---- */
 
+/* By a page of ours, where a human is who the password says: a form that an agent's host shows, or
+ * answers, proves nobody (client/elicitation, "URL mode"). Accepted is not approved. */
+static void
+ask_where(struct mcp_call *c, struct str id)
+{
+	cJSON *requests = cJSON_CreateObject(), *one = cJSON_CreateObject(),
+	      *params = cJSON_CreateObject();
+
+	json_put_str(params, "mode", STR("url"));
+	json_put_str(params, "message",
+	    STR("A message waits for your approval. The page shows exactly what would be sent."));
+	json_put_str(params, "url",
+	    arena_printf(
+		&c->arena, STR_FMT "/#/approve/" STR_FMT, STR_ARG(mcp_base(c)), STR_ARG(id)));
+	/* Of 2025-11-25 alone. */
+	if (!c->request->message.modern)
+		json_put_str(params, "elicitationId", id);
+	json_put_str(one, "method", STR("elicitation/create"));
+	json_put(one, "params", params);
+	json_put(requests, "approval", one);
+	mcp_ask(c, requests, NULL);
+}
+
 static void
 say(struct mcp_call *c, const cJSON *approval, const cJSON *origins)
 {
@@ -44,8 +68,15 @@ say(struct mcp_call *c, const cJSON *approval, const cJSON *origins)
 	    {"expired", "Nobody answered in time."}};
 	const cJSON *m, *envelope = json_get(approval, "envelope");
 	struct str state = json_str(json_get(approval, "state"));
-	cJSON *to = cJSON_CreateArray();
+	cJSON *to;
 
+	/* Once: where the human has it open, or will not, the agent hears how it stands. */
+	if (str_eq_z(state, "requested") && c->answers == NULL &&
+	    mcp_client_can(c, "elicitation", "url")) {
+		ask_where(c, json_str(json_get(approval, "id")));
+		return;
+	}
+	to = cJSON_CreateArray();
 	c->result = cJSON_CreateObject();
 	json_put_str(c->result, "approval", json_str(json_get(approval, "id")));
 	json_put_str(c->result, "state", state);

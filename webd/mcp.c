@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/network.h"
 #include "base/num.h"
+#include "ipc/agent.h"
 #include "ipc/pipe.h"
 #include "svc/svc.h"
 #include "webd/routes.h"
@@ -265,7 +266,7 @@ count(const struct exchange *x, const char *name)
 	return n;
 }
 
-/* RFC 6750 2.1. */
+/* RFC 6750 2.1. An agent's as authd shows it: a key of the assistant's is not for the network. */
 static bool
 take_token(const struct exchange *x, struct str *out)
 {
@@ -274,7 +275,7 @@ take_token(const struct exchange *x, struct str *out)
 	if (!str_cut(&rest, ' ', &scheme) || !str_ieq_z(scheme, "Bearer"))
 		return false;
 	*out = str_trim(rest);
-	return out->n > 0 && out->n <= FIELD_MAX;
+	return out->n == AGENT_TOKEN_LEN && str_starts(*out, STR(AGENT_TOKEN));
 }
 
 /* What of JSON and events the client takes; without a word of it, both. */
