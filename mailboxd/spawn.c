@@ -4,7 +4,7 @@
  * A user's owner is starting, live or leaving, and only when it has been reaped another is started.
  * Every end is the same: first nothing goes there any more and what comes waits for the next one,
  * then the owner knows that it has seen all (GO, or DRAIN where the end is ours), then it is
- *reaped.
+ * reaped.
  *
  *	idle                          LEAVE; GO if nothing was sent to it meanwhile
  *	failed disk, index to rebuild ENDING; GO

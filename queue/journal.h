@@ -10,8 +10,8 @@
  * Durability point of every write to the spool: the call of the record's journal_fn with e == NULL.
  *
  * A failed sync is told once and never asked again (INVARIANTS 5): its segment takes no more, its
- *batch fails whole, and a CUT record at the head of the next segment says from where on the broken
- *one does not count.
+ * batch fails whole, and a CUT record at the head of the next segment says from where on the broken
+ * one does not count.
  */
 #pragma once
 

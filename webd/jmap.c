@@ -8,7 +8,7 @@
  *	GET  /jmap/download/ACCOUNT/BLOB/NAME?accept=TYPE
  *
  * Owner of a relay: its exchange. Errors: before the head problem details, after it a broken
- *answer.
+ * answer.
  */
 #include "webd/jmap.h"
 

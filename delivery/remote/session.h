@@ -8,7 +8,7 @@
  *
  *	session_new(fd) ... ready()            a transaction may be begun
  *	session_send()  ... done()             each recipient of the mail that this host has spoken
- *of is decided; then session_is_idle(), or it is of no more use
+ * of is decided; then session_is_idle(), or it is of no more use
  *	... gone()                             of no use any more: session_free(), or session_quit()
  */
 #pragma once

@@ -2,8 +2,8 @@
  * log.h - structured events.
  *
  * One event is one line, text or JSON, written with one write(2) (CONVENTIONS, "Log line"). Peer
- *octets are escaped here, and values cut at 512 octets. Lines gather until the end of the loop
- *turn; warnings and errors go out at once. Never log a secret or message content.
+ * octets are escaped here, and values cut at 512 octets. Lines gather until the end of the loop
+ * turn; warnings and errors go out at once. Never log a secret or message content.
  *
  *	log_info("smtp.reject", LS("sid", sid), LZ("reason", "relay"), LU("ms", 41));
  */

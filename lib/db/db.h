@@ -2,8 +2,8 @@
  * db.h - sqlite, as thin as it can be while nobody forgets a pragma, a reset or an error.
  *
  * A handle belongs to one thread at a time. It is opened with WAL, foreign keys, a busy timeout,
- *temporary tables in memory and an untrusted schema. Names are relative to the working directory.
- *Statements are prepared once and kept.
+ * temporary tables in memory and an untrusted schema. Names are relative to the working directory.
+ * Statements are prepared once and kept.
  *
  *	struct db_stmt *s = db_sql(db, "SELECT id FROM users WHERE address = ?", e);
  *	int rc = -1;
@@ -16,9 +16,9 @@
  *	db_done(&s);
  *
  * Errors: E_TEMP busy; E_NOSPACE full disk; E_EXISTS a key that is taken; E_NOTFOUND a foreign key
- *that leads nowhere; E_INVAL another constraint; E_PROTO the file is damaged or no database of this
- *kind; E_PERM it was written by a newer version; E_DENIED no right to it; E_IO the rest. When a
- *statement inside a transaction fails, roll back.
+ * that leads nowhere; E_INVAL another constraint; E_PROTO the file is damaged or no database of
+ * this kind; E_PERM it was written by a newer version; E_DENIED no right to it; E_IO the rest. When
+ * a statement inside a transaction fails, roll back.
  */
 #pragma once
 

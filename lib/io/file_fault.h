@@ -12,7 +12,7 @@
  * name: a sync's site, or a part of a file's name; "*" is every one. action: an error's name (EIO,
  * ENOSPC), "skip" (the sync is not done and succeeds), "sleep=MS". process: "gk-queue", or "*".
  * Counts are of each process. sqlite's files are "index.db" and "index.db-wal", "accounts.db" and
- *so on; so are the sites of its syncs.
+ * so on; so are the sites of its syncs.
  */
 #pragma once
 

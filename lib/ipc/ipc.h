@@ -2,12 +2,12 @@
  * ipc.h - typed messages over a SOCK_SEQPACKET channel.
  *
  * A channel joins two processes; master makes it and says who is at the other end. Messages gather
- *until the end of the loop turn and go out in one sendmmsg. A message that is not in the table,
- *from the wrong side, or whose octets do not fit its row ends the channel: it cannot come from our
- *own code.
+ * until the end of the loop turn and go out in one sendmmsg. A message that is not in the table,
+ * from the wrong side, or whose octets do not fit its row ends the channel: it cannot come from our
+ * own code.
  *
  * A channel whose peer died is not an error to its users: calls under way fail with E_CLOSED, new
- *ones wait a little for master to attach the restarted peer (ipc_attach), then fail with E_TEMP.
+ * ones wait a little for master to attach the restarted peer (ipc_attach), then fail with E_TEMP.
  *
  *	struct ipc_out m;
  *	ipc_begin(&m, MSG_RCPT_CHECK);

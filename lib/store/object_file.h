@@ -14,7 +14,7 @@
  * Appended and synced behind each commit of the index that changed an object, before anybody hears
  * that it is done: what was answered is in both. Where that fails the index alone has it (told in
  * the log), and the file is written anew as soon as it can be. So it is after an end that was not
- *in order, when its last record may be torn or missing. Only lib/store includes this.
+ * in order, when its last record may be torn or missing. Only lib/store includes this.
  */
 #pragma once
 

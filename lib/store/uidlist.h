@@ -1,6 +1,6 @@
 /*
  * uidlist.h - db/uidlist: the UIDs of messages by file name, from which a lost index gets them
- *back.
+ * back.
  *
  * A text file, one line a fact, written unsynced behind each commit: a line that is missing costs a
  * message its UID (it gets a new one above the ceiling in db/state), never gives one twice. Later

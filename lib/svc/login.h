@@ -1,11 +1,11 @@
 /*
  * login.h - the fronts' half of SASL (RFC 4422): base64 and lines here, secrets and exchanges in
- *authd.
+ * authd.
  *
  * One struct login is one attempt. The front feeds it the client's lines and gets one of three
- *callbacks at a time; after ok() or failed() the attempt is over and only login_free() remains.
- *Callbacks come from the loop, never from inside a call of this page, and may free the login.
- *Secrets are wiped here; the front wipes nothing but its own input (stream_consume does).
+ * callbacks at a time; after ok() or failed() the attempt is over and only login_free() remains.
+ * Callbacks come from the loop, never from inside a call of this page, and may free the login.
+ * Secrets are wiped here; the front wipes nothing but its own input (stream_consume does).
  *
  *	l = login_start(&where, mech, has_initial, initial, &events, session);
  *	...

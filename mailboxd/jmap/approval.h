@@ -5,31 +5,28 @@
  * An Approval (urn:x-gkmail:approval; docs/adr/0032-agents-and-approvals.md):
  *
  *	id, agent, session, requestedAt
- *	state      "requested"; "approved": a human has agreed, and it is under way; "sent",
- *	           "done"; "refused"; "expired" (a week after it was asked for); "failed":
- *	           error says why, and the agent would have to ask again
- *	action     "send", "forward" (a send with another message attached), "delete", "move",
- *	           "vacation"
+ *	state     "requested"; "approved": a human has agreed, and it is under way; "sent",
+ *	          "done"; "refused"; "expired" (a week after it was asked for); "failed":
+ *	          error says why, and the agent would have to ask again
+ *	action    "send", "forward" (a send with another message attached), "delete",
+ *	          "move", "vacation"
  *	emailId, envelope, subject, size, octets
- *	           of a send: the draft, and what will go out, to the octet (base64)
- *	mid        of a send that is "sent": the id in the queue and in logs
- *	what       of another action: exactly what it does. delete: {emailIds, destroy,
- *	           mailboxId, mailboxName} (the Trash; null where it is destroyed); move:
- *	           {emailIds, mailboxId, mailboxName}; vacation: the whole VacationResponse as it
- *	           will be
- *	nonce      of another action: what makes its digest one of its own
- *	outcome    of another action that is "done": {done, failed}, numbers of emails
- *	origins    [{value, emailId, where}]: values that the agent has from the text of emails,
- *	           as gk-mcpd says; shown, no part of what is done
- *	digest     what authd's approval is for (POST /auth/approvals), in hexadecimal digits. Of
- *	           another action: approval_action() of "ACTION NONCE WHAT", what as json_print()
- *	           writes it (and JSON.stringify() in the page, which computes it anew)
- *	error      why it was not done the last time, or null
+ *	          of a send: the draft, and what will go out, to the octet (base64)
+ *	mid       of a send that is "sent": the id in the queue and in logs
+ *	what      of another action: exactly what it does. delete: {emailIds, destroy,
+ *	          mailboxId, mailboxName} (the Trash; null where it is destroyed); move:
+ *	          {emailIds, mailboxId, mailboxName}; vacation: the whole VacationResponse
+ *	          as it will be
+ *	outcome   of another action that is "done": {done, failed}, numbers of emails
+ *	origins   [{value, emailId, where}]: values that the agent has from the text of
+ *	          emails, as gk-mcpd says; shown, no part of what is done
+ *	digest    what authd's approval is for (POST /auth/approvals), hexadecimal digits
+ *	error     why it was not done the last time, or null
  *
  * An agent creates {identityId, emailId, envelope, origins} (action "send" or "forward" may be
- *said), {action: "delete", emailIds, destroy, origins}, {action: "move", emailIds, mailboxId,
- *origins}, {action: "vacation", vacation: a patch of VacationResponse, origins}. A human updates
- *state to "approved", having had authd mint the approval before, or to "refused".
+ * said), {action: "delete", emailIds, destroy, origins}, {action: "move", emailIds, mailboxId,
+ * origins}, {action: "vacation", vacation: a patch of VacationResponse, origins}. A human updates
+ * state to "approved", having had authd mint the approval before, or to "refused".
  */
 #pragma once
 

@@ -4,8 +4,8 @@
  *
  *	set up with setup/teardown; then
  *	ask("{\"using\":…}")            a whole Request; the text of the Response, problem in
- *`status` call("Mailbox/get", "{…}")      one method call; the object of its response ("error"
- *too).
+ * `status` call("Mailbox/get", "{…}")      one method call; the object of its response ("error"
+ * too).
  *	                                "$A" in the text is the account; accountId is added
  *	expect(…, "path", "json")       what stands at a JSON pointer of the last answer
  */

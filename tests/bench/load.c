@@ -1,14 +1,14 @@
 /*
  * load.c - a load generator: so many sessions at one time, so many messages in all, each waiting
- *for every reply as an ordinary client does. Speaks to any server; prints one line of JSON.
+ * for every reply as an ordinary client does. Speaks to any server; prints one line of JSON.
  *
  *	load -p PORT -s SESSIONS -m MESSAGES -l OCTETS -f FROM -t TO[,TO…]|@FILE
  *	     [-b FILE] [-T starttls|tls] [-u USER -w PASSWORD] [-1] [-r RATE]
  *	load -i -p PORT -s SESSIONS -m LOGINS -T tls -u USER -w PASSWORD
  *
  * -b: the message, as it goes over the wire, in place of one of OCTETS. -1: a new connection (and
- *login) for each message. -r: messages a second in all, sent when they are due and timed from then
- *on. -i: IMAP logins and logouts instead of messages.
+ * login) for each message. -r: messages a second in all, sent when they are due and timed from then
+ * on. -i: IMAP logins and logouts instead of messages.
  *
  * A thread per session with blocking sockets: at the session counts measured here its own cost is
  * small and shown.

@@ -5,7 +5,7 @@
  *	jmap {calls}           the calls, as they are, by the agent's ticket: {responses}
  *	steal {token, session} a ticket for a session by a credential that is not its own, one for a
  *	                       connection of another number, one twice, one that is invented; each
- *is a line "hostile.attempt what=… result=refused" in the log
+ * is a line "hostile.attempt what=… result=refused" in the log
  *
  * Linked in front of mcp_tools_call() and of ipc_call(), where real tickets are seen.
  */

@@ -4,8 +4,8 @@
  *	mail_tool VERB [ARGUMENT …] <octets
  *
  * Reads its input from standard input, to the end; with -z many inputs, each ending in NUL, and
- *answers each with a NUL behind. Answers on standard output; exit 1 says that the input was
- *refused.
+ * answers each with a NUL behind. Answers on standard output; exit 1 says that the input was
+ * refused.
  */
 #include <stdio.h>
 
