@@ -134,7 +134,7 @@ chat_free(struct chat *c)
 	TAILQ_REMOVE(&chats, c, link);
 	nchats--;
 	metric_add(METRIC_AID_CHATS, -1);
-	sodium_memzero(c->key, strlen(c->key));
+	sodium_memzero(c->key, c->key_n);
 	free(c->key);
 	free(c->user);
 	c->magic = 0;
@@ -216,7 +216,7 @@ open_tools(struct chat *c)
 	}
 	c->fd = pair[0];
 	ipc_begin(&m, MSG_MCP_STREAM);
-	ipc_put_z(&m, c->key);
+	ipc_put_str(&m, str_of(c->key, c->key_n));
 	ipc_put_z(&m, "assistant");
 	snprintf(text, sizeof(text), "%c%02u:%02u", c->zone < 0 ? '-' : '+', zone / 60, zone % 60);
 	ipc_put_z(&m, text);
@@ -418,6 +418,7 @@ chat_new(struct str key, struct str user, struct str language, struct str zone, 
 
 	c->magic = CHAT_MAGIC;
 	c->key = mem_dup(key.p, key.n);
+	c->key_n = key.n;
 	c->user = mem_dup(user.p, user.n);
 	c->language = str_eq_z(language, "fr") ? LANGUAGE_FR : LANGUAGE_EN;
 	if (num_parse(str_from(zone, west), 0, ZONE_MAX, &minutes) == 0)

@@ -70,7 +70,8 @@ struct chat {
 	unsigned magic;
 	struct frames *frames; /* the page; NULL: gone */
 	char *user;
-	char *key; /* opens the agent session; a secret */
+	char *key; /* opens the agent session; octets, a secret */
+	size_t key_n;
 	enum language language;
 	int32_t zone; /* minutes east of UTC */
 	const struct brain *brain;

@@ -27,6 +27,9 @@
 #include "svc/svc.h"
 #include "json/json.h"
 
+/* Octets of any kind. */
+#define THE_KEY "the\0key"
+
 struct step {
 	const char *tool, *args, *result; /* result: structuredContent; "!text": isError; NULL:
 					   * no answer */
@@ -200,7 +203,7 @@ mcpd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 
 	(void)arg;
 	assert_int_equal(m->type, MSG_MCP_STREAM);
-	assert_true(str_eq_z(ipc_get_str(m), "the key"));
+	assert_true(str_eq(ipc_get_str(m), STR(THE_KEY)));
 	(void)ipc_get_str(m);
 	assert_true(str_eq_z(ipc_get_str(m), "+01:00"));
 	fd = ipc_take_fd(m);
@@ -279,7 +282,7 @@ page_open(const char *language)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
 	ipc_begin(&m, MSG_AID_OPEN);
-	ipc_put_z(&m, "the key");
+	ipc_put_str(&m, STR(THE_KEY));
 	ipc_put_z(&m, "alice@example.test");
 	ipc_put_z(&m, language);
 	ipc_put_z(&m, "60");

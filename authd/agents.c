@@ -23,6 +23,8 @@
 
 static struct agent_session *sessions;
 
+#define KEYS_OF_BROWSER 16u
+
 /* What opens sessions of an agent that is built in: a browser's session was given it, or the
  * operator by a channel, and it ends with either. */
 struct key {
@@ -485,6 +487,7 @@ on_assistant(struct ipc_chan *c, struct ipc_in *m)
 	struct str token = ipc_get_str(m);
 	struct key *k, *next;
 	struct web *w;
+	unsigned n = 0;
 
 	if (ipc_end(m) < 0)
 		return;
@@ -492,9 +495,11 @@ on_assistant(struct ipc_chan *c, struct ipc_in *m)
 		refuse(c, m->id, E_DENIED, "no such session");
 		return;
 	}
-	/* One at a time: what was opened by the last goes on. */
+	/* Each page of the browser has one; the oldest goes first (uthash keeps the order). */
 	HASH_ITER (hh, keys, k, next)
-		if (k->web == w->row.id)
+		n += k->web == w->row.id;
+	HASH_ITER (hh, keys, k, next)
+		if (k->web == w->row.id && n >= KEYS_OF_BROWSER && n-- > 0)
 			drop_key(k);
 	k = mem_alloc(sizeof(*k));
 	k->name = AGENT_ASSISTANT;

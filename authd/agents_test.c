@@ -470,6 +470,15 @@ test_assistant(void **state)
 	assert_true(str_eq_z(got.v[1], AGENT_ASSISTANT));
 	assert_int_equal(got.u[0], AGENT_SCOPES);
 	assert_true(ticket(key, sid, 1).n > 0);
+	/* Another page of that browser has its own, and takes nobody's; but not any number. */
+	for (unsigned i = 1; i < 16; i++)
+		assert_int_equal(ask(WEBD, MSG_ASSISTANT_OPEN, web), E_OK);
+	assert_true(open_agent(key).n > 0);
+	assert_int_equal(ask(WEBD, MSG_ASSISTANT_OPEN, web), E_OK);
+	assert_int_equal(open_agent(key).n, 0);
+	assert_int_equal(ask(WEBD, MSG_ASSISTANT_OPEN, web), E_OK);
+	key = got.v[0];
+	sid = open_agent(key);
 	/* It ends with the page's session, and the key with it. */
 	assert_int_equal(ask(WEBD, MSG_SESSION_END, web, STR("")), E_OK);
 	assert_int_equal(ticket(key, sid, 2).n, 0);
