@@ -16,6 +16,7 @@ const struct mcp_tool *const mcp_tools[] = {
     &tool_update_draft,
     &tool_delete_draft,
     &tool_request_send,
+    &tool_set_vacation,
     &tool_contacts,
     &tool_mailbox_changes,
     &tool_undo_session,

@@ -9,5 +9,5 @@ extern const struct mcp_tool tool_list_mailboxes, tool_list_threads, tool_search
 extern const struct mcp_tool tool_read_message, tool_read_thread, tool_read_attachment_text;
 extern const struct mcp_tool tool_flag, tool_move;
 extern const struct mcp_tool tool_create_draft, tool_update_draft, tool_delete_draft;
-extern const struct mcp_tool tool_request_send;
+extern const struct mcp_tool tool_request_send, tool_set_vacation;
 extern const struct mcp_tool tool_contacts, tool_mailbox_changes, tool_undo_session;

@@ -5,6 +5,7 @@ import re
 from email.message import EmailMessage
 
 import jsonschema
+from jmapclient import CORE, MAIL
 from jmapmail import Client
 from mcp import Stdio
 
@@ -72,6 +73,12 @@ class Mail(Client):
         made = self.call("Email/import", emails={"k": email})
         assert made["created"], made
         return made["created"]["k"]["id"]
+
+    def approval(self, id):
+        """As the user sees it."""
+        answer = self.api({"using": [CORE, MAIL, "urn:x-gkmail:approval"],
+                           "methodCalls": [["Approval/get", {"accountId": self.account, "ids": [id]}, "0"]]})
+        return answer.json()["methodResponses"][0][1]["list"][0]
 
     def of(self, email, *properties):
         return self.call("Email/get", ids=[email], properties=list(properties))["list"][0]

@@ -25,13 +25,14 @@ def here(suite):
 def test_all_of_them(tools):
     assert list(tools.tools) == [
         "list_mailboxes", "list_threads", "search", "read_message", "read_thread", "read_attachment_text", "flag", "move",
-        "create_draft", "update_draft", "delete_draft", "request_send", "contacts", "mailbox_changes", "undo_session"]
+        "create_draft", "update_draft", "delete_draft", "request_send", "set_vacation", "contacts",
+        "mailbox_changes", "undo_session"]
     reads = {"list_mailboxes", "list_threads", "search", "read_message", "read_thread", "read_attachment_text", "contacts",
              "mailbox_changes"}
     for name, t in tools.tools.items():
         assert t["annotations"]["readOnlyHint"] is (name in reads), name
-        # Only one has to do with anybody but the user.
-        assert t["annotations"]["openWorldHint"] is (name == "request_send"), name
+        # Few have to do with anybody but the user.
+        assert t["annotations"]["openWorldHint"] is (name in ("request_send", "set_vacation")), name
     assert tokens(list(tools.tools.values())) < 7000
 
 
@@ -279,6 +280,31 @@ def test_request_send(tools, suite, mail):
         tools.use("request_send", draft="e0")
     with pytest.raises(Refused):
         tools.use("request_send", draft=mail.draft("mine too", ["bob@there.test"]))
+
+
+def test_vacation(tools, mail):
+    got = tools.use("set_vacation", enabled=True, body="Away.", until="2026-12-24T12:00:00+01:00")
+    shown = mail.approval(got["approval"])
+    assert shown["action"] == "vacation" and shown["state"] == "requested" and "Away." in json.dumps(shown["what"])
+    assert "2026-12-24T11:00:00Z" in json.dumps(shown["what"])
+    assert tools.use("set_vacation", enabled=False)["approval"] != got["approval"]
+    with pytest.raises(Refused, match="until"):
+        tools.use("set_vacation", enabled=True, body="x", until="tomorrow")
+
+
+def test_what_waits_for_the_user(tools, mail):
+    """The Trash, Junk and many at a time: approvals with exactly that."""
+    id = mail.put(message(subject="thrown"))
+    for to, action in (("trash", "delete"), ("junk", "move")):
+        got = tools.use("move", messages=[id], to=to)
+        assert got["changed"] == [] and "approve" in got["note"]
+        shown = mail.approval(got["approval"])
+        assert shown["action"] == action and shown["what"]["emailIds"] == [id] and shown["what"]["mailboxId"] == mail.boxes[to]
+    many = [mail.put(message(subject=f"many {i}", id=f"<m{i}@x.test>")) for i in range(21)]
+    shown = mail.approval(tools.use("move", messages=many, to="archive")["approval"])
+    assert len(shown["what"]["emailIds"]) == 21
+    assert all(set(mail.of(m, "mailboxIds")["mailboxIds"]) == {mail.boxes["inbox"]} for m in (id, *many[:3]))
+    assert len(tools.use("move", messages=many[:20], to="archive")["changed"]) == 20
 
 
 # ---- contacts, changes ----
