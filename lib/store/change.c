@@ -39,6 +39,10 @@ change_kind_name(enum change_kind kind)
 		return "arranged";
 	case CHANGE_THREADED:
 		return "threaded";
+	case CHANGE_AGENT:
+		return "agent";
+	case CHANGE_UNDONE:
+		return "undone";
 	}
 	return "?";
 }
@@ -64,4 +68,41 @@ change_is_known(const struct home *h, uint64_t modseq)
 
 	return home_modseq_is_known(h, modseq) &&
 	       index_get(h->index, "log_pruned", &forgotten, NULL) == 0 && modseq >= forgotten;
+}
+
+int
+change_rows(struct home *h, uint64_t after, bool (*fn)(void *arg, const struct change *c),
+    void *arg, struct err *e)
+{
+	return index_change_rows(h->index, after, fn, arg, e);
+}
+
+int
+change_rows_of(struct home *h, const char *actor, struct str sid, uint64_t after,
+    bool (*fn)(void *arg, const struct change *c), void *arg, struct err *e)
+{
+	return index_change_rows_of(h->index, actor, sid, after, fn, arg, e);
+}
+
+int
+change_sessions(struct home *h, bool (*fn)(void *arg, struct str sid), void *arg, struct err *e)
+{
+	return index_change_sessions(h->index, fn, arg, e);
+}
+
+int
+change_note(struct home *h, enum change_kind kind, struct str before, const struct change_by *by,
+    struct err *e)
+{
+	uint64_t modseq;
+
+	if (home_ready(h, e) < 0 || model_next_modseq(h, &modseq, e) < 0)
+		return -1;
+	return model_log(h, modseq, kind, 0, NULL, before, by, e) < 0 ? home_fail(h, e) : 0;
+}
+
+int
+change_forgotten(struct home *h, uint64_t *modseq, struct err *e)
+{
+	return index_get(h->index, "log_pruned", modseq, e);
 }

@@ -32,8 +32,15 @@ enum change_kind {
 	CHANGE_ARRANGED = 14,       /* a mailbox; before: "<use> <sort>" */
 	/* Threads of messages that were there before have been found (thread.c); before: those of
 	 * which clients are to know, "t… t…". */
-	CHANGE_THREADED = 15
+	CHANGE_THREADED = 15,
+	CHANGE_AGENT = 16, /* before the first change of an agent's session; before: its name */
+	/* An agent's session was undone; before: the session of who asked. The changes that this
+	 * took, and this row, have the actor CHANGE_UNDO and that agent's session as sid. */
+	CHANGE_UNDONE = 17
 };
+
+#define CHANGE_BY_AGENT "agent"
+#define CHANGE_UNDO     "undo"
 
 /* "flags"; "?" for an unknown one. */
 const char *change_kind_name(enum change_kind kind);
@@ -49,6 +56,7 @@ struct change {
 	/* Of a message. email is 0 in rows of an older version, thread where it was never asked
 	 * for. */
 	uint64_t email, thread;
+	uint64_t row; /* its number, where it was read; the order of rows */
 };
 
 /* Calls fn for each change with modseq > after, oldest first, until fn returns false. Strings hold
@@ -65,3 +73,19 @@ int change_latest(struct home *h, uint32_t kinds, unsigned object, struct str ac
 /* Does the log still have every change after modseq? Not when that lies in the gap of an unclean
  * end or of a lost index (home_modseq_is_known), or before what was forgotten. */
 bool change_is_known(const struct home *h, uint64_t modseq);
+
+/* Calls fn for each row behind that one, in order, until fn returns false. */
+int change_rows(struct home *h, uint64_t after, bool (*fn)(void *arg, const struct change *c),
+    void *arg, struct err *e);
+/* The same for those of one actor's session alone: "agent" or "undo". */
+int change_rows_of(struct home *h, const char *actor, struct str sid, uint64_t after,
+    bool (*fn)(void *arg, const struct change *c), void *arg, struct err *e);
+/* Sessions of agents that the log knows, the one with the latest change first, until fn returns
+ * false. */
+int
+change_sessions(struct home *h, bool (*fn)(void *arg, struct str sid), void *arg, struct err *e);
+/* A row about the log itself: CHANGE_AGENT, CHANGE_UNDONE. Durable by home_commit(). */
+int change_note(struct home *h, enum change_kind kind, struct str before,
+    const struct change_by *by, struct err *e);
+/* Up to which modseq rows were forgotten; 0: none. */
+int change_forgotten(struct home *h, uint64_t *modseq, struct err *e);

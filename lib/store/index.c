@@ -67,9 +67,12 @@ static const char step_5[] =
 	"ALTER TABLE mailbox ADD COLUMN sort INTEGER NOT NULL DEFAULT -1;"
 	"CREATE TABLE object (kind INTEGER NOT NULL, id INTEGER NOT NULL, text TEXT NOT NULL,"
 	" PRIMARY KEY (kind, id)) WITHOUT ROWID";
+/* What agents did, and what of it was undone: few rows, which are asked for by their session. */
+static const char step_6[] =
+	"CREATE INDEX change_agent ON change (actor, sid, id) WHERE actor = 'agent' OR actor = 'undo'";
 /* clang-format on */
 
-static const char *const steps[] = {step_1, step_2, step_3, step_4, step_5};
+static const char *const steps[] = {step_1, step_2, step_3, step_4, step_5, step_6};
 static const struct db_schema schema = {APPLICATION_ID, steps, ARRAY_LEN(steps)};
 
 struct index *
@@ -584,19 +587,15 @@ index_change_oldest(struct index *ix, uint64_t *modseq, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
-int
-index_changes(struct index *ix, uint64_t after, bool (*fn)(void *arg, const struct change *c),
-    void *arg, struct err *e)
+#define CHANGE_COLUMNS "modseq, time, kind, actor, sid, mailbox, uid, before, email, thread, id"
+
+/* Calls fn for what a statement finds; it is done with then. */
+static int
+each_change(
+    struct db_stmt *s, bool (*fn)(void *arg, const struct change *c), void *arg, struct err *e)
 {
-	struct db_stmt *s = index_read(ix,
-	    "SELECT modseq, time, kind, actor, sid, mailbox, uid, before, email, thread FROM change"
-	    " WHERE modseq > ? ORDER BY modseq, id",
-	    e);
 	int rc;
 
-	if (s == NULL)
-		return -1;
-	db_bind_int(s, 1, (int64_t)after);
 	while ((rc = db_step(s, e)) == 1) {
 		const struct change c = {.modseq = (uint64_t)db_int(s, 0),
 		    .time = db_int(s, 1),
@@ -607,13 +606,79 @@ index_changes(struct index *ix, uint64_t after, bool (*fn)(void *arg, const stru
 		    .uid = (uint32_t)db_int(s, 6),
 		    .before = db_str(s, 7),
 		    .email = (uint64_t)db_int(s, 8),
-		    .thread = (uint64_t)db_int(s, 9)};
+		    .thread = (uint64_t)db_int(s, 9),
+		    .row = (uint64_t)db_int(s, 10)};
 
 		if (!fn(arg, &c)) {
 			rc = 0;
 			break;
 		}
 	}
+	db_done(&s);
+	return rc;
+}
+
+int
+index_changes(struct index *ix, uint64_t after, bool (*fn)(void *arg, const struct change *c),
+    void *arg, struct err *e)
+{
+	struct db_stmt *s = index_read(
+	    ix, "SELECT " CHANGE_COLUMNS " FROM change WHERE modseq > ? ORDER BY modseq, id", e);
+
+	if (s == NULL)
+		return -1;
+	db_bind_int(s, 1, (int64_t)after);
+	return each_change(s, fn, arg, e);
+}
+
+int
+index_change_rows(struct index *ix, uint64_t after, bool (*fn)(void *arg, const struct change *c),
+    void *arg, struct err *e)
+{
+	struct db_stmt *s =
+	    index_read(ix, "SELECT " CHANGE_COLUMNS " FROM change WHERE id > ? ORDER BY id", e);
+
+	if (s == NULL)
+		return -1;
+	db_bind_int(s, 1, (int64_t)after);
+	return each_change(s, fn, arg, e);
+}
+
+int
+index_change_rows_of(struct index *ix, const char *actor, struct str sid, uint64_t after,
+    bool (*fn)(void *arg, const struct change *c), void *arg, struct err *e)
+{
+	struct db_stmt *s = index_read(ix,
+	    "SELECT " CHANGE_COLUMNS " FROM change INDEXED BY change_agent"
+	    " WHERE (actor = 'agent' OR actor = 'undo') AND actor = ? AND sid = ? AND id > ?"
+	    " ORDER BY id",
+	    e);
+
+	if (s == NULL)
+		return -1;
+	db_bind_str(s, 1, str_z(actor));
+	db_bind_str(s, 2, sid);
+	db_bind_int(s, 3, (int64_t)after);
+	return each_change(s, fn, arg, e);
+}
+
+int
+index_change_sessions(
+    struct index *ix, bool (*fn)(void *arg, struct str sid), void *arg, struct err *e)
+{
+	struct db_stmt *s = index_read(ix,
+	    "SELECT sid FROM change INDEXED BY change_agent WHERE actor = 'agent'"
+	    " GROUP BY sid ORDER BY max(id) DESC",
+	    e);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	while ((rc = db_step(s, e)) == 1)
+		if (!fn(arg, db_str(s, 0))) {
+			rc = 0;
+			break;
+		}
 	db_done(&s);
 	return rc;
 }

@@ -171,6 +171,14 @@ int index_change_mailbox(struct index *ix, uint32_t mailbox, uint64_t modseq, in
 /* change_latest() */
 int index_change_latest(struct index *ix, uint32_t kinds, unsigned object, struct str actor,
     uint64_t *modseq, struct err *e);
+/* As change.h has them. */
+int index_change_rows(struct index *ix, uint64_t after,
+    bool (*fn)(void *arg, const struct change *c), void *arg, struct err *e);
+int index_change_rows_of(struct index *ix, const char *actor, struct str sid, uint64_t after,
+    bool (*fn)(void *arg, const struct change *c), void *arg, struct err *e);
+int index_change_sessions(
+    struct index *ix, bool (*fn)(void *arg, struct str sid), void *arg, struct err *e);
+
 /* The lowest modseq that the log still has; 0: it is empty. */
 int index_change_oldest(struct index *ix, uint64_t *modseq, struct err *e);
 int index_changes(struct index *ix, uint64_t after, bool (*fn)(void *arg, const struct change *c),

@@ -156,6 +156,11 @@ int mailbox_store(struct mailbox *mb, const uint32_t *uids, size_t n, enum store
     const struct flag_set *set, uint64_t unchangedsince, const struct change_by *by,
     struct arena *a, struct uid_list *modified, struct err *e);
 
+/* "\Seen $Label1" of a message, as the change log has them. */
+struct str mailbox_flags_text(const struct mailbox *mb, const struct message *m, struct arena *a);
+/* FLAG_SEEN for "\Seen"; 0: it is none. */
+uint32_t mailbox_flag_by_name(struct str name);
+
 /* ---- copy, move, expunge ---- */
 
 /* from[i] became to[i]; ascending in `from` (COPYUID, RFC 4315). */

@@ -296,7 +296,7 @@ bury_all(struct mailbox *mb, const uint32_t *uids, size_t n, uint64_t modseq,
 		char path[PATH_SIZE], base[MAILDIR_NAME_SIZE];
 		struct index_file f;
 		struct str before = moved != NULL ? arena_printf(&a, "%u %u", to->id, moved->to[i])
-						  : model_flags_text(mb, m, &a);
+						  : mailbox_flags_text(mb, m, &a);
 
 		if (index_file_get(mb->home->index, mb->id, uids[i], &f, base, e) < 0 ||
 		    files_path(mb, &f, path, e) < 0)
@@ -395,7 +395,7 @@ model_vanish(struct mailbox *mb, const struct message *m, uint64_t modseq,
 
 	arena_init(&a);
 	if (model_log(mb->home, modseq, CHANGE_VANISHED, mb->id, &copy,
-		model_flags_text(mb, &copy, &a), by, e) < 0 ||
+		mailbox_flags_text(mb, &copy, &a), by, e) < 0 ||
 	    index_message_expunge(
 		mb->home->index, mb->id, copy.uid, modseq, TOMBSTONE_VANISHED, e) < 0)
 		goto out;

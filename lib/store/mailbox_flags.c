@@ -85,7 +85,7 @@ model_set_flags(struct mailbox *mb, struct message *m, uint32_t flags, uint64_t 
 	int rc = -1;
 
 	arena_init(&a);
-	before = model_flags_text(mb, m, &a);
+	before = mailbox_flags_text(mb, m, &a);
 	mb->unseen += !(flags & FLAG_SEEN);
 	mb->unseen -= !(m->flags & FLAG_SEEN);
 	mb->deleted += (flags & FLAG_DELETED) != 0;

@@ -345,7 +345,7 @@ static const struct {
 };
 
 struct str
-model_flags_text(const struct mailbox *mb, const struct message *m, struct arena *a)
+mailbox_flags_text(const struct mailbox *mb, const struct message *m, struct arena *a)
 {
 	struct str out = STR("");
 
@@ -383,7 +383,7 @@ model_flags(uint32_t letters)
 }
 
 uint32_t
-model_flag_by_name(struct str name)
+mailbox_flag_by_name(struct str name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(flag_names); i++)
 		if (str_eq_z(name, flag_names[i].name))

@@ -167,8 +167,6 @@ void model_drop(struct mailbox *mb, const uint32_t *uids, size_t n);
 /* m: NULL for the mailbox itself. */
 int model_log(struct home *h, uint64_t modseq, enum change_kind kind, uint32_t mailbox,
     const struct message *m, struct str before, const struct change_by *by, struct err *e);
-/* "\Seen $Label1" of a message, for the log. */
-struct str model_flags_text(const struct mailbox *mb, const struct message *m, struct arena *a);
 
 void model_tell_added(struct mailbox *mb, uint32_t uid, const struct change_by *by);
 void model_tell_flags(struct mailbox *mb, const struct message *m, const struct change_by *by);
@@ -177,8 +175,6 @@ void model_tell_expunged(struct mailbox *mb, const struct message *was, const st
 /* Letters of a file name for flags, keeping what is not ours to say; and back. */
 uint32_t model_letters(uint32_t flags, uint32_t old_letters);
 uint32_t model_flags(uint32_t letters);
-/* FLAG_SEEN for "\\Seen"; 0: it is none. */
-uint32_t model_flag_by_name(struct str name);
 
 void model_tell_mailbox(
     struct home *h, struct mailbox *mb, enum change_kind kind, const struct change_by *by);

@@ -25,7 +25,7 @@ struct looking {
 	size_t seen;
 };
 
-/* What model_flags_text() wrote. */
+/* What mailbox_flags_text() wrote. */
 static void
 read_flags(const struct mailbox *mb, struct str text, uint32_t *flags, uint64_t *keywords)
 {
@@ -35,7 +35,7 @@ read_flags(const struct mailbox *mb, struct str text, uint32_t *flags, uint64_t 
 	*keywords = 0;
 	while (text.n > 0) {
 		str_cut(&text, ' ', &word);
-		*flags |= model_flag_by_name(word);
+		*flags |= mailbox_flag_by_name(word);
 		for (unsigned i = 0; i < mb->nkeywords; i++)
 			if (str_ieq(mb->keywords[i], word))
 				*keywords |= 1ull << i;

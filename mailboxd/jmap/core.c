@@ -133,6 +133,8 @@ account(struct jmap *j)
 	json_put(can, JMAP_VACATION, cJSON_CreateObject());
 	json_put(can, JMAP_PREFERENCES, cJSON_CreateObject());
 	json_put(can, JMAP_APPROVAL, cJSON_CreateObject());
+	json_put(can, JMAP_AGENTS, cJSON_CreateObject());
+	json_put(can, JMAP_TRACE, cJSON_CreateObject());
 	return v;
 }
 
@@ -160,6 +162,8 @@ jmap_session_object(struct jmap *j, struct str base, struct buf *out)
 	json_put(can, JMAP_VACATION, cJSON_CreateObject());
 	json_put(can, JMAP_PREFERENCES, cJSON_CreateObject());
 	json_put(can, JMAP_APPROVAL, cJSON_CreateObject());
+	json_put(can, JMAP_AGENTS, cJSON_CreateObject());
+	json_put(can, JMAP_TRACE, cJSON_CreateObject());
 	json_put(can, JMAP_WEBSOCKET, websocket_capability(base));
 	json_put(v, "accounts", accounts = cJSON_CreateObject());
 	json_put_named(accounts, str_z(j->account), account(j));
@@ -169,6 +173,8 @@ jmap_session_object(struct jmap *j, struct str base, struct buf *out)
 	json_put_str(primary, JMAP_VACATION, str_z(j->account));
 	json_put_str(primary, JMAP_PREFERENCES, str_z(j->account));
 	json_put_str(primary, JMAP_APPROVAL, str_z(j->account));
+	json_put_str(primary, JMAP_AGENTS, str_z(j->account));
+	json_put_str(primary, JMAP_TRACE, str_z(j->account));
 	json_put_str(v, "username", j->user);
 	put_url(v, "apiUrl", base, "/jmap/api");
 	put_url(v, "downloadUrl", base, "/jmap/download/{accountId}/{blobId}/{name}?accept={type}");

@@ -345,6 +345,8 @@ note_row(const struct jmap_model *m, struct jmap_changes *ch, const struct chang
 	case CHANGE_OBJECT_GONE:
 	case CHANGE_ARRANGED:
 	case CHANGE_THREADED:
+	case CHANGE_AGENT:
+	case CHANGE_UNDONE:
 		return;
 	}
 	/* What is not there any more has gone, whichever row of the log it was that took it. */

@@ -51,6 +51,9 @@
 /* Ours (docs/adr/33). */
 #define JMAP_PREFERENCES "urn:x-gkmail:preferences"
 #define JMAP_APPROVAL    "urn:x-gkmail:approval"
+/* docs/adr/35 */
+#define JMAP_AGENTS "urn:x-gkmail:agents"
+#define JMAP_TRACE  "urn:x-gkmail:trace"
 
 /* Types that have a state (RFC 8620 7.1). */
 enum jmap_type {
@@ -185,6 +188,7 @@ struct jmap {
 	struct home_observer observer;
 	uint64_t modseq[JMAP_TYPES]; /* of the last change of each type */
 	char session_state[24];
+	char agent_noted[17]; /* the session of an agent whose name the log has */
 };
 
 /* The user's emails, made at the first call and ready for this turn (model.h); NULL: e says why

@@ -209,7 +209,8 @@ ask(const char *request)
 
 #define USING                                                                                     \
 	"\"using\":[\"" JMAP_CORE "\",\"" JMAP_MAIL "\",\"" JMAP_SUBMISSION "\",\"" JMAP_VACATION \
-	"\",\"" JMAP_PREFERENCES "\",\"" JMAP_APPROVAL "\"]"
+	"\",\"" JMAP_PREFERENCES "\",\"" JMAP_APPROVAL "\",\"" JMAP_AGENTS "\",\"" JMAP_TRACE     \
+	"\"]"
 
 /* Several calls: the inside of methodCalls. `answer` is the Response. */
 static inline const char *

@@ -324,6 +324,8 @@ changed(struct jmap_call *c, struct jmap_changes *ch, const struct change *row, 
 	case CHANGE_THREADED:
 		note_all_counts(c, ch);
 		break;
+	case CHANGE_AGENT:
+	case CHANGE_UNDONE:
 	case CHANGE_OBJECT_MADE:
 	case CHANGE_OBJECT_CHANGED:
 	case CHANGE_OBJECT_GONE:

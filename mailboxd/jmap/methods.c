@@ -8,10 +8,11 @@
 static const struct jmap_method *const tables[] = {jmap_core_methods, jmap_push_methods,
     jmap_email_methods, jmap_email_set_methods, jmap_email_import_methods, jmap_identity_methods,
     jmap_submission_methods, jmap_blob_methods, jmap_snippet_methods, jmap_mailbox_methods,
-    jmap_thread_methods, jmap_vacation_methods, jmap_preferences_methods, jmap_approval_methods};
+    jmap_thread_methods, jmap_vacation_methods, jmap_preferences_methods, jmap_approval_methods,
+    jmap_agent_session_methods};
 
 static const char *const capabilities[] = {JMAP_CORE, JMAP_MAIL, JMAP_SUBMISSION, JMAP_VACATION,
-    JMAP_WEBSOCKET, JMAP_PREFERENCES, JMAP_APPROVAL};
+    JMAP_WEBSOCKET, JMAP_PREFERENCES, JMAP_APPROVAL, JMAP_AGENTS, JMAP_TRACE};
 
 const struct jmap_method *
 jmap_method_find(struct str name)

@@ -5,6 +5,7 @@
 
 #include "mailboxd/jmap/request.h"
 
+extern const struct jmap_method jmap_agent_session_methods[];
 extern const struct jmap_method jmap_approval_methods[];
 extern const struct jmap_method jmap_blob_methods[];
 extern const struct jmap_method jmap_core_methods[];

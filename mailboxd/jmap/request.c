@@ -347,7 +347,8 @@ is_loading(const struct jmap_request *r)
 {
 	struct err e = {0};
 
-	return (r->using & jmap_capability(STR(JMAP_MAIL))) != 0 &&
+	return (r->using & (jmap_capability(STR(JMAP_MAIL)) | jmap_capability(STR(JMAP_AGENTS)))) !=
+		   0 &&
 	       jmap_emails_load(r->jmap, &e) == 0;
 }
 

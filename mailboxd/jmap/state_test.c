@@ -28,7 +28,8 @@ test_session(void **state)
 	assert_true(jmap->account[0] == 'a' && jmap_id_valid(str_z(jmap->account)));
 	expect("/primaryAccounts",
 	    "{\"" JMAP_MAIL "\":\"$A\",\"" JMAP_SUBMISSION "\":\"$A\",\"" JMAP_VACATION
-	    "\":\"$A\",\"" JMAP_PREFERENCES "\":\"$A\",\"" JMAP_APPROVAL "\":\"$A\"}");
+	    "\":\"$A\",\"" JMAP_PREFERENCES "\":\"$A\",\"" JMAP_APPROVAL "\":\"$A\",\"" JMAP_AGENTS
+	    "\":\"$A\",\"" JMAP_TRACE "\":\"$A\"}");
 	assert_true(str_starts(str_at("/apiUrl"), STR("https://mail.example.test:8443/jmap/")));
 	for (const char *const *w =
 		 (const char *const[]){"{accountId}", "{blobId}", "{type}", "{name}", NULL};

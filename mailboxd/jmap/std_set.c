@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "mailboxd/jmap/agent.h"
+#include "mailboxd/jmap/agent_session.h"
 #include "mailboxd/jmap/request.h"
 
 #define KINDS 3u
@@ -304,8 +305,14 @@ run_item(struct jmap_call *c, struct jmap_item *it)
 		return JMAP_DONE;
 	if (it->what != JMAP_CREATE && it->id == 0)
 		return jmap_item_fail(it, "notFound", "no such object");
-	if (c->request->agent != NULL && it->op == NULL && jmap_agent_item(c, it) < 0)
-		return JMAP_DONE;
+	if (c->request->agent != NULL && it->op == NULL) {
+		struct err e;
+
+		if (jmap_agent_item(c, it) < 0)
+			return JMAP_DONE;
+		if (agent_session_begin(c, &e) < 0)
+			return jmap_item_err(c, it, &e);
+	}
 	if (fn[it->what] == NULL)
 		return jmap_item_fail(it,
 		    o->is_singleton && it->what != JMAP_UPDATE ? "singleton" : "forbidden",
