@@ -86,6 +86,7 @@ take_back(void)
 				  "ALTER TABLE change DROP COLUMN email;"
 				  "ALTER TABLE change DROP COLUMN thread;"
 				  "DROP TABLE object; ALTER TABLE mailbox DROP COLUMN sort;"
+				  "DROP INDEX change_agent;"
 				  "PRAGMA user_version = 2";
 	const struct db_options o = {.sync = DB_SYNC_FULL};
 	struct db *db = db_open("db/index.db", &o, &err);
