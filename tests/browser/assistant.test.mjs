@@ -1,8 +1,9 @@
 // The assistant beside the mail, approvals, and the agents of the settings.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { as, axe, browser, message, row, shot, submit, Suite, until } from './suite.mjs';
+import { as, axe, browser, Imap, message, row, shot, submit, Suite, until } from './suite.mjs';
 
 let suite, b;
 before(async () => {
@@ -378,3 +379,89 @@ test('the assistant can be switched off, on every device', async () => {
 	await other.context().close();
 	await page.context().close();
 });
+
+// ---- T4: the real assistant, in both languages ----
+
+const T4 = [
+	{
+		locale: 'fr-FR',
+		list: 'Liste mes emails',
+		search: 'Recherche emails de bob',
+		send: 'Envoie un email à alice pour lui dire que le portail est réparé',
+		text: 'le portail est réparé',
+		button: 'Envoyer',
+		sent: 'Envoyé.',
+	},
+	{
+		locale: 'en-GB',
+		list: 'List my emails',
+		search: 'Search emails from bob',
+		send: 'Send an email to alice to tell her that the gate is mended',
+		text: 'the gate is mended',
+		button: 'Send',
+		sent: 'Sent.',
+	},
+];
+
+for (const t of T4)
+	test(`T4 in ${t.locale}: list, search, send by the assistant; nothing leaves before it is approved`, async () => {
+		const [alice, bob, carol] = [0, 1, 2].map(n => suite.user(n).address);
+		const subject = `Gate ${t.locale}`;
+		await submit(
+			suite,
+			1,
+			[2],
+			message({ from: `Bob Hill <${bob}>`, to: carol, subject, text: 'It creaks.' }),
+		);
+		await submit(
+			suite,
+			0,
+			[2],
+			message({ from: `Alice Martin <${alice}>`, to: carol, subject: `Hello ${t.locale}` }),
+		);
+		const page = await as(b, suite, 2, { locale: t.locale });
+		await row(page, subject).waitFor();
+		await row(page, `Hello ${t.locale}`).waitFor();
+		await open(page);
+		await page.locator('.assistant-welcome .idea:not([disabled])').first().waitFor();
+		// All that is there, and what is from bob alone.
+		const listed = await ask(page, t.list);
+		await listed.locator('.found-row', { hasText: `Hello ${t.locale}` }).waitFor();
+		await listed.locator('.found-row', { hasText: subject }).waitFor();
+		const found = await ask(page, t.search);
+		await found.locator('.found-row', { hasText: subject }).waitFor();
+		assert.equal(await found.locator('.found-row', { hasText: 'Hello' }).count(), 0);
+		await found.locator('.tool summary').first().click();
+		await found.locator('.tool-more', { hasText: 'bob' }).waitFor();
+		await shot(page, `assistant-${t.locale.slice(0, 2)}-found`);
+		await found.locator('.found-row', { hasText: subject }).click();
+		await page.locator('.conversation-head h1', { hasText: subject }).waitFor();
+		// To whom? Then the card, with exactly what goes.
+		let turn = await ask(page, t.send);
+		if (await turn.locator('.choices').count()) {
+			await turn.locator('.choices button', { hasText: alice }).click();
+			turn = page.locator('.turn').last();
+		}
+		const card = page.locator('.approval-card').last();
+		await card.locator('.approval-answer').waitFor();
+		await card.locator('.approval-fields', { hasText: alice }).waitFor();
+		await card.locator('.approval-text', { hasText: t.text }).waitFor();
+		assert.equal(await card.locator('.banner').count(), 0);
+		assert.deepEqual(await axe(page, `card ${t.locale}`), []);
+		await shot(page, `assistant-${t.locale.slice(0, 2)}-card`);
+		const delivered = () =>
+			suite.files(0).filter(f => new RegExp(`^From:.*${carol}`, 'm').test(readFileSync(f, 'latin1')));
+		const before = delivered().length;
+		await card.getByRole('button', { name: t.button, exact: true }).click();
+		await card.locator('.approval-result', { hasText: t.sent }).waitFor();
+		await until(() => delivered().length === before + 1, 'delivery');
+		const imap = await Imap.login(suite, 0);
+		await imap.run('SELECT INBOX');
+		const [line] = await imap.run(`SEARCH FROM "${carol}"`);
+		assert.match(line, /SEARCH \d/);
+		imap.close();
+		// Once: the card is answered.
+		assert.equal(await card.locator('.approval-answer').count(), 0);
+		assert.deepEqual(page.said, []);
+		await page.context().close();
+	});
