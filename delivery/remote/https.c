@@ -1,43 +1,35 @@
 /*
  * https.c - small texts by HTTPS. See https.h.
  *
- * libcurl says which sockets it waits for and when it wants to be woken; the loop does so
- * (libcurl-multi(3), "multi_socket"). It is told to forget all that a browser would remember.
+ * libcurl (net/transfers.h) is told to forget all that a browser would remember.
  *
  * Owner: the one policy. Errors: E_TEMP with what libcurl says, or what is wrong with the answer.
  */
 #include "delivery/remote/https.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "io/loop.h"
 #include "io/tls.h"
+#include "net/transfers.h"
 
 #define GET_MAGIC   0x48474554u
 #define HEADERS_MAX (32u * 1024)
 #define CONNECT_MS  10000L
 
 struct https {
-	CURLM *multi;
-	struct loop_timer *timer;
+	struct transfers *transfers;
 	struct tls_context *trust;
 	LIST_HEAD(, https_get) fetches;
-};
-
-/* A socket of libcurl's. */
-struct watch {
-	struct https *https;
-	int fd;
-	struct loop_io *io;
 };
 
 struct https_get {
 	unsigned magic;
 	struct https *https;
 	CURL *curl;
+	struct transfer *transfer;
 	struct curl_slist *resolve, *headers_out;
 	struct buf body;
 	size_t headers;
@@ -50,17 +42,13 @@ struct https_get {
 	LIST_ENTRY(https_get) link;
 };
 
-/* ---- libcurl on the loop ---- */
-
 static void
 get_free(struct https_get *g)
 {
 	loop_defer_cancel(&g->fail);
 	LIST_REMOVE(g, link);
-	if (g->curl != NULL) {
-		curl_multi_remove_handle(g->https->multi, g->curl);
-		curl_easy_cleanup(g->curl);
-	}
+	transfer_cancel(&g->transfer);
+	curl_easy_cleanup(g->curl);
 	curl_slist_free_all(g->resolve);
 	curl_slist_free_all(g->headers_out);
 	buf_free(&g->body);
@@ -82,11 +70,14 @@ has_type(const struct https_get *g)
 }
 
 static void
-finish(struct https_get *g, CURLcode code)
+finish(void *arg, CURLcode code)
 {
+	struct https_get *g = arg;
 	struct err e = {0};
 	long status = 0;
 
+	OBJ(g, GET_MAGIC);
+	g->transfer = NULL;
 	(void)curl_easy_getinfo(g->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (g->body.over)
 		err_set(&e, E_TEMP, "the answer is too large");
@@ -106,108 +97,16 @@ finish(struct https_get *g, CURLcode code)
 	get_free(g);
 }
 
-/* Whoever is called back may begin and cancel fetches: each message is taken afresh. */
-static void
-take_finished(struct https *h)
-{
-	struct https_get *g = NULL;
-	CURLMsg *m;
-	int left;
-
-	while ((m = curl_multi_info_read(h->multi, &left)) != NULL) {
-		if (m->msg != CURLMSG_DONE)
-			continue;
-		assume(curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &g) == CURLE_OK);
-		OBJ(g, GET_MAGIC);
-		finish(g, m->data.result);
-	}
-}
-
-static void
-act(struct https *h, curl_socket_t fd, int events)
-{
-	int running;
-
-	(void)curl_multi_socket_action(h->multi, fd, events, &running);
-	take_finished(h);
-}
-
-static void
-on_timer(void *arg)
-{
-	act(arg, CURL_SOCKET_TIMEOUT, 0);
-}
-
-static void
-on_io(void *arg, unsigned events)
-{
-	struct watch *w = arg;
-
-	/* w may be gone when this returns. */
-	act(w->https, w->fd, events == LOOP_READ ? CURL_CSELECT_IN : CURL_CSELECT_OUT);
-}
-
-static int
-want_socket(CURL *curl, curl_socket_t fd, int what, void *arg, void *socket)
-{
-	struct https *h = arg;
-	struct watch *w = socket;
-	unsigned events = 0;
-
-	(void)curl;
-	if (what == CURL_POLL_REMOVE) {
-		if (w != NULL) {
-			loop_io_free(&w->io);
-			free(w);
-		}
-		return 0;
-	}
-	events |= (what & CURL_POLL_IN) ? LOOP_READ : 0;
-	events |= (what & CURL_POLL_OUT) ? LOOP_WRITE : 0;
-	if (w == NULL) {
-		w = mem_alloc(sizeof(*w));
-		w->https = h;
-		w->fd = fd;
-		w->io = loop_io_new(fd, events, on_io, w);
-		(void)curl_multi_assign(h->multi, fd, w);
-	} else {
-		loop_io_want(w->io, events);
-	}
-	return 0;
-}
-
-static int
-want_timer(CURLM *multi, long ms, void *arg)
-{
-	struct https *h = arg;
-
-	(void)multi;
-	if (ms < 0)
-		loop_timer_stop(h->timer);
-	else
-		loop_timer_set(h->timer, (uint64_t)ms);
-	return 0;
-}
-
 struct https *
 https_new(struct err *e)
 {
 	struct https *h = mem_alloc(sizeof(*h));
 
-	/* OpenSSL was made ready by tls.c, without its configuration file. */
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
-	    (h->multi = curl_multi_init()) == NULL) {
+	if ((h->transfers = transfers_new(e)) == NULL) {
 		free(h);
-		err_set(e, E_INTERNAL, "libcurl cannot be used");
 		return NULL;
 	}
 	LIST_INIT(&h->fetches);
-	h->timer = loop_timer_new(on_timer, h);
-	curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
-	curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
-	curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, want_timer);
-	curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
-	curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	return h;
 }
 
@@ -223,8 +122,7 @@ https_free(struct https **h)
 		next = LIST_NEXT(g, link);
 		get_free(g);
 	}
-	curl_multi_cleanup(x->multi);
-	loop_timer_free(&x->timer);
+	transfers_free(&x->transfers);
 	tls_context_free(&x->trust);
 	free(x);
 	*h = NULL;
@@ -310,7 +208,6 @@ set_up(struct https_get *g, const struct https_want *w)
 	SET(CURLOPT_URL, url);
 	SET(CURLOPT_PROTOCOLS_STR, "https");
 	SET(CURLOPT_RESOLVE, g->resolve);
-	SET(CURLOPT_PRIVATE, g);
 	SET(CURLOPT_ERRORBUFFER, g->error);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_PROXY, ""); /* whatever the environment says */
@@ -383,9 +280,9 @@ begin(struct https *h, const struct https_want *w, bool post, void *arg)
 	LIST_INSERT_HEAD(&h->fetches, g, link);
 	g->resolve = addresses(w);
 	g->curl = curl_easy_init();
-	/* Nothing of it happens before the loop's next turn. */
 	if (g->resolve == NULL || g->curl == NULL || h->trust == NULL || !set_up(g, w) ||
-	    (post && !set_up_post(g, w)) || curl_multi_add_handle(h->multi, g->curl) != CURLM_OK)
+	    (post && !set_up_post(g, w)) ||
+	    (g->transfer = transfer_start(h->transfers, g->curl, finish, g)) == NULL)
 		loop_defer(&g->fail);
 	return g;
 }
