@@ -57,6 +57,12 @@
 	X(AID_FALLBACKS, "gkmail_assistant_fallbacks_total", "", COUNTER, "Questions answered without the model, which was away") \
 	X(WEB_SESSIONS, "gkmail_web_sessions_active", "", GAUGE, "Sessions of browsers and of programs that speak HTTP") \
 	X(AUTH_DELAYED, "gkmail_auth_delayed_total", "", COUNTER, "Logins whose check or answer was put off") \
+	X(LLM_OK, "llm_requests_total", "result=\"ok\"", COUNTER, "Requests to the assistant's language model") \
+	X(LLM_FAILED, "llm_requests_total", "result=\"failed\"", COUNTER, "Requests to the assistant's language model") \
+	X(LLM_SECONDS, "llm_latency_seconds", "", HISTOGRAM, "Time from a request to the model to the end of its answer") \
+	X(LLM_FIRST_SECONDS, "gkmail_llm_first_text_seconds", "", HISTOGRAM, "Time from a request to the model to the first text of its answer") \
+	X(LLM_TOKENS_IN, "gkmail_llm_tokens_total", "direction=\"in\"", COUNTER, "Tokens that the model read and wrote, as the provider counts them") \
+	X(LLM_TOKENS_OUT, "gkmail_llm_tokens_total", "direction=\"out\"", COUNTER, "Tokens that the model read and wrote, as the provider counts them") \
 	X(IMAP_CONNECTIONS, "imap_connections_active", "", GAUGE, "IMAP connections open") \
 	X(IMAP_PARKED, "gkmail_imap_connections_parked", "", GAUGE, "IMAP connections in IDLE without a process") \
 	X(IMAP_COMMANDS, "gkmail_imap_commands_total", "", COUNTER, "IMAP commands answered") \
