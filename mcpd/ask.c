@@ -94,7 +94,7 @@ ask_by_result(struct mcp_call *c, cJSON *requests, const cJSON *state)
 	json_put(v, "inputRequests", requests);
 	json_put_str(v, "requestState", buf_view(&sealed));
 	buf_free(&sealed);
-	request_done(r, v, "asked");
+	request_done(r, v, true, "asked");
 }
 
 static bool

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "ipc/pipe.h"
+#include "mcpd/audited.h"
 #include "mcpd/owner.h"
 #include "mcpd/request_in.h"
 
@@ -74,6 +75,7 @@ answered(void *arg, unsigned status, struct str octets, const struct err *e)
 	root = json_parse(octets, VALUES_MAX, &bad);
 	responses = json_get(root, "methodResponses");
 	if (status == 200 && cJSON_IsArray(responses)) {
+		audited_answers(c, responses);
 		/* then() may end the call, and what it was given goes with the tree. */
 		c->then(c, responses);
 	} else {
@@ -109,6 +111,7 @@ mcp_jmap(struct mcp_call *c, cJSON *calls, void (*then)(struct mcp_call *c, cons
 	struct buf body;
 
 	assume(c->owner == NULL);
+	audited_asks(c, calls);
 	name_account(c, calls);
 	for (size_t i = 0; i < ARRAY_LEN(using); i++)
 		json_add(names, json_new_str(str_z(using[i])));
@@ -197,12 +200,12 @@ mcp_done(struct mcp_call *c)
 	cJSON *v;
 
 	if (c->tool != NULL) {
-		request_done(c->request, tool_result(c, buf_view(&c->text), false), "done");
+		request_done(c->request, tool_result(c, buf_view(&c->text), false), true, "ok");
 		return;
 	}
 	v = c->result != NULL ? c->result : cJSON_CreateObject();
 	c->result = NULL;
-	request_done(c->request, v, "done");
+	request_done(c->request, v, true, "ok");
 }
 
 void
@@ -218,7 +221,7 @@ mcp_tool_error(struct mcp_call *c, const char *fmt, ...)
 		mcp_fail_call(c, MCP_INTERNAL_ERROR, "%s", text);
 		return;
 	}
-	request_done(c->request, tool_result(c, str_z(text), true), "failed");
+	request_done(c->request, tool_result(c, str_z(text), true), false, text);
 }
 
 void

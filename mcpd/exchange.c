@@ -390,6 +390,7 @@ post(struct mcp_exchange *x)
 	} else {
 		x->peer.hold = &x->hold;
 		x->peer.base = str_z(x->base);
+		x->peer.where = str_z(x->address);
 		mcp_peer_init(&x->peer);
 		x->has_peer = true;
 		take(x, &x->peer);

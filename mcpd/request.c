@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "io/loop.h"
 #include "mcpd/ask.h"
+#include "mcpd/audited.h"
 #include "mcpd/listen.h"
 #include "mcpd/owner.h"
 #include "mcpd/request_in.h"
@@ -62,15 +63,17 @@ answer(struct mcp_request *r, unsigned status, struct buf *json)
 	buf_free(json);
 }
 
+/* ok: else outcome says why not. */
 static void
-count(struct mcp_request *r, const char *result, enum metric m)
+count(struct mcp_request *r, bool ok, const char *outcome, size_t size)
 {
-	const struct mcp_agent *g = r->call.agent;
+	uint64_t ms = clock_ms() - r->began_ms;
 
-	metric_add(m, 1);
-	log_debug("mcp.request", LS("sid", g->session), LS("method", r->message.method),
-	    LZ("tool", r->call.tool != NULL ? r->call.tool->name : ""), LZ("result", result),
-	    LU("ms", clock_ms() - r->began_ms));
+	metric_add(ok ? METRIC_MCP_REQUESTS_OK : METRIC_MCP_REQUESTS_FAILED, 1);
+	log_debug("mcp.request", LS("sid", r->call.agent->session), LS("method", r->message.method),
+	    LZ("tool", r->call.tool != NULL ? r->call.tool->name : ""), LZ("outcome", outcome),
+	    LU("ms", ms));
+	audited_end(&r->call, outcome, size, ms);
 }
 
 void
@@ -80,14 +83,14 @@ request_failed(struct mcp_request *r, struct mcp_failure *f)
 	struct buf json;
 
 	OBJ(r, REQUEST_MAGIC);
-	count(r, f->text, METRIC_MCP_REQUESTS_FAILED);
 	buf_init(&json, MCP_ANSWER_MAX);
 	mcp_failure_print(&r->message, f, &json);
+	count(r, false, f->text, json.n);
 	answer(r, status, &json);
 }
 
 void
-request_done(struct mcp_request *r, cJSON *result, const char *decision)
+request_done(struct mcp_request *r, cJSON *result, bool ok, const char *outcome)
 {
 	struct mcp_failure f = {0};
 	struct buf json;
@@ -101,8 +104,7 @@ request_done(struct mcp_request *r, cJSON *result, const char *decision)
 		request_failed(r, &f);
 		return;
 	}
-	count(r, decision,
-	    strcmp(decision, "failed") == 0 ? METRIC_MCP_REQUESTS_FAILED : METRIC_MCP_REQUESTS_OK);
+	count(r, ok, outcome, json.n);
 	answer(r, 200, &json);
 }
 
@@ -119,11 +121,19 @@ request_notify(struct mcp_request *r, const char *method, cJSON *params)
 	buf_free(&json);
 }
 
+/* What it did before is done. */
+static void
+give_up(struct mcp_request *r)
+{
+	audited_end(&r->call, "cancelled", 0, clock_ms() - r->began_ms);
+	free_request(r);
+}
+
 void
 mcp_request_drop(struct mcp_request *r)
 {
 	OBJ(r, REQUEST_MAGIC);
-	free_request(r);
+	give_up(r);
 }
 
 static void
@@ -164,7 +174,7 @@ mcp_peer_cancel(struct mcp_peer *p, const cJSON *id)
 	sink = r->sink;
 	arg = r->arg;
 	log_debug("mcp.cancel", LS("sid", r->call.agent->session), LS("method", r->message.method));
-	free_request(r);
+	give_up(r);
 	sink->answer(arg, 0, STR(""));
 	return true;
 }
@@ -313,7 +323,7 @@ mcp_peer_done(struct mcp_peer *p)
 	struct mcp_request *r;
 
 	while ((r = TAILQ_FIRST(&p->requests)) != NULL)
-		free_request(r);
+		give_up(r);
 	mcp_listen_forget(p);
 	cJSON_Delete(p->capabilities);
 	p->capabilities = NULL;

@@ -48,6 +48,7 @@ struct mcp_peer {
 	/* A notification of no request's; NULL where the front has no way to say one. */
 	void (*notify)(void *arg, struct str json);
 	void *arg;
+	struct str where; /* the client's address, or what stands for it */
 	/* Of a legacy session (2025-11-25 and before). */
 	bool in_session;      /* initialize was answered */
 	struct str version;   /* the one agreed on; a constant */

@@ -3,10 +3,12 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "mcpd/request.h"
 
-/* The request ends: result is taken. decision: for the audit log. */
-void request_done(struct mcp_request *r, cJSON *result, const char *decision);
+/* The request ends: result is taken. outcome: "ok", or why it is not, for the audit log. */
+void request_done(struct mcp_request *r, cJSON *result, bool ok, const char *outcome);
 /* The same by an error of JSON-RPC; f->data is taken. */
 void request_failed(struct mcp_request *r, struct mcp_failure *f);
 /* params are taken. */

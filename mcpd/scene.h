@@ -53,7 +53,8 @@ static struct {
 	bool temp;       /* authd cannot say */
 	unsigned opened; /* agent sessions */
 	unsigned closed; /* by AGENT_CLOSE */
-	unsigned tickets, asked;
+	unsigned tickets, asked, audited;
+	char audited_tool[64], audited_decision[32], audited_outcome[256];
 	bool draining, drained;
 	struct scene_pipe {
 		struct frames *frames;
@@ -296,6 +297,28 @@ authd_open(struct ipc_chan *c, struct ipc_in *m)
 }
 
 static void
+authd_audit(struct ipc_chan *c, struct ipc_in *m)
+{
+	struct ipc_out out;
+	struct str v[8];
+
+	for (size_t i = 0; i < 8; i++)
+		v[i] = ipc_get_str(m);
+	(void)ipc_get_u64(m);
+	(void)ipc_get_u32(m);
+	assume(ipc_end(m) == 0);
+	assume(str_eq_z(v[0], "alice@example.test") && str_eq_z(v[1], "desk") && v[4].n > 0);
+	assume(str_eq_z(v[3], "192.0.2.1"));
+	(void)str_cz(v[4], scene.audited_tool, sizeof(scene.audited_tool));
+	(void)str_cz(v[6], scene.audited_decision, sizeof(scene.audited_decision));
+	(void)str_cz(v[7], scene.audited_outcome, sizeof(scene.audited_outcome));
+	scene.audited++;
+	ipc_begin(&out, MSG_AUDIT_ADD_R);
+	ipc_put_u64(&out, scene.audited);
+	ipc_reply(c, m->id, &out);
+}
+
+static void
 authd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	const struct err gone = {.code = E_DENIED, .text = "no such agent session"};
@@ -322,6 +345,8 @@ authd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		ipc_begin(&out, MSG_AGENT_TICKET_R);
 		ipc_put_z(&out, "ticket");
 		ipc_reply(c, m->id, &out);
+	} else if (m->type == MSG_AUDIT_ADD) {
+		authd_audit(c, m);
 	} else {
 		ipc_refuse(m);
 	}

@@ -34,6 +34,7 @@ discard(struct mcp_session *s)
 	TAILQ_REMOVE(&by_use, s, link);
 	metric_add(METRIC_MCP_CLIENTS, -1);
 	free(s->base);
+	free(s->where);
 	s->magic = 0;
 	free(s);
 }
@@ -138,6 +139,7 @@ mcp_session_new(struct str credential, struct str address, struct str base,
 	s->arg = arg;
 	memcpy(s->credential, of, sizeof(of));
 	s->base = mem_dup(base.p, base.n);
+	s->where = mem_dup(address.p, address.n);
 	name(s);
 	s->timer = loop_timer_new(on_timer, s);
 	HASH_ADD(hh, sessions, id, SESSION_ID, s);
@@ -145,6 +147,7 @@ mcp_session_new(struct str credential, struct str address, struct str base,
 	metric_add(METRIC_MCP_CLIENTS, 1);
 	s->peer.hold = &s->hold;
 	s->peer.base = str_z(s->base);
+	s->peer.where = str_z(s->where);
 	mcp_peer_init(&s->peer);
 	s->hold.fn = on_agent;
 	s->hold.arg = s;

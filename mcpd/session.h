@@ -28,7 +28,7 @@ struct mcp_session {
 	/* private */
 	struct mcp_agent_hold hold;
 	unsigned char credential[32];
-	char *base;
+	char *base, *where;
 	size_t busy; /* exchanges that are going on */
 	struct loop_timer *timer;
 	void (*opened)(void *arg, struct mcp_session *s, const struct err *e);

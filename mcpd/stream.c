@@ -285,6 +285,7 @@ mcp_stream_open(struct ipc_chan *chan, struct ipc_in *m)
 	c->peer.hold = &c->hold;
 	c->peer.notify = on_notify;
 	c->peer.arg = c;
+	c->peer.where = str_z(c->where);
 	mcp_peer_init(&c->peer);
 	c->stream = stream_new(fd, &limits, &events, c);
 	stream_start(c->stream);

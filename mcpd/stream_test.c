@@ -492,6 +492,39 @@ test_a_pipe_is_kept(void **state)
 	assert_int_equal(scene.tickets, 2);
 }
 
+static void
+expect_audit(unsigned n, const char *decision, const char *outcome)
+{
+	for (int i = 0; i < 500 && scene.audited < n; i++)
+		loop_once(2);
+	assert_int_equal(scene.audited, n);
+	assert_string_equal(scene.audited_tool, "list_mailboxes");
+	assert_string_equal(scene.audited_decision, decision);
+	assert_non_null(strstr(scene.audited_outcome, outcome));
+}
+
+static void
+test_each_call_is_audited_once(void **state)
+{
+	(void)state;
+	client_open(SCENE_TOKEN);
+	client_say(STR(DISCOVER(9) CALL(1)));
+	cJSON_Delete(hear());
+	expect_call(1, false);
+	expect_audit(1, "free", "ok");
+	scene.mode = OWNER_ERROR; /* forbidden */
+	client_say(STR(CALL(2)));
+	expect_call(2, true);
+	expect_audit(2, "refused", "the policy says no");
+	scene.mode = OWNER_SILENT;
+	client_say(STR(CALL(3)));
+	for (int i = 0; i < 500 && scene.asked < 3; i++)
+		loop_once(2);
+	client_say(STR("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{"
+		       "\"requestId\":3}}\n"));
+	expect_audit(3, "free", "cancelled");
+}
+
 int
 main(void)
 {
@@ -514,6 +547,7 @@ main(void)
 	    TEST(test_drain),
 	    TEST(test_owners),
 	    TEST(test_a_pipe_is_kept),
+	    TEST(test_each_call_is_audited_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,8 @@ struct mcp_call {
 	 * each an object of the client's making. NULL: it has not been asked. */
 	const cJSON *answers;
 	const cJSON *asked; /* the state that mcp_ask() got, or NULL */
-	/* private (request.c) */
+	/* private (request.c, audited.c) */
+	bool by_approval, refused;
 	struct mcp_request *request;
 	const struct mcp_tool *tool;
 	struct owner_call *owner;

@@ -48,6 +48,22 @@
 	X(MCP_REQUESTS_OK, "gkmail_mcp_requests_total", "result=\"ok\"", COUNTER, "Requests of agents' clients") \
 	X(MCP_REQUESTS_FAILED, "gkmail_mcp_requests_total", "result=\"failed\"", COUNTER, "Requests of agents' clients") \
 	X(MCP_REQUESTS_REFUSED, "gkmail_mcp_requests_total", "result=\"refused\"", COUNTER, "Requests of agents' clients") \
+	X(MCP_TOOL_LIST_MAILBOXES, "mcp_tool_calls_total", "tool=\"list_mailboxes\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_LIST_THREADS, "mcp_tool_calls_total", "tool=\"list_threads\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_SEARCH, "mcp_tool_calls_total", "tool=\"search\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_READ_MESSAGE, "mcp_tool_calls_total", "tool=\"read_message\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_READ_THREAD, "mcp_tool_calls_total", "tool=\"read_thread\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_READ_ATTACHMENT, "mcp_tool_calls_total", "tool=\"read_attachment_text\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_FLAG, "mcp_tool_calls_total", "tool=\"flag\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_MOVE, "mcp_tool_calls_total", "tool=\"move\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_CREATE_DRAFT, "mcp_tool_calls_total", "tool=\"create_draft\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_UPDATE_DRAFT, "mcp_tool_calls_total", "tool=\"update_draft\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_DELETE_DRAFT, "mcp_tool_calls_total", "tool=\"delete_draft\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_REQUEST_SEND, "mcp_tool_calls_total", "tool=\"request_send\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_CONTACTS, "mcp_tool_calls_total", "tool=\"contacts\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_CHANGES, "mcp_tool_calls_total", "tool=\"mailbox_changes\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_UNDO, "mcp_tool_calls_total", "tool=\"undo_session\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_OTHER, "mcp_tool_calls_total", "tool=\"other\"", COUNTER, "Calls of tools by agents") \
 	X(MCP_SECONDS, "gkmail_mcp_requests_duration_seconds", "", HISTOGRAM, "Time from a request of an agent's client to its answer") \
 	X(AID_CHATS, "gkmail_assistant_chats_active", "", GAUGE, "Pages that talk with the assistant") \
 	X(AID_TURNS_DONE, "gkmail_assistant_requests_total", "result=\"done\"", COUNTER, "What the assistant was asked") \

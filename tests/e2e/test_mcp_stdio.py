@@ -1,6 +1,9 @@
 """gk-mcpd over `gkmail mcp`: both eras of the protocol, tools, and what a client can do wrong."""
 
 import json
+import os
+import re
+import signal
 
 import pytest
 from conftest import wait_for
@@ -144,6 +147,52 @@ def test_scopes_and_the_end_of_an_agent(suite):
     assert "terminal" in rows(suite, "carol")
     r = suite.ctl("mcp", "--user", "carol", input="", check=False)
     assert r.returncode == 1 and "no such agent" in r.stderr
+
+
+def test_what_it_does_is_in_the_audit_log(suite, client):
+    client.call("list_mailboxes")
+    client.call("list_mailboxes", {"extra": "x" * 500})
+
+    def records():
+        shown = json.loads(suite.ctl("audit", "show", "--agent", "terminal", "--json").stdout)
+        return [r for r in shown if r.get("tool") == "list_mailboxes"]
+
+    last = wait_for(lambda: [r for r in records() if "extra" in json.dumps(r["arguments"])])[-1]
+    assert last["outcome"] != "ok" and "x" * 400 not in json.dumps(last)
+    assert any(r["outcome"] == "ok" and r["decision"] == "free" for r in records())
+    assert re.search(r'mcp_tool_calls_total\{tool="list_mailboxes"\} [1-9]', suite.ctl("status", "--metrics").stdout)
+
+
+# ---- the daemon ----
+
+
+@pytest.mark.parametrize("name", ["mcpd", "authd", "mailboxd"])
+def test_a_process_that_dies_is_an_error_and_no_hang(suite, name):
+    with Stdio(suite) as c:
+        assert c.call("list_mailboxes")["isError"] is False
+        ids = [c.begin("tools/call", {"name": "list_mailboxes"}) for _ in range(4)]
+        os.kill(suite.processes()[name], signal.SIGKILL)
+        try:
+            for i in ids:
+                assert "result" in c.answer(i)
+            wait_for(lambda: name == "mcpd" or not c.call("list_mailboxes")["isError"])
+        except (EOFError, BrokenPipeError):
+            assert name in ("mcpd", "authd")  # the stream ends, or the session that nobody knows any more
+
+    def works():
+        r = suite.ctl("mcp", "--user", "alice", input="", check=False)
+        return r.returncode == 0
+
+    wait_for(works)
+    with Stdio(suite) as c:
+        wait_for(lambda: not c.call("list_mailboxes")["isError"])
+
+
+def test_reload_and_drain(suite):
+    with Stdio(suite) as c:
+        c.call("list_mailboxes")
+        suite.ctl("reload")
+        assert c.call("list_mailboxes")["isError"] is False
 
 
 def test_changes_are_the_sessions(suite, client):
