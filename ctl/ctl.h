@@ -77,6 +77,7 @@ int verb_agent_policy(struct err *e);
 int verb_agent_revoke(struct err *e);
 int verb_mcp(struct err *e);
 int verb_agent_show(struct err *e);
+int verb_approve(struct err *e);
 int verb_audit_show(struct err *e);
 int verb_audit_verify(struct err *e);
 int verb_apppass_add(struct err *e);

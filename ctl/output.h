@@ -12,6 +12,10 @@
 
 /* ---- JSON (RFC 8259). key is NULL within arrays and at the top. ---- */
 
+/* lib/json/json.h, which reads, has functions of these names too. */
+#define json_str   out_json_str
+#define json_print out_json_print
+
 struct json {
 	struct buf b;
 	bool comma;

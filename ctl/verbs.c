@@ -71,6 +71,13 @@ const struct verb verbs[] = {
 	    "  gkmail agent policy alice@example.org desk delete=never\n", verb_agent_policy),
 	V("agent", "revoke", "ADDRESS NAME", "end an agent and what it does",
 	    "  gkmail agent revoke alice@example.org desk\n", verb_agent_revoke),
+	V("approve", NULL, "--user ADDRESS list | show ID | send ID | refuse ID [--yes]",
+	    "show and answer what a user's agents have asked for",
+	    "An agent's mail is sent, and much or much at once moved or deleted, when a human has agreed to exactly that.\n"
+	    "show prints what would be done: every recipient, also blind ones, attachments, the text as a reader sees it.\n"
+	    "send prints it and asks; --yes agrees without being asked.\n\n"
+	    "  gkmail approve --user alice@example.org list\n"
+	    "  gkmail approve --user alice@example.org send q3\n", verb_approve),
 	V("audit", "show", "[--user ADDRESS] [--agent NAME] [--session ID] [--since WHEN]",
 	    "show what agents did, and what humans let them do",
 	    "One record a line; --since takes a time back (2h, 7d) or a date.\n\n"

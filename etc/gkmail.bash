@@ -16,7 +16,7 @@ _gkmail() {
 		esac
 	done
 	case "$noun${verb:+ $verb}" in
-	'') words='--config --dir --json --help setup check config domain user apppass agent audit mcp session alias queue mailbox ban dkim dns dmarc status log trace reload sandbox version completion' ;;
+	'') words='--config --dir --json --help setup check config domain user apppass agent approve audit mcp session alias queue mailbox ban dkim dns dmarc status log trace reload sandbox version completion' ;;
 	setup) words='--help --json --domain --user --postmaster --yes --force' ;;
 	check) words='--help --json' ;;
 	config) words='--help show explain sample' ;;
@@ -43,6 +43,7 @@ _gkmail() {
 	'agent show') words='--help --json' ;;
 	'agent policy') words='--help --json' ;;
 	'agent revoke') words='--help --json' ;;
+	approve) words='--help --json --user --yes' ;;
 	audit) words='--help show verify' ;;
 	'audit show') words='--help --json --user --agent --session --since' ;;
 	'audit verify') words='--help --json --head' ;;

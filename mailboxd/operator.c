@@ -2,6 +2,9 @@
  * answer. */
 #include "mailboxd/operator.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -10,7 +13,9 @@
 struct task {
 	struct ipc_chan *ctl; /* NULL: the asker has gone */
 	uint64_t call;
+	enum ipc_type type; /* MAILBOX_TASK, APPROVALS */
 	uint32_t what;
+	char *id;          /* of APPROVALS */
 	struct user *user; /* once authd knows it */
 	uint64_t since;
 	bool sent; /* to the owner */
@@ -25,6 +30,7 @@ task_free(struct task *t)
 	if (t->user != NULL)
 		t->user->njobs--;
 	TAILQ_REMOVE(&tasks, t, link);
+	free(t->id);
 	free(t);
 }
 
@@ -72,12 +78,43 @@ answered(void *arg, struct ipc_in *m, const struct err *e)
 }
 
 static void
+approvals_told(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct task *t = arg;
+	struct user *u = t->user;
+	struct ipc_out out;
+	int fd;
+
+	if (m == NULL) {
+		fail(t, e);
+		return;
+	}
+	fd = ipc_take_fd(m);
+	if (ipc_end(m) == 0 && t->ctl != NULL) {
+		ipc_begin(&out, MSG_APPROVALS_R);
+		ipc_put_fd(&out, fd);
+		ipc_reply(t->ctl, t->call, &out);
+	} else if (fd >= 0) {
+		close(fd);
+	}
+	task_free(t);
+	spawn_idle(u);
+}
+
+static void
 give(struct task *t)
 {
 	struct ipc_out m;
 
 	t->sent = true;
 	t->user->idle_since = 0;
+	if (t->type == MSG_APPROVALS) {
+		ipc_begin(&m, MSG_OWN_APPROVALS);
+		ipc_put_u32(&m, t->what);
+		ipc_put_z(&m, t->id);
+		ipc_call(t->user->owner, &m, approvals_told, t);
+		return;
+	}
 	ipc_begin(&m, MSG_OWN_TASK);
 	ipc_put_u32(&m, t->what);
 	ipc_call(t->user->owner, &m, answered, t);
@@ -173,14 +210,19 @@ void
 operator_message(struct ipc_chan *c, struct ipc_in *m)
 {
 	struct str address = ipc_get_str(m);
-	uint32_t what = ipc_get_u32(m);
+	uint32_t what = ipc_get_u32(m), last = MAILBOX_REINDEX;
+	struct str id = STR("");
 	struct ipc_out out;
 	struct task *t;
 	struct err e;
 
+	if (m->type == MSG_APPROVALS) {
+		id = ipc_get_str(m);
+		last = APPROVAL_REFUSE;
+	}
 	if (ipc_end(m) < 0)
 		return;
-	if (what > MAILBOX_REINDEX) {
+	if (what > last) {
 		err_set(&e, E_INVAL, "no such task");
 		ipc_reply_error(c, m->id, &e);
 		return;
@@ -188,7 +230,9 @@ operator_message(struct ipc_chan *c, struct ipc_in *m)
 	t = mem_alloc(sizeof *t);
 	t->ctl = c;
 	t->call = m->id;
+	t->type = m->type;
 	t->what = what;
+	t->id = mem_dup(id.n > 0 ? id.p : "", id.n);
 	TAILQ_INSERT_TAIL(&tasks, t, link);
 	ipc_begin(&out, MSG_USER_CHECK);
 	ipc_put_str(&out, address);

@@ -1,13 +1,13 @@
 /*
- * operator.h - what the operator asks of a mailbox (gkmail mailbox): its owner does it, for nobody
- * else has the home open (INVARIANTS 12).
+ * operator.h - what the operator asks of a mailbox (gkmail mailbox, gkmail approve): its owner does
+ * it, for nobody else has the home open (INVARIANTS 12).
  */
 #pragma once
 
 #include "ipc/ipc.h"
 #include "mailboxd/parent.h"
 
-void operator_message(struct ipc_chan *c, struct ipc_in *m); /* MAILBOX_TASK */
+void operator_message(struct ipc_chan *c, struct ipc_in *m); /* MAILBOX_TASK, APPROVALS */
 /* The user's owner is ready. */
 void operator_ready(struct user *u);
 /* Tasks that no owner has yet are refused. */

@@ -23,6 +23,7 @@
 #include "io/file.h"
 #include "io/loop.h"
 #include "ipc/ipc.h"
+#include "mailboxd/approvals.h"
 #include "mailboxd/imap/imap.h"
 #include "mailboxd/jmap/agent.h"
 #include "mailboxd/jmap/backlog.h"
@@ -286,7 +287,7 @@ linger_over(void *arg)
 	struct ipc_out m;
 
 	(void)arg;
-	if (self.jmap != NULL && jmap_is_busy(self.jmap)) {
+	if (self.jmap != NULL && (jmap_is_busy(self.jmap) || approvals_are_busy())) {
 		loop_timer_set(self.linger, BUSY_MS);
 		return;
 	}
@@ -639,6 +640,9 @@ on_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		on_delivered();
 	} else if (m->type == MSG_OWN_TASK) {
 		on_task(m);
+	} else if (m->type == MSG_OWN_APPROVALS) {
+		loop_timer_stop(self.linger);
+		approvals_run(begin_jmap(), self.parent, m, settle);
 	} else if (m->type == MSG_OWN_CONFIG) {
 		on_config(m);
 	} else if ((m->type == MSG_OWN_GO || m->type == MSG_OWN_DRAIN) && ipc_end(m) == 0) {

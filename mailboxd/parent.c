@@ -260,7 +260,7 @@ parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		open_quota(m);
 	else if (m->type == MSG_HOME_GONE)
 		gone_message(m);
-	else if (m->type == MSG_MAILBOX_TASK)
+	else if (m->type == MSG_MAILBOX_TASK || m->type == MSG_APPROVALS)
 		operator_message(c, m);
 	else if (m->type == MSG_REPLAY_HOLD || m->type == MSG_REPLAY_READY ||
 		 m->type == MSG_REPLAY_DONE)

@@ -3,6 +3,7 @@ at all (INVARIANTS 18 to 20). The agent has a captured gk-mcpd at its side, so t
 or authd do it."""
 
 import contextlib
+import json
 import re
 import shutil
 import sqlite3
@@ -36,7 +37,12 @@ def agent(suite):
 
 @pytest.fixture
 def human(suite):
-    return Human(suite)
+    h = Human(suite)
+    yield h
+    # Twenty may wait at a time.
+    for a in h.jmap("Approval/get", ids=None)["list"]:
+        if a["state"] == "requested":
+            h.say(a["id"], "refused")
 
 
 def subjects(suite, user):
@@ -119,7 +125,7 @@ def test_a_word_is_good_once_and_for_minutes(suite, agent, human):
     assert subjects(suite, "bob").count("too late") == 1
 
 
-def test_the_same_once(suite, agent):
+def test_the_same_once(suite, agent, human):
     email = agent.draft([suite.user("bob")["address"]], "twice asked")
     first = agent.request_send(email)
     again = agent.request_send(email)
@@ -156,6 +162,54 @@ def test_an_agent_that_was_revoked(suite):
             assert "type" in a.request_send(email)
     assert human.jmap("Approval/get", ids=None)["list"] == []
     assert "revoked" not in subjects(suite, "bob")
+
+
+# ---- in the terminal ----
+
+
+def approve(suite, *words, user="alice", **more):
+    return suite.ctl("approve", "--user", suite.user(user)["address"], *words, **more)
+
+
+def test_in_the_terminal(suite, agent, human):
+    bob, carol = suite.user("bob")["address"], suite.user("carol")["address"]
+    text = "Visible\u200b text\nand \u202emore\x1b[31m\n"
+    asked = agent.request_send(agent.draft([bob], "by terminal", text, bcc=[{"email": carol}]),
+                               origins=[{"value": bob, "emailId": "e1", "where": "body"}])
+    id = asked["id"]
+    rows = json.loads(approve(suite, "list", "--json").stdout)
+    assert any(r["id"] == id and r["state"] == "requested" for r in rows)
+    assert re.search(rf"^{id} +requested ", approve(suite, "list").stdout, re.M)
+    shown = approve(suite, "show", id).stdout
+    assert re.search(rf"^goes to +{bob}$", shown, re.M) and re.search(rf"^goes to +{carol} .*blind", shown, re.M)
+    assert "  Visible text\n" in shown and "\x1b" not in shown and "\u202e" not in shown
+    assert "comes from the text of a message (body)" in shown
+    # Nobody agreed.
+    r = approve(suite, "send", id, check=False, input="")
+    assert r.returncode == 2 and agent.look(id)["state"] == "requested"
+    assert approve(suite, "send", "q999", "--yes", check=False).returncode == 1
+    assert approve(suite, "send", id, "--yes", user="bob", check=False).returncode == 1
+    assert approve(suite, "send", id, "--yes").stdout.endswith(f"{id} sent\n")
+    for name in ("bob", "carol"):
+        wait_for(lambda: subjects(suite, name).count("by terminal") == 1, what="the mail")
+    r = approve(suite, "send", id, "--yes", check=False)
+    assert r.returncode == 1 and "does not wait" in r.stderr
+    other = agent.request_send(agent.draft([bob], "not by terminal"))
+    assert approve(suite, "refuse", other["id"]).stdout == f"{other['id']} refused\n"
+    assert approve(suite, "send", other["id"], "--yes", check=False).returncode == 1
+
+
+def test_an_action_in_the_terminal(suite, agent, human):
+    ids = deliver(suite, human, 2, "terminalaction")
+    asked = agent.request(action="delete", emailIds=ids)
+    shown = approve(suite, "show", asked["id"]).stdout
+    assert shown.count("terminalaction") == 2 and re.search(r"^to +Trash$", shown, re.M)
+    assert approve(suite, "send", asked["id"], "--yes").stdout.endswith(" done\n")
+    assert boxes_of(human, ids) == [{agent.boxes["trash"]: True}] * 2
+    asked = agent.request(action="vacation", vacation={"isEnabled": True, "textBody": "un\ndeux\n"})
+    shown = approve(suite, "show", asked["id"]).stdout
+    assert "textBody\n  un\n  deux\n" in shown and re.search(r"^isEnabled +yes$", shown, re.M)
+    assert approve(suite, "refuse", asked["id"]).returncode == 0
 
 
 # ---- captured processes ----
