@@ -465,3 +465,37 @@ for (const t of T4)
 		assert.deepEqual(page.said, []);
 		await page.context().close();
 	});
+
+test('what the assistant did is undone, all of it, and what it asks to do besides comes on a card', async () => {
+	const [carol, bob] = [2, 1].map(n => suite.user(n).address);
+	for (const subject of ['One undone', 'Two undone'])
+		await submit(suite, 1, [2], message({ from: `Bob Hill <${bob}>`, to: carol, subject }));
+	const page = await as(b, suite, 2);
+	await row(page, 'One undone').waitFor();
+	await row(page, 'Two undone').waitFor();
+	await open(page);
+	await page.locator('.assistant-welcome .idea:not([disabled])').first().waitFor();
+	await ask(page, 'Star the mails about undone');
+	await until(async () => (await page.locator('.mail-row .star.on').count()) === 2, 'the stars');
+	const turn = await ask(page, 'Archive the mails about undone');
+	await until(async () => !(await row(page, 'undone').count()), 'archiving');
+	const undo = page.locator('.undoable button');
+	assert.equal(await undo.count(), 1);
+	await undo.filter({ hasText: 'Undo all 4 of this conversation' }).click();
+	await turn.locator('.undoable', { hasText: 'undone.' }).waitFor();
+	await row(page, 'One undone').waitFor();
+	await row(page, 'Two undone').waitFor();
+	await until(async () => !(await page.locator('.mail-row .star.on').count()), 'the stars going');
+	// Not undone, but asked for.
+	await ask(page, 'Delete the mails about undone');
+	const card = page.locator('.approval-card').last();
+	await card.locator('.action-emails', { hasText: 'Two undone' }).waitFor();
+	assert.equal(await card.locator('.banner').count(), 0);
+	assert.deepEqual(await axe(page, 'delete'), []);
+	await shot(page, 'assistant-delete');
+	await card.getByRole('button', { name: 'Allow' }).click();
+	await card.locator('.approval-result', { hasText: 'Done.' }).waitFor();
+	await until(async () => !(await row(page, 'undone').count()), 'deleting');
+	assert.deepEqual(page.said, []);
+	await page.context().close();
+});

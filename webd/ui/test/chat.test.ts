@@ -12,8 +12,10 @@ import {
 	disconnect,
 	hello,
 	line,
+	markUndone,
 	spoken,
 	turns,
+	undoableOf,
 } from '../src/assistant/chat';
 import { read } from '../src/assistant/protocol';
 import { until } from './socket';
@@ -160,6 +162,26 @@ test('where there is no assistant nobody tries again by themselves', async () =>
 	connect();
 	await until(() => line.value === 'open');
 	assert.equal(Wire.all.length, tried + 1);
+});
+
+test('undoing is of the conversation, and offered where it was told last', async () => {
+	const first = await asked('one');
+	now().tell({ type: 'undoable', id: first, session: 's', count: 2 });
+	now().tell({ type: 'done', id: first });
+	const second = await asked('two');
+	now().tell({ type: 'undoable', id: second, session: 's', count: 3 });
+	now().tell({ type: 'done', id: second });
+	assert.equal(undoableOf('s').count, 5);
+	assert.equal(undoableOf('s').last, pieces()[0]);
+	markUndone('s', 'all of it');
+	assert.deepEqual(undoableOf('s'), { count: 0, last: undefined });
+	assert.deepEqual(
+		turns.value.map(t => (t.pieces.value[0] as { undone?: string }).undone),
+		['', 'all of it'],
+	);
+	const third = await asked('three');
+	now().tell({ type: 'undoable', id: third, session: 's', count: 1 });
+	assert.equal(undoableOf('s').count, 1);
 });
 
 test('a new conversation forgets the old one, on both sides', async () => {

@@ -24,7 +24,8 @@ export type Piece =
 	| { kind: 'messages'; items: Found[]; total: number; query: string }
 	| { kind: 'question'; text: string; choices: string[] }
 	| { kind: 'approval'; approvalId: Id; what: string }
-	| { kind: 'undoable'; session: string; count: number }
+	// undone: what came of taking it back, in words.
+	| { kind: 'undoable'; session: string; count: number; undone?: string }
 	| { kind: 'notice'; code: string; text: string }
 	| { kind: 'error'; code: string; text: string };
 
@@ -150,6 +151,33 @@ export function begin() {
 
 export function provide(name: string) {
 	if (wire?.send({ type: 'provider', name })) turns.value = [];
+}
+
+type Undoable = Extract<Piece, { kind: 'undoable' }>;
+
+// Each turn tells what it changed; what is undone is the whole session, so it is offered where it was told last.
+export function undoableOf(session: string): { count: number; last: Undoable | undefined } {
+	const all = turns.value.flatMap(t =>
+		t.pieces.value.filter(
+			(p): p is Undoable => p.kind === 'undoable' && p.session === session && p.undone === undefined,
+		),
+	);
+	return { count: all.reduce((sum, p) => sum + p.count, 0), last: all[all.length - 1] };
+}
+
+// What was offered is taken back; so it says there.
+export function markUndone(session: string, words: string) {
+	const { last } = undoableOf(session);
+	batch(() => {
+		for (const t of turns.value)
+			t.pieces.value = t.pieces
+				.peek()
+				.map(p =>
+					p.kind === 'undoable' && p.session === session && p.undone === undefined
+						? { ...p, undone: p === last ? words : '' }
+						: p,
+				);
+	});
 }
 
 function brokenOff() {

@@ -5,7 +5,6 @@ import { useSignal } from '@preact/signals';
 import { locale, words } from '../i18n';
 import { brief, full } from '../i18n/dates';
 import { explain } from '../i18n/explain';
-import type { Id } from '../jmap/types';
 import { phone } from '../lib/media';
 import { closeAssistant, focusWanted } from '../store/assistant';
 import { email } from '../store/emails';
@@ -13,7 +12,7 @@ import { go } from '../store/route';
 import { announce, toast } from '../store/toasts';
 import { Icon } from '../ui/icons';
 import { Card } from './card';
-import { ask, current, turns, type Piece, type Tool, type Turn } from './chat';
+import { ask, current, markUndone, turns, undoableOf, type Piece, type Tool, type Turn } from './chat';
 import { seen } from './letter';
 import { openEmail } from './open';
 import type { Found } from './protocol';
@@ -76,7 +75,7 @@ function PieceView({ p, t, last }: { p: Piece; t: Turn; last: boolean }) {
 		case 'approval':
 			return <Card id={p.approvalId} />;
 		case 'undoable':
-			return <Undoable session={p.session} count={p.count} />;
+			return <Undoable p={p} />;
 		case 'notice':
 			return <p class="turn-notice">{seen(p.text) || s.notices[p.code] || ''}</p>;
 		case 'error':
@@ -244,13 +243,14 @@ function Question({ text, choices, open }: { text: string; choices: string[]; op
 
 // ---- taking it back ----
 
-function Undoable({ session, count }: { session: Id; count: number }) {
+function Undoable({ p }: { p: Extract<Piece, { kind: 'undoable' }> }) {
 	const s = say.value;
-	const state = useSignal<'idle' | 'busy' | string>('idle');
+	const busy = useSignal(false);
+	const { count, last } = undoableOf(p.session);
 	const undo = async () => {
-		state.value = 'busy';
+		busy.value = true;
 		try {
-			const r = await undoSession(session);
+			const r = await undoSession(p.session);
 			const text = [
 				r.restored ? s.undone(r.restored) : s.undoneNothing,
 				r.conflicts ? s.undoConflicts(r.conflicts) : '',
@@ -258,25 +258,28 @@ function Undoable({ session, count }: { session: Id; count: number }) {
 			]
 				.filter(Boolean)
 				.join(' ');
-			state.value = text;
+			markUndone(p.session, text);
 			announce(text);
+			focusWanted.value++;
 		} catch (e) {
-			state.value = 'idle';
 			toast(explain(e as Error), { kind: 'error' });
 		}
+		busy.value = false;
 	};
-	if (state.value !== 'idle' && state.value !== 'busy')
-		return (
+	if (p.undone !== undefined)
+		return p.undone ? (
 			<p class="undoable">
-				<Icon name="check" /> <span>{state.value}</span>
+				<Icon name="check" /> <span>{p.undone}</span>
 			</p>
-		);
+		) : null;
 	return (
 		<p class="undoable">
-			<span>{s.changed(count)}</span>
-			<button type="button" class="text-button" disabled={state.value === 'busy'} onClick={() => void undo()}>
-				{state.value === 'busy' ? s.undoing : s.undo(count)}
-			</button>
+			<span>{s.changed(p.count)}</span>
+			{p === last && (
+				<button type="button" class="text-button" disabled={busy.value} onClick={() => void undo()}>
+					{busy.value ? s.undoing : count > p.count ? s.undoAll(count) : s.undo(count)}
+				</button>
+			)}
 		</p>
 	);
 }

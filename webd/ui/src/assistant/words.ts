@@ -65,6 +65,7 @@ const en = {
 	// Undoing
 	changed: (n: number) => (n === 1 ? 'One change was made.' : `${n} changes were made.`),
 	undo: (n: number) => (n === 1 ? 'Undo it' : `Undo all ${n}`),
+	undoAll: (n: number) => `Undo all ${n} of this conversation`,
 	undoing: 'Undoing…',
 	undone: (n: number) => (n === 1 ? 'One change undone.' : `${n} changes undone.`),
 	undoneNothing: 'There was nothing left to undo.',
@@ -335,6 +336,7 @@ const fr: AssistantWords = {
 
 	changed: n => (n === 1 ? 'Un changement a été fait.' : `${n} changements ont été faits.`),
 	undo: n => (n === 1 ? 'L’annuler' : `Annuler les ${n}`),
+	undoAll: n => `Annuler les ${n} de cette conversation`,
 	undoing: 'Annulation…',
 	undone: n => (n === 1 ? 'Un changement annulé.' : `${n} changements annulés.`),
 	undoneNothing: 'Il n’y avait plus rien à annuler.',
