@@ -64,6 +64,10 @@ say(struct mcp_call *c, const cJSON *approval, const cJSON *origins)
 			  "is not sent yet. Tell the user; do not ask again. Asked again for this "
 			  "draft, request_send tells how it stands."},
 	    {"sent", "The user has approved it, and it was sent."},
+	    {"approved", "The user has approved it; it is on its way."},
+	    {"done", "The user has approved it, and it was done."},
+	    {"failed", "The user has approved it, but it could not be sent. update_draft makes one "
+		       "that can be asked for anew."},
 	    {"refused", "The user has refused it. Do not ask again for it unless told to."},
 	    {"expired", "Nobody answered in time."}};
 	const cJSON *m, *envelope = json_get(approval, "envelope");
@@ -320,7 +324,7 @@ const struct mcp_tool tool_request_send = {
     .output =
 	"{\"type\":\"object\",\"required\":[\"approval\",\"state\",\"recipients\",\"origins\"],"
 	"\"additionalProperties\":false,\"properties\":{\"approval\":{\"type\":\"string\"},"
-	"\"state\":{\"type\":\"string\",\"enum\":[\"requested\",\"sent\",\"refused\",\"expired\"]},"
+	"\"state\":{\"type\":\"string\",\"enum\":[\"requested\",\"approved\",\"sent\",\"done\",\"failed\",\"refused\",\"expired\"]},"
 	"\"recipients\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"origins\":{\"type\":"
 	"\"array\",\"description\":\"Recipients that came from what a mail said, and that the user "
 	"has never written to: the user is told\",\"items\":{\"type\":\"object\",\"required\":["

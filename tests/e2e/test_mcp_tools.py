@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from agentmail import Human
+from conftest import wait_for
+from mcp import META
 from mcptools import Mail, Refused, Tools, message, outside, tokens
 
 
@@ -274,12 +277,48 @@ def test_request_send(tools, suite, mail):
     assert got["state"] == "requested" and got["recipients"] == [suite.user("bob")["address"]] and got["origins"] == []
     # Asked again it asks nobody twice.
     assert tools.use("request_send", draft=draft)["approval"] == got["approval"]
-    with Mail(suite, "bob").socket():
-        assert not any("to be approved" in m for m in suite.inbox("bob"))
+    assert not any(b"to be approved" in m for m in suite.inbox("bob"))
+    assert Human(suite).approve(got["approval"]) is None
+    wait_for(lambda: any(b"to be approved" in m for m in suite.inbox("bob")), what="the message")
+    wait_for(lambda: tools.use("request_send", draft=draft)["state"] == "sent", what="the agent to hear of it")
     with pytest.raises(Refused, match="no such draft"):
         tools.use("request_send", draft="e0")
     with pytest.raises(Refused):
         tools.use("request_send", draft=mail.draft("mine too", ["bob@there.test"]))
+
+
+def test_refused(tools, suite):
+    draft = tools.use("create_draft", to=[suite.user("bob")["address"]], subject="not wanted", body="Hi\n")["draft"]
+    got = tools.use("request_send", draft=draft)
+    assert Human(suite).say(got["approval"], "refused") is None
+    again = tools.use("request_send", draft=draft)
+    assert again["state"] == "refused" and again["approval"] == got["approval"] and "refused" in again["note"]
+    # Another text is another question.
+    draft = tools.use("update_draft", draft=draft, body="Please?\n")["draft"]
+    assert tools.use("request_send", draft=draft)["approval"] != got["approval"]
+
+
+def test_the_page_is_where_one_approves(tools, suite):
+    """URL-mode elicitation: by result and state in the protocol of today."""
+    can = {META + "clientCapabilities": {"elicitation": {"url": {}}}}
+    draft = tools.use("create_draft", to=[suite.user("bob")["address"]], subject="by a page", body="Hi\n")["draft"]
+    ask = {"name": "request_send", "arguments": {"draft": draft}}
+    got = tools.ask("tools/call", ask, **can)["result"]
+    assert got["resultType"] == "input_required"
+    (key, wanted), = got["inputRequests"].items()
+    assert wanted["method"] == "elicitation/create" and wanted["params"]["mode"] == "url"
+    id = wanted["params"]["url"].partition("/#/approve/")[2]
+    back = ask | {"inputResponses": {key: {"action": "accept"}}, "requestState": got["requestState"]}
+    # Accepted is not approved.
+    done = tools.ask("tools/call", back, **can)["result"]
+    assert done["resultType"] == "complete" and done["structuredContent"]["state"] == "requested"
+    assert done["structuredContent"]["approval"] == id
+    assert not any(b"by a page" in m for m in suite.inbox("bob"))
+    # The state is good once, and for that draft.
+    assert "error" in tools.ask("tools/call", back, **can)
+    got = tools.ask("tools/call", ask, **can)["result"]
+    other = {"name": "request_send", "arguments": {"draft": "e0"}, "requestState": got["requestState"]}
+    assert "error" in tools.ask("tools/call", other, **can)
 
 
 def test_vacation(tools, mail):
