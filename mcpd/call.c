@@ -22,6 +22,7 @@ static const char *const using[] = {
     "urn:ietf:params:jmap:submission",
     "urn:ietf:params:jmap:vacationresponse",
     "urn:x-gkmail:approval",
+    "urn:x-gkmail:agents",
 };
 
 /* ---- to the owner ---- */

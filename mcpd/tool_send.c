@@ -324,7 +324,8 @@ const struct mcp_tool tool_request_send = {
     .output =
 	"{\"type\":\"object\",\"required\":[\"approval\",\"state\",\"recipients\",\"origins\"],"
 	"\"additionalProperties\":false,\"properties\":{\"approval\":{\"type\":\"string\"},"
-	"\"state\":{\"type\":\"string\",\"enum\":[\"requested\",\"approved\",\"sent\",\"done\",\"failed\",\"refused\",\"expired\"]},"
+	"\"state\":{\"type\":\"string\",\"enum\":[\"requested\",\"approved\",\"sent\",\"done\","
+	"\"failed\",\"refused\",\"expired\"]},"
 	"\"recipients\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"origins\":{\"type\":"
 	"\"array\",\"description\":\"Recipients that came from what a mail said, and that the user "
 	"has never written to: the user is told\",\"items\":{\"type\":\"object\",\"required\":["

@@ -433,3 +433,28 @@ def test_the_terminal_is_the_assistant_of_one_user(suite, mail):
     with Tools(suite, "carol") as t:
         with pytest.raises(Refused, match="no such message"):
             t.use("read_message", message=id)
+
+
+# ---- undo ----
+
+
+def test_undo(suite, mail):
+    """Marks and mailboxes as they were; what somebody changed again since stays, and is told."""
+    a, b, c = (mail.put(message(subject=f"undo {i}", id=f"<undo{i}@x.test>")) for i in range(3))
+    before = [mail.of(m, "keywords", "mailboxIds") for m in (a, b)]
+    with Tools(suite) as t:
+        with pytest.raises(Refused, match="nothing"):
+            t.use("undo_session")
+        t.use("flag", messages=[a, b, c], read=True, flagged=True)
+        t.use("move", messages=[a, b], to="archive")
+        draft = t.use("create_draft", to=["bob@there.test"], body="x")["draft"]
+        mail.call("Email/set", update={c: {"keywords/$flagged": None}})
+        got = t.use("undo_session")
+        assert [mail.of(m, "keywords", "mailboxIds") for m in (a, b)] == before
+        assert mail.boxes["drafts"] not in (mail.call("Email/get", ids=[draft], properties=["mailboxIds"])["list"] or [{"mailboxIds": {}}])[0]["mailboxIds"]
+        assert sum(got["restored"].values()) >= 5
+        # Twice is once.
+        again = t.use("undo_session", session=got["session"])
+        assert [mail.of(m, "keywords", "mailboxIds") for m in (a, b)] == before and again["session"] == got["session"]
+    with Tools(suite, "bob") as t, pytest.raises(Refused):
+        t.use("undo_session", session=got["session"])
