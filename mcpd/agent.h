@@ -23,7 +23,7 @@ struct origins; /* mcpd/origin.h */
 struct mcp_agent {
 	struct str user, name, session;
 	uint32_t scopes, policy;
-	struct str zone;         /* the user's (IANA), or empty */
+	struct str zone;         /* where days begin, "+02:00", or empty */
 	struct origins *origins; /* what texts of messages said; NULL: nothing yet */
 };
 
