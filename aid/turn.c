@@ -323,7 +323,7 @@ tell_running(struct turn *t, const struct tool_call *c, const cJSON *args)
 
 /* How many things came back, in a word or two. */
 static void
-put_summary(struct turn *t, cJSON *m, const struct turn_result *r)
+put_summary(struct turn *t, cJSON *m, const struct turn_result *r, bool counts)
 {
 	bool fr = t->asked.language == LANGUAGE_FR;
 	const cJSON *v = r->data != NULL ? r->data->child : NULL;
@@ -333,7 +333,7 @@ put_summary(struct turn *t, cJSON *m, const struct turn_result *r)
 		json_put(m, "summary", new_text(r->text, SHOWN_STR));
 		return;
 	}
-	while (v != NULL && !cJSON_IsArray(v))
+	while (v != NULL && (!counts || !cJSON_IsArray(v)))
 		v = v->next;
 	if (v != NULL) {
 		int n = cJSON_GetArraySize(v);
@@ -352,7 +352,7 @@ tell_ended(struct turn *t, const struct tool_call *c, const struct turn_result *
 	json_put_num(m, "call", (int64_t)c->number);
 	json_put_str(m, "name", str_z(c->name));
 	json_put_str(m, "state", r->failed ? STR("failed") : STR("done"));
-	put_summary(t, m, r);
+	put_summary(t, m, r, !c->changes);
 	json_put_num(m, "ms", (int64_t)((clock_us() - c->began_us) / 1000));
 	chat_tell(t->chat, m);
 }

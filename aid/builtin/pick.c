@@ -10,7 +10,7 @@ static void ask_page(struct job *j, struct str cursor);
 static struct str
 keep(struct job *j, const char *z)
 {
-	return z != NULL ? arena_dup(turn_arena(j->t), str_z(z)) : STR("");
+	return arena_dup(turn_arena(j->t), z != NULL ? str_z(z) : STR(""));
 }
 
 /* Into the arena, since what was listed may change meanwhile. */

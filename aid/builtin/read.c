@@ -5,6 +5,7 @@
 
 #define TEXT_MAX      8000u /* octets of a mail that are said */
 #define SUMMED        10u   /* mails at a time */
+#define WHOLE         300u  /* octets of a text that is said whole */
 #define SENTENCES_ONE 5u
 #define SENTENCES     2u
 #define OCTETS_ONE    1500u
@@ -96,6 +97,11 @@ say_summary(struct job *j, const cJSON *m, size_t n, size_t max)
 	struct str text = json_str(json_get(m, "text"));
 	struct buf b;
 
+	/* What is short already is its own summary. */
+	if (str_trim(text).n <= WHOLE) {
+		turn_say(j->t, str_trim(text));
+		return;
+	}
 	buf_init(&b, max + 8);
 	if (summary_make(text, n, max, &b) == 0)
 		(void)buf_str(&b, str_cut_utf8(str_trim(text), max));

@@ -131,16 +131,44 @@ put_people(struct job *j, cJSON *args)
 	json_put(args, "to", to);
 }
 
+static void create_draft(struct job *j);
+
+static void
+on_subject(struct turn *t, const struct turn_result *r, void *arg)
+{
+	struct job *j = arg;
+
+	if (r->failed) {
+		say_failed(j, r);
+		return;
+	}
+	j->targets[0].subject = arena_dupz(turn_arena(t), json_str(json_get(r->data, "subject")));
+	create_draft(j);
+}
+
+/* Of one that is open in the page nothing is known but its id. */
+static void
+forward(struct job *j)
+{
+	cJSON *args;
+
+	if (j->targets[0].subject[0] != '\0') {
+		create_draft(j);
+		return;
+	}
+	args = cJSON_CreateObject();
+	json_put_str(args, "message", str_z(j->targets[0].id));
+	turn_call(j->t, "read_message", args, on_subject, j);
+}
+
 static void
 put_forwarded(struct job *j, cJSON *args)
 {
 	cJSON *list = cJSON_CreateArray();
-	const char *subject = j->targets[0].subject;
-
 	json_add(list, json_new_str(str_z(j->targets[0].id)));
 	json_put(args, "attachments", list);
-	json_put_str(args, "subject",
-	    arena_printf(turn_arena(j->t), "Fwd: %s", subject != NULL ? subject : ""));
+	json_put_str(
+	    args, "subject", arena_printf(turn_arena(j->t), "Fwd: %s", j->targets[0].subject));
 }
 
 static void
@@ -170,7 +198,7 @@ static void
 people_known(struct job *j)
 {
 	if (j->r.verb == VERB_FORWARD)
-		pick(j, 1, create_draft);
+		pick(j, 1, forward);
 	else
 		create_draft(j);
 }

@@ -48,8 +48,9 @@ class Answer:
         return [m for m in self.told if m["type"] == kind]
 
     def one(self, kind):
-        (m,) = self.of(kind)
-        return m
+        got = self.of(kind)
+        assert len(got) == 1, f"{kind}: {self}"
+        return got[0]
 
     @property
     def items(self):
