@@ -408,6 +408,12 @@ home_delivered(struct home *h)
 		log_warn("store.scan", LE(&e));
 }
 
+struct str
+home_host(const struct home *h)
+{
+	return h->o.host;
+}
+
 void
 home_set_host(struct home *h, struct str host)
 {

@@ -172,6 +172,8 @@ void home_delivered(struct home *h);
 /* Copies flags into file names and moves files from new/ to cur/; else a timer does it. */
 int home_mirror(struct home *h, struct err *e);
 
+/* server.host_name, which is in names of files. */
+struct str home_host(const struct home *h);
 /* For names of files from now on. */
 void home_set_host(struct home *h, struct str host);
 void home_set_quota(struct home *h, uint64_t octets);

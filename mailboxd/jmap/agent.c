@@ -33,7 +33,7 @@ static const struct {
     {"VacationResponse/get", AGENT_READ}, {"Approval/get", AGENT_SEND | AGENT_ORGANIZE},
     {"Approval/changes", AGENT_SEND | AGENT_ORGANIZE},
     {"Approval/set", AGENT_SEND | AGENT_ORGANIZE}, /* to ask: approval_ask.c */
-    {"AgentSession/get", AGENT_READ}, {"AgentSession/query", AGENT_READ},
+    {"Email/why", AGENT_READ}, {"AgentSession/get", AGENT_READ}, {"AgentSession/query", AGENT_READ},
     {"AgentSession/undo", AGENT_ORGANIZE | AGENT_DRAFT}, /* its own */
 };
 

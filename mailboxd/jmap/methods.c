@@ -9,7 +9,7 @@ static const struct jmap_method *const tables[] = {jmap_core_methods, jmap_push_
     jmap_email_methods, jmap_email_set_methods, jmap_email_import_methods, jmap_identity_methods,
     jmap_submission_methods, jmap_blob_methods, jmap_snippet_methods, jmap_mailbox_methods,
     jmap_thread_methods, jmap_vacation_methods, jmap_preferences_methods, jmap_approval_methods,
-    jmap_agent_session_methods};
+    jmap_agent_session_methods, jmap_why_methods};
 
 static const char *const capabilities[] = {JMAP_CORE, JMAP_MAIL, JMAP_SUBMISSION, JMAP_VACATION,
     JMAP_WEBSOCKET, JMAP_PREFERENCES, JMAP_APPROVAL, JMAP_AGENTS, JMAP_TRACE};

@@ -8,6 +8,7 @@
 extern const struct jmap_method jmap_agent_session_methods[];
 extern const struct jmap_method jmap_approval_methods[];
 extern const struct jmap_method jmap_blob_methods[];
+extern const struct jmap_method jmap_why_methods[];
 extern const struct jmap_method jmap_core_methods[];
 extern const struct jmap_method jmap_email_methods[];
 extern const struct jmap_method jmap_email_set_methods[];
