@@ -32,6 +32,7 @@ static const struct {
     {"update_draft", METRIC_MCP_TOOL_UPDATE_DRAFT},
     {"delete_draft", METRIC_MCP_TOOL_DELETE_DRAFT},
     {"request_send", METRIC_MCP_TOOL_REQUEST_SEND},
+    {"set_vacation", METRIC_MCP_TOOL_SET_VACATION},
     {"contacts", METRIC_MCP_TOOL_CONTACTS},
     {"mailbox_changes", METRIC_MCP_TOOL_CHANGES},
     {"undo_session", METRIC_MCP_TOOL_UNDO},

@@ -60,6 +60,7 @@
 	X(MCP_TOOL_UPDATE_DRAFT, "mcp_tool_calls_total", "tool=\"update_draft\"", COUNTER, "Calls of tools by agents") \
 	X(MCP_TOOL_DELETE_DRAFT, "mcp_tool_calls_total", "tool=\"delete_draft\"", COUNTER, "Calls of tools by agents") \
 	X(MCP_TOOL_REQUEST_SEND, "mcp_tool_calls_total", "tool=\"request_send\"", COUNTER, "Calls of tools by agents") \
+	X(MCP_TOOL_SET_VACATION, "mcp_tool_calls_total", "tool=\"set_vacation\"", COUNTER, "Calls of tools by agents") \
 	X(MCP_TOOL_CONTACTS, "mcp_tool_calls_total", "tool=\"contacts\"", COUNTER, "Calls of tools by agents") \
 	X(MCP_TOOL_CHANGES, "mcp_tool_calls_total", "tool=\"mailbox_changes\"", COUNTER, "Calls of tools by agents") \
 	X(MCP_TOOL_UNDO, "mcp_tool_calls_total", "tool=\"undo_session\"", COUNTER, "Calls of tools by agents") \

@@ -163,6 +163,22 @@ def test_what_it_does_is_in_the_audit_log(suite, client):
     assert re.search(r'mcp_tool_calls_total\{tool="list_mailboxes"\} [1-9]', suite.ctl("status", "--metrics").stdout)
 
 
+def test_what_it_changed_is_undone_by_its_session(suite):
+    with suite.smtp("bob") as c:
+        c.sendmail(suite.user("bob")["address"], [suite.user("alice")["address"]], b"Subject: undo me\r\n\r\nText.\r\n")
+    with Stdio(suite) as c:
+        def found():
+            return c.call("search", {"query": "subject:undo"})["structuredContent"]["messages"]
+
+        m = wait_for(found)[0]
+        marked = c.call("flag", {"messages": [m["id"]], "flagged": True})
+        assert marked["isError"] is False and found()[0] != m, marked
+        undone = c.call("undo_session")
+        assert undone["isError"] is False, undone
+        assert undone["structuredContent"]["session"]
+        assert found()[0] == m
+
+
 # ---- the daemon ----
 
 
