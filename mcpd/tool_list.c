@@ -136,23 +136,24 @@ free_filter(void *arg)
 	cJSON_Delete(l->filter);
 }
 
-static struct listing *
-begin(struct mcp_call *c, void (*then)(struct mcp_call *c, const cJSON *responses))
+/* The last of a run: the call may have ended when it returns. */
+static void
+begin(struct mcp_call *c, bool collapse, void (*then)(struct mcp_call *c, const cJSON *responses))
 {
 	struct listing *l = arena_new(&c->arena, struct listing);
 	cJSON *calls;
 
+	l->collapse = collapse;
 	l->limit = mail_arg_int(c, "limit", LIMIT_DEFAULT);
 	if (read_cursor(mail_arg(c, "cursor"), l) < 0) {
 		mcp_tool_error(c, "cursor: give \"next\" of the page before, or nothing");
-		return NULL;
+		return;
 	}
 	c->state = l;
 	arena_defer(&c->arena, free_filter, l);
 	calls = cJSON_CreateArray();
 	mail_call(calls, "Mailbox/get", mail_boxes_args());
 	mcp_jmap(c, calls, then);
-	return l;
 }
 
 static void
@@ -180,10 +181,7 @@ on_boxes_to_search(struct mcp_call *c, const cJSON *responses)
 static void
 run_search(struct mcp_call *c)
 {
-	struct listing *l = begin(c, on_boxes_to_search);
-
-	if (l != NULL)
-		l->collapse = mail_arg_true(c, "threads");
+	begin(c, mail_arg_true(c, "threads"), on_boxes_to_search);
 }
 
 static void
@@ -214,10 +212,7 @@ on_boxes_to_list(struct mcp_call *c, const cJSON *responses)
 static void
 run_list(struct mcp_call *c)
 {
-	struct listing *l = begin(c, on_boxes_to_list);
-
-	if (l != NULL)
-		l->collapse = true;
+	begin(c, true, on_boxes_to_list);
 }
 
 #define PAGE_ARGS                                                                              \

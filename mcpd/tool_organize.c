@@ -188,6 +188,11 @@ on_boxes(struct mcp_call *c, const cJSON *responses)
 		return;
 	m->to = box->id;
 	m->role = box->role;
+	/* Sent says whom the user has written to (tool_send.c); no mail gets there by an agent. */
+	if (str_eq_z(m->role, "sent") || str_eq_z(m->role, "drafts")) {
+		mcp_tool_error(c, "to: nothing is moved to Sent or Drafts");
+		return;
+	}
 	if (wants_human(c, m)) {
 		ask_human(c, m);
 		return;
