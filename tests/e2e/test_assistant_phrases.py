@@ -38,9 +38,9 @@ def fill(suite):
     m.put(message("Accounts <accounts@there.test>", subject="Invoice 42", text="Dear customer,\n\nThe amount due is 300 euros. "
                   "Please pay it before the end of the month.\n"), "inbox", ["$seen"], ago(3))
     m.put(message("News <news@there.test>", subject="Weekly news", text="This week: nothing new.\n"), "inbox", [], ago(2))
-    m.put(message(bob, subject="Lunch on Tuesday", text="Shall we have lunch on Tuesday? I know a good place.\n"), "inbox", [], ago(1))
+    m.put(message(bob, subject="Lunch on Tuesday", text="Shall we have lunch on Tuesday? I know a good place.\n"), "inbox", [], ago(1.2))
     m.put(message("Win <win@spam.test>", subject="Win money", text="Win money now.\n"), "junk", [], ago(1))
-    m.put(message(carol, subject="Project plan", text="The plan is attached soon.\n"), "Work", [], ago(0.9))
+    m.put(message(carol, subject="Project plan", text="The plan is attached soon.\n"), "Work", [], ago(1))
     m.put(message(carol, subject="Contract renewal", text="The contract ends in May. Do you agree to renew it?\n"),
           "inbox", ["$flagged"], ago(0))
     return m
