@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import agents  # noqa: E402
 import crowd  # noqa: E402
 import delivery  # noqa: E402
 import hostile  # noqa: E402
@@ -28,7 +29,7 @@ import webload  # noqa: E402
 from gk import GkMail  # noqa: E402
 from measure import Table  # noqa: E402
 
-PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile", "checks", "outbound", "web")
+PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile", "checks", "outbound", "web", "mcp")
 
 
 def arguments():
@@ -66,6 +67,7 @@ def run(servers, args, load, work):
         "hostile": lambda: hostile.hostile_rows(servers, table),
         "checks": lambda: screening.screening_rows(load, table, args.rounds, work, Path(args.build).resolve()),
         "outbound": lambda: outbound.outbound_rows(args, load, table, work, Path(args.build).resolve(), len(servers) > 1),
+        "mcp": lambda: agents.mcp_rows(args, table, work),
         "web": lambda: webload.web_rows(args, load, table, work),
     }
     for name in args.only.split(","):
