@@ -537,7 +537,8 @@ connects_a_pair(void)
 	int pair[2];
 
 	return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 &&
-	       (syscall(SYS_connect, pair[0], &to, sizeof to) == 0 || /* gk-aid has one of its own */
+	       (syscall(SYS_connect, pair[0], &to, sizeof to) ==
+		       0 || /* gk-aid has one of its own */
 		   bind(pair[0], (struct sockaddr *)&to, sizeof to) == 0);
 }
 
