@@ -3,6 +3,7 @@ whatever JMAP can. The human has a browser: JMAP by its cookie, and what authd g
 
 import base64
 
+from conftest import wait_for
 from mcp import Stdio
 from test_web_auth import Browser
 
@@ -19,7 +20,9 @@ class Agent(Stdio):
 
     def jmap(self, name, **arguments):
         """The result of one method; an error's too."""
-        r = self.ask("tools/call", {"name": "jmap", "arguments": {"calls": [[name, arguments, "0"]]}})["result"]
+        # So many calls a minute: more of them wait.
+        r = wait_for(lambda: self.ask("tools/call", {"name": "jmap", "arguments": {"calls": [[name, arguments, "0"]]}}).get("result"),
+                     90, "an answer")
         return r["responses"][0][1]
 
     @property
