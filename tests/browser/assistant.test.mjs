@@ -585,3 +585,52 @@ test('a link to an approval is followed through the login; an answer on one devi
 	await other.context().close();
 	await page.context().close();
 });
+
+test('why is this here? is told in words: how it came, and what the assistant did to it', async () => {
+	const [carol, bob] = [2, 1].map(n => suite.user(n).address);
+	await submit(suite, 1, [2], message({ from: `Bob Hill <${bob}>`, to: carol, subject: 'A riddle' }));
+	for (const [locale, said] of [
+		[
+			'en-GB',
+			[
+				'Why is this here?',
+				/Sent by a user of this server, over an encrypted connection/,
+				/Put into Inbox/,
+				/Marked: with a star, by the assistant/,
+				/Moved to Archive, by the assistant/,
+			],
+		],
+		[
+			'fr-FR',
+			[
+				'Pourquoi est-ce ici ?',
+				/Envoyé par un utilisateur de ce serveur, par une connexion chiffrée/,
+				/Rangé dans Réception/,
+				/Marqué.: étoile, par l’assistant/,
+				/Déplacé vers Archives, par l’assistant/,
+			],
+		],
+	]) {
+		const page = await as(b, suite, 2, { locale });
+		if (locale === 'en-GB') {
+			await row(page, 'A riddle').waitFor();
+			await open(page);
+			await page.locator('.assistant-welcome .idea:not([disabled])').first().waitFor();
+			await ask(page, 'Star the mail about riddle');
+			await ask(page, 'Archive the mail about riddle');
+			await page.keyboard.press('Escape');
+		}
+		await page.goto(`${suite.base}/#/in/archive`);
+		await row(page, 'A riddle').click();
+		await page.locator('.message.open .message-head .menu button').click();
+		await page.getByRole('menuitem', { name: said[0] }).click();
+		const steps = page.locator('.dialog.why .step');
+		for (const text of said.slice(1)) await steps.filter({ hasText: text }).waitFor();
+		assert.deepEqual(await axe(page, `why ${locale}`), []);
+		await shot(page, `why-${locale.slice(0, 2)}`);
+		await page.keyboard.press('Escape');
+		await until(async () => !(await page.locator('.dialog').count()), 'closing it');
+		assert.deepEqual(page.said, []);
+		await page.context().close();
+	}
+});

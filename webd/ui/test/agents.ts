@@ -204,7 +204,7 @@ const STEPS = [
 		code: 'delivery',
 		at: ago(65),
 		text: '',
-		data: { mailbox: 'Inbox', recipients: ['alice@example.test'] },
+		data: { mailbox: 'Inbox', recipient: 'alice@example.test' },
 	},
 	{
 		kind: 'change',

@@ -133,7 +133,9 @@ export function tell(step: Step, s: AssistantWords): string {
 		case 'delivered': {
 			const mailbox = place(d, 'mailboxId', 'mailbox');
 			if (step.code === 'appended') return s.why.appended(mailbox);
-			const to = word(d.recipients);
+			if (step.code === 'found') return s.why.found(mailbox);
+			if (step.code === 'unknown') return s.why.unknown;
+			const to = word(d.recipient);
 			return `${s.why.delivered(mailbox)}${to ? `, ${s.why.for(to)}` : ''}`;
 		}
 		case 'change':
@@ -144,17 +146,22 @@ export function tell(step: Step, s: AssistantWords): string {
 }
 
 function received(step: Step, d: Record<string, unknown>, s: AssistantWords): string {
-	if (step.code === 'submission') return s.why.submission;
 	if (step.code === 'local') return s.why.local;
 	const name = word(d.name) || word(d.from);
 	const address = word(d.address);
-	if (!name && !address) return s.why.received;
 	const how = d.tls === true ? s.why.tls(word(d.version)) : d.tls === false ? s.why.plain : '';
-	return [s.why.smtp(name || address, name ? address : ''), how].filter(Boolean).join(', ');
+	const came =
+		step.code === 'submission'
+			? s.why.submission(word(d.account))
+			: name || address
+				? s.why.smtp(name || address, name ? address : '')
+				: s.why.received;
+	return [came, how].filter(Boolean).join(', ');
 }
 
 function change(step: Step, d: Record<string, unknown>, s: AssistantWords): string {
-	const to = place(d, 'to', 'to');
+	const to = place(d, 'toId', 'to');
+	const here = place(d, 'mailboxId', 'mailbox');
 	const keywords = (v: unknown) =>
 		(Array.isArray(v) ? v : []).map(k => s.why.keywords[word(k).toLowerCase()] ?? word(k)).join(', ');
 	switch (step.code) {
@@ -167,13 +174,14 @@ function change(step: Step, d: Record<string, unknown>, s: AssistantWords): stri
 			);
 		}
 		case 'moved':
-			return s.why.moved(to || place(d, 'mailboxId', 'mailbox'));
+			return s.why.moved(to);
 		case 'copied':
-			return s.why.copied(to || place(d, 'mailboxId', 'mailbox'));
+			return s.why.copied(here);
+		case 'added':
+			return s.why.delivered(here);
 		case 'expunged':
+		case 'vanished':
 			return s.why.expunged;
-		case 'undone':
-			return s.why.undone;
 		default:
 			return step.text || s.why.changed;
 	}

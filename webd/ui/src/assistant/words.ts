@@ -179,7 +179,8 @@ const en = {
 	whyMore: 'More',
 	why: {
 		smtp: (from: string, where: string) => `Came in from ${from}${where ? ` (${where})` : ''}`,
-		submission: 'Handed in by you',
+		submission: (who: string) =>
+			who ? `Sent by ${who}, a user of this server` : 'Sent by a user of this server',
 		local: 'Written on this server',
 		received: 'Came in',
 		tls: (version: string) => `over an encrypted connection${version ? ` (${version})` : ''}`,
@@ -202,13 +203,14 @@ const en = {
 		delivered: (mailbox: string) => (mailbox ? `Put into ${mailbox}` : 'Delivered'),
 		appended: (mailbox: string) =>
 			mailbox ? `Stored in ${mailbox} by a mail program` : 'Stored by a mail program',
+		found: (mailbox: string) => (mailbox ? `Found as a file in ${mailbox}` : 'Found as a file'),
+		unknown: 'How it came here is no longer on record',
 		for: (who: string) => `for ${who}`,
 		moved: (to: string) => (to ? `Moved to ${to}` : 'Moved'),
 		copied: (to: string) => (to ? `Copied to ${to}` : 'Copied'),
 		marked: (what: string) => `Marked: ${what}`,
 		unmarked: (what: string) => `Mark removed: ${what}`,
 		expunged: 'Deleted',
-		undone: 'Put back as it was before',
 		changed: 'Changed',
 		keywords: {
 			$seen: 'read',
@@ -225,6 +227,8 @@ const en = {
 			delivery: 'when it was delivered',
 			vacation: 'by the automatic reply',
 			undo: 'by undoing',
+			foreign: 'by a program on the server',
+			store: 'by the server',
 		} as Record<string, string>,
 		agent: (name: string) => (name && name !== 'assistant' ? `by the agent “${name}”` : 'by the assistant'),
 	},
@@ -447,7 +451,8 @@ const fr: AssistantWords = {
 	whyMore: 'Suite',
 	why: {
 		smtp: (from, where) => `Arrivé de ${from}${where ? ` (${where})` : ''}`,
-		submission: 'Déposé par vous',
+		submission: who =>
+			who ? `Envoyé par ${who}, utilisateur de ce serveur` : 'Envoyé par un utilisateur de ce serveur',
 		local: 'Écrit sur ce serveur',
 		received: 'Arrivé',
 		tls: version => `par une connexion chiffrée${version ? ` (${version})` : ''}`,
@@ -471,13 +476,14 @@ const fr: AssistantWords = {
 			mailbox
 				? `Déposé dans ${mailbox} par un logiciel de messagerie`
 				: 'Déposé par un logiciel de messagerie',
+		found: mailbox => (mailbox ? `Trouvé comme fichier dans ${mailbox}` : 'Trouvé comme fichier'),
+		unknown: 'Son arrivée n’est plus consignée',
 		for: who => `pour ${who}`,
 		moved: to => (to ? `Déplacé vers ${to}` : 'Déplacé'),
 		copied: to => (to ? `Copié dans ${to}` : 'Copié'),
 		marked: what => `Marqué : ${what}`,
 		unmarked: what => `Marque retirée : ${what}`,
 		expunged: 'Supprimé',
-		undone: 'Remis comme avant',
 		changed: 'Modifié',
 		keywords: {
 			$seen: 'lu',
@@ -494,6 +500,8 @@ const fr: AssistantWords = {
 			delivery: 'à la livraison',
 			vacation: 'par la réponse automatique',
 			undo: 'en annulant',
+			foreign: 'par un programme du serveur',
+			store: 'par le serveur',
 		},
 		agent: name => (name && name !== 'assistant' ? `par l’agent « ${name} »` : 'par l’assistant'),
 	},
