@@ -5,6 +5,7 @@ import os
 import re
 
 import pytest
+from mcp import Stdio
 from suite import wait_for
 
 
@@ -122,3 +123,25 @@ def test_tampering_is_found(own, harm, first, running):
     if not running:
         assert "audit.broken" in own.log()
         assert [r for r in records(own) if r["kind"] == "broken"]
+
+
+def calls_of(suite):
+    return [r for r in records(suite) if r["kind"] == "tool"]
+
+
+def test_calls_on_record_stay_whatever_dies(own):
+    """The durability point: what is shown was synced before."""
+    called = 0
+    for _ in range(2):
+        with Stdio(own, "alice") as agent:
+            for _ in range(5):
+                assert not agent.call("list_mailboxes", {})["isError"]
+                called += 1
+            wait_for(lambda: len(calls_of(own)) == called, what="records of all calls")
+            own.kill()
+        own.start()
+        assert len(calls_of(own)) == called and ask(own, "audit", "verify")["ok"]
+    calls = calls_of(own)
+    assert {(r["tool"], r["decision"], r["outcome"], r["agent"], r["proven"]) for r in calls} == {
+        ("list_mailboxes", "free", "ok", "terminal", "yes")}
+    assert {r["kind"] for r in records(own, "--session", calls[0]["session"])} >= {"tool", "session"}
