@@ -40,7 +40,7 @@ scheme_at(struct str s, size_t at)
 	struct str rest = str_from(s, at);
 	size_t n = 0;
 
-	if (!is_alpha(s.p[at]) || (at > 0 && is_scheme_char(s.p[at - 1])))
+	if (!is_scheme_char(s.p[at]) || (at > 0 && is_scheme_char(s.p[at - 1])))
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(bare_schemes); i++)
 		if (str_istarts(rest, str_z(bare_schemes[i])))

@@ -79,6 +79,7 @@ test_links(void **state)
 	becomes(source, "javascript:data:https://evil.test", "evil.test");
 	becomes(source, "(https://evil.test)", "(evil.test)");
 	becomes(source, "http:/data:/evil.test", "http:/evil.test");
+	becomes(source, "3shttp://evil.test .http://evil.test", "evil.test evil.test");
 	/* What is not seen hides no scheme. */
 	becomes(source, "http\xe2\x80\x8b://evil.test", "evil.test");
 	becomes(source, "java\xc2\xadscript:x", "x");
