@@ -330,7 +330,8 @@ def test_events_in_the_manual_are_those_of_the_code():
     page = (root / "docs/SECURITY.md").read_text()
     table = page[page.index("| event in the log |"):page.index("Counters of the same")]
     told = set(re.findall(r"`([a-z]+\.[a-z_]+)`", table))
-    code = "".join(f.read_text() for d in ("authd", "smtpd", "imapd", "webd", "queue", "mailboxd") for f in (root / d).rglob("*.c"))
+    daemons = ("authd", "smtpd", "imapd", "webd", "queue", "mailboxd", "mcpd", "aid", "connect")
+    code = "".join(f.read_text() for d in daemons for f in (root / d).rglob("*.c"))
     logged = set(re.findall(r'"((?:limit|greylist)\.[a-z_]+|auth\.(?:ban|unban|ban_limit|fail|ok))"', code))
     assert logged <= told, logged - told
     for event in told:
