@@ -137,7 +137,8 @@ take_meta(struct mcp_message *m, struct str *version, struct mcp_failure *f)
 	const cJSON *meta = meta_of(m);
 
 	*version = json_str(json_member(meta, META "protocolVersion"));
-	m->capabilities = json_member(meta, META "clientCapabilities");
+	/* Known only of a request whose _meta is whole: mcp_failure_status() goes by that. */
+	m->capabilities = version->n > 0 ? json_member(meta, META "clientCapabilities") : NULL;
 	m->progress = json_member(meta, "progressToken");
 	if (version->n == 0)
 		return mcp_fail(f, MCP_INVALID_PARAMS, "_meta has no " META "protocolVersion");

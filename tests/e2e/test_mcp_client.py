@@ -48,6 +48,11 @@ def test_statuses(suite, token):
     assert (a.status, a.code) == (400, -32022) and MODERN in a.last["error"]["data"]["supported"]
     bare = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     assert (lambda a: (a.status, a.code))(c.post(bare, good.items())) == (400, -32602)
+    for part in ("protocolVersion", "clientCapabilities"):
+        half = c.modern("tools/list")
+        del half["params"]["_meta"]["io.modelcontextprotocol/" + part]
+        a = c.post(half, good.items())
+        assert (a.status, a.code, a.last["id"]) == (400, -32602, half["id"]), part
 
 
 @pytest.mark.parametrize("body", [
