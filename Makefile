@@ -113,10 +113,10 @@ TEST_SRC := $(wildcard $(addsuffix /*_test.c,$(CODE_DIRS)))
 TESTS    := $(patsubst %.c,$(B)/test/%,$(TEST_SRC))
 FUZZ_SRC := $(wildcard $(addsuffix /*_fuzz.c,$(CODE_DIRS)))
 FUZZERS  := $(patsubst %.c,$(B)/fuzz/%,$(FUZZ_SRC))
-ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests tests/unit tests/bench tests/hostile))
+ALL_C    := $(wildcard $(addsuffix /*.c,$(CODE_DIRS) tests tests/unit tests/bench tests/hostile tests/mcp))
 ALL_H    := $(wildcard $(addsuffix /*.h,$(CODE_DIRS) tests/unit tests/bench tests/hostile))
 
-.PHONY: help all run check check-long build unit ui-unit browser e2e e2e-asan e2e-long conformance asan fuzz fuzz-short crash interop bench lint tidy format install uninstall clean \
+.PHONY: help all run check check-long build unit ui-unit browser e2e e2e-asan e2e-long conformance asan mcp-conformance fuzz fuzz-short crash interop bench lint tidy format install uninstall clean \
 	deps deps-check deps-bench samples FORCE
 
 help: ## this list
@@ -236,6 +236,16 @@ $(B)/tools/hostile/gk-%: $(B)/obj/tests/hostile/%.o $$(call object,$$(call code,
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(WRAP)) -o $@ $^ $(PKG_LIBS)
 
+# gk-mcpd with what the public conformance suite of MCP asks for in place of our tools. Never installed.
+MCP_SUITE := tests/mcp/node_modules/.package-lock.json
+FIXTURES := mcp_tools_list mcp_tools_call mcp_resources_list mcp_resource_templates mcp_resources_read mcp_resource_known \
+	mcp_complete mcp_prompts_list mcp_prompts_get
+TOOLS += $(B)/tools/mcp/gk-mcpd
+$(B)/tools/mcp/gk-mcpd: $(B)/obj/tests/mcp/fixture.o $(call object,$(call code,mcpd)) $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(FIXTURES)) -o $@ $^ $(PKG_LIBS)
+
 # Fuzz targets, in the sanitized build.
 ifdef SAN
 $(FUZZERS): $(B)/fuzz/%: $(B)/obj/%.o $$(call no_main,$$(call object,$$(call folder_code,$$*))) $(LIB)
@@ -329,6 +339,12 @@ POINTS ?= 30
 crash: all $(FAULT_BINS) ## cut the power of a file system under users at work, at POINTS instants (root only); fail disks
 	@GKMAIL_POINTS=$(POINTS) GKMAIL_BIN="$(abspath $(B))/bin" GKMAIL_FAULT_BIN="$(abspath $(B))/faults/bin" \
 		PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -n 3 tests/crash
+
+$(MCP_SUITE): tests/mcp/package.json tests/mcp/package-lock.json
+	@cd tests/mcp && npm ci --silent && touch ../../$@
+
+mcp-conformance: all $(TOOLS) $(MCP_SUITE) ## the public conformance suite of MCP (from npm, 240 MB)
+	@GKMAIL_TOOLS="$(B)/tools" $(PYTEST) tests/e2e/test_mcp_conformance.py
 
 conformance: all $(TOOLS) ## public test suites (SUITES=folder)
 	@if [ -d "$(SUITES)" ]; then GKMAIL_SUITES="$(abspath $(SUITES))" GKMAIL_TOOLS="$(B)/tools" $(PYTEST) tests/conformance; \
