@@ -293,7 +293,7 @@ run: deps ## build and start the whole suite in a sandbox, with demo users
 # What computes goes beside what waits. Everything is built first, so that no two parts build the same.
 check: deps-check ## every test
 	@tests/run-check $(B)/check '$(MAKE_COMMAND) --no-print-directory $(MAKEOVERRIDES)' build \
-		"lint unit ui-unit conformance asan fuzz-short" "e2e browser crash interop"
+		"lint unit ui-unit conformance asan fuzz-short" "e2e interop" "browser crash"
 
 build: all $(TESTS) $(TOOLS) $(FAULT_BINS)
 
