@@ -37,6 +37,10 @@ make_room(struct buf *b, size_t n)
 	size_t off = b->base ? (size_t)(b->p - b->base) : 0;
 	size_t cap = b->cap ? b->cap : 64;
 
+	if (b->n == 0 && off > 0) {
+		b->p = b->base;
+		off = 0;
+	}
 	if (b->base != NULL && off + b->n + n < b->cap)
 		return;
 	/* What was consumed at the front is used again first: half empty buffers do not grow. */
@@ -127,9 +131,7 @@ buf_consume(struct buf *b, size_t n)
 {
 	assume(n <= b->n);
 	b->n -= n;
-	b->p = b->n == 0 ? b->base : b->p + n;
-	if (b->n == 0 && b->p != NULL)
-		b->p[0] = '\0';
+	b->p = b->p != NULL ? b->p + n : NULL;
 }
 
 void

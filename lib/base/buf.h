@@ -31,7 +31,7 @@ int buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((forma
 /* Room for n more octets at p + n, to be counted in by buf_added(); NULL past the ceiling. */
 char *buf_room(struct buf *b, size_t n);
 void buf_added(struct buf *b, size_t n);
-/* Drops n octets from the front; cheap. */
+/* Drops n octets from the front; cheap. They stay where they are until octets are added. */
 void buf_consume(struct buf *b, size_t n);
 /* Gives memory back when the buffer is empty (parked and idle connections). */
 void buf_shrink(struct buf *b);

@@ -56,6 +56,30 @@ test_consume(void **state)
 	buf_free(&b);
 }
 
+/* Who consumes what it has just found may still look at it. */
+static void
+test_consumed_stays(void **state)
+{
+	struct buf b;
+	const char *line;
+
+	(void)state;
+	buf_init(&b, 4096);
+	assert_int_equal(buf_puts(&b, "line"), 0);
+	line = b.p;
+	buf_consume(&b, b.n);
+	assert_string_equal(line, "line");
+	assert_int_equal(b.n, 0);
+	assert_int_equal(b.p[0], 0);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(buf_puts(&b, "0123456789"), 0);
+		assert_string_equal(b.p, "0123456789");
+		buf_consume(&b, b.n);
+	}
+	assert_true(b.cap <= 64);
+	buf_free(&b);
+}
+
 static void
 count(void *arg)
 {
@@ -93,6 +117,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_ceiling),
 	    cmocka_unit_test(test_consume),
+	    cmocka_unit_test(test_consumed_stays),
 	    cmocka_unit_test(test_arena),
 	};
 
