@@ -238,10 +238,10 @@ static void
 add_addresses(struct origins *o, struct str s, size_t at, struct str host, bool ascii,
     struct str email, const char *where)
 {
-	size_t end = (size_t)(host.p - s.p) + host.n, marks = 0;
+	size_t end = (size_t)(host.p - s.p) + host.n, marks = 0, from = local_from(s, at, ascii);
 
-	for (size_t i = at; i > local_from(s, at, ascii); i--) {
-		bool first = i - 1 == local_from(s, at, ascii);
+	for (size_t i = at; i > from; i--) {
+		bool first = i - 1 == from;
 		bool mark = !is_host(s.p[i - 1], false) && s.p[i - 1] != '_';
 
 		if (mark && i < at && marks++ < MARKS_MAX)
@@ -251,18 +251,22 @@ add_addresses(struct origins *o, struct str s, size_t at, struct str host, bool 
 	}
 }
 
+/* Each run of a host's characters is walked through where it begins, never from within. */
 static void
 scan(struct origins *o, struct str s, struct str email, const char *where)
 {
+	struct str host;
+
 	for (size_t i = 0; i < s.n; i++) {
-		bool begins = is_host(s.p[i], false) && (i == 0 || !is_host(s.p[i - 1], false));
+		bool is_at = s.p[i] == '@';
+		bool begins = is_host(s.p[i], false) &&
+			      (i == 0 || (!is_host(s.p[i - 1], false) && s.p[i - 1] != '@'));
 
-		for (int ascii = 0; ascii < 2; ascii++) {
-			struct str host = host_at(s, i + (s.p[i] == '@'), ascii);
-
-			if (s.p[i] == '@' && host.n > 0)
+		for (int ascii = 0; ascii < 2 && (is_at || begins); ascii++) {
+			host = host_at(s, i + is_at, ascii);
+			if (is_at && host.n > 0)
 				add_addresses(o, s, i, host, ascii, email, where);
-			else if (begins && (i == 0 || s.p[i - 1] != '@') && is_host_name(host))
+			else if (begins && is_host_name(host))
 				add(o, host, email, where);
 		}
 	}
