@@ -1,12 +1,14 @@
 /*
  * log.c - structured events: fields to lines, lines to a descriptor.
  *
- * Lines gather in one buffer until log_flush(); a writer that fails loses lines, never the process.
+ * Lines gather in one buffer until log_flush(). What a full disk does not take waits there, up to
+ * GATHER_MAX; lines after that are lost and counted, never the process.
  */
 #include "base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 #include <syslog.h>
 
 #include "base/buf.h"
@@ -21,14 +23,54 @@ static struct {
 	enum log_format format;
 	enum log_level level;
 	struct buf lines;
-} state = {"gkmail", 2, LOG_TEXT, LOG_LEVEL_INFO, {.max = GATHER_MAX * 2}};
+	bool stuck;    /* the last write did not take all: lines has the rest */
+	bool torn;     /* and begins within a line whose first part is written */
+	off_t end;     /* where the file ended then; -1: not a file */
+	uint64_t lost; /* lines, not told yet */
+} state = {"gkmail", 2, LOG_TEXT, LOG_LEVEL_INFO, {.max = GATHER_MAX * 2}, .end = -1};
+
+static void (*on_lost)(void);
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
+
+static void
+lose(void)
+{
+	state.lost++;
+	if (on_lost)
+		on_lost();
+}
+
+static void
+lose_first(void)
+{
+	const char *end = memchr(state.lines.p, '\n', state.lines.n);
+
+	buf_consume(&state.lines, (size_t)(end - state.lines.p) + 1);
+	state.torn = false;
+	lose();
+}
+
+/* To be done with a target: what it does not take now is lost. */
+static void
+leave(void)
+{
+	log_flush();
+	while (state.lines.n > 0)
+		lose_first();
+	state.stuck = false;
+}
+
+void
+log_on_lost(void (*fn)(void))
+{
+	on_lost = fn;
+}
 
 void
 log_init(const char *daemon, int fd, enum log_format format, enum log_level level)
 {
-	log_flush();
+	leave();
 	state.daemon = daemon;
 	state.fd = fd;
 	state.format = format;
@@ -38,7 +80,7 @@ log_init(const char *daemon, int fd, enum log_format format, enum log_level leve
 void
 log_set_fd(int fd)
 {
-	log_flush();
+	leave();
 	if (state.fd > 2)
 		close(state.fd);
 	state.fd = fd;
@@ -92,27 +134,73 @@ log_format_parse(struct str s, enum log_format *out)
 	return 0;
 }
 
-static void
+static size_t
 write_out(struct str s)
 {
-	while (s.n > 0) {
-		ssize_t n = write(state.fd, s.p, s.n);
+	size_t done = 0;
+
+	while (done < s.n) {
+		ssize_t n = write(state.fd, s.p + done, s.n - done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return;
-		s = str_from(s, (size_t)n);
+			break;
+		done += (size_t)n;
 	}
+	return done;
+}
+
+static off_t
+file_end(void)
+{
+	struct stat st;
+
+	return fstat(state.fd, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : -1;
+}
+
+/* All daemons append to one file. Where nobody wrote since it was full, it may end within a line:
+ * ours goes on where it was torn, one of another daemon is ended. After others' lines the rest of
+ * ours would be a line of its own: it is left out. */
+static bool
+go_on(void)
+{
+	if (file_end() != state.end) {
+		if (state.torn)
+			lose_first();
+		return true;
+	}
+	return state.torn || state.end < 0 || write_out(STR("\n")) == 1;
+}
+
+static void
+tell_lost(void)
+{
+	uint64_t n = state.lost;
+
+	state.lost = 0;
+	if (n > 0)
+		log_error("log.lost", LU("lines", n));
 }
 
 void
 log_flush(void)
 {
-	if (state.lines.n > 0) {
-		write_out(buf_view(&state.lines));
-		buf_reset(&state.lines);
+	size_t n;
+
+	if (state.lines.n == 0 || (state.stuck && !go_on()))
+		return;
+	n = write_out(buf_view(&state.lines));
+	if (n > 0)
+		state.torn = state.lines.p[n - 1] != '\n';
+	state.stuck = n < state.lines.n;
+	if (state.stuck) {
+		buf_consume(&state.lines, n);
+		state.end = file_end();
+		return;
 	}
+	buf_reset(&state.lines);
+	tell_lost();
 }
 
 static void
@@ -210,7 +298,10 @@ to_syslog(enum log_level level, const char *event, const struct log_field *f, si
 	buf_init(&b, GATHER_MAX);
 	buf_printf(&b, "<%d>gk-%s[%d]: ", LOG_MAIL | severity[level], state.daemon, getpid());
 	put_text(&b, false, level, event, f, n);
-	write_out(buf_view(&b));
+	if (write_out(buf_view(&b)) < b.n)
+		lose();
+	else
+		tell_lost();
 	buf_free(&b);
 }
 
@@ -247,6 +338,12 @@ log_event(enum log_level level, const char *event, const struct log_field *field
 		tell_tap(level, event, fields, n);
 	if (state.format == LOG_TO_SYSLOG) {
 		to_syslog(level, event, fields, n);
+		return;
+	}
+	if (state.stuck && state.lines.n >= GATHER_MAX)
+		log_flush();
+	if (state.lines.n >= GATHER_MAX) {
+		lose();
 		return;
 	}
 	if (state.format == LOG_JSON)

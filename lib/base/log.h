@@ -3,7 +3,9 @@
  *
  * One event is one line, text or JSON, written with one write(2) (CONVENTIONS, "Log line"). Peer
  * octets are escaped here, and values cut at 512 octets. Lines gather until the end of the loop
- * turn; warnings and errors go out at once. Never log a secret or message content.
+ * turn; warnings and errors go out at once. Where they cannot be written some wait, the others are
+ * counted, and log.lost tells how many when there is room again. Never log a secret or message
+ * content.
  *
  *	log_info("smtp.reject", LS("sid", sid), LZ("reason", "relay"), LU("ms", 41));
  */
@@ -47,6 +49,8 @@ struct log_field {
 
 /* daemon must outlive the log. Before log_init() events go to standard error as text. */
 void log_init(const char *daemon, int fd, enum log_format format, enum log_level level);
+/* Called for each line that is lost. */
+void log_on_lost(void (*fn)(void));
 /* Takes over fd (the old one is closed unless it is 0-2): reopened files. */
 void log_set_fd(int fd);
 int log_fd(void); /* borrowed; for a forked child that closes all else */

@@ -117,10 +117,28 @@ json_count(const cJSON *v)
 
 /* ---- printing ---- */
 
+/* Does s, of the octets of UTF-8, begin with U+FDD0 to U+FDEF, or the last two of a plane? */
+static bool
+is_noncharacter(struct str s)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+
+	if (s.n >= 3 && p[0] == 0xef)
+		return (p[1] == 0xb7 && p[2] >= 0x90 && p[2] <= 0xaf) ||
+		       (p[1] == 0xbf && p[2] >= 0xbe);
+	return s.n >= 4 && p[0] >= 0xf0 && (p[1] & 0x0f) == 0x0f && p[2] == 0xbf && p[3] >= 0xbe;
+}
+
+/* Nothing in it that I-JSON has no place for (RFC 7493 2.1). */
 static bool
 is_clean(struct str s)
 {
-	return str_is_utf8(s);
+	if (!str_is_utf8(s))
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] >= 0xef && is_noncharacter(str_from(s, i)))
+			return false;
+	return true;
 }
 
 /* Length of the UTF-8 character at the start of s, or 0. */
@@ -141,12 +159,12 @@ cleaned(struct str s, struct buf *b)
 	if (is_clean(s))
 		return s;
 	for (; s.n > 0; s = str_from(s, n)) {
-		if ((n = character(s)) > 0) {
+		n = character(s);
+		if (n > 0 && !is_noncharacter(str_of(s.p, n)))
 			buf_put(b, s.p, n);
-		} else {
-			n = 1;
+		else
 			buf_puts(b, "\xef\xbf\xbd");
-		}
+		n = num_max(n, (size_t)1);
 	}
 	return buf_view(b);
 }
@@ -182,7 +200,7 @@ json_print_str(struct str s, struct buf *out)
 	struct buf b;
 
 	buf_init(&b, SIZE_MAX / 2);
-	print_clean(cleaned(s, &b), out);
+	print_clean(s.n > 0 ? cleaned(s, &b) : STR(""), out); /* no arithmetic on STR_NONE */
 	buf_free(&b);
 }
 

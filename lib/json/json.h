@@ -27,7 +27,7 @@ cJSON *json_parse(struct str text, size_t max_values, struct err *e);
 int json_check(struct str text, size_t max_values, struct err *e);
 /* Appends the text of a tree; out->over when it does not fit. */
 void json_print(const cJSON *v, struct buf *out);
-/* Appends a string with quotes; octets that are no UTF-8 become U+FFFD. */
+/* Appends a string with quotes; octets that are no UTF-8, and noncharacters, become U+FFFD. */
 void json_print_str(struct str s, struct buf *out);
 
 /* ---- reading ---- */
