@@ -60,6 +60,29 @@ job_free(struct job *j)
 	free(j);
 }
 
+/* Whose hosts they are, by the names of MX hosts: which of the large receivers is unhappy with us.
+ */
+static void
+count_class(const struct mail_rcpt *r)
+{
+	static const struct {
+		struct str below;
+		enum metric ok; /* temp and perm follow */
+	} classes[] = {
+	    {STR_INIT(".google.com"), METRIC_CLASS_GOOGLE_OK},
+	    {STR_INIT(".googlemail.com"), METRIC_CLASS_GOOGLE_OK},
+	    {STR_INIT(".outlook.com"), METRIC_CLASS_MICROSOFT_OK},
+	    {STR_INIT(".yahoodns.net"), METRIC_CLASS_YAHOO_OK},
+	    {STR_INIT(".icloud.com"), METRIC_CLASS_APPLE_OK},
+	};
+	enum metric m = METRIC_CLASS_OTHER_OK;
+
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++)
+		if (str_ends(r->host, classes[i].below))
+			m = classes[i].ok;
+	metric_add((enum metric)(m + r->result), 1);
+}
+
 static void
 log_result(const struct job *j, const struct mail_rcpt *r)
 {
@@ -68,6 +91,7 @@ log_result(const struct job *j, const struct mail_rcpt *r)
 	static const char *const events[] = {"remote.deliver", "remote.defer", "remote.fail"};
 
 	metric_add(metrics[r->result], 1);
+	count_class(r);
 	log_info(events[r->result], LS("mid", j->mail.mid), LS("to", r->address),
 	    LS("host", r->host), LS("text", r->text), LZ("tls", j->cipher),
 	    LZ("verified", j->verified), LU("ms", (clock_us() - j->began) / 1000));

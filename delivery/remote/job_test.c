@@ -490,6 +490,7 @@ routes_need_no_mx(void **state)
 {
 	(void)state;
 	goes("routed.test", REMOTE_WORKED, TAKEN_BY("127.0.0.12 [127.0.0.12]"));
+	goes("gone.test:25", REMOTE_NO_ROUTE, "|1|4.3.5 no route leads to gone.test:25 any more||");
 }
 
 /* No more connections than there may be: the others wait, and idle ones make room. */

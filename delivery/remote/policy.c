@@ -252,8 +252,8 @@ policy_ask(struct policy *p, struct str dest, policy_fn fn, void *arg)
 	if (row != ROUTE_NONE)
 		use_row(a, &p->conf->rows[row]);
 	else if (routes_is_name(dest))
-		err_set(
-		    &a->e, E_TEMP, "4.3.5 no route leads to " STR_FMT " any more", STR_ARG(dest));
+		err_set(&a->e, E_NOTFOUND, "4.3.5 no route leads to " STR_FMT " any more",
+		    STR_ARG(dest));
 	if (a->route.nhosts == 0 && dest.n > 2 && dest.p[0] == '[' && dest.p[dest.n - 1] == ']' &&
 	    str_eq(a->route.domain, dest))
 		literal(a, dest);

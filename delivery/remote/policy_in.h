@@ -2,9 +2,9 @@
  */
 #pragma once
 
-#include "delivery/remote/https.h"
 #include "delivery/remote/policy_conf.h"
 #include "delivery/remote/sts.h"
+#include "net/https.h"
 
 struct policy {
 	struct dns *dns;

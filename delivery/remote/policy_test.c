@@ -219,7 +219,7 @@ mail_for_a_route_that_is_gone_waits(void **state)
 	assert_int_equal(error.code, E_OK);
 	configure(HOST);
 	ask("relay.test:25");
-	assert_int_equal(error.code, E_TEMP);
+	assert_int_equal(error.code, E_NOTFOUND);
 	assert_string_equal(error.text, "4.3.5 no route leads to relay.test:25 any more");
 }
 

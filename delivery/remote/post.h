@@ -7,9 +7,9 @@
  */
 #pragma once
 
-#include "delivery/remote/https.h"
 #include "ipc/ipc.h"
 #include "net/dns.h"
+#include "net/https.h"
 
 /* PUSH_POST. The https is borrowed. */
 void post_message(struct dns *dns, struct https *https, struct ipc_chan *c, struct ipc_in *m);

@@ -415,6 +415,14 @@ on_hosts(void *arg, const struct hosts *h)
 	loop_defer(&x->act);
 }
 
+static enum remote_outcome
+of_policy(const struct err *e)
+{
+	if (e->code == E_NOTFOUND)
+		return REMOTE_NO_ROUTE;
+	return e->code == E_PERM ? REMOTE_IMPOSSIBLE : REMOTE_UNREACHED;
+}
+
 static void
 on_policy(void *arg, const struct policy_route *r, const struct err *e)
 {
@@ -423,8 +431,7 @@ on_policy(void *arg, const struct policy_route *r, const struct err *e)
 	OBJ(x, REACH_MAGIC);
 	x->policy_ask = NULL;
 	if (e) {
-		note(x, e->code == E_PERM ? REMOTE_IMPOSSIBLE : REMOTE_UNREACHED, str_z(e->text),
-		    STR_NONE);
+		note(x, of_policy(e), str_z(e->text), STR_NONE);
 		tell_failure(x);
 		return;
 	}

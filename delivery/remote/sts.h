@@ -10,9 +10,9 @@
 
 #include <stdint.h>
 
-#include "delivery/remote/https.h"
 #include "delivery/remote/sts_text.h"
 #include "net/dns.h"
+#include "net/https.h"
 
 struct sts;
 struct sts_ask;

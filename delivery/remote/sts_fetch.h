@@ -4,9 +4,9 @@
  */
 #pragma once
 
-#include "delivery/remote/https.h"
 #include "delivery/remote/sts_text.h"
 #include "net/dns.h"
+#include "net/https.h"
 
 struct sts_fetch;
 

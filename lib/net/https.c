@@ -5,7 +5,7 @@
  *
  * Owner: the one policy. Errors: E_TEMP with what libcurl says, or what is wrong with the answer.
  */
-#include "delivery/remote/https.h"
+#include "net/https.h"
 
 #include <stdlib.h>
 
@@ -35,8 +35,10 @@ struct https_get {
 	size_t headers;
 	const char *type;
 	char error[CURL_ERROR_SIZE];
+	/* One of them. */
 	https_fn fn;
 	void (*answered)(void *arg, unsigned status, const struct err *e); /* of a POST */
+	https_answer_fn called;
 	void *arg;
 	struct loop_defer fail; /* could not even begin */
 	LIST_ENTRY(https_get) link;
@@ -69,6 +71,21 @@ has_type(const struct https_get *g)
 	return str_ieq_z(str_trim(type), g->type);
 }
 
+/* e NULL: it went well. The last thing that happens to g. */
+static void
+tell(struct https_get *g, unsigned status, const struct err *e)
+{
+	const struct https_answer a = {.status = status, .body = buf_view(&g->body), .get = g};
+
+	if (g->called != NULL)
+		g->called(g->arg, e == NULL ? &a : NULL, e);
+	else if (g->answered != NULL)
+		g->answered(g->arg, e == NULL ? status : 0, e);
+	else
+		g->fn(g->arg, e == NULL ? a.body : STR_NONE, e);
+	get_free(g);
+}
+
 static void
 finish(void *arg, CURLcode code)
 {
@@ -84,17 +101,23 @@ finish(void *arg, CURLcode code)
 	else if (code != CURLE_OK)
 		err_set(
 		    &e, E_TEMP, "%s", g->error[0] != '\0' ? g->error : curl_easy_strerror(code));
-	else if (g->answered == NULL && status != 200)
+	else if (g->fn != NULL && status != 200)
 		err_set(&e, E_TEMP, "HTTP status %ld", status);
-	else if (g->answered == NULL && !has_type(g))
+	else if (g->fn != NULL && !has_type(g))
 		err_set(&e, E_TEMP, "the answer is not %s", g->type);
-	if (g->answered != NULL)
-		g->answered(
-		    g->arg, e.code == E_OK ? (unsigned)status : 0, e.code == E_OK ? NULL : &e);
-	else
-		g->fn(g->arg, e.code == E_OK ? buf_view(&g->body) : STR_NONE,
-		    e.code == E_OK ? NULL : &e);
-	get_free(g);
+	tell(g, (unsigned)status, e.code == E_OK ? NULL : &e);
+}
+
+struct str
+https_field(const struct https_answer *a, const char *name)
+{
+	struct curl_header *h;
+
+	OBJ(a->get, GET_MAGIC);
+	if (curl_easy_header(a->get->curl, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK ||
+	    h->amount != 1)
+		return STR_NONE;
+	return str_z(h->value);
 }
 
 struct https *
@@ -244,11 +267,7 @@ fail(void *arg)
 
 	OBJ(g, GET_MAGIC);
 	err_set(&e, E_TEMP, "the fetch cannot begin");
-	if (g->answered != NULL)
-		g->answered(g->arg, 0, &e);
-	else
-		g->fn(g->arg, STR_NONE, &e);
-	get_free(g);
+	tell(g, 0, &e);
 }
 
 static bool
@@ -267,7 +286,7 @@ set_up_post(struct https_get *g, const struct https_want *w)
 }
 
 static struct https_get *
-begin(struct https *h, const struct https_want *w, bool post, void *arg)
+begin(struct https *h, const struct https_want *w, const char *method, void *arg)
 {
 	struct https_get *g = mem_alloc(sizeof(*g));
 
@@ -281,7 +300,9 @@ begin(struct https *h, const struct https_want *w, bool post, void *arg)
 	g->resolve = addresses(w);
 	g->curl = curl_easy_init();
 	if (g->resolve == NULL || g->curl == NULL || h->trust == NULL || !set_up(g, w) ||
-	    (post && !set_up_post(g, w)) ||
+	    (strcmp(method, "POST") == 0 && !set_up_post(g, w)) ||
+	    (strcmp(method, "HEAD") == 0 &&
+		curl_easy_setopt(g->curl, CURLOPT_NOBODY, 1L) != CURLE_OK) ||
 	    (g->transfer = transfer_start(h->transfers, g->curl, finish, g)) == NULL)
 		loop_defer(&g->fail);
 	return g;
@@ -290,7 +311,7 @@ begin(struct https *h, const struct https_want *w, bool post, void *arg)
 struct https_get *
 https_get(struct https *h, const struct https_want *w, https_fn fn, void *arg)
 {
-	struct https_get *g = begin(h, w, false, arg);
+	struct https_get *g = begin(h, w, "GET", arg);
 
 	g->fn = fn;
 	return g;
@@ -300,9 +321,19 @@ struct https_get *
 https_post(struct https *h, const struct https_want *w,
     void (*fn)(void *arg, unsigned status, const struct err *e), void *arg)
 {
-	struct https_get *g = begin(h, w, true, arg);
+	struct https_get *g = begin(h, w, "POST", arg);
 
 	g->answered = fn;
+	return g;
+}
+
+struct https_get *
+https_call(
+    struct https *h, const struct https_want *w, const char *method, https_answer_fn fn, void *arg)
+{
+	struct https_get *g = begin(h, w, method, arg);
+
+	g->called = fn;
 	return g;
 }
 

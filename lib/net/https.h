@@ -44,5 +44,18 @@ struct https_get *https_get(struct https *h, const struct https_want *w, https_f
 /* A POST. status is 0 where e says why there was no answer; what it holds is of no interest. */
 struct https_get *https_post(struct https *h, const struct https_want *w,
     void (*fn)(void *arg, unsigned status, const struct err *e), void *arg);
+/* What came back, whatever its status; borrowed until the callback returns. */
+struct https_answer {
+	unsigned status;
+	struct str body;
+	const struct https_get *get; /* for https_field() */
+};
+typedef void (*https_answer_fn)(void *arg, const struct https_answer *a, const struct err *e);
+/* Any request of HTTP/1.1: "GET", "HEAD", or "POST" with w's body and headers. type is not looked
+ * at. a: NULL where e says why there was none. */
+struct https_get *https_call(
+    struct https *h, const struct https_want *w, const char *method, https_answer_fn fn, void *arg);
+/* A field of the answer, STR_NONE where there is none or several. */
+struct str https_field(const struct https_answer *a, const char *name);
 /* fn is not called any more. NULL inside is fine. */
 void https_cancel(struct https_get **g);
