@@ -37,6 +37,8 @@ struct tls_context {
 	struct str alpn;         /* owned */
 	struct tls_cert **certs; /* the first is for those who ask for no name, or for another */
 	size_t ncerts;
+	const char *diverted;      /* the protocol whose clients are */
+	struct tls_context *other; /* of this context; owned */
 };
 
 /* ---- policy ---- */
@@ -183,6 +185,90 @@ out:
 	return rc;
 }
 
+/* ---- clients of another context ---- */
+
+/* RFC 7301 3.1: the list's length, then names with theirs. */
+static bool
+offers_only(SSL *ssl, const char *protocol)
+{
+	const unsigned char *p;
+	size_t n, len = strlen(protocol);
+
+	return SSL_client_hello_get0_ext(
+		   ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &p, &n) == 1 &&
+	       n == len + 3 && p[0] == 0 && p[1] == len + 1 && p[2] == len &&
+	       memcmp(p + 3, protocol, len) == 0;
+}
+
+/* RFC 6066 3: one name of type host_name. STR_NONE: it is written otherwise. */
+static struct str
+name_asked(SSL *ssl)
+{
+	const unsigned char *p;
+	size_t n;
+
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) != 1 || n < 5 ||
+	    ((size_t)p[0] << 8 | p[1]) != n - 2 || p[2] != TLSEXT_NAMETYPE_host_name ||
+	    ((size_t)p[3] << 8 | p[4]) != n - 5)
+		return STR_NONE;
+	return str_of(p + 5, n - 5);
+}
+
+/* A handshake goes on with a context that is nobody's any more. */
+static void
+let_go(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
+{
+	struct tls_context *c = ptr;
+
+	(void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
+	tls_context_free(&c);
+}
+
+static int
+kept_by_session(void)
+{
+	static int index = -1;
+
+	if (index < 0)
+		index = SSL_get_ex_new_index(0, NULL, NULL, NULL, let_go);
+	assume(index >= 0);
+	return index;
+}
+
+/* Before anything of the handshake is decided: certificate and protocol follow the context. */
+static int
+divert(SSL *ssl, int *alert, void *arg)
+{
+	struct tls_context *c = arg;
+	struct str name;
+
+	(void)alert;
+	OBJ(c, CONTEXT_MAGIC);
+	if (c->other == NULL || !offers_only(ssl, c->diverted))
+		return SSL_CLIENT_HELLO_SUCCESS;
+	name = name_asked(ssl);
+	for (size_t i = 0; i < c->other->ncerts; i++)
+		if (tls_cert_match(c->other->certs[i], name) == TLS_MATCH_EXACT) {
+			/* Tickets are c's, whatever the context. */
+			SSL_set_options(ssl, SSL_OP_NO_TICKET);
+			SSL_set_num_tickets(ssl, 0);
+			SSL_set_SSL_CTX(ssl, c->other->ssl);
+			SSL_set_ex_data(ssl, kept_by_session(), tls_context_ref(c->other));
+			break;
+		}
+	return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+void
+tls_server_divert(struct tls_context *c, const char *alpn, struct tls_context *other)
+{
+	OBJ(c, CONTEXT_MAGIC);
+	tls_context_free(&c->other);
+	c->diverted = alpn;
+	c->other = other != NULL ? tls_context_ref(other) : NULL;
+	SSL_CTX_set_client_hello_cb(c->ssl, divert, c);
+}
+
 /* ---- contexts ---- */
 
 static void
@@ -308,6 +394,7 @@ tls_context_free(struct tls_context **c)
 	for (size_t i = 0; i < old->ncerts; i++)
 		tls_cert_free(&old->certs[i]);
 	free(old->certs);
+	tls_context_free(&old->other);
 	free((char *)old->alpn.p);
 	old->magic = 0;
 	free(old);

@@ -46,6 +46,9 @@ tls_server_new(int cert_fd, int key_fd, const struct tls_options *o, struct err 
  * one name with keys of different kinds: the client's algorithms decide. */
 int tls_server_add(struct tls_context *c, int cert_fd, int key_fd, const struct str *names,
     size_t n, struct err *e);
+/* Clients of c that offer that one protocol, and ask for a name that other has a certificate for,
+ * are other's (RFC 8737 3). NULL: nobody is any more. other is kept as long as c. */
+void tls_server_divert(struct tls_context *c, const char *alpn, struct tls_context *other);
 /* Sessions that use it keep it alive, as does whoever holds a reference. */
 struct tls_context *tls_context_ref(struct tls_context *c);
 void tls_context_free(struct tls_context **c);

@@ -8,6 +8,8 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include "io/file.h"
+
 #define LIFE_S (10L * 365 * 24 * 3600)
 
 static int
@@ -175,4 +177,67 @@ certificate_with_ca(const char *host, const char *cert_path, const char *key_pat
     const char *ca_path, struct err *e)
 {
 	return make_files(host, cert_path, key_path, ca_path, e);
+}
+
+/* ---- tls-alpn-01 ---- */
+
+/* id-pe-acmeIdentifier, which OpenSSL 3.0 has no name for; an OCTET STRING in the extension's own.
+ */
+static int
+add_digest(X509 *x, const unsigned char digest[32])
+{
+	ASN1_OBJECT *oid = OBJ_txt2obj("1.3.6.1.5.5.7.1.31", 1);
+	unsigned char der[34] = {V_ASN1_OCTET_STRING, 32};
+	ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+	X509_EXTENSION *ext = NULL;
+	int rc = -1;
+
+	memcpy(der + 2, digest, 32);
+	if (oid != NULL && value != NULL && ASN1_OCTET_STRING_set(value, der, sizeof(der)) == 1 &&
+	    (ext = X509_EXTENSION_create_by_OBJ(NULL, oid, 1, value)) != NULL &&
+	    X509_add_ext(x, ext, -1) == 1)
+		rc = 0;
+	X509_EXTENSION_free(ext);
+	ASN1_OCTET_STRING_free(value);
+	ASN1_OBJECT_free(oid);
+	return rc;
+}
+
+static int
+make_challenge(const char *name, const unsigned char digest[32], EVP_PKEY *key, X509 **out)
+{
+	char names[300];
+	X509 *x = make("acme", key, NULL);
+
+	if (x == NULL)
+		return -1;
+	*out = x;
+	snprintf(names, sizeof(names), "DNS:%s", name);
+	if (add_extension(x, x, NID_subject_alt_name, names) < 0 || add_digest(x, digest) < 0)
+		return -1;
+	return X509_sign(x, key, EVP_sha256()) > 0 ? 0 : -1;
+}
+
+int
+certificate_challenge(const char *name, const unsigned char digest[32], struct err *e)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	BIO *bio = BIO_new(BIO_s_mem());
+	X509 *x = NULL;
+	int fd = -1;
+	char *p;
+	long n;
+
+	if (key == NULL || bio == NULL || make_challenge(name, digest, key, &x) < 0 ||
+	    PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1 ||
+	    PEM_write_bio_X509(bio, x) != 1) {
+		failed(e);
+	} else {
+		n = BIO_get_mem_data(bio, &p);
+		fd = file_memory("challenge", p, (size_t)n, e);
+	}
+	X509_free(x);
+	BIO_free(bio);
+	EVP_PKEY_free(key);
+	return fd;
 }

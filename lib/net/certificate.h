@@ -14,3 +14,7 @@ int certificate_self_signed(
  * kept. */
 int certificate_with_ca(const char *host, const char *cert_path, const char *key_path,
     const char *ca_path, struct err *e);
+/* The certificate that answers a challenge of tls-alpn-01 (RFC 8737 3) for name, with a key of its
+ * own in front of it, in a memory file. digest: SHA-256 of the key authorization. The descriptor,
+ * or -1. */
+int certificate_challenge(const char *name, const unsigned char digest[32], struct err *e);
