@@ -15,6 +15,14 @@
 #define OUT_MAX (1u << 20)
 #define HIGH    (128u * 1024) /* more waiting than this, and the other side is not read */
 
+/* At the end an owner whose client says no more may go without a word. */
+static const char *
+lost(void)
+{
+	return svc_draining() ? "Server shutting down"
+			      : "[UNAVAILABLE] Internal trouble, please reconnect";
+}
+
 void
 relay_drop(struct front_conn *c)
 {
@@ -40,7 +48,7 @@ on_owner_closed(void *arg, const struct err *e)
 	log_debug("imap.owner_gone", LZ("sid", c->sid), LE(e));
 	relay_drop(c);
 	if (c->state == FRONT_RELAY || c->state == FRONT_LEAVING)
-		front_bye(c, "[UNAVAILABLE] Internal trouble, please reconnect");
+		front_bye(c, lost());
 }
 
 int
@@ -153,7 +161,7 @@ owner_done(struct front_conn *c)
 	else if (clean)
 		front_close(c);
 	else
-		front_bye(c, "[UNAVAILABLE] Internal trouble, please reconnect");
+		front_bye(c, lost());
 }
 
 void

@@ -135,7 +135,8 @@ over(struct live *l, const struct err *e)
 static void
 be_idle(struct live *l)
 {
-	if (l->state == LIVE_OPEN && !l->busy && !l->asking && !l->in_text)
+	/* Where it is wanted the timer has another end, live_want's. */
+	if (l->state == LIVE_OPEN && !l->busy && !l->asking && !l->in_text && !l->wanted)
 		loop_timer_set(l->timer, conf_num(svc_conf(), CONF_WEB_PARK_AFTER));
 }
 

@@ -38,6 +38,7 @@ static struct {
 	struct buf text;
 	unsigned ready, done;
 	enum err_code ended;
+	bool asks; /* at the next state */
 } page;
 
 /* ---- in place of svc.c ---- */
@@ -208,6 +209,9 @@ on_state(void *arg, struct str state)
 {
 	(void)arg;
 	buf_printf(&page.text, "=" STR_FMT, STR_ARG(state));
+	if (page.asks)
+		live_want(live);
+	page.asks = false;
 }
 
 static void
@@ -384,6 +388,22 @@ a_message_there_and_back(void **state)
 	assert_int_equal(is.pipes, 2);
 }
 
+/* Changes that are told all the time keep no message waiting. */
+static void
+a_message_comes_through_a_stream_of_changes(void **state)
+{
+	(void)state;
+	live_push(live, STR("*"), STR(""));
+	owner_was_told("push(*,)");
+	say_state("*", "s1");
+	page_was_told("=s1");
+	page.asks = true;
+	say_state("*", "s2");
+	say_state("*", "s3"); /* is there already when the message begins */
+	page_was_told("=s2=s3");
+	assert_int_equal(page.ready, 1);
+}
+
 static void
 a_watch_wakes_with_what_was_told(void **state)
 {
@@ -508,6 +528,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(a_message_there_and_back),
+	    TEST(a_message_comes_through_a_stream_of_changes),
 	    TEST(a_watch_wakes_with_what_was_told),
 	    TEST(a_wake_before_it_waits_is_not_lost),
 	    TEST(what_is_said_while_it_waits),

@@ -3,8 +3,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 
+#include "base/mem.h"
 #include "base/num.h"
 
 #define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
@@ -130,6 +132,27 @@ sock_share(int fd, bool on)
 	int v = on;
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &v, sizeof(v));
+}
+
+void
+sock_turn_away(int fd, bool on)
+{
+	/* The filter of a TCP socket sees segments from their header on, where octet 13 has the
+	 * flags (RFC 9293 3.1). A SYN without ACK begins a connection and is dropped. */
+	struct sock_filter code[] = {
+	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+	    BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, 0),
+	    BPF_STMT(BPF_RET | BPF_K, 0xffffffffu),
+	};
+	struct sock_fprog program = {.len = ARRAY_LEN(code), .filter = code};
+	int none = 0; /* the kernel wants a value where it needs none */
+
+	if (on)
+		setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+	else
+		setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
 }
 
 const char *

@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "net/sock.h"
 
@@ -134,6 +136,56 @@ a_star_takes_both_families(void **state)
 	close(fd);
 }
 
+static int
+begin_to_connect(int listener)
+{
+	struct sockaddr_storage a;
+	socklen_t size = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &size), 0);
+	if (connect(fd, (struct sockaddr *)&a, size) < 0)
+		assert_int_equal(errno, EINPROGRESS);
+	return fd;
+}
+
+static bool
+is_connected(int fd, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	return poll(&p, 1, ms) == 1 && !(p.revents & (POLLERR | POLLHUP));
+}
+
+/* The handshake of loopback is done within connect(). */
+static void
+who_is_turned_away_comes_again(void **state)
+{
+	int fd = sock_listen(STR("127.0.0.1:0"), NULL), before, later, served;
+	char text[16] = "";
+
+	(void)state;
+	assert_true(fd >= 0);
+	before = begin_to_connect(fd);
+	sock_turn_away(fd, true);
+	later = begin_to_connect(fd);
+	assert_true(is_connected(before, 0));
+	assert_false(is_connected(later, 0));
+	served = accept(fd, NULL, NULL);
+	assert_true(served >= 0);
+	assert_int_equal(accept(fd, NULL, NULL), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(write(before, "words", 5), 5);
+	assert_int_equal(recv(served, text, sizeof(text), 0), 5);
+	sock_turn_away(fd, false);
+	assert_true(is_connected(later, 20000));
+	close(fd);
+	close(before);
+	close(later);
+	close(served);
+}
+
 int
 main(void)
 {
@@ -142,6 +194,7 @@ main(void)
 	    cmocka_unit_test(what_is_no_address_is_refused_with_an_example),
 	    cmocka_unit_test(a_port_is_bound_once),
 	    cmocka_unit_test(a_star_takes_both_families),
+	    cmocka_unit_test(who_is_turned_away_comes_again),
 	};
 
 	return cmocka_run_group_tests_name("sock", tests, NULL, NULL);

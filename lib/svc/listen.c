@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define LINE_TURNS      (4096 / ACCEPTS_AT_ONCE)
 #define ACCEPTS_AT_ONCE 32u
 #define RETRY_MS        100u
 
@@ -83,14 +84,13 @@ wait_a_little(void)
 	loop_timer_set(retry, RETRY_MS);
 }
 
-static void
-on_readable(void *arg, unsigned events)
+/* False: nobody else waits. */
+static bool
+let_in(struct listener *l)
 {
-	struct listener *l = arg;
 	struct svc_conn c = {.name = l->name};
 	socklen_t size;
 
-	(void)events;
 	for (unsigned i = 0; i < ACCEPTS_AT_ONCE && !paused; i++) {
 		size = sizeof(c.peer);
 		c.fd =
@@ -99,11 +99,19 @@ on_readable(void *arg, unsigned events)
 		    (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
 			wait_a_little();
 		if (c.fd < 0)
-			return;
+			return false;
 		plain_v4(&c.peer);
 		peer_text(&c);
 		accept_fn(&c);
 	}
+	return !paused;
+}
+
+static void
+on_readable(void *arg, unsigned events)
+{
+	(void)events;
+	let_in(arg);
 }
 
 static void
@@ -152,8 +160,6 @@ listen_end(struct ipc_in *m)
 		return;
 	TAILQ_FOREACH (l, &listeners, entry)
 		if (str_eq_z(id, l->id)) {
-			if (started)
-				on_readable(l, LOOP_READ); /* who came before the end is let in */
 			remove_listener(l);
 			return;
 		}
@@ -194,8 +200,13 @@ listen_stop(void)
 {
 	struct listener *l;
 
-	while ((l = TAILQ_FIRST(&listeners)) != NULL)
+	/* Who waits is told that this is the end, as all are, instead of being reset. However fast
+	 * others come: no more than a kernel's line of them. */
+	while ((l = TAILQ_FIRST(&listeners)) != NULL) {
+		for (unsigned i = 0; i < LINE_TURNS && started && let_in(l); i++)
+			;
 		remove_listener(l);
+	}
 }
 
 void
