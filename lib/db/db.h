@@ -110,6 +110,11 @@ int db_checkpoint(struct db *db, struct err *e);
 /* With DB_SYNC_NORMAL: makes everything committed durable (fdatasync of the WAL) on return. */
 int db_sync(struct db *db, struct err *e);
 
+/* A copy of the whole, as of now, in a file that has no name any more, opened for reading: the
+ * caller closes *fd. path: of the database; the copy is made beside it, takes as much room, and no
+ * reserve. Not within a transaction. */
+int db_copy(struct db *db, const char *path, int *fd, struct err *e);
+
 /* The error of the last call as *e, with context in front. Returns -1. */
 int db_error(struct db *db, struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4), cold));
