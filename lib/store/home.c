@@ -168,7 +168,7 @@ open_index(struct home *h, bool *fresh, struct err *e)
 	if (access(REBUILD_PATH, F_OK) == 0 &&
 	    (put_aside(e) < 0 || file_unlink(AT_FDCWD, REBUILD_PATH, e) < 0))
 		return -1;
-	if ((h->index = index_open("db/index.db", fresh, &why)) != NULL)
+	if ((h->index = index_open(INDEX_PATH, fresh, &why)) != NULL)
 		return 0;
 	if (why.code != E_PROTO) {
 		if (e != NULL)
@@ -178,7 +178,7 @@ open_index(struct home *h, bool *fresh, struct err *e)
 	log_error("store.index.damaged", LE(&why));
 	if (put_aside(e) < 0)
 		return -1;
-	return (h->index = index_open("db/index.db", fresh, e)) != NULL ? 0 : -1;
+	return (h->index = index_open(INDEX_PATH, fresh, e)) != NULL ? 0 : -1;
 }
 
 static void
@@ -321,6 +321,13 @@ int
 home_flush(struct home *h, struct err *e)
 {
 	return commit_now(h, e);
+}
+
+int
+home_copy(struct home *h, int *fd, struct err *e)
+{
+	*fd = -1;
+	return commit_now(h, e) < 0 ? -1 : index_copy(h->index, fd, e);
 }
 
 bool

@@ -55,6 +55,10 @@ struct home_options {
 	void *arg;
 };
 
+/* A file of that name says that the home came out of a backup: numbering goes on far above all that
+ * may have been told since. The first open takes it away. */
+#define RESTORED_PATH "db/restored"
+
 /* Opens the working directory, takes the lock (E_TEMP: another process has it), reads the list of
  * mailboxes, finishes what a crash left undone, picks up new files. An index that is missing or
  * damaged is rebuilt from the files. A new home gets Drafts, Sent, Junk, Trash and Archive. */
@@ -83,6 +87,8 @@ int home_flush(struct home *h, struct err *e);
 /* Has a commit failed? What was done since the one before may be there after all when the home
  * opens again: nobody may be told that it is not. */
 bool home_has_failed(const struct home *h);
+/* A copy of the index as of now, all done so far committed, for a backup (db_copy). */
+int home_copy(struct home *h, int *fd, struct err *e);
 /* Changes not yet committed? */
 bool home_is_dirty(const struct home *h);
 

@@ -24,8 +24,14 @@
 #define UIDVALIDITY_BLOCK 100u
 #define LOST_MODSEQ_STEP  1000000u /* how far numbers jump when db/state is lost */
 #define LOST_UID_STEP     100000u
-#define KEEP_S            (30 * 86400) /* tombstones and changes */
-#define TMP_KEEP_S        (36 * 3600)
+/* Of a home out of a backup. What was shown between the backup and its loss is nowhere on record:
+ * no mailbox has had a million messages in that time, no user a thousand million changes. */
+#define RESTORED_MODSEQ_STEP      1000000000u
+#define RESTORED_UID_STEP         1000000u
+#define RESTORED_UIDVALIDITY_STEP 100000u
+#define RESTORED_EPOCH_STEP       1000u
+#define KEEP_S                    (30 * 86400) /* tombstones and changes */
+#define TMP_KEEP_S                (36 * 3600)
 
 /* ---- numbers ---- */
 
@@ -62,16 +68,15 @@ reserve_numbers(struct home *h, bool clean, struct err *e)
 
 /* Every mailbox may have changed before the crash. */
 static void
-jump(struct home *h, bool lost)
+jump(struct home *h, uint32_t uids)
 {
 	uint64_t modseq = ++h->modseq;
 
 	for (size_t i = 0; i < h->nboxes; i++) {
 		struct mailbox *mb = h->boxes[i];
-		uint32_t ceiling =
-		    lost ? mb->uidnext + LOST_UID_STEP : numbers_ceiling(&h->reserved, mb->id);
+		uint32_t ceiling = numbers_ceiling(&h->reserved, mb->id);
 
-		mb->uidnext = num_max(mb->uidnext, ceiling);
+		mb->uidnext = num_max(mb->uidnext, ceiling) + uids;
 		mb->highestmodseq = modseq;
 		mb->priv->row_dirty = true;
 	}
@@ -89,11 +94,23 @@ set_floor(struct home *h, struct err *e)
 	return 0;
 }
 
+/* The home has come out of a backup: none of the numbers that clients were told since may be used
+ * again. With that their UIDVALIDITY stays true, and they need not fetch all of it again. */
+static void
+step_over(struct home *h)
+{
+	h->epoch += RESTORED_EPOCH_STEP;
+	h->next_uidvalidity += RESTORED_UIDVALIDITY_STEP;
+	h->next_mailbox += RESTORED_UIDVALIDITY_STEP;
+	h->modseq += RESTORED_MODSEQ_STEP;
+}
+
 /* Where numbering goes on. Mailboxes are read already. */
 static int
 start_numbers(struct home *h, enum numbers_found found, bool fresh, struct err *e)
 {
 	const struct numbers *n = &h->reserved;
+	bool restored = access(RESTORED_PATH, F_OK) == 0;
 	uint64_t modseq = 0, epoch = 0;
 	uint32_t uidvalidity = 0, mailbox = 0;
 
@@ -108,23 +125,26 @@ start_numbers(struct home *h, enum numbers_found found, bool fresh, struct err *
 	 * must not meet the old UIDVALIDITYs in a client's cache. */
 	if (found == NUMBERS_LOST && fresh)
 		h->next_uidvalidity = (uint32_t)num_max(clock_wall(), 1);
-	if (found == NUMBERS_CLEAN && !fresh)
+	if (found == NUMBERS_CLEAN && !fresh && !restored)
 		return set_floor(h, e);
 	h->epoch++;
-	if (found == NUMBERS_LOST && !fresh)
+	if (restored)
+		step_over(h);
+	else if (found == NUMBERS_LOST && !fresh)
 		h->modseq += LOST_MODSEQ_STEP;
 	/* An index that was lost took its tombstones along: all of it is a gap. */
 	if ((!fresh || h->modseq > 0) && index_gap_add(h->index, modseq, h->modseq, e) < 0)
 		return -1;
 	if (!fresh) {
-		jump(h, found == NUMBERS_LOST);
+		jump(h, restored ? RESTORED_UID_STEP : found == NUMBERS_LOST ? LOST_UID_STEP : 0);
 		log_info("store.unclean", LU("epoch", h->epoch), LU("modseq", h->modseq));
 	}
 	if (set_floor(h, e) < 0)
 		return -1;
-	if (index_put(h->index, "epoch", h->epoch, e) < 0)
+	if (index_put(h->index, "epoch", h->epoch, e) < 0 || reserve_numbers(h, false, e) < 0)
 		return -1;
-	return reserve_numbers(h, false, e);
+	/* They are on disk now. A crash before repeats the step. */
+	return restored ? file_unlink(AT_FDCWD, RESTORED_PATH, e) : 0;
 }
 
 /* ---- rows ---- */

@@ -149,6 +149,15 @@ index_commit(struct index *ix, struct err *e)
 	return db_in_transaction(ix->db) ? db_commit(ix->db, e) : 0;
 }
 
+int
+index_copy(struct index *ix, int *fd, struct err *e)
+{
+	assume(!ix->dirty);
+	/* What a statement left open for reading. */
+	db_rollback(ix->db);
+	return db_copy(ix->db, INDEX_PATH, fd, e);
+}
+
 void
 index_rollback(struct index *ix)
 {

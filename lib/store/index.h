@@ -17,6 +17,8 @@
 #include "store/change.h"
 #include "store/mailbox.h"
 
+#define INDEX_PATH "db/index.db"
+
 struct index;
 
 /* *fresh: the file was made just now. E_PROTO: damaged. */
@@ -24,6 +26,8 @@ struct index *index_open(const char *path, bool *fresh, struct err *e);
 void index_close(struct index **ix);
 
 int index_commit(struct index *ix, struct err *e); /* durable on return; nothing open is success */
+/* After index_commit(): a copy of the file (db_copy). */
+int index_copy(struct index *ix, int *fd, struct err *e);
 void index_rollback(struct index *ix);
 bool index_is_dirty(const struct index *ix);
 /* Tells what sqlite finds wrong with the file; nothing when all is well. */
