@@ -40,6 +40,8 @@ static const struct {
     {PEER_MCPD, "mcpd"},
     {PEER_AID, "aid"},
     {PEER_CONNECT, "connect"},
+    {PEER_STATD, "statd"},
+    {PEER_ACME, "acme"},
 };
 
 const struct ipc_row *

@@ -30,9 +30,11 @@ enum ipc_peer {
 	PEER_MCPD = 1u << 14,
 	PEER_AID = 1u << 15,
 	PEER_CONNECT = 1u << 16,
+	PEER_STATD = 1u << 17,
+	PEER_ACME = 1u << 18,
 	PEER_DAEMON = PEER_AUTHD | PEER_SMTPD | PEER_QUEUE | PEER_LOCAL | PEER_MAILBOXD |
 		      PEER_IMAPD | PEER_DNSD | PEER_SCREEN | PEER_SIGN | PEER_REMOTE | PEER_WEBD |
-		      PEER_MCPD | PEER_AID | PEER_CONNECT,
+		      PEER_MCPD | PEER_AID | PEER_CONNECT | PEER_STATD | PEER_ACME,
 	PEER_FRONT = PEER_SMTPD | PEER_IMAPD | PEER_WEBD
 };
 
@@ -49,6 +51,7 @@ enum ipc_peer {
 	X(SETUP_CHANNEL,  PEER_MASTER, PEER_DAEMON, 0, "peer:u32 label:str fd:fd") \
 	X(SETUP_LOG,      PEER_MASTER, PEER_DAEMON, 0, "format:u32 level:u32 fd:fd") \
 	X(SETUP_METRICS,  PEER_MASTER, PEER_DAEMON, 0, "fd:fd") \
+	X(SETUP_EVENTS,   PEER_MASTER, PEER_DAEMON, 0, "fd:fd") \
 	X(CONFIG,         PEER_MASTER, PEER_DAEMON, 900, "keys:list") \
 	X(CONFIG_R,       PEER_DAEMON, PEER_MASTER, 0, "") \
 	X(DRAIN,          PEER_MASTER, PEER_DAEMON, 0, "") \
@@ -76,14 +79,55 @@ enum ipc_peer {
 	/* The last events about a message, lines of text, process by process. */ \
 	X(CTL_TRACE,      PEER_CTL, PEER_MASTER, 10, "mid:str") \
 	X(CTL_TRACE_R,    PEER_MASTER, PEER_CTL, 0, "text:fd") \
-	X(CTL_METRICS,    PEER_CTL, PEER_MASTER, 10, "") \
-	X(CTL_METRICS_R,  PEER_MASTER, PEER_CTL, 0, "text:fd") \
+	/* What gk-statd is asked by its listener too: the text of /metrics, and of /health. healthy: nothing fails. */ \
+	X(CTL_METRICS,    PEER_CTL, PEER_STATD, 20, "") \
+	X(CTL_METRICS_R,  PEER_STATD, PEER_CTL, 0, "text:fd") \
+	X(CTL_HEALTH,     PEER_CTL, PEER_STATD, 20, "") \
+	X(CTL_HEALTH_R,   PEER_STATD, PEER_CTL, 0, "healthy:u32 text:fd") \
+	/* What master knows of the suite. processes: name, pid, state, restarts, uptime in ms, resident octets, processor
+	 * time in ms, seven a process; "owners" are the children of gk-mailboxd together, and their resident octets those
+	 * that they share with nobody. listeners as in CTL_STATUS_R. disks: "data" or "run", octets in all, octets free,
+	 * inodes in all, inodes free, five each. certificates: file, until when it is good (seconds since the epoch), two
+	 * each. draining: the suite is ending. */ \
+	X(STAT_STATE,     PEER_STATD, PEER_MASTER, 10, "") \
+	X(STAT_STATE_R,   PEER_MASTER, PEER_STATD, 0, \
+	  "draining:u32 processes:list listeners:list disks:list certificates:list") \
+	/* A connection to one of our own listeners, which gk-statd cannot make. listener, address: as in STAT_STATE_R. It
+	 * may not be established yet. */ \
+	X(STAT_PROBE,     PEER_STATD, PEER_MASTER, 10, "listener:str address:str") \
+	X(STAT_PROBE_R,   PEER_MASTER, PEER_STATD, 0, "fd:fd") \
+	/* The sizes of mailboxes, read from the database of accounts: of all, and the largest, at most max: address,
+	 * octets, two a user. */ \
+	X(STAT_USERS,     PEER_STATD, PEER_AUTHD, 10, "max:u32") \
+	X(STAT_USERS_R,   PEER_AUTHD, PEER_STATD, 0, "users:u64 octets:u64 messages:u64 rows:list") \
 	/* DKIM keys (svc/dkim_set.h). pem: the private key. state: enum dkim_state. keys: selector and the state that it
 	 * shall have, empty for none, two a key: all of them or none. */ \
 	X(DKIM_ADD,       PEER_CTL, PEER_MASTER, 60, "domain:str selector:str state:u32 pem:str") \
 	X(DKIM_ADD_R,     PEER_MASTER, PEER_CTL, 0, "") \
 	X(DKIM_CHANGE,    PEER_CTL, PEER_MASTER, 60, "domain:str keys:list") \
 	X(DKIM_CHANGE_R,  PEER_MASTER, PEER_CTL, 0, "") \
+	/* Certificates by ACME (docs/adr/0046-acme.md). A request to be signed: kind: enum acme_kind, which says what it
+	 * holds; url, nonce: of its head; kid: the account's URL, empty where its key stands there. body: the JWS, in
+	 * JSON. */ \
+	X(ACME_SIGN,      PEER_ACME, PEER_SIGN, 60, "kind:u32 url:str nonce:str kid:str") \
+	X(ACME_SIGN_R,    PEER_SIGN, PEER_ACME, 0, "body:str") \
+	/* What was issued for the last ACME_FINALIZE: it is looked at, kept, and served when this is answered. */ \
+	X(ACME_CHAIN,     PEER_ACME, PEER_SIGN, 300, "chain:str") \
+	X(ACME_CHAIN_R,   PEER_SIGN, PEER_ACME, 0, "") \
+	/* Keep it: what: enum acme_secret. Of a certificate the answer says that all fronts serve it. */ \
+	X(ACME_KEEP,      PEER_SIGN, PEER_MASTER, 240, "what:u32 pem:str") \
+	X(ACME_KEEP_R,    PEER_MASTER, PEER_SIGN, 0, "") \
+	/* Whose key authorizations gk-webd answers (RFC 8555 8.1). */ \
+	X(ACME_ACCOUNT,   PEER_SIGN, PEER_WEBD, 0, "thumbprint:str") \
+	/* A challenge for that name is expected, until all are over. */ \
+	X(ACME_CHALLENGE, PEER_ACME, PEER_WEBD, 10, "name:str token:str") \
+	X(ACME_CHALLENGE_R, PEER_WEBD, PEER_ACME, 0, "") \
+	X(ACME_CLEAR,     PEER_ACME, PEER_WEBD, 0, "") \
+	/* The operator to gk-acme. facts: key, value, two a fact. RENEW begins, and does not wait for the end. */ \
+	X(ACME_STATUS,    PEER_CTL, PEER_ACME, 10, "") \
+	X(ACME_STATUS_R,  PEER_ACME, PEER_CTL, 0, "facts:list") \
+	X(ACME_RENEW,     PEER_CTL, PEER_ACME, 10, "") \
+	X(ACME_RENEW_R,   PEER_ACME, PEER_CTL, 0, "") \
 	/* Logging in. A front hands over SASL octets (base64 taken off); authd keeps the exchange. service: "smtp",
 	 * "imap", "web", "jmap", "prove". binding data: exporter, then end point (empty where there is none). sid: for the log. state: enum auth_state. */ \
 	X(AUTH_START,     PEER_FRONT, PEER_AUTHD, 30, \
@@ -142,9 +186,10 @@ enum ipc_peer {
 	/* key: what the built-in assistant opens its agent session with, as long as this session of a browser lasts. */ \
 	X(ASSISTANT_OPEN, PEER_WEBD, PEER_AUTHD, 10, "token:str") \
 	X(ASSISTANT_OPEN_R, PEER_AUTHD, PEER_WEBD, 0, "key:str") \
-	/* A page begins a conversation with the assistant (ipc/chat.h). key: of ASSISTANT_OPEN. language: "fr", "en", or
-	 * empty; zone: minutes east of UTC, decimal, or empty. E_LIMIT: the user has too many. */ \
-	X(AID_OPEN,       PEER_WEBD, PEER_AID, 10, "key:str user:str language:str zone:str fd:fd") \
+	/* A page begins a conversation with the assistant (ipc/chat.h). key: of ASSISTANT_OPEN. web: the browser's session; its
+	 * pages alone resume what another began. language: "fr", "en", or empty; zone: minutes east of UTC, decimal, or
+	 * empty. E_LIMIT: the user has too many. */ \
+	X(AID_OPEN,       PEER_WEBD, PEER_AID, 10, "key:str user:str web:str language:str zone:str fd:fd") \
 	X(AID_OPEN_R,     PEER_AID, PEER_WEBD, 0, "") \
 	/* An agent session begins: by an agent's token as it was shown, or the assistant's key. session: its id. scopes:
 	 * AGENT_ bits. rate: calls a minute. until: when it ends at the latest. */ \
@@ -195,11 +240,13 @@ enum ipc_peer {
 	X(APPROVAL_SETTLE, PEER_MAILBOXD, PEER_AUTHD, 30, "user:str session:str digest:str since:u64") \
 	X(APPROVAL_SETTLE_R, PEER_AUTHD, PEER_MAILBOXD, 0, "used:u32 mid:str") \
 	/* The audit log (authd/audit.h). A tool was called: answered when the record is durable, as seq. arguments: JSON
-	 * (mcpd/audit.h), without secrets and texts. decision: "free", "approval", "refused"; outcome: "ok", or why not.
+	 * (mcpd/audit.h), without secrets and texts. decision: "free", "approval", "held", "refused"; outcome: "ok", or why not.
 	 * result: its octets. */ \
 	X(AUDIT_ADD,      PEER_MCPD, PEER_AUTHD, 30, \
 	  "user:str agent:str session:str peer:str tool:str arguments:str decision:str outcome:str result:u64 ms:u32") \
 	X(AUDIT_ADD_R,    PEER_AUTHD, PEER_MCPD, 0, "seq:u64") \
+	/* Can records be made durable? Told when it changes, and when a channel opens while they cannot. */ \
+	X(AUDIT_STATE,    PEER_AUTHD, PEER_MCPD, 0, "down:u32") \
 	/* Its records that are kept, first to last, and the hash of the last; zeros where there is none. */ \
 	X(AUDIT_HEAD,     PEER_CTL, PEER_AUTHD, 10, "") \
 	X(AUDIT_HEAD_R,   PEER_AUTHD, PEER_CTL, 0, "first:u64 last:u64 hash:str") \
@@ -209,8 +256,8 @@ enum ipc_peer {
 	X(AUDIT_FILE_R,   PEER_AUTHD, PEER_CTL, 0, "number:u64 size:u64 fd:fd") \
 	/* A connection to the model's provider (assistant.url), whose address and port are gk-connect's to know. address: it
 	 * is to, for the log. E_TEMP: none can be had now. */ \
-	X(PROVIDER_OPEN,  PEER_AID, PEER_CONNECT, 60, "") \
-	X(PROVIDER_OPEN_R, PEER_CONNECT, PEER_AID, 0, "address:str fd:fd") \
+	X(PROVIDER_OPEN,  PEER_AID | PEER_STATD, PEER_CONNECT, 60, "") \
+	X(PROVIDER_OPEN_R, PEER_CONNECT, PEER_AID | PEER_STATD, 0, "address:str fd:fd") \
 	/* It is over: nothing that it carries goes on. */ \
 	X(SESSION_GONE,   PEER_AUTHD, PEER_WEBD, 0, "user:str id:str") \
 	/* Recipients and senders. verdict: enum rcpt_verdict. targets: where the address leads; the first `local` of
@@ -327,8 +374,8 @@ enum ipc_peer {
 	X(DELIVERED,      PEER_LOCAL, PEER_MAILBOXD, 0, "user:str messages:u32 junk:u32") \
 	/* A question to the DNS (net/dns.h). type: of records, as in the DNS. ms: within which an answer is of use; 0:
 	 * dns.timeout. status: enum dns_status. records: net/dns_answer.c. */ \
-	X(DNS_ASK,        PEER_SMTPD | PEER_SCREEN | PEER_REMOTE | PEER_CONNECT | PEER_CTL, PEER_DNSD, 30, "name:str type:u32 ms:u32") \
-	X(DNS_ASK_R,      PEER_DNSD, PEER_SMTPD | PEER_SCREEN | PEER_REMOTE | PEER_CONNECT | PEER_CTL, 0, \
+	X(DNS_ASK,        PEER_SMTPD | PEER_SCREEN | PEER_REMOTE | PEER_CONNECT | PEER_STATD | PEER_ACME | PEER_CTL, PEER_DNSD, 30, "name:str type:u32 ms:u32") \
+	X(DNS_ASK_R,      PEER_DNSD, PEER_SMTPD | PEER_SCREEN | PEER_REMOTE | PEER_CONNECT | PEER_STATD | PEER_ACME | PEER_CTL, 0, \
 	  "status:u32 secure:u32 ttl:u32 canonical:str why:str records:list") \
 	/* Who sent a message, before it is taken: its octets as they came, in the packet or as they come, through a stream
 	 * socket (ipc/parcel.h). stream: smtpd's number for it; SCREEN_END says that its size octets are all, SCREEN_ABORT
@@ -404,6 +451,8 @@ enum ipc_peer {
 	X(OWN_CLOSED,     PEER_OWNER, PEER_MAILBOXD, 0, "front:u32 conn:u64") \
 	/* The disk is full: something of the reserve, please. The owner looks itself whether there is room. */ \
 	X(OWN_ROOM,       PEER_OWNER, PEER_MAILBOXD, 0, "") \
+	/* There has to be an owner at that time (seconds since the epoch), whether or not somebody looks; 0: need not. */ \
+	X(OWN_DUE,        PEER_OWNER, PEER_MAILBOXD, 0, "at:u64") \
 	/* The parent passes these on with the user's name: OWNER_SMTP, SENDER_LIST, SENDER_CHECK, SUBMITTED. */ \
 	X(OWN_SMTP,       PEER_OWNER, PEER_MAILBOXD, 40, "") \
 	X(OWN_SMTP_R,     PEER_MAILBOXD, PEER_OWNER, 0, "fd:fd") \
@@ -432,6 +481,25 @@ enum ipc_peer {
 	X(MAILBOX_TASK_R, PEER_MAILBOXD, PEER_CTL, 0, "messages:u64 found:u64 mended:u64 rows:list") \
 	X(OWN_TASK,       PEER_MAILBOXD, PEER_OWNER, 540, "task:u32") \
 	X(OWN_TASK_R,     PEER_OWNER, PEER_MAILBOXD, 0, "messages:u64 found:u64 mended:u64 rows:list") \
+	/* Backups. A copy of a database that a daemon has open, in a file without a name: of accounts, of DMARC reports, or
+	 * the index of a user's mailbox. */ \
+	X(DB_COPY,        PEER_CTL, PEER_AUTHD | PEER_SCREEN, 120, "") \
+	X(DB_COPY_R,      PEER_AUTHD | PEER_SCREEN, PEER_CTL, 0, "file:fd") \
+	X(MAILBOX_COPY,   PEER_CTL, PEER_MAILBOXD, 600, "address:str") \
+	X(MAILBOX_COPY_R, PEER_MAILBOXD, PEER_CTL, 0, "file:fd") \
+	X(OWN_COPY,       PEER_MAILBOXD, PEER_OWNER, 540, "") \
+	X(OWN_COPY_R,     PEER_OWNER, PEER_MAILBOXD, 0, "file:fd") \
+	/* Where the journal ends now: segments, oldest first, and the octets of each that count, two each. For `seconds`
+	 * from now on, or until asked again with 0, none of them goes, nor any large message. */ \
+	X(SPOOL_CUT,      PEER_CTL, PEER_QUEUE, 30, "seconds:u32") \
+	X(SPOOL_CUT_R,    PEER_QUEUE, PEER_CTL, 0, "segments:list") \
+	/* A message out of a backup into a mailbox, which is made where there is none; durable when it is answered. flags:
+	 * as IMAP has them. date: INTERNALDATE. octets: a memory file. added: 0 where the mailbox has the same octets of
+	 * that date already. */ \
+	X(MAILBOX_PUT,    PEER_CTL, PEER_MAILBOXD, 600, "address:str mailbox:str flags:list date:u64 octets:fd") \
+	X(MAILBOX_PUT_R,  PEER_MAILBOXD, PEER_CTL, 0, "added:u32 uid:u32") \
+	X(OWN_PUT,        PEER_MAILBOXD, PEER_OWNER, 540, "mailbox:str flags:list date:u64 octets:fd") \
+	X(OWN_PUT_R,      PEER_OWNER, PEER_MAILBOXD, 0, "added:u32 uid:u32") \
 	/* What agents have asked for, and a human's answer at the terminal: as Approval/get and Approval/set (JMAP) do it.
 	 * task: enum approval_task. fd: a memory file with the Response, in JSON; of APPROVAL_SHOW with the frozen octets,
 	 * and a few words on each email that an action is about. */ \
@@ -545,6 +613,20 @@ enum ipc_type {
 	IPC_MESSAGES(IPC_MESSAGE_ENUM) MSG_COUNT
 };
 
+enum acme_kind {
+	ACME_ACCOUNT,  /* newAccount (RFC 8555 7.3) */
+	ACME_ORDER,    /* newOrder (7.4), for acme.names */
+	ACME_GET,      /* POST-as-GET (6.3) */
+	ACME_ANSWER,   /* a challenge may be tried (7.5.1) */
+	ACME_FINALIZE, /* with the CSR (7.4) */
+	ACME_KINDS
+};
+
+enum acme_secret {
+	ACME_SECRET_ACCOUNT,    /* the account's key */
+	ACME_SECRET_CERTIFICATE /* a key and behind it the chain of its certificate */
+};
+
 enum auth_state {
 	AUTH_CONTINUE, /* send data, go on with AUTH_STEP */
 	AUTH_OK,       /* user and ticket are set; data may carry the server's last words */
@@ -626,10 +708,12 @@ enum screen_reason {
 
 /* How a destination fared in a transaction, whatever came of its recipients. */
 enum remote_outcome {
-	REMOTE_WORKED,    /* a host took a transaction on, and answered */
-	REMOTE_UNREACHED, /* no host now: no DNS answer, none reached, each refused the session or
-			     went away: fewer at a time, later */
-	REMOTE_IMPOSSIBLE /* for good: no such domain, null MX, no host that policy allows */
+	REMOTE_WORKED,     /* a host took a transaction on, and answered */
+	REMOTE_UNREACHED,  /* no host now: no DNS answer, none reached, each refused the session or
+			      went away: fewer at a time, later */
+	REMOTE_IMPOSSIBLE, /* for good: no such domain, null MX, no host that policy allows */
+	REMOTE_NO_ROUTE    /* the queue's configuration is not gk-remote's: one of them is yet to
+			      take up a new one. Nothing was tried. */
 };
 
 struct ipc_row {

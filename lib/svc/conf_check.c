@@ -299,6 +299,33 @@ route_host(struct str s)
 	return "a host such as \"mx.example.net\", \"[192.0.2.1]\" or \"mx:example.net\"";
 }
 
+static const char *
+acme_directory(struct str s)
+{
+	struct provider p;
+
+	if (provider_parse(s, &p) == 0 && p.tls && strchr(p.host, ':') == NULL)
+		return NULL;
+	return "an address such as \"https://acme-v02.api.letsencrypt.org/directory\"";
+}
+
+static const char *
+acme_name(struct str s)
+{
+	return s.n > 0 && host_name(s) == NULL
+		   ? NULL
+		   : "host names such as \"mail.example.org\"; http-01 and tls-alpn-01 prove no "
+		     "wildcard";
+}
+
+static const char *
+acme_contact(struct str s)
+{
+	return str_starts(s, STR("mailto:")) && s.n > 7 && mailbox(str_from(s, 7)) == NULL
+		   ? NULL
+		   : "\"mailto:\" and an address, such as \"mailto:admin@example.org\"";
+}
+
 static const struct {
 	enum conf_key key;
 	const char *(*check)(struct str value);
@@ -311,6 +338,12 @@ static const struct {
     {CONF_TLS_CERTIFICATE, file},
     {CONF_TLS_KEY, file},
     {CONF_TLS_CLIENT_CA, file},
+    {CONF_ACME_DIRECTORY, acme_directory},
+    {CONF_ACME_NAMES, acme_name},
+    {CONF_ACME_CONTACT, acme_contact},
+    {CONF_ACME_LISTEN, address},
+    {CONF_ACME_CA_FILE, file},
+    {CONF_ACME_EAB_KEY_FILE, file},
     {CONF_SMTP_LISTEN, address},
     {CONF_SUBMISSION_LISTEN, address},
     {CONF_SUBMISSION_LISTEN_TLS, address},
@@ -330,6 +363,8 @@ static const struct {
     {CONF_DNS_ZONES, zone},
     {CONF_DNS_INSECURE, domain},
     {CONF_LIMITS_TRUSTED_NETWORKS, network},
+    {CONF_METRICS_NETWORKS, network},
+    {CONF_METRICS_LISTEN, address},
     {CONF_REMOTE_CA_FILE, file},
     {CONF_ASSISTANT_URL, provider_url},
     {CONF_ASSISTANT_API_KEY_FILE, file},
@@ -463,6 +498,34 @@ check_assistant(const struct conf *c, const char *name, struct err *e)
 	return 0;
 }
 
+#define ACME_NAMES_MAX 100u
+
+static int
+check_acme(const struct conf *c, const char *name, struct err *e)
+{
+	const char *wrong = NULL;
+	size_t n;
+
+	(void)conf_list(c, CONF_ACME_NAMES, &n);
+	if (str_eq_z(conf_str(c, CONF_ACME_CHALLENGE), "off"))
+		return 0;
+	if (!conf_bool(c, CONF_ACME_TERMS_AGREED))
+		wrong = "acme.terms_agreed is not; read the authority's terms of service, and "
+			"write terms_agreed = true if you agree";
+	else if (conf_str(c, CONF_TLS_CERTIFICATE).n > 0)
+		wrong = "tls.certificate is too; take one of them away";
+	else if ((conf_str(c, CONF_ACME_EAB_KID).n > 0) !=
+		 (conf_str(c, CONF_ACME_EAB_KEY_FILE).n > 0))
+		wrong = "of eab_kid and eab_key_file only one is; write both or none";
+	else if (n > ACME_NAMES_MAX)
+		wrong = "acme.names has more than 100 names; an authority takes no more in one "
+			"certificate";
+	if (wrong == NULL)
+		return 0;
+	err_set(e, E_INVAL, "acme.challenge is set, and %s", wrong);
+	return at_key(c, CONF_ACME_CHALLENGE, name, e);
+}
+
 int
 conf_check_whole(const struct conf *c, const char *name, struct err *e)
 {
@@ -494,5 +557,7 @@ conf_check_whole(const struct conf *c, const char *name, struct err *e)
 		    "%s: queue.retry_first (%s) is longer than queue.retry_max (%s); write a "
 		    "shorter first wait",
 		    name, c->v[CONF_QUEUE_RETRY_FIRST].text.p, c->v[CONF_QUEUE_RETRY_MAX].text.p);
-	return check_assistant(c, name, e) < 0 ? -1 : check_tables(c, name, e);
+	if (check_acme(c, name, e) < 0 || check_assistant(c, name, e) < 0)
+		return -1;
+	return check_tables(c, name, e);
 }

@@ -19,7 +19,7 @@
 	X(SERVER_DATA_DIR, "server", "data_dir", STR, "/var/lib/gkmail", "", "Where mail, the spool and accounts live.") \
 	X(SERVER_RUN_DIR, "server", "run_dir", STR, "/run/gkmail", "", "Where the control socket and the pid file live.") \
 	X(SERVER_USER_PREFIX, "server", "user_prefix", STR, "gkmail", "", \
-	  "System users are PREFIX-auth, and likewise -dns, -smtp, -screen, -sign, -queue, -store, -out, -imap, -web, -mcp, -ai, -connect.") \
+	  "System users are PREFIX-auth, and likewise -dns, -smtp, -screen, -sign, -queue, -store, -out, -imap, -web, -mcp, -ai, -connect, -stat, -acme.") \
 	X(SERVER_ADMIN_GROUP, "server", "admin_group", STR, "gkmail-admin", "", "Members of this group may use gkmail beside root.") \
 	X(SERVER_SANDBOX, "server", "sandbox", CHOICE, "auto", "auto|required", \
 	  "With \"required\" nothing starts where the kernel lacks Landlock or seccomp, or where master is not root.") \
@@ -30,6 +30,24 @@
 	X(TLS_MIN_VERSION, "tls", "min_version", CHOICE, "1.2", "1.2|1.3", "The oldest TLS version taken.") \
 	X(TLS_CLIENT_CA, "tls", "client_ca", STR, "", "", \
 	  "PEM file with the authorities that sign clients' certificates, and their lists of revoked ones (CRL), if any.") \
+	X(ACME_CHALLENGE, "acme", "challenge", CHOICE, "off", "off|http-01|tls-alpn-01", \
+	  "Gets the certificate from an authority (RFC 8555), and how names are proven to it: on port 80, or on port 443 by the handshake (RFC 8737).") \
+	X(ACME_TERMS_AGREED, "acme", "terms_agreed", BOOL, "false", "", \
+	  "You agree to the terms of service of that authority; without it nothing is asked of it.") \
+	X(ACME_DIRECTORY, "acme", "directory", STR, "https://acme-v02.api.letsencrypt.org/directory", "", \
+	  "Where the authority begins: the URL of its directory. All of its others have to be on the same host and port.") \
+	X(ACME_NAMES, "acme", "names", LIST, "", "", \
+	  "The names in the certificate, each of which leads to this server: \"mail.example.org\", \"mta-sts.example.org\". Empty: server.host_name.") \
+	X(ACME_CONTACT, "acme", "contact", LIST, "", "", "Where the authority may write, as \"mailto:admin@example.org\". It may be left out.") \
+	X(ACME_LISTEN, "acme", "listen", LIST, "*:80", "", \
+	  "Addresses and ports of http-01's answers. The authority comes to port 80; all else that is asked there is sent to HTTPS.") \
+	X(ACME_KEEP_KEY, "acme", "keep_key", BOOL, "true", "", \
+	  "A renewed certificate has the key of the one before, as TLSA records (DANE) want it. Otherwise each has a new key.") \
+	X(ACME_CA_FILE, "acme", "ca_file", STR, "/etc/ssl/certs/ca-certificates.crt", "", \
+	  "PEM file with the authorities that may sign the certificate of the ACME server itself (Debian: ca-certificates).") \
+	X(ACME_EAB_KID, "acme", "eab_kid", STR, "", "", \
+	  "The id of an account that you have with the authority otherwise, where it asks for one (external account binding).") \
+	X(ACME_EAB_KEY_FILE, "acme", "eab_key_file", STR, "", "", "File with the key of acme.eab_kid, in base64url on one line.") \
 	X(SMTP_LISTEN, "smtp", "listen", LIST, "*:25", "", "Addresses and ports on which mail from other hosts is taken.") \
 	X(SMTP_MAX_SIZE, "smtp", "max_size", SIZE, "50MiB", "1KiB..1GiB", "The largest message taken, as announced by SIZE.") \
 	X(SMTP_MAX_RECIPIENTS, "smtp", "max_recipients", UINT, "100", "1..1000", "Recipients in one transaction; more get 452 4.5.3.") \
@@ -91,7 +109,7 @@
 	X(MCP_CALL_TIMEOUT, "mcp", "call_timeout", DURATION, "1m", "1s..10m", "How long one call of a tool may take.") \
 	X(MAILBOX_MAX_OWNERS, "mailbox", "max_owners", UINT, "1000", "1..100000", "Owner processes at one time; further logins wait.") \
 	X(MAILBOX_LINGER, "mailbox", "linger", DURATION, "10s", "0s..1h", "How long an owner stays after its last connection.") \
-	X(MAILBOX_MAX_CONNECTIONS, "mailbox", "max_connections", UINT, "50", "1..10000", "Connections of one user at one time.") \
+	X(MAILBOX_MAX_CONNECTIONS, "mailbox", "max_connections", UINT, "50", "1..10000", "Connections of one user at a time, of agents two thirds of that.") \
 	X(QUEUE_LIFETIME, "queue", "lifetime", DURATION, "5d", "1s..60d", "How long delivery is tried before a message bounces.") \
 	X(QUEUE_DELAY_NOTICE, "queue", "delay_notice", DURATION, "4h", "0s..60d", "How long a message waits before its sender is told of the delay. 0s: never.") \
 	X(QUEUE_RETRY_FIRST, "queue", "retry_first", DURATION, "1m", "1s..1d", "The first wait after a failed delivery; each further one doubles.") \
@@ -174,6 +192,8 @@
 	X(LIMITS_BAN_TIME_MAX, "limits", "ban_time_max", DURATION, "1d", "1s..365d", "The longest ban for failed logins.") \
 	X(REMOTE_HELO, "remote", "helo", STR, "", "", "The name said in EHLO to other hosts. Empty: server.host_name.") \
 	X(REMOTE_PORT, "remote", "port", UINT, "25", "1..65535", "The port on which other hosts take mail, where no route names another.") \
+	X(REMOTE_PROBE_DOMAINS, "remote", "probe_domains", LIST, "gmail.com,outlook.com,yahoo.com", "", \
+	  "Domains whose hosts gkmail doctor and gkmail setup connect to, to find whether mail gets out. Empty: none.") \
 	X(REMOTE_CONNECTIONS, "remote", "connections", UINT, "500", "1..10000", "Connections to other hosts at one time.") \
 	X(REMOTE_MESSAGES_PER_CONNECTION, "remote", "messages_per_connection", UINT, "100", "1..100000", "Messages on one connection before it is closed.") \
 	X(REMOTE_IDLE, "remote", "idle", DURATION, "5s", "0s..5m", "How long a connection is kept for another message. 0s: not at all.") \
@@ -240,10 +260,22 @@
 	X(ASSISTANT_MAX_CALLS, "assistant", "max_calls", UINT, "40", "1..1000", \
 	  "Tools that the assistant may call to answer one request.") \
 	X(ASSISTANT_MAX_TIME, "assistant", "max_time", DURATION, "5m", "1s..1h", "How long one answer may take.") \
+	X(ASSISTANT_CONFIRM_TIME, "assistant", "confirm_time", DURATION, "10m", "1s..1h", \
+	  "How long a person may take to agree to what a model that has read mail wants to change. No answer is a no.") \
 	X(ASSISTANT_MAX_ROUNDS, "assistant", "max_rounds", UINT, "12", "1..100", "How often a model may go on with what its tools found, in one turn.") \
 	X(ASSISTANT_SILENCE, "assistant", "silence", DURATION, "2m", "1s..1h", "How long a model may say nothing, also while it is loaded.") \
 	X(ASSISTANT_MAX_TOKENS, "assistant", "max_tokens", UINT, "8192", "64..1000000", "Tokens that a model may say in one turn.") \
 	X(ASSISTANT_MAX_SIZE, "assistant", "max_size", SIZE, "1MiB", "16KiB..16MiB", "Octets that a provider may answer in one turn.") \
+	X(METRICS_LISTEN, "metrics", "listen", LIST, "127.0.0.1:9090", "", \
+	  "Addresses and ports of /metrics, /health and /ready, by HTTP without TLS. Empty: none.") \
+	X(METRICS_NETWORKS, "metrics", "networks", LIST, "127.0.0.0/8,::1", "", \
+	  "Networks whose programs may ask there; others are hung up on. There is no password.") \
+	X(METRICS_PROBE_EVERY, "metrics", "probe_every", DURATION, "30s", "100ms..1h", \
+	  "How often each listener, the DNS, accounts and the model's provider are tried.") \
+	X(METRICS_USERS, "metrics", "users", UINT, "20", "0..500", \
+	  "How many users, those with the largest mailboxes, maildir_size_bytes names; the others are added up.") \
+	X(BACKUP_DIRECTORY, "backup", "directory", STR, "/var/backups/gkmail", "", \
+	  "Where gkmail backup and gkmail restore have snapshots, where no other folder is named.") \
 	X(LOG_TO, "log", "to", STR, "stdout", "", "\"stdout\", \"syslog\", or a file name.") \
 	X(LOG_FORMAT, "log", "format", CHOICE, "text", "text|json", "How log lines look.") \
 	X(LOG_LEVEL, "log", "level", CHOICE, "info", "error|warn|info|debug", "What is logged by daemons that have no level of their own.") \
@@ -261,7 +293,9 @@
 	X(LOG_WEBD, "log", "webd", CHOICE, "", "|error|warn|info|debug", "Level of gk-webd.") \
 	X(LOG_MCPD, "log", "mcpd", CHOICE, "", "|error|warn|info|debug", "Level of gk-mcpd.") \
 	X(LOG_AID, "log", "aid", CHOICE, "", "|error|warn|info|debug", "Level of gk-aid.") \
-	X(LOG_CONNECT, "log", "connect", CHOICE, "", "|error|warn|info|debug", "Level of gk-connect.")
+	X(LOG_CONNECT, "log", "connect", CHOICE, "", "|error|warn|info|debug", "Level of gk-connect.") \
+	X(LOG_STATD, "log", "statd", CHOICE, "", "|error|warn|info|debug", "Level of gk-statd.") \
+	X(LOG_ACME, "log", "acme", CHOICE, "", "|error|warn|info|debug", "Level of gk-acme.")
 
 #define CONF_TABLES(X) \
 	X(ROUTE, "route", "Where mail to a domain goes in place of the hosts in the DNS, and how it is protected. The most specific domain wins.") \

@@ -213,6 +213,31 @@ mail_goes_to_no_model_elsewhere(void **state)
 	conf_free(&c);
 }
 
+#define ACME HOST "[acme]\nchallenge = \"http-01\"\n"
+
+/* Nothing is asked of an authority whose terms nobody has agreed to. */
+static void
+acme_is_asked_for_wholly(void **state)
+{
+	(void)state;
+	refused(ACME, "f:4: acme.challenge is set, and acme.terms_agreed is not; read the "
+		      "authority's terms of service, and write terms_agreed = true if you agree");
+	refused(ACME "terms_agreed = true\n[tls]\ncertificate = \"/c\"\nkey = \"/k\"\n",
+	    "f:4: acme.challenge is set, and tls.certificate is too; take one of them away");
+	refused(ACME "terms_agreed = true\neab_kid = \"x\"\n",
+	    "f:4: acme.challenge is set, and of eab_kid and eab_key_file only one is; write "
+	    "both or none");
+	refused(ACME "names = [\"*.example.org\"]\n",
+	    "f:5:9: acme.names: \"*.example.org\" is not taken; write host names such as "
+	    "\"mail.example.org\"; http-01 and tls-alpn-01 prove no wildcard");
+	refused(ACME "directory = \"http://ca.test/\"\n",
+	    "f:5:13: acme.directory: \"http://ca.test/\" is not taken; write an address such as "
+	    "\"https://acme-v02.api.letsencrypt.org/directory\"");
+	refused(ACME "contact = [\"me@example.org\"]\n",
+	    "f:5:11: acme.contact: \"me@example.org\" is not taken; write \"mailto:\" and an "
+	    "address, such as \"mailto:admin@example.org\"");
+}
+
 static void
 addresses_are_checked(void **state)
 {
@@ -468,6 +493,7 @@ main(void)
 	    cmocka_unit_test(addresses_are_checked),
 	    cmocka_unit_test(environment_beats_file_and_command_line_both),
 	    cmocka_unit_test(wrong_overrides_are_refused),
+	    cmocka_unit_test(acme_is_asked_for_wholly),
 	    cmocka_unit_test(a_section_crosses_a_channel),
 	    cmocka_unit_test(tables_stand_several_times),
 	    cmocka_unit_test(a_row_is_checked_as_a_whole),

@@ -1,9 +1,6 @@
 /*
  * metrics.h - counters in shared memory, one page per process, read by others without asking.
  *
- * The page also keeps the last events about messages, for gkmail trace: a ring of text lines that
- * outlives the process, wherever the log goes.
- *
  * Adding is one relaxed atomic; owners share their parent's page. Before metrics_attach()
  * everything is counted in a page of the process's own.
  */
@@ -29,11 +26,15 @@ void metric_add(enum metric m, int64_t n);       /* COUNTER, GAUGE */
 void metric_set(enum metric m, int64_t v);       /* GAUGE */
 void metric_observe(enum metric m, uint64_t us); /* HISTOGRAM */
 
-/* An event about a message, for metrics_events(). For log_tap(). */
-void metrics_event(struct str line);
-/* The lines of the pages that are about the message (mid=, about=), page by page in their order. */
-void
-metrics_events(const struct metrics_page *const *pages, size_t n, struct str mid, struct buf *out);
+enum metrics_format {
+	METRICS_PROMETHEUS, /* text/plain; version=0.0.4 */
+	METRICS_OPEN        /* application/openmetrics-text; version=1.0.0, without its end */
+};
 
-/* Prometheus text of the sum over pages. */
-void metrics_text(const struct metrics_page *const *pages, size_t n, struct buf *out);
+/* The sum over pages. */
+void metrics_text(
+    const struct metrics_page *const *pages, size_t n, enum metrics_format format, struct buf *out);
+/* HELP and TYPE of one that is in no page. kind: "counter", "gauge". */
+void metrics_introduce(const char *name, const char *kind, const char *help,
+    enum metrics_format format, struct buf *out);
+int64_t metrics_value(const struct metrics_page *const *pages, size_t n, enum metric m);

@@ -19,7 +19,8 @@
 	X(SMTP_OCTETS, "gkmail_smtp_octets_total", "", COUNTER, "Octets of messages answered 250") \
 	X(SMTP_REJECTED, "gkmail_smtp_rejected_total", "", COUNTER, "Commands and messages refused") \
 	X(SMTP_EARLY_TALKERS, "gkmail_smtp_early_talkers_total", "", COUNTER, "Clients that spoke before the greeting or the answer to EHLO") \
-	X(LIMIT_CONNECTIONS, "gkmail_limits_total", "what=\"connections\"", COUNTER, "What was refused because an address or a user had used up what it may") \
+	X(LIMIT_CONNECTIONS, "gkmail_limits_total", "what=\"connections\"", COUNTER, \
+	  "What was refused because an address or a user had used up what it may") \
 	X(LIMIT_REQUESTS, "gkmail_limits_total", "what=\"requests\"", COUNTER, "What was refused because an address or a user had used up what it may") \
 	X(LIMIT_MESSAGES, "gkmail_limits_total", "what=\"messages\"", COUNTER, "What was refused because an address or a user had used up what it may") \
 	X(LIMIT_UNKNOWN, "gkmail_limits_total", "what=\"unknown\"", COUNTER, "What was refused because an address or a user had used up what it may") \
@@ -37,10 +38,13 @@
 	X(AGENT_REFUSED, "gkmail_agent_refused_total", "", COUNTER, "Agents that came with no good token") \
 	X(AGENT_CALLS_FREE, "gkmail_agent_calls_total", "decision=\"free\"", COUNTER, "Tools that agents called, by what was decided of the call") \
 	X(AGENT_CALLS_APPROVAL, "gkmail_agent_calls_total", "decision=\"approval\"", COUNTER, "Tools that agents called, by what was decided of the call") \
+	X(AGENT_CALLS_HELD, "gkmail_agent_calls_total", "decision=\"held\"", COUNTER, "Tools that agents called, by what was decided of the call") \
 	X(AGENT_CALLS_REFUSED, "gkmail_agent_calls_total", "decision=\"refused\"", COUNTER, "Tools that agents called, by what was decided of the call") \
 	X(AGENT_CALL_SECONDS, "gkmail_agent_call_duration_seconds", "", HISTOGRAM, "Time that a tool took") \
 	X(AUDIT_RECORDS, "gkmail_audit_records_total", "", COUNTER, "Records of the audit log") \
 	X(AUDIT_FAILED, "gkmail_audit_failed_total", "", COUNTER, "Batches of the audit log that could not be written, each try") \
+	X(AUDIT_DOWN, "gkmail_audit_down", "", GAUGE, "1 while the audit log cannot be written: agents change nothing") \
+	X(MCP_UNAUDITED, "gkmail_mcp_unaudited_total", "", COUNTER, "Calls that could not go on record: refused, or told so") \
 	X(APPROVALS_MADE, "gkmail_approvals_made_total", "", COUNTER, "What humans have approved of what agents asked for") \
 	X(APPROVALS_USED, "gkmail_approvals_used_total", "", COUNTER, "Approvals used, each once") \
 	X(APPROVALS_DENIED, "gkmail_approvals_denied_total", "", COUNTER, "What agents tried without a good approval") \
@@ -66,11 +70,14 @@
 	X(MCP_TOOL_UNDO, "mcp_tool_calls_total", "tool=\"undo_session\"", COUNTER, "Calls of tools by agents") \
 	X(MCP_TOOL_OTHER, "mcp_tool_calls_total", "tool=\"other\"", COUNTER, "Calls of tools by agents") \
 	X(MCP_SECONDS, "gkmail_mcp_requests_duration_seconds", "", HISTOGRAM, "Time from a request of an agent's client to its answer") \
-	X(AID_CHATS, "gkmail_assistant_chats_active", "", GAUGE, "Pages that talk with the assistant") \
+	X(AID_CHATS, "gkmail_assistant_chats_active", "", GAUGE, "Conversations with the assistant, of pages that are there or may come back") \
 	X(AID_TURNS_DONE, "gkmail_assistant_requests_total", "result=\"done\"", COUNTER, "What the assistant was asked") \
 	X(AID_TURNS_FAILED, "gkmail_assistant_requests_total", "result=\"failed\"", COUNTER, "What the assistant was asked") \
 	X(AID_TURNS_CANCELLED, "gkmail_assistant_requests_total", "result=\"cancelled\"", COUNTER, "What the assistant was asked") \
 	X(AID_TURN_SECONDS, "gkmail_assistant_requests_duration_seconds", "", HISTOGRAM, "Time from a question to the end of its answer") \
+	X(AID_CONFIRMS_YES, "gkmail_assistant_confirms_total", "answer=\"yes\"", COUNTER, "Changes that people were asked about because a model had read mail") \
+	X(AID_CONFIRMS_NO, "gkmail_assistant_confirms_total", "answer=\"no\"", COUNTER, "Changes that people were asked about because a model had read mail") \
+	X(AID_CONFIRMS_NONE, "gkmail_assistant_confirms_total", "answer=\"none\"", COUNTER, "Changes that people were asked about because a model had read mail") \
 	X(AID_FALLBACKS, "gkmail_assistant_fallbacks_total", "", COUNTER, "Questions answered without the model, which was away") \
 	X(WEB_SESSIONS, "gkmail_web_sessions_active", "", GAUGE, "Sessions of browsers and of programs that speak HTTP") \
 	X(AUTH_DELAYED, "gkmail_auth_delayed_total", "", COUNTER, "Logins whose check or answer was put off") \
@@ -124,11 +131,28 @@
 	X(SIGN_UNSIGNED, "gkmail_sign_messages_total", "result=\"unsigned\"", COUNTER, "Messages shown to gk-sign") \
 	X(SIGN_REFUSED, "gkmail_sign_messages_total", "result=\"refused\"", COUNTER, "Messages shown to gk-sign") \
 	X(SIGN_SECONDS, "gkmail_sign_duration_seconds", "", HISTOGRAM, "Time of a message's signatures") \
+	X(SPF_NONE, "gkmail_spf_results_total", "result=\"none\"", COUNTER, "Messages from other hosts by what SPF says of them") \
+	X(SPF_PASS, "gkmail_spf_results_total", "result=\"pass\"", COUNTER, "Messages from other hosts by what SPF says of them") \
+	X(SPF_FAIL, "gkmail_spf_results_total", "result=\"fail\"", COUNTER, "Messages from other hosts by what SPF says of them") \
+	X(SPF_SOFTFAIL, "gkmail_spf_results_total", "result=\"softfail\"", COUNTER, "Messages from other hosts by what SPF says of them") \
+	X(SPF_NEUTRAL, "gkmail_spf_results_total", "result=\"neutral\"", COUNTER, "Messages from other hosts by what SPF says of them") \
+	X(SPF_TEMPERROR, "gkmail_spf_results_total", "result=\"temperror\"", COUNTER, "Messages from other hosts by what SPF says of them") \
+	X(SPF_PERMERROR, "gkmail_spf_results_total", "result=\"permerror\"", COUNTER, "Messages from other hosts by what SPF says of them") \
+	X(DKIM_NONE, "gkmail_dkim_results_total", "result=\"none\"", COUNTER, "Messages from other hosts by whether a signature of theirs is good") \
+	X(DKIM_PASS, "gkmail_dkim_results_total", "result=\"pass\"", COUNTER, "Messages from other hosts by whether a signature of theirs is good") \
+	X(DKIM_FAIL, "gkmail_dkim_results_total", "result=\"fail\"", COUNTER, "Messages from other hosts by whether a signature of theirs is good") \
+	X(DMARC_NONE, "gkmail_dmarc_results_total", "result=\"none\"", COUNTER, "Messages from other hosts by what DMARC says of them") \
+	X(DMARC_PASS, "gkmail_dmarc_results_total", "result=\"pass\"", COUNTER, "Messages from other hosts by what DMARC says of them") \
+	X(DMARC_FAIL, "gkmail_dmarc_results_total", "result=\"fail\"", COUNTER, "Messages from other hosts by what DMARC says of them") \
+	X(DMARC_TEMPERROR, "gkmail_dmarc_results_total", "result=\"temperror\"", COUNTER, "Messages from other hosts by what DMARC says of them") \
+	X(DMARC_PERMERROR, "gkmail_dmarc_results_total", "result=\"permerror\"", COUNTER, "Messages from other hosts by what DMARC says of them") \
 	X(DMARC_SENT, "gkmail_dmarc_reports_total", "result=\"sent\"", COUNTER, "DMARC aggregate reports sent and received") \
 	X(DMARC_READ, "gkmail_dmarc_reports_total", "result=\"read\"", COUNTER, "DMARC aggregate reports sent and received") \
 	X(DMARC_REFUSED, "gkmail_dmarc_reports_total", "result=\"refused\"", COUNTER, "DMARC aggregate reports sent and received") \
 	X(QUEUE_SIZE, "queue_size", "", GAUGE, "Messages not yet delivered") \
 	X(QUEUE_OCTETS, "gkmail_queue_octets", "", GAUGE, "Octets not yet delivered") \
+	X(QUEUE_OLDEST, "gkmail_queue_oldest_timestamp_seconds", "", GAUGE, \
+	  "Since when the message that waits longest does, not held and not for later, since the epoch; 0: none waits") \
 	X(QUEUE_SEGMENTS, "gkmail_queue_segments", "", GAUGE, "Journal segments on disk") \
 	X(QUEUE_UNDURABLE, "gkmail_queue_undurable", "", GAUGE, "1 while deliveries wait for a checkpoint to make them durable") \
 	X(QUEUE_ACCEPTED, "gkmail_queue_accepted_total", "", COUNTER, "Messages made durable") \
@@ -147,6 +171,36 @@
 	X(REMOTE_OK, "gkmail_remote_delivered_total", "result=\"ok\"", COUNTER, "Recipients at other hosts") \
 	X(REMOTE_TEMP, "gkmail_remote_delivered_total", "result=\"temp\"", COUNTER, "Recipients at other hosts") \
 	X(REMOTE_PERM, "gkmail_remote_delivered_total", "result=\"perm\"", COUNTER, "Recipients at other hosts") \
+	X(CLASS_GOOGLE_OK, "gkmail_remote_class_total", "class=\"google\",result=\"ok\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
+	X(CLASS_GOOGLE_TEMP, "gkmail_remote_class_total", "class=\"google\",result=\"temp\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
+	X(CLASS_GOOGLE_PERM, "gkmail_remote_class_total", "class=\"google\",result=\"perm\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
+	X(CLASS_MICROSOFT_OK, "gkmail_remote_class_total", "class=\"microsoft\",result=\"ok\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
+	X(CLASS_MICROSOFT_TEMP, "gkmail_remote_class_total", "class=\"microsoft\",result=\"temp\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
+	X(CLASS_MICROSOFT_PERM, "gkmail_remote_class_total", "class=\"microsoft\",result=\"perm\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
+	X(CLASS_YAHOO_OK, "gkmail_remote_class_total", "class=\"yahoo\",result=\"ok\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
+	X(CLASS_YAHOO_TEMP, "gkmail_remote_class_total", "class=\"yahoo\",result=\"temp\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
+	X(CLASS_YAHOO_PERM, "gkmail_remote_class_total", "class=\"yahoo\",result=\"perm\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
+	X(CLASS_APPLE_OK, "gkmail_remote_class_total", "class=\"apple\",result=\"ok\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
+	X(CLASS_APPLE_TEMP, "gkmail_remote_class_total", "class=\"apple\",result=\"temp\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
+	X(CLASS_APPLE_PERM, "gkmail_remote_class_total", "class=\"apple\",result=\"perm\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
+	X(CLASS_OTHER_OK, "gkmail_remote_class_total", "class=\"other\",result=\"ok\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
+	X(CLASS_OTHER_TEMP, "gkmail_remote_class_total", "class=\"other\",result=\"temp\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
+	X(CLASS_OTHER_PERM, "gkmail_remote_class_total", "class=\"other\",result=\"perm\"", COUNTER, \
+	  "Recipients at other hosts by whose the hosts are, each attempt") \
 	X(REMOTE_CONNECTIONS, "gkmail_remote_connections_active", "", GAUGE, "Connections to other hosts, idle ones too") \
 	X(REMOTE_SESSIONS, "gkmail_remote_sessions_total", "", COUNTER, "Sessions with other hosts that came to be ready for mail") \
 	X(REMOTE_TLS, "gkmail_remote_sessions_tls_total", "", COUNTER, "Those of them that are encrypted") \
@@ -154,6 +208,14 @@
 	X(REMOTE_SECONDS, "gkmail_remote_duration_seconds", "", HISTOGRAM, "Time of one attempt at other hosts") \
 	X(OWNERS, "gkmail_mailbox_owners_active", "", GAUGE, "Owner processes") \
 	X(OWNER_STARTS, "gkmail_mailbox_owner_starts_total", "", COUNTER, "Owner processes started") \
+	X(STAT_METRICS, "gkmail_metrics_requests_total", "path=\"metrics\"", COUNTER, "Requests for metrics and health") \
+	X(STAT_HEALTH, "gkmail_metrics_requests_total", "path=\"health\"", COUNTER, "Requests for metrics and health") \
+	X(STAT_READY, "gkmail_metrics_requests_total", "path=\"ready\"", COUNTER, "Requests for metrics and health") \
+	X(STAT_OTHER, "gkmail_metrics_requests_total", "path=\"other\"", COUNTER, "Requests for metrics and health") \
+	X(ACME_ISSUED, "gkmail_acme_orders_total", "result=\"issued\"", COUNTER, "Certificates asked of an authority (ACME)") \
+	X(ACME_FAILED, "gkmail_acme_orders_total", "result=\"failed\"", COUNTER, "Certificates asked of an authority (ACME)") \
+	X(ACME_FAILING, "gkmail_acme_failures", "", GAUGE, "Failures since a certificate was last issued (ACME)") \
+	X(LOG_LOST, "gkmail_log_lost_lines_total", "", COUNTER, "Lines of the log that could not be written") \
 	X(LOOP_SLOW, "gkmail_loop_slow_turns_total", "", COUNTER, "Turns of an event loop over one second")
 /* clang-format on */
 

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "svc/metrics.h"
+#include "svc/page.h"
 
 static const struct metrics_page *pages[2];
 static int fds[2];
@@ -25,7 +26,7 @@ text(size_t n)
 
 	buf_free(&b);
 	buf_init(&b, 1u << 20);
-	metrics_text(pages, n, &b);
+	metrics_text(pages, n, METRICS_PROMETHEUS, &b);
 	buf_putc(&b, '\0');
 	assert_false(b.over);
 	return b.p;
@@ -177,49 +178,62 @@ what_is_no_page_is_refused(void **state)
 	close(fd);
 }
 
-static const char *
-events(const char *mid)
-{
-	static struct buf b;
-
-	buf_free(&b);
-	buf_init(&b, 4u << 20);
-	metrics_events(pages, 2, str_z(mid), &b);
-	buf_putc(&b, '\0');
-	return b.p;
-}
-
-/* The last megabyte of them, however often the ring goes round. */
 static void
-events_of_a_message(void **state)
+openmetrics_has_its_own_names_and_bounds(void **state)
 {
-	char line[200];
-	struct err e;
+	struct buf b;
 
 	(void)state;
-	assert_int_equal(metrics_attach(fds[1], &e), 0);
-	metrics_event(STR("t info queue queue.accept mid=a size=1"));
-	metrics_event(STR("t info queue queue.accept mid=ab size=1"));
-	metrics_event(STR("t info queue queue.notify mid=b about=a kind=failed"));
-	assert_string_equal(events("a"), "t info queue queue.accept mid=a size=1\n"
-					 "t info queue queue.notify mid=b about=a kind=failed\n");
-	assert_string_equal(events("c"), "");
-	for (int i = 0; i < 30000; i++) {
-		snprintf(line, sizeof(line),
-		    "t info queue queue.deliver mid=m%d text=\"2.0.0 delivered\" ms=3", i);
-		metrics_event((struct str){line, strlen(line)});
-	}
-	assert_string_equal(events("a"), "");
-	assert_string_equal(events("m29999"),
-	    "t info queue queue.deliver mid=m29999 text=\"2.0.0 delivered\" ms=3\n");
-	assert_string_not_equal(events("m20000"), "");
+	buf_init(&b, 1u << 20);
+	attach(0);
+	metric_add(METRIC_SMTP_MESSAGES, 2);
+	metrics_text(pages, 1, METRICS_OPEN, &b);
+	assert_non_null(strstr(b.p, "# TYPE gkmail_smtp_messages counter\n"));
+	assert_non_null(strstr(b.p, "\ngkmail_smtp_messages_total 2\n"));
+	assert_non_null(strstr(b.p, "gkmail_queue_sync_seconds_bucket{le=\"1.0\"} 0\n"));
+	assert_null(strstr(b.p, "# TYPE gkmail_smtp_messages_total"));
+	assert_int_equal(metrics_value(pages, 2, METRIC_SMTP_MESSAGES), 2);
+	buf_free(&b);
+}
+
+/* In OpenMetrics a counter's samples have _total, and nothing else may. */
+static void
+counters_are_called_total(void **state)
+{
+#define NAMED(id, name, labels, kind, help) {name, #kind},
+	static const struct {
+		const char *name, *kind;
+	} all[] = {METRICS(NAMED)};
+
+	(void)state;
+	for (size_t i = 0; i < METRIC_COUNT; i++)
+		if (str_ends(str_z(all[i].name), STR("_total")) !=
+		    (strcmp(all[i].kind, "COUNTER") == 0))
+			fail_msg("%s", all[i].name);
+}
+
+/* gk-statd gets everybody's, and changes none. */
+static void
+a_page_for_reading_cannot_be_written(void **state)
+{
+	struct err e;
+	int fd = page_read_only(fds[0], &e);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_non_null(metrics_map(fd, &e));
+	assert_int_equal(metrics_attach(fd, &e), -1);
+	assert_ptr_equal(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+	close(fd);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(events_of_a_message, fresh, done),
+	    cmocka_unit_test_setup_teardown(openmetrics_has_its_own_names_and_bounds, fresh, done),
+	    cmocka_unit_test_setup_teardown(a_page_for_reading_cannot_be_written, fresh, done),
+	    cmocka_unit_test(counters_are_called_total),
 	    cmocka_unit_test_setup_teardown(pages_are_added_up, fresh, done),
 	    cmocka_unit_test_setup_teardown(a_successor_counts_on_but_measures_anew, fresh, done),
 	    cmocka_unit_test_setup_teardown(durations_fall_into_buckets, fresh, done),

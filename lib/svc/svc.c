@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "io/pool.h"
 #include "svc/build.h"
+#include "svc/events.h"
 #include "svc/listen.h"
 #include "svc/metrics.h"
 #include "svc/privilege.h"
@@ -214,7 +215,18 @@ set_metrics(struct ipc_in *m)
 
 	if (ipc_end(m) == 0 && metrics_attach(fd, &e) < 0)
 		log_warn("svc.metrics", LE(&e));
-	log_tap(metrics_event);
+	close(fd);
+}
+
+static void
+set_events(struct ipc_in *m)
+{
+	int fd = ipc_take_fd(m);
+	struct err e;
+
+	if (ipc_end(m) == 0 && events_attach(fd, &e) < 0)
+		log_warn("svc.events", LE(&e));
+	log_tap(events_note);
 	close(fd);
 }
 
@@ -362,6 +374,8 @@ control_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		set_log(m);
 	else if (m->type == MSG_SETUP_METRICS)
 		set_metrics(m);
+	else if (m->type == MSG_SETUP_EVENTS)
+		set_events(m);
 	else if (m->type == MSG_CONFIG)
 		configure(m);
 	else if (m->type == MSG_SENDER_TOKEN && self.ready)
@@ -432,6 +446,12 @@ count_slow(uint64_t ms)
 	metric_add(METRIC_LOOP_SLOW, 1);
 }
 
+static void
+count_lost(void)
+{
+	metric_add(METRIC_LOG_LOST, 1);
+}
+
 int
 svc_main(const struct svc *svc, int argc, char **argv)
 {
@@ -453,8 +473,10 @@ svc_main(const struct svc *svc, int argc, char **argv)
 	if (sodium_init() < 0 || loop_init(&e) < 0)
 		return EXIT_RESTART;
 	loop_on_slow(count_slow);
+	log_on_lost(count_lost);
 	self.control =
 	    ipc_new(CONTROL_FD, svc->peer, PEER_MASTER, control_message, control_gone, NULL);
+	self.channels[__builtin_ctz(PEER_MASTER)] = self.control;
 	term = loop_signal_new(SIGTERM, drain, NULL);
 	say_hello();
 	loop_run();

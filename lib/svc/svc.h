@@ -69,7 +69,7 @@ int svc_main(const struct svc *svc, int argc, char **argv);
 
 const struct conf *svc_conf(void);
 /* The channel to the one peer of that kind; open or waiting to be attached. Never NULL for a peer
- * that master's table joins with this daemon. */
+ * that master's table joins with this daemon, or master itself. */
 struct ipc_chan *svc_channel(enum ipc_peer peer);
 /* A descriptor that master opened ("dns.trust_anchor"); -1 when there is none. Borrowed; changes at
  * reload. */

@@ -466,7 +466,7 @@ it_counts_in_the_page_it_was_given(void **state)
 	assert_int_equal(configure("a.test", &e), 0);
 	assert_string_equal(heard(visit(), 10000), "smtp 127.0.0.1 a.test \n");
 	buf_init(&text, 1u << 20);
-	metrics_text(&page, 1, &text);
+	metrics_text(&page, 1, METRICS_PROMETHEUS, &text);
 	buf_putc(&text, '\0');
 	assert_non_null(strstr(text.p, "gkmail_smtp_messages_total 1\n"));
 	buf_free(&text);
