@@ -1,11 +1,13 @@
 /*
- * main.c - gk-sign: signs what our users send, and alone holds the keys for it (INVARIANTS 15).
+ * main.c - gk-sign: signs what our users send, and alone holds the keys for it (INVARIANTS 15); and
+ * what is asked of an authority for certificates, whose keys it makes (acme.h).
  *
  * It reads no stranger's message, only submissions, each with a token by which authd says whose it
  * is, and what the queue writes itself. It has no file and no socket beside the keys, which master
  * read for it.
  */
 #include "base/mem.h"
+#include "smtpd/sign/acme.h"
 #include "smtpd/sign/keys.h"
 #include "smtpd/sign/request.h"
 #include "svc/svc.h"
@@ -15,6 +17,9 @@ load(struct err *e)
 {
 	if (keys_load(conf_str(svc_conf(), CONF_SERVER_HOST_NAME), e) < 0)
 		return -1;
+	if (acme_load(e) < 0)
+		return -1;
+	acme_tell();
 	keys_tell(svc_channel(PEER_SMTPD));
 	return 0;
 }
@@ -32,6 +37,12 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	case MSG_SIGN_OWN_FILE:
 		request_own(c, m);
 		return;
+	case MSG_ACME_SIGN:
+		acme_sign(c, m);
+		return;
+	case MSG_ACME_CHAIN:
+		acme_chain(c, m);
+		return;
 	case MSG_DKIM_LIST:
 		keys_list(c, m);
 		return;
@@ -46,6 +57,10 @@ channel(struct ipc_chan *c, bool open)
 {
 	if (open && ipc_peer_of(c) == PEER_SMTPD)
 		keys_tell(c);
+	if (open && ipc_peer_of(c) == PEER_WEBD)
+		acme_tell();
+	if (!open)
+		acme_gone(c);
 }
 
 static void
@@ -57,7 +72,7 @@ drain(void)
 static const struct svc svc = {
     .name = "sign",
     .peer = PEER_SIGN,
-    .sections = "server dmarc",
+    .sections = "server dmarc acme",
     .sandbox = SB_IPC,
     .start = load,
     .reload = load,
