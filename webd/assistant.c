@@ -79,7 +79,12 @@ hang_up(struct assistant *a, unsigned code, const char *why)
 		return;
 	log_info("web.socket_close", LZ("sid", a->x->sid), LU("code", code), LZ("why", why));
 	a->closing = true;
-	frames_free(&a->frames);
+	/* Who was logged out does not come back to the conversation. */
+	if (code == WS_CLOSE_DENIED) {
+		frames_put(a->frames, CHAT_GONE, STR(""));
+		frames_finish(a->frames);
+	} else
+		frames_free(&a->frames);
 	ws_put_close(a->x, code, why);
 	exchange_resume(a->x);
 	loop_timer_set(a->timer, WS_GOODBYE_MS);
@@ -230,6 +235,9 @@ on_closed(void *arg, const struct err *e)
 	struct assistant *a = arg;
 
 	OBJ(a, ASSISTANT_MAGIC);
+	frames_free(&a->frames);
+	if (a->closing)
+		return;
 	log_info("web.assistant_lost", LZ("sid", a->x->sid), LE(e));
 	hang_up(a, WS_CLOSE_RESTART, "please look again");
 }
@@ -348,6 +356,7 @@ keyed(void *arg, struct ipc_in *m, const struct err *e)
 	ipc_begin(&out, MSG_AID_OPEN);
 	ipc_put_str(&out, key);
 	ipc_put_str(&out, a->who->user);
+	ipc_put_str(&out, a->who->id);
 	put_parameter(&out, a, "language");
 	put_parameter(&out, a, "zone");
 	ipc_put_fd(&out, pair[1]);

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "svc/metrics.h"
+#include "webd/challenge.h"
 #include "webd/files.h"
 #include "webd/path.h"
 #include "webd/routes.h"
@@ -258,7 +259,8 @@ exchange_start(struct exchange *x, struct str method, struct str path, struct st
 		exchange_problem(x, 400, "The path is none.");
 		return;
 	}
-	if (exchange_over(x) || !find_route(x, method) || !admit(x, body, length))
+	if (exchange_over(x) || challenge_redirect(x) || !find_route(x, method) ||
+	    !admit(x, body, length))
 		return;
 	prefix = strlen(x->route->path);
 	x->tail = str_from(x->path, num_min(prefix, x->path.n));

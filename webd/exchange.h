@@ -73,6 +73,7 @@ struct exchange {
 	unsigned method;   /* METHOD_… */
 	bool head_only;    /* HEAD */
 	bool secure;       /* came by TLS, or a trusted proxy says so */
+	bool challenges;   /* came by acme.listen, where nothing but those is answered */
 	const char *peer;  /* the client's address, the one that a trusted proxy tells where there
 			    * is one */
 	struct str path;   /* "/jmap/download/…": letters, digits and "-._~" are not

@@ -4,6 +4,7 @@
  */
 #include "net/banlist.h"
 #include "webd/assistant.h"
+#include "webd/challenge.h"
 #include "webd/live.h"
 #include "webd/web.h"
 #include "webd/webauth.h"
@@ -12,12 +13,13 @@ static void
 on_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
-	(void)c;
 	if (m->type == MSG_BAN_SET || m->type == MSG_BAN_CLEAR) {
 		/* Whoever is banned gets nothing more on a connection that is there (web_admit). */
 		(void)banlist_message(m);
 	} else if (m->type == MSG_WAKE || m->type == MSG_KICK) {
 		live_message(m);
+	} else if (challenge_message(c, m)) {
+		return;
 	} else if (!webauth_message(m)) {
 		ipc_refuse(m);
 	}
@@ -30,6 +32,8 @@ on_channel(struct ipc_chan *c, bool open)
 		webauth_reset();
 	if (!open && ipc_peer_of(c) == PEER_MAILBOXD)
 		live_lost();
+	if (!open && ipc_peer_of(c) == PEER_ACME)
+		challenge_reset();
 }
 
 static int
@@ -44,7 +48,7 @@ on_start(struct err *e)
 static const struct svc svc = {
     .name = "webd",
     .peer = PEER_WEBD,
-    .sections = "server tls certificate web auth limits submission imap log",
+    .sections = "server tls certificate acme web auth limits submission imap log",
     .sandbox = SB_IPC | SB_STREAM,
     .start = on_start,
     .reload = web_reload,

@@ -14,6 +14,7 @@ static const struct route *const tables[] = {
     assistant_routes,
     wellknown_routes,
     autoconfig_routes,
+    challenge_routes,
 };
 
 /* How much of the path the row takes; 0: it does not fit. */

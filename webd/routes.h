@@ -14,6 +14,7 @@ extern const struct route auth_routes[];       /* auth.c */
 extern const struct route agents_routes[];     /* agents.c */
 extern const struct route wellknown_routes[];  /* wellknown.c */
 extern const struct route autoconfig_routes[]; /* autoconfig.c */
+extern const struct route challenge_routes[];  /* challenge.c */
 
 /* A table of a test's own, or NULL. */
 extern const struct route *routes_more;

@@ -18,6 +18,7 @@
 #include "net/trusted.h"
 #include "svc/certificates.h"
 #include "svc/metrics.h"
+#include "webd/challenge.h"
 #include "webd/proxy.h"
 
 #define IN_MAX     (64u << 10)
@@ -152,6 +153,12 @@ on_secured(void *arg)
 	struct web_conn *c = arg;
 
 	OBJ(c, WEB_MAGIC);
+	if (str_eq(stream_tls_alpn(c->stream), STR(CHALLENGE_ALPN))) {
+		log_info(
+		    "http.challenge_shown", LZ("sid", c->sid), LZ("peer", stream_peer(c->stream)));
+		web_close(c); /* RFC 8737 3: all is said */
+		return;
+	}
 	speak(c, str_eq(stream_tls_alpn(c->stream), STR("h2")) ? &http2_protocol : &http1_protocol);
 }
 
@@ -169,7 +176,7 @@ on_closed(void *arg, const struct err *e)
 static bool
 admit(const struct svc_conn *sc, struct web_conn *c)
 {
-	bool plain = strcmp(sc->name, "http") == 0;
+	bool plain = strcmp(sc->name, "http") == 0, challenges = strcmp(sc->name, "acme") == 0;
 	enum limits_verdict v;
 
 	/* What is said in the clear stays on this machine, or between it and its proxies. */
@@ -177,7 +184,7 @@ admit(const struct svc_conn *sc, struct web_conn *c)
 		log_info("http.plain_refused", LZ("peer", sc->peer_text));
 		return false;
 	}
-	if (!plain && tls == NULL)
+	if (!plain && !challenges && tls == NULL)
 		return false;
 	/* A proxy is many clients: their requests are judged by themselves. */
 	if (c->proxy)
@@ -228,10 +235,12 @@ web_open(const struct svc_conn *sc, const struct web_conn *from, const struct we
 void
 web_accept(const struct svc_conn *sc)
 {
-	struct web_conn c = {.proxy = proxy_is_trusted(&sc->peer)};
+	struct web_conn c = {
+	    .proxy = proxy_is_trusted(&sc->peer), .challenges = strcmp(sc->name, "acme") == 0};
 
 	if (admit(sc, &c))
-		web_open(sc, &c, strcmp(sc->name, "http") == 0 ? &http1_protocol : NULL);
+		web_open(
+		    sc, &c, c.challenges || strcmp(sc->name, "http") == 0 ? &http1_protocol : NULL);
 	else
 		close(sc->fd);
 }
@@ -280,6 +289,7 @@ bool
 web_admit(struct web_conn *c, struct exchange *x)
 {
 	proxy_understand(c, x);
+	x->challenges = c->challenges;
 	if (is_banned(c, x)) {
 		metric_add(METRIC_BANNED_WEB, 1);
 		exchange_problem(x, 403, "Nothing is taken from your address for a while.");
@@ -330,7 +340,10 @@ configure(struct err *e)
 	limits_configure(&r);
 	if (trusted_configure(trusted, n, e) < 0 || proxy_configure(c, e) < 0)
 		return -1;
-	return certificates_load(&v, 1, e);
+	if (certificates_load(&v, 1, e) < 0)
+		return -1;
+	challenge_context(tls);
+	return 0;
 }
 
 int

@@ -37,9 +37,10 @@ struct web_conn {
 	char sid[ID_SIZE];
 	struct sockaddr_storage from;
 	struct limits_source source;
-	bool entered; /* counted in source */
-	bool proxy;   /* of web.trusted_proxies: it tells whom it speaks for */
-	bool closing; /* only output remains */
+	bool entered;    /* counted in source */
+	bool proxy;      /* of web.trusted_proxies: it tells whom it speaks for */
+	bool challenges; /* by acme.listen */
+	bool closing;    /* only output remains */
 	struct stream *stream;
 	struct loop_timer *timer;
 	const struct web_protocol *protocol; /* NULL in the handshake */
