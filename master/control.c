@@ -135,24 +135,19 @@ reply_text(struct ipc_chan *c, uint64_t call, enum ipc_type answer, struct buf *
 
 /* Of all processes, out of their pages. */
 static void
-metrics(struct ipc_chan *c, struct ipc_in *m)
+trace(struct ipc_chan *c, struct ipc_in *m)
 {
-	const struct metrics_page *pages[SERVICES];
-	struct str mid = m->type == MSG_CTL_TRACE ? ipc_get_str(m) : STR_NONE;
+	const struct events_page *pages[SERVICES];
+	struct str mid = ipc_get_str(m);
 	struct buf text;
 
 	if (ipc_end(m) < 0)
 		return;
 	for (size_t i = 0; i < SERVICES; i++)
-		pages[i] = master.processes[i].metrics;
+		pages[i] = master.processes[i].events;
 	buf_init(&text, 16u << 20);
-	if (m->type == MSG_CTL_TRACE) {
-		metrics_events(pages, SERVICES, mid, &text);
-		reply_text(c, m->id, MSG_CTL_TRACE_R, &text);
-	} else {
-		metrics_text(pages, SERVICES, &text);
-		reply_text(c, m->id, MSG_CTL_METRICS_R, &text);
-	}
+	events_about(pages, SERVICES, mid, &text);
+	reply_text(c, m->id, MSG_CTL_TRACE_R, &text);
 	buf_free(&text);
 }
 
@@ -204,8 +199,8 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		connect_to(c, m);
 	else if (m->type == MSG_CTL_RELOAD)
 		reload(c, m);
-	else if (m->type == MSG_CTL_METRICS || m->type == MSG_CTL_TRACE)
-		metrics(c, m);
+	else if (m->type == MSG_CTL_TRACE)
+		trace(c, m);
 	else if (m->type == MSG_DKIM_ADD)
 		dkim_add(c, m);
 	else if (m->type == MSG_DKIM_CHANGE)

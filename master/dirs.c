@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "master/master.h"
 
@@ -99,6 +100,10 @@ dirs_make(struct err *e)
 
 	if (check_identities(e) < 0)
 		return -1;
+	snprintf(path, sizeof(path), "%s/.restoring", data);
+	if (access(path, F_OK) == 0)
+		return err_set(e, E_INVAL,
+		    "a restore into %s has not come to its end; run gkmail restore again", data);
 	if (make_owned(data, 0755, uid, gid, e) < 0 || make_owned(run, 0755, uid, gid, e) < 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/empty", run);

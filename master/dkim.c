@@ -269,7 +269,7 @@ begin(struct ipc_chan *c, struct ipc_in *m, struct str domain, enum ipc_type ans
 
 	if (!dkim_is_domain(domain) || str_cz(domain, name, sizeof(name)) < 0)
 		return err_set(e, E_INVAL, "not a domain: A-labels in lower case, please");
-	if (now.active || reload_busy())
+	if (now.active || reload_busy() || acme_busy())
 		return err_set(e, E_TEMP, "busy with another change; try again");
 	if ((dir = open_dir(master.conf, e)) < 0)
 		return -1;

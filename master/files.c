@@ -1,7 +1,7 @@
 /*
- * files.c - what gk-remote and gk-aid need to prove who a host is, and who we are: authorities,
- * passwords of routes, the key of a model's provider, opened here and handed on as descriptors
- * (INVARIANTS 15).
+ * files.c - what gk-remote, gk-aid and gk-acme need to prove who a host is, and who we are:
+ * authorities, passwords of routes, the key of a model's provider, opened here and handed on as
+ * descriptors (INVARIANTS 15).
  *
  * They are opened each time a daemon is told its configuration: nothing is kept. Errors: a file of
  * a route, and a provider's key, that cannot be opened refuse the configuration; without the
@@ -12,21 +12,22 @@
 
 #include "base/mem.h"
 #include "master/master.h"
+#include "svc/acme.h"
 #include "svc/route.h"
 
 static const enum conf_key route_files[] = {CONF_ROUTE_PASSWORD_FILE, CONF_ROUTE_CA_FILE};
 
 static int
-check_key(const struct conf *c, struct err *e)
+check_key(const struct conf *c, enum conf_key k, struct err *e)
 {
-	const char *path = conf_z(c, CONF_ASSISTANT_API_KEY_FILE);
+	const char *path = conf_z(c, k);
 	int fd;
 
 	if (path[0] == '\0')
 		return 0;
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0) {
 		err_sys(e, "open %s", path);
-		return config_refuse(c, CONF_ASSISTANT_API_KEY_FILE, e);
+		return config_refuse(c, k, e);
 	}
 	close(fd);
 	return 0;
@@ -35,7 +36,8 @@ check_key(const struct conf *c, struct err *e)
 int
 files_check(const struct conf *c, struct err *e)
 {
-	if (check_key(c, e) < 0)
+	if (check_key(c, CONF_ASSISTANT_API_KEY_FILE, e) < 0 ||
+	    check_key(c, CONF_ACME_EAB_KEY_FILE, e) < 0)
 		return -1;
 	for (size_t i = 0; i < conf_count(c, CONF_TABLE_ROUTE); i++)
 		for (size_t f = 0; f < ARRAY_LEN(route_files); f++) {
@@ -94,6 +96,17 @@ give_aid(struct process *p, const struct conf *c)
 		give(p, conf_z(c, CONF_ASSISTANT_API_KEY_FILE), "assistant.api_key_file");
 }
 
+static void
+give_acme(struct process *p, const struct conf *c)
+{
+	if (!acme_is_on(c))
+		return;
+	if (p->service->peer == PEER_ACME)
+		give(p, conf_z(c, CONF_ACME_CA_FILE), "acme.ca_file");
+	else if (conf_str(c, CONF_ACME_EAB_KEY_FILE).n > 0)
+		give(p, conf_z(c, CONF_ACME_EAB_KEY_FILE), "acme.eab_key_file");
+}
+
 void
 files_give(struct process *p)
 {
@@ -101,4 +114,6 @@ files_give(struct process *p)
 		give_remote(p, master.conf);
 	if (p->service->peer == PEER_AID)
 		give_aid(p, master.conf);
+	if (p->service->peer == PEER_ACME || p->service->peer == PEER_SIGN)
+		give_acme(p, master.conf);
 }

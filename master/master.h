@@ -12,6 +12,7 @@
 #include "ipc/ipc.h"
 #include "master/service.h"
 #include "svc/conf.h"
+#include "svc/events.h"
 #include "svc/metrics.h"
 
 enum process_state {
@@ -31,8 +32,8 @@ struct process {
 	struct loop_timer *restart;
 	unsigned restarts;
 	uint64_t backoff_ms, started_ms;
-	int metrics_fd;
-	const struct metrics_page *metrics;
+	int metrics_fd, events_fd;
+	const struct events_page *events;
 };
 
 struct master {
@@ -92,6 +93,8 @@ void listeners_rollback(void);
 void listeners_close(void);
 /* name, address, name, address … */
 size_t listeners_list(struct arena *a, struct str **out);
+/* A connection to one of them, perhaps not established yet; -1: there is none such. */
+int listeners_connect(struct str name, struct str address, struct err *e);
 
 /* tls.c: the certificate and key, opened. Daemons are given the new ones from open on, and the old
  * ones again after a rollback. */
@@ -99,6 +102,8 @@ int tls_files_open(const struct conf *c, struct err *e);
 void tls_files_commit(void);
 void tls_files_rollback(void);
 void tls_files_give(struct process *p);
+/* file, until when it is good (seconds since the epoch), … */
+size_t tls_files_list(struct arena *a, struct str **out);
 
 /* files.c: authorities, passwords and keys, for gk-remote and gk-aid. */
 /* Can every file that a route names be opened? */
@@ -114,6 +119,18 @@ void dkim_change(struct ipc_chan *c, struct ipc_in *m);
 /* One is under way. */
 bool dkim_busy(void);
 void dkim_client_gone(const struct ipc_chan *c);
+
+/* acme.c: what came by ACME, likewise; and gk-sign has more kept. */
+void acme_files_give(struct process *p);
+void acme_keep(struct process *p, struct ipc_in *m);
+/* One is under way. */
+bool acme_busy(void);
+
+/* stat.c: what gk-statd is told. */
+/* Everybody's counters, for reading. */
+void stat_pages_give(struct process *p);
+void stat_state(struct ipc_chan *c, struct ipc_in *m);
+void stat_probe(struct ipc_chan *c, struct ipc_in *m);
 
 /* logs.c */
 /* Opens where lines shall go; logs_use() makes it so. */

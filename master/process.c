@@ -131,9 +131,14 @@ greet(struct process *p, struct ipc_in *m)
 static void
 control_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
-	(void)c;
 	if (m->type == MSG_HELLO)
 		greet(arg, m);
+	else if (m->type == MSG_STAT_STATE)
+		stat_state(c, m);
+	else if (m->type == MSG_STAT_PROBE)
+		stat_probe(c, m);
+	else if (m->type == MSG_ACME_KEEP)
+		acme_keep(arg, m);
 	else
 		ipc_refuse(m);
 }
@@ -299,6 +304,8 @@ on_child(void *arg)
 void
 process_start_ended(void)
 {
+	if (master.draining)
+		return;
 	for (size_t i = 0; i < SERVICES; i++)
 		if (master.processes[i].state == PROCESS_ENDED)
 			start(&master.processes[i]);
@@ -314,7 +321,9 @@ process_start_all(struct err *e)
 		p->service = &services[i];
 		p->restart = loop_timer_new(on_restart, p);
 		p->metrics_fd = metrics_create(e);
-		if (p->metrics_fd < 0 || (p->metrics = metrics_map(p->metrics_fd, e)) == NULL)
+		p->events_fd = events_create(e);
+		if (p->metrics_fd < 0 || p->events_fd < 0 ||
+		    (p->events = events_map(p->events_fd, e)) == NULL)
 			return -1;
 	}
 	for (size_t i = 0; i < SERVICES; i++)

@@ -74,6 +74,7 @@ back_to_old(void)
 		setup_files(p);
 		setup_config(p, master.conf, restored, p);
 	}
+	process_start_ended(); /* it was the refused one that they could not do with */
 	finish(&now.e);
 }
 
@@ -153,7 +154,7 @@ reload_begin(void (*fn)(void *arg, const struct err *e), void *arg)
 	struct conf *next = NULL;
 	struct err e = {0};
 
-	if (now.active || dkim_busy() || master.draining || !master.was_ready) {
+	if (now.active || dkim_busy() || acme_busy() || master.draining || !master.was_ready) {
 		err_set(&e, E_TEMP, "busy starting, reloading or ending; try again");
 		fn(arg, &e);
 		return;

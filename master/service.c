@@ -27,10 +27,14 @@ const struct service services[SERVICES] = {
     {"imapd", PEER_IMAPD, "imap", 5, 0, true,
 	{{"imap", CONF_IMAP_LISTEN}, {"imaps", CONF_IMAP_LISTEN_TLS}, {NULL, -1}}, CONF_LOG_IMAPD},
     {"webd", PEER_WEBD, "web", 10, 0, true,
-	{{"https", CONF_WEB_LISTEN}, {"http", CONF_WEB_LISTEN_PLAIN}, {NULL, -1}}, CONF_LOG_WEBD},
+	{{"https", CONF_WEB_LISTEN}, {"http", CONF_WEB_LISTEN_PLAIN}, {"acme", CONF_ACME_LISTEN}},
+	CONF_LOG_WEBD},
     {"mcpd", PEER_MCPD, "mcp", 11, 0, false, NO_LISTENERS, CONF_LOG_MCPD},
     {"aid", PEER_AID, "ai", 12, 0, false, NO_LISTENERS, CONF_LOG_AID},
     {"connect", PEER_CONNECT, "connect", 13, 1, false, NO_LISTENERS, CONF_LOG_CONNECT},
+    {"statd", PEER_STATD, "stat", 14, 0, false,
+	{{"metrics", CONF_METRICS_LISTEN}, {NULL, -1}, {NULL, -1}}, CONF_LOG_STATD},
+    {"acme", PEER_ACME, "acme", 15, 0, false, NO_LISTENERS, CONF_LOG_ACME},
 };
 
 const unsigned service_channels[] = {
@@ -63,6 +67,13 @@ const unsigned service_channels[] = {
     PEER_QUEUE | PEER_MAILBOXD,
     PEER_CONNECT | PEER_DNSD,
     PEER_CONNECT | PEER_AID,
+    PEER_STATD | PEER_AUTHD,
+    PEER_STATD | PEER_DNSD,
+    PEER_STATD | PEER_CONNECT,
+    PEER_ACME | PEER_DNSD,
+    PEER_ACME | PEER_SIGN,
+    PEER_ACME | PEER_WEBD,
+    PEER_SIGN | PEER_WEBD,
 };
 
 const size_t service_nchannels = ARRAY_LEN(service_channels);

@@ -23,7 +23,7 @@ struct service {
 	enum conf_key log_level;
 };
 
-#define SERVICES   14
+#define SERVICES   16
 #define DRAIN_LAST 4u
 
 extern const struct service services[SERVICES];

@@ -24,14 +24,14 @@ setup_log(struct process *p)
 }
 
 static void
-give_metrics(struct process *p)
+give_page(struct process *p, enum ipc_type type, int page)
 {
 	struct ipc_out m;
-	int fd = fcntl(p->metrics_fd, F_DUPFD_CLOEXEC, 0);
+	int fd = fcntl(page, F_DUPFD_CLOEXEC, 0);
 
 	if (fd < 0)
 		return;
-	ipc_begin(&m, MSG_SETUP_METRICS);
+	ipc_begin(&m, type);
 	ipc_put_fd(&m, fd);
 	ipc_send(p->control, &m);
 }
@@ -71,6 +71,10 @@ setup_files(struct process *p)
 	files_give(p);
 	if (p->service->peer == PEER_SIGN)
 		dkim_files_give(p);
+	if (p->service->peer == PEER_SIGN || p->service->peer == PEER_ACME)
+		acme_files_give(p);
+	if (p->service->peer == PEER_STATD)
+		stat_pages_give(p);
 }
 
 void
@@ -91,7 +95,8 @@ setup_begin(struct process *p, const char *root)
 	ipc_put_z(&m, path);
 	ipc_send(p->control, &m);
 	setup_log(p);
-	give_metrics(p);
+	give_page(p, MSG_SETUP_METRICS, p->metrics_fd);
+	give_page(p, MSG_SETUP_EVENTS, p->events_fd);
 	setup_files(p);
 	listeners_give(p);
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "io/tls.h"
 #include "master/master.h"
 #include "net/certificate.h"
+#include "svc/acme.h"
 #include "svc/certificates.h"
 
 #define DAY_S        (24 * 3600)
@@ -88,12 +90,32 @@ own_is_good(const struct conf *c, const char *cert, const char *key)
 	return good;
 }
 
-/* Made once, kept in data_dir. */
+/* Also one that is over, or for another name: gk-acme sees to that. */
+static bool
+acme_is_good(const struct conf *c, const char *path)
+{
+	struct err e = {0};
+	int fd = access(path, F_OK) == 0 ? open_file(path, &e) : -1;
+	int64_t expires;
+	bool serves, good;
+
+	good = fd >= 0 && certificates_try(c, 0, fd, fd, &expires, &serves, &e) == 0;
+	if (!good && e.code != E_OK)
+		log_error("master.acme", LZ("certificate", path), LE(&e));
+	close_fd(&fd);
+	return good;
+}
+
+/* What came by ACME, as long as it is for us; else one made once, kept in data_dir. */
 static int
 own_paths(const struct conf *c, char *cert, char *key, size_t size, struct err *e)
 {
 	const char *dir = conf_z(c, CONF_SERVER_DATA_DIR);
 
+	snprintf(cert, size, "%s/" ACME_PEM, dir);
+	snprintf(key, size, "%s/" ACME_PEM, dir);
+	if (acme_is_on(c) && acme_is_good(c, cert))
+		return 0;
 	snprintf(cert, size, "%s/tls/self-signed.pem", dir);
 	snprintf(key, size, "%s/tls/self-signed.key", dir);
 	if (own_is_good(c, cert, key))
@@ -108,13 +130,15 @@ static void
 warn_of_date(const struct pair *p)
 {
 	int64_t left = p->expires - clock_wall();
+	/* gk-acme renews it long before; it may also live for days only. */
+	int64_t margin = str_ends(str_z(p->path), STR("/" ACME_PEM)) ? DAY_S : WARN_BEFORE;
 	char when[CLOCK_RFC3339_SIZE];
 
 	clock_rfc3339(p->expires * 1000000, when);
 	if (left <= 0)
 		log_error(
 		    "master.certificate_expired", LZ("certificate", p->path), LZ("since", when));
-	else if (left < WARN_BEFORE)
+	else if (left < margin)
 		log_warn("master.certificate_expires", LZ("certificate", p->path), LZ("at", when));
 }
 
@@ -265,4 +289,15 @@ tls_files_give(struct process *p)
 	}
 	give(p, "tls.client_ca", current.client_ca);
 	give_seed(p);
+}
+
+size_t
+tls_files_list(struct arena *a, struct str **out)
+{
+	*out = arena_array(a, 2 * current.n + 1, sizeof(**out));
+	for (size_t i = 0; i < current.n; i++) {
+		(*out)[2 * i] = str_z(current.v[i].path);
+		(*out)[2 * i + 1] = arena_printf(a, "%" PRId64, current.v[i].expires);
+	}
+	return 2 * current.n;
 }
