@@ -115,6 +115,15 @@ struct accounts_page {
 	size_t n;
 	bool more;
 };
+/* Sizes of all mailboxes, and of the max largest: address, octets, two a user (max at most 500). */
+struct accounts_sizes {
+	uint64_t users, octets, messages;
+	struct str *rows;
+	size_t n;
+};
+
+int accounts_list_largest(
+    struct db *db, uint32_t max, struct arena *a, struct accounts_sizes *out, struct err *e);
 int accounts_list_users(
     struct db *db, struct str after, struct arena *a, struct accounts_page *out, struct err *e);
 int accounts_list_domains(

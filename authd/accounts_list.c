@@ -85,6 +85,39 @@ accounts_list_users(
 }
 
 int
+accounts_list_largest(
+    struct db *db, uint32_t max, struct arena *a, struct accounts_sizes *out, struct err *e)
+{
+	struct db_stmt *s = db_sql(db,
+	    "SELECT count(*), coalesce(sum(octets), 0), coalesce(sum(messages), 0) FROM users", e);
+	int rc;
+
+	*out = (struct accounts_sizes){0};
+	if (s == NULL)
+		return -1;
+	if ((rc = db_step(s, e)) == 1) {
+		out->users = (uint64_t)db_int(s, 0);
+		out->octets = (uint64_t)db_int(s, 1);
+		out->messages = (uint64_t)db_int(s, 2);
+	}
+	db_done(&s);
+	if (rc < 0 || max == 0)
+		return rc < 0 ? -1 : 0;
+	s = db_sql(
+	    db, "SELECT address, octets FROM users ORDER BY octets DESC, address LIMIT ?", e);
+	if (s == NULL)
+		return -1;
+	out->rows = arena_array(a, 2 * (size_t)max, sizeof(*out->rows));
+	db_bind_int(s, 1, max);
+	while ((rc = db_step(s, e)) == 1) {
+		out->rows[out->n++] = arena_dup(a, db_str(s, 0));
+		out->rows[out->n++] = arena_printf(a, "%lld", (long long)db_int(s, 1));
+	}
+	db_done(&s);
+	return rc < 0 ? -1 : 0;
+}
+
+int
 accounts_list_domains(
     struct db *db, struct str after, struct arena *a, struct accounts_page *out, struct err *e)
 {

@@ -15,6 +15,7 @@
 #include "io/loop.h"
 #include "io/pool.h"
 #include "svc/metrics.h"
+#include "svc/svc.h"
 #include "json/json.h"
 
 #define WORD_MAX     320u
@@ -81,6 +82,34 @@ answer(struct waiting *w)
 }
 
 static void
+tell(struct ipc_chan *mcpd)
+{
+	struct ipc_out out;
+
+	ipc_begin(&out, MSG_AUDIT_STATE);
+	ipc_put_u32(&out, batch.waits);
+	ipc_send(mcpd, &out);
+}
+
+/* Agents change nothing that cannot go on record. */
+static void
+set_down(bool down)
+{
+	if (batch.waits == down)
+		return;
+	batch.waits = down;
+	metric_add(METRIC_AUDIT_DOWN, down ? 1 : -1);
+	tell(svc_channel(PEER_MCPD));
+}
+
+void
+audit_channel(struct ipc_chan *c)
+{
+	if (ipc_peer_of(c) == PEER_MCPD && batch.waits)
+		tell(c);
+}
+
+static void
 publish(void)
 {
 	durable.end = batch.end;
@@ -99,14 +128,14 @@ done(void *arg)
 	if (b->rc < 0) {
 		if (!b->waits)
 			log_error("audit.write", LE(&b->e));
-		b->waits = true;
+		set_down(true);
 		metric_add(METRIC_AUDIT_FAILED, 1);
 		loop_timer_set(again, AGAIN_MS);
 		return;
 	}
 	if (b->waits)
 		log_info("audit.write_again", LU("seq", b->end.seq));
-	b->waits = false;
+	set_down(false);
 	publish();
 	if (files.dropped > 0)
 		log_info("audit.dropped", LU("files", files.dropped), LU("first", files.first));
@@ -254,6 +283,7 @@ on_add(struct ipc_chan *c, struct ipc_in *m)
 	}
 	metric_add(str_eq_z(decision, "free")       ? METRIC_AGENT_CALLS_FREE
 		   : str_eq_z(decision, "approval") ? METRIC_AGENT_CALLS_APPROVAL
+		   : str_eq_z(decision, "held")     ? METRIC_AGENT_CALLS_HELD
 						    : METRIC_AGENT_CALLS_REFUSED,
 	    1);
 	metric_observe(METRIC_AGENT_CALL_SECONDS, (uint64_t)ms * 1000);

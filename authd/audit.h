@@ -4,8 +4,8 @@
  *
  * Durability point: AUDIT_ADD is answered when its record is synced; records that come meanwhile go
  * with the next sync. What authd notes itself is durable soon after. While the disk refuses,
- * records wait, up to AUDIT_BACKLOG octets; then AUDIT_ADD is refused, and others are counted as
- * lost in a record of their own.
+ * gk-mcpd is told (AUDIT_STATE) and records wait, up to AUDIT_BACKLOG octets; then AUDIT_ADD is
+ * refused, and others are counted as lost in a record of their own.
  */
 #pragma once
 
@@ -34,4 +34,5 @@ void audit_put(const char *kind, const struct log_field *fields, size_t n);
 
 /* AUDIT_…; false when the message is none of these. */
 bool audit_message(struct ipc_chan *c, struct ipc_in *m);
+void audit_channel(struct ipc_chan *c); /* it is open */
 void audit_gone(struct ipc_chan *c);

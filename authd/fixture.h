@@ -21,7 +21,8 @@ static inline int
 fixture_up(void **state)
 {
 	(void)state;
-	snprintf(fixture_folder, sizeof(fixture_folder), "/tmp/gkauth.XXXXXX");
+	snprintf(fixture_folder, sizeof(fixture_folder), "%s/gkauth.XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	if (mkdtemp(fixture_folder) == NULL || chdir(fixture_folder) < 0 || sodium_init() < 0)
 		return -1;
 	arena_init(&fixture_arena);

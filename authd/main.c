@@ -245,6 +245,9 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	case MSG_USAGE_ADD:
 		checks_usage_add(m);
 		return;
+	case MSG_STAT_USERS:
+		operator_sizes(c, m);
+		return;
 	case MSG_BAN_ADD:
 	case MSG_BAN_DEL:
 	case MSG_BAN_LIST:
@@ -267,6 +270,8 @@ channel(struct ipc_chan *c, bool open)
 	} else if ((ipc_peer_of(c) & PEER_FRONT) != 0) {
 		bans_tell(c);
 	}
+	if (open)
+		audit_channel(c);
 	if (!open)
 		web_calls_gone(c);
 	if (!open) {

@@ -347,6 +347,52 @@ list(struct ipc_chan *c, struct ipc_in *m)
 	arena_free(&a);
 }
 
+#define SIZES_MAX 500u
+
+void
+operator_sizes(struct ipc_chan *c, struct ipc_in *m)
+{
+	uint32_t max = ipc_get_u32(m);
+	struct accounts_sizes s;
+	struct ipc_out out;
+	struct arena a;
+	struct err e;
+
+	if (ipc_end(m) < 0)
+		return;
+	arena_init(&a);
+	if (accounts_list_largest(authd.db, max < SIZES_MAX ? max : SIZES_MAX, &a, &s, &e) < 0) {
+		ipc_reply_error(c, m->id, &e);
+	} else {
+		ipc_begin(&out, MSG_STAT_USERS_R);
+		ipc_put_u64(&out, s.users);
+		ipc_put_u64(&out, s.octets);
+		ipc_put_u64(&out, s.messages);
+		ipc_put_list(&out, s.rows, s.n);
+		ipc_reply(c, m->id, &out);
+	}
+	arena_free(&a);
+}
+
+/* By the handle that only reads: the loop's. Accounts are few megabytes. */
+static void
+copy(struct ipc_chan *c, struct ipc_in *m)
+{
+	struct ipc_out out;
+	struct err e;
+	int fd;
+
+	if (ipc_end(m) < 0)
+		return;
+	if (db_copy(authd.db, "accounts.db", &fd, &e) < 0) {
+		ipc_reply_error(c, m->id, &e);
+		return;
+	}
+	ipc_begin(&out, MSG_DB_COPY_R);
+	ipc_put_fd(&out, fd);
+	ipc_reply(c, m->id, &out);
+}
+
 bool
 operator_message(struct ipc_chan *c, struct ipc_in *m)
 {
@@ -369,6 +415,9 @@ operator_message(struct ipc_chan *c, struct ipc_in *m)
 	case MSG_ALIAS_LIST:
 	case MSG_APPPASS_LIST:
 		list(c, m);
+		return true;
+	case MSG_DB_COPY:
+		copy(c, m);
 		return true;
 	default:
 		return false;

@@ -8,6 +8,8 @@
 
 #include "ipc/ipc.h"
 
+/* STAT_USERS: the sizes of mailboxes, for gk-statd. */
+void operator_sizes(struct ipc_chan *c, struct ipc_in *m);
 /* False when the message is none of these. */
 bool operator_message(struct ipc_chan *c, struct ipc_in *m);
 /* A user changes its own password (WEB_PASSWD) or app passwords (WEB_APPPASS_…) in that session; m
