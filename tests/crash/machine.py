@@ -42,6 +42,9 @@ def run(*command):
     return r.stdout.strip()
 
 
+PATIENCE = 120  # seconds
+
+
 class Disk:
     """An ext4 in a file, mounted at a place. bare: without a journal, which does what it is asked and no more: a sync
     of one file makes no other's name durable."""
@@ -66,7 +69,8 @@ class Disk:
 
     def mount(self):
         self.attach()
-        for _ in range(200):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             run("mount", "-t", "ext4", "-o", self.options, self.loop, self.place)
             try:
                 # While some process of the old namespace still ends, this may be the old mount, shut down.

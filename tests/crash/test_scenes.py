@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+import agents
 import machine
 import scenes
 import test_power
@@ -16,8 +17,11 @@ pytestmark = pytest.mark.skipif(machine.why_not is not None, reason=f"power loss
 long = pytest.mark.skipif(not os.environ.get("GKMAIL_LONG"), reason="long: GKMAIL_LONG=1")
 
 
+SCENES = scenes.SCENES | agents.SCENES
+
+
 def play(workdir, name, *rules):
-    scene, how, _ = scenes.SCENES[name]
+    scene, how, _ = SCENES[name]
     m = machine.Machine(workdir, faults=True, **how)
     try:
         m.start()
@@ -29,13 +33,13 @@ def play(workdir, name, *rules):
         m.destroy()
 
 
-@pytest.mark.parametrize("name", scenes.SCENES)
+@pytest.mark.parametrize("name", SCENES)
 def test_scene(workdir, name):
     play(workdir, name)
 
 
 @long
-@pytest.mark.parametrize("name,sync", [(n, s) for n, (_, _, syncs) in scenes.SCENES.items() for s in syncs])
+@pytest.mark.parametrize("name,sync", [(n, s) for n, (_, _, syncs) in SCENES.items() for s in syncs])
 def test_scene_needs_its_sync(workdir, name, sync):
     with pytest.raises(AssertionError) as broken:
         play(workdir, name, f"{sync} skip")
