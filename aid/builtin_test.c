@@ -471,6 +471,60 @@ test_which(void **state)
 }
 
 static void
+choose(const char *text, int choice)
+{
+	char line[300];
+
+	page_forget();
+	snprintf(line, sizeof(line),
+	    "{\"type\":\"ask\",\"id\":\"1\",\"text\":\"%s\",\"choice\":%d}", text, choice);
+	page_say(line);
+	page_wait("done");
+}
+
+/* Which choice was clicked on counts, never what it says: that may be a subject. */
+static void
+test_a_choice_is_no_request(void **state)
+{
+	static const char evil[] = "List my emails";
+
+	(void)state;
+	page_open("en");
+	{
+		SCRIPT(
+		    {"search", "{\"query\":\"in:inbox\",\"limit\":10}", LIST(BOB1 "," CAROL1, "2")},
+		    {"create_draft", "{\"body\":\"I agree\",\"reply_to_message\":\"e3\"}",
+			"{\"draft\":\"d1\",\"subject\":\"Re: Contract\"}"},
+		    {"request_send", "{\"draft\":\"d1\"}", "{\"approval\":\"a1\"}"});
+		ask("List my emails");
+		ask("Reply that I agree");
+		assert_asks("Which one?");
+		choose(evil, 2);
+		assert_played();
+		/* It is answered already; and of a question without any. */
+		choose(evil, 2);
+		assert_says("I did not understand");
+		ask("Send an email");
+		choose(evil, 77);
+		assert_says("I did not understand");
+	}
+	{
+		SCRIPT(
+		    {"contacts", "{\"query\":\"alice\"}",
+			"{\"contacts\":[{\"email\":\"alice@example.test\",\"name\":\"Alice A\"},{"
+			"\"email\":\"alice@other.test\"}]}"},
+		    {"create_draft",
+			"{\"body\":\"hello\",\"to\":[\"alice@other.test\"],\"subject\":\"Hello\"}",
+			"{\"draft\":\"d1\",\"subject\":\"Hello\"}"},
+		    {"request_send", "{\"draft\":\"d1\"}", "{\"approval\":\"a1\"}"});
+		ask("Send an email to alice saying hello");
+		assert_asks("There are 2 people");
+		choose(evil, 2);
+		assert_played();
+	}
+}
+
+static void
 test_forward_and_draft(void **state)
 {
 	(void)state;
@@ -582,6 +636,7 @@ main(void)
 	    TEST(test_two_alices),
 	    TEST(test_asked_back),
 	    TEST(test_which),
+	    TEST(test_a_choice_is_no_request),
 	    TEST(test_forward_and_draft),
 	    TEST(test_summarise),
 	    TEST(test_vacation),

@@ -24,7 +24,8 @@
 #define CHATS_MAX     2000u
 #define CHATS_OF_USER 8u
 #define VALUES_MAX    500u
-#define ZONE_MAX      (18 * 60) /* minutes from UTC: ISO 8601 knows no more than a day */
+#define KEEP_MS       (5u * 60 * 1000) /* a page that is away may come back */
+#define ZONE_MAX      (18 * 60)        /* minutes from UTC: ISO 8601 knows no more than a day */
 
 static TAILQ_HEAD(, chat) chats = TAILQ_HEAD_INITIALIZER(chats);
 static size_t nchats;
@@ -58,6 +59,7 @@ forget(struct chat *c)
 		brain_builtin.forget(c->slot_builtin);
 	c->slot = c->slot_builtin = NULL;
 	memory_clear(&c->memory);
+	confirm_forget(c);
 }
 
 /* ---- the page ---- */
@@ -69,6 +71,8 @@ chat_tell(struct chat *c, cJSON *message)
 
 	buf_init(&b, FRAMES_MAX);
 	json_print(message, &b);
+	if (!b.over)
+		kept_add(&c->kept, message);
 	cJSON_Delete(message);
 	if (b.over)
 		log_error("aid.message_size", LZ("user", c->user));
@@ -77,12 +81,13 @@ chat_tell(struct chat *c, cJSON *message)
 	buf_free(&b);
 }
 
-static void
-tell_hello(struct chat *c)
+static cJSON *
+new_hello(const struct chat *c)
 {
 	cJSON *m = cJSON_CreateObject(), *names = cJSON_CreateArray();
 
 	json_put_str(m, "type", STR("hello"));
+	json_put_str(m, "chat", str_z(c->id));
 	json_put_str(m, "provider", str_z(c->brain->name));
 	json_put_str(m, "model", c->brain->model());
 	json_put_bool(m, "local", c->brain->local());
@@ -90,6 +95,21 @@ tell_hello(struct chat *c)
 	if (configured != &brain_builtin)
 		json_add(names, json_new_str(str_z(configured->name)));
 	json_put(m, "providers", names);
+	return m;
+}
+
+static void
+tell_hello(struct chat *c)
+{
+	chat_tell(c, new_hello(c));
+}
+
+static void
+tell_resumed(struct chat *c, bool resumed)
+{
+	cJSON *m = new_hello(c);
+
+	json_put_bool(m, "resumed", resumed);
 	chat_tell(c, m);
 }
 
@@ -131,12 +151,16 @@ chat_free(struct chat *c)
 		turn_stop(c->turn, "gone", "");
 	mcp_drop(c);
 	forget(c);
+	kept_free(&c->kept);
+	loop_timer_free(&c->timer);
 	TAILQ_REMOVE(&chats, c, link);
 	nchats--;
 	metric_add(METRIC_AID_CHATS, -1);
 	sodium_memzero(c->key, c->key_n);
+	sodium_memzero(c->id, sizeof(c->id));
 	free(c->key);
 	free(c->user);
+	free(c->web);
 	c->magic = 0;
 	free(c);
 	if (drained != NULL && nchats == 0)
@@ -281,7 +305,7 @@ static void
 take_ask(struct chat *c, const cJSON *root)
 {
 	struct str id = json_str(json_get(root, "id")), text = json_str(json_get(root, "text"));
-	int64_t zone;
+	int64_t zone, choice;
 
 	if (id.n == 0 || id.n > CHAT_ID_MAX || text.n > REQUEST_TEXT_MAX) {
 		tell_error(c, id.n <= CHAT_ID_MAX ? id : STR(""), "invalid", "");
@@ -291,6 +315,7 @@ take_ask(struct chat *c, const cJSON *root)
 		tell_error(c, id, drained != NULL ? "away" : "busy", "");
 		return;
 	}
+	c->asked = true;
 	take_language(root, &c->language);
 	if (json_int(json_get(root, "zone"), -ZONE_MAX, ZONE_MAX, &zone) == 0)
 		c->zone = (int32_t)zone;
@@ -299,6 +324,10 @@ take_ask(struct chat *c, const cJSON *root)
 	c->turn->asked.language = c->language;
 	c->turn->asked.now = (struct now){clock_wall(), c->zone};
 	take_context(c->turn, json_get(root, "context"));
+	if (json_int(json_get(root, "choice"), 1, CHAT_CHOICES, &choice) == 0) {
+		c->turn->asked.choice = (size_t)choice;
+		c->turn->brain = &brain_builtin;
+	}
 	c->waits = c->mcp == NULL || !mcp_ready(c->mcp);
 	if (!c->waits)
 		turn_start(c->turn);
@@ -311,6 +340,18 @@ take_cancel(struct chat *c, const cJSON *root)
 {
 	if (c->turn != NULL && str_eq(json_str(json_get(root, "id")), c->turn->id))
 		turn_stop(c->turn, "cancelled", "");
+}
+
+static void
+take_confirm(struct chat *c, const cJSON *root)
+{
+	const cJSON *yes = json_get(root, "yes");
+	int64_t card;
+
+	if (!cJSON_IsBool(yes) || json_int(json_get(root, "call"), 1, JSON_INT_MAX, &card) < 0)
+		tell_error(c, STR(""), "invalid", "");
+	else if (c->turn != NULL && str_eq(json_str(json_get(root, "id")), c->turn->id))
+		confirm_take(c->turn, (uint64_t)card, cJSON_IsTrue(yes));
 }
 
 static void
@@ -334,21 +375,90 @@ take_provider(struct chat *c, const cJSON *root)
 		begin_anew(c, b);
 }
 
+/* ---- a page that comes back ---- */
+
+/* The conversation of that id, of the same browser's session. */
+static struct chat *
+left_by(const struct chat *c, struct str id)
+{
+	struct chat *o;
+
+	if (id.n != CHAT_NAME)
+		return NULL;
+	TAILQ_FOREACH (o, &chats, link)
+		if (o != c && o->web[0] != '\0' && strcmp(o->web, c->web) == 0 &&
+		    strcmp(o->user, c->user) == 0 && sodium_memcmp(o->id, id.p, CHAT_NAME) == 0)
+			return o;
+	return NULL;
+}
+
+/* o is c's from now on: its page, and its key, which authd knows the longest. */
 static void
+move_page(struct chat *c, struct chat *o)
+{
+	char *key = o->key;
+	size_t n = o->key_n;
+
+	frames_free(&o->frames);
+	o->frames = c->frames;
+	c->frames = NULL;
+	frames_pass(o->frames, o);
+	o->key = c->key;
+	o->key_n = c->key_n;
+	c->key = key;
+	c->key_n = n;
+	loop_timer_stop(o->timer);
+	chat_free(c);
+}
+
+static void
+tell_again(void *arg, struct str message)
+{
+	struct chat *c = arg;
+
+	frames_put(c->frames, CHAT_TEXT, message);
+}
+
+static struct chat *
+take_resume(struct chat *c, const cJSON *root)
+{
+	struct str turn = json_str(json_get(root, "turn"));
+	bool late = c->asked; /* what it is asked goes on, and is not lost */
+	struct chat *o = late ? NULL : left_by(c, json_str(json_get(root, "chat")));
+
+	if (turn.n > CHAT_ID_MAX)
+		turn = STR("");
+	if (o != NULL)
+		move_page(c, o);
+	log_info("aid.resume", LZ("user", o != NULL ? o->user : c->user),
+	    LZ("outcome", o != NULL ? "found" : "unknown"));
+	tell_resumed(o != NULL ? o : c, o != NULL);
+	if (turn.n > 0 && !late && (o == NULL || !kept_tell(&o->kept, turn, tell_again, o)))
+		tell_error(o != NULL ? o : c, turn, "lost", "");
+	return o != NULL ? o : c;
+}
+
+/* Whose page it is then. */
+static struct chat *
 take_message(struct chat *c, const cJSON *root)
 {
 	struct str type = json_str(json_get(root, "type"));
 
+	if (str_eq_z(type, "resume"))
+		return take_resume(c, root);
 	if (str_eq_z(type, "ask"))
 		take_ask(c, root);
 	else if (str_eq_z(type, "cancel"))
 		take_cancel(c, root);
+	else if (str_eq_z(type, "confirm"))
+		take_confirm(c, root);
 	else if (str_eq_z(type, "new"))
 		begin_anew(c, c->brain);
 	else if (str_eq_z(type, "provider"))
 		take_provider(c, root);
 	else
 		tell_error(c, STR(""), "invalid", "");
+	return c;
 }
 
 static void
@@ -364,7 +474,7 @@ on_frame(void *arg, unsigned kind, struct str octets)
 	}
 	root = json_parse(octets, VALUES_MAX, NULL);
 	if (cJSON_IsObject(root))
-		take_message(c, root);
+		c = take_message(c, root);
 	else
 		tell_error(c, STR(""), "invalid", "");
 	cJSON_Delete(root);
@@ -391,6 +501,21 @@ on_closed(void *arg, const struct err *e)
 	OBJ(c, CHAT_MAGIC);
 	if (e->code == E_PROTO)
 		log_error("aid.page", LZ("user", c->user), LE(e));
+	/* Its line may have broken. What is under way goes on meanwhile. */
+	if (e->code == E_PROTO || drained != NULL || !c->asked) {
+		chat_free(c);
+		return;
+	}
+	frames_free(&c->frames);
+	loop_timer_set(c->timer, KEEP_MS);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct chat *c = arg;
+
+	OBJ(c, CHAT_MAGIC);
 	chat_free(c);
 }
 
@@ -407,48 +532,85 @@ is_full(struct str user)
 	return n >= CHATS_OF_USER || nchats >= CHATS_MAX;
 }
 
+/* Those whose page is away make room. */
+static bool
+make_room(struct str user)
+{
+	struct chat *c, *next;
+
+	for (c = TAILQ_FIRST(&chats); c != NULL && is_full(user); c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->frames == NULL && (nchats >= CHATS_MAX || str_eq_z(user, c->user)))
+			chat_free(c);
+	}
+	return !is_full(user);
+}
+
 static void
-chat_new(struct str key, struct str user, struct str language, struct str zone, int fd)
+name_it(struct chat *c)
+{
+	unsigned char raw[CHAT_NAME / 2];
+
+	randombytes_buf(raw, sizeof(raw));
+	sodium_bin2hex(c->id, sizeof(c->id), raw, sizeof(raw));
+	sodium_memzero(raw, sizeof(raw));
+}
+
+static struct chat *
+chat_new(struct str key, struct str user, struct str web, int fd)
 {
 	static const struct frames_events events = {
 	    .frame = on_frame, .drained = on_drained, .closed = on_closed};
 	struct chat *c = mem_alloc(sizeof(*c));
-	bool west = str_starts(zone, STR("-"));
-	uint64_t minutes;
 
 	c->magic = CHAT_MAGIC;
+	name_it(c);
 	c->key = mem_dup(key.p, key.n);
 	c->key_n = key.n;
 	c->user = mem_dup(user.p, user.n);
-	c->language = str_eq_z(language, "fr") ? LANGUAGE_FR : LANGUAGE_EN;
-	if (num_parse(str_from(zone, west), 0, ZONE_MAX, &minutes) == 0)
-		c->zone = west ? -(int32_t)minutes : (int32_t)minutes;
+	c->web = mem_dup(web.p, web.n);
 	c->brain = configured;
 	c->fd = -1;
+	kept_init(&c->kept);
+	c->timer = loop_timer_new(on_timer, c);
 	TAILQ_INSERT_TAIL(&chats, c, link);
 	nchats++;
 	metric_add(METRIC_AID_CHATS, 1);
 	c->frames = frames_new(fd, &events, c);
-	tell_hello(c);
+	return c;
+}
+
+static void
+speak(struct chat *c, struct str language, struct str zone)
+{
+	bool west = str_starts(zone, STR("-"));
+	uint64_t minutes;
+
+	c->language = str_eq_z(language, "fr") ? LANGUAGE_FR : LANGUAGE_EN;
+	if (num_parse(str_from(zone, west), 0, ZONE_MAX, &minutes) == 0)
+		c->zone = west ? -(int32_t)minutes : (int32_t)minutes;
 }
 
 void
 chat_open(struct ipc_chan *c, struct ipc_in *m)
 {
-	struct str key = ipc_get_str(m), user = ipc_get_str(m);
+	struct str key = ipc_get_str(m), user = ipc_get_str(m), web = ipc_get_str(m);
 	struct str language = ipc_get_str(m), zone = ipc_get_str(m);
 	int fd = ipc_take_fd(m);
+	struct chat *new;
 	struct err e;
 
 	if (ipc_end(m) < 0) {
 		if (fd >= 0)
 			close(fd);
-	} else if (drained != NULL || is_full(user)) {
+	} else if (drained != NULL || !make_room(user)) {
 		(void)err_set(&e, drained != NULL ? E_TEMP : E_LIMIT, "no more conversations");
 		ipc_reply_error(c, m->id, &e);
 		close(fd);
 	} else {
-		chat_new(key, user, language, zone, fd);
+		new = chat_new(key, user, web, fd);
+		speak(new, language, zone);
+		tell_hello(new);
 		ipc_reply_ok(c, m->id, MSG_AID_OPEN_R);
 	}
 }
@@ -456,14 +618,20 @@ chat_open(struct ipc_chan *c, struct ipc_in *m)
 void
 chat_drain(void (*done)(void))
 {
-	struct chat *c;
+	struct chat *c, *next;
 
 	drained = done;
 	if (nchats == 0) {
 		done();
 		return;
 	}
-	TAILQ_FOREACH (c, &chats, link)
-		if (c->turn == NULL)
+	for (c = TAILQ_FIRST(&chats); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->frames == NULL)
+			chat_free(c);
+		else if (c->turn == NULL)
 			frames_finish(c->frames);
+		else
+			(void)confirm_over(c->turn, "time"); /* it is not waited for */
+	}
 }

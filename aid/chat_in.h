@@ -5,6 +5,7 @@
 
 #include <sys/queue.h>
 
+#include "aid/kept.h"
 #include "aid/mcp.h"
 #include "aid/memory.h"
 #include "aid/turn.h"
@@ -14,23 +15,50 @@
 #include "json/json.h"
 
 #define CHAT_MAGIC    0x63686174u
+#define CHAT_NAME     32u /* hexadecimal digits of a conversation's id */
 #define CHAT_ID_MAX   64u
 #define CHAT_SELECTED 100u
+#define CHAT_CHOICES  100
 
 struct chat;
+
+enum call_state {
+	CALL_EARLY, /* it never began, or is not to be done: `why` says why */
+	CALL_WAITS, /* for those before it */
+	CALL_RUNS,
+	CALL_HELD, /* it would change something: the person is to be asked */
+	CALL_ASKED /* the person was */
+};
 
 /* A call of a tool, until its then() is through. */
 struct tool_call {
 	struct turn *turn;
+	enum call_state state;
 	uint64_t number; /* for the page */
-	uint64_t mcp;    /* for mcp_cancel(); 0: it never began, and `why` says why */
+	uint64_t mcp;    /* for mcp_cancel(), while it runs */
 	const char *why;
 	char *name;
-	bool changes; /* it is no tool that only reads */
+	cJSON *args;    /* as long as it may have to be called, or called anew */
+	char *about;    /* the mail that it reads, or NULL */
+	bool hold;      /* mail was given to the model before this was asked for */
+	bool refused;   /* by the person */
+	cJSON *changes; /* of one that is held: what it would do */
+	uint64_t card;  /* of one that was asked about: the number of the first on the same card */
+	bool told;      /* the page knows of it */
+	bool writes;    /* it is no tool that only reads */
 	uint64_t began_us;
 	turn_then_fn then;
 	void *arg;
 	TAILQ_ENTRY(tool_call) link;
+};
+
+/* Mail that was given to the brain in this conversation. */
+#define READ_MAX 8u
+struct mail_read {
+	bool any;
+	bool listed;         /* more than the mails of `ids` */
+	char *ids[READ_MAX]; /* of those read one by one, the latest */
+	size_t n;
 };
 
 enum turn_state {
@@ -51,8 +79,11 @@ struct turn {
 	struct loop_timer *timer;
 	uint64_t began_us;
 
-	TAILQ_HEAD(, tool_call) calls; /* under way */
+	TAILQ_HEAD(, tool_call) calls; /* under way, in the order that they were asked for */
 	unsigned ncalls, running;
+	uint64_t ends_ms; /* assistant.max_time; while the person is asked: what is left of it */
+	bool asking;
+	bool refused; /* the person has said no: nobody is asked again in this turn */
 	uint64_t changed;
 
 	struct buf said; /* what the page has been told, for the memory */
@@ -68,8 +99,11 @@ struct turn {
 
 struct chat {
 	unsigned magic;
-	struct frames *frames; /* the page; NULL: gone */
-	char *user;
+	char id[CHAT_NAME + 1];   /* a secret: who has it, and the session, goes on with it */
+	struct frames *frames;    /* the page; NULL: it is away */
+	struct loop_timer *timer; /* until it is forgotten that is away */
+	struct kept kept;
+	char *user, *web;
 	char *key; /* opens the agent session; octets, a secret */
 	size_t key_n;
 	enum language language;
@@ -77,6 +111,7 @@ struct chat {
 	const struct brain *brain;
 	void *slot, *slot_builtin; /* the brains' own */
 	struct memory memory;
+	struct mail_read read;
 
 	struct mcp *mcp; /* NULL: not opened; a lost one stays until the turn is over */
 	bool lost;
@@ -85,6 +120,7 @@ struct chat {
 	char session[64]; /* of the agent */
 	struct turn *turn;
 	bool waits; /* the turn does, for mcp */
+	bool asked; /* something was */
 	TAILQ_ENTRY(chat) link;
 };
 
@@ -92,6 +128,37 @@ struct chat {
 void chat_tell(struct chat *c, cJSON *message);
 /* The turn's object is gone. */
 void chat_turn_gone(struct chat *c);
+
+/* ---- turn.c, for call.c and confirm.c ---- */
+
+cJSON *turn_message(const struct turn *t, const char *type);
+bool turn_is_on(const struct turn *t);
+/* Text for the page, as a reader sees it. */
+cJSON *turn_shown(struct str s, size_t max);
+
+/* ---- call.c ---- */
+
+/* Goes on with what waits; at the end of the loop's turn. */
+void calls_go(struct turn *t);
+/* Whatever is under way is given up. */
+void calls_drop(struct turn *t);
+/* It is not done; its then() hears so at the end of the loop's turn. */
+void call_refuse(struct tool_call *c, const char *why);
+
+/* ---- confirm.c ---- */
+
+/* A tool has answered: was there mail in it? */
+void confirm_note(struct chat *c, const struct tool_call *call, const cJSON *data);
+/* Nothing is known of any mail any more. */
+void confirm_forget(struct chat *c);
+/* Asks the person about what is held. */
+void confirm_ask(struct turn *t);
+/* The person has answered; of no such card: nothing. */
+void confirm_take(struct turn *t, uint64_t card, bool yes);
+/* Nobody answers any more what was asked; how: for the page and the log. False: nothing was. */
+bool confirm_over(struct turn *t, const char *how);
+
+/* ---- turns ---- */
 
 /* A turn begins: nothing is asked of the brain before turn_start(). text: of the person. */
 struct turn *turn_new(struct chat *c, struct str id);

@@ -2,6 +2,7 @@
  * chat_test.c - conversations, by a brain of the test's own: what the page may say, the limits of a
  * turn, how it ends, and what is remembered.
  */
+#include "aid/chat_in.h"
 #include "aid/scene.h"
 #include "base/clock.h"
 
@@ -359,14 +360,12 @@ test_slots(void **state)
 	assert_int_equal(forgotten, 1);
 	ask("slot");
 	page_wait("done");
-	/* The page goes. */
-	frames_free(&scene.page);
-	scene_turns();
+	page_end();
 	assert_int_equal(forgotten, 2);
 	assert_null(scene.server);
 }
 
-/* A page that goes in the middle of a turn. */
+/* A page whose session ends in the middle of a turn. */
 static void
 test_gone(void **state)
 {
@@ -380,8 +379,7 @@ test_gone(void **state)
 	scene_turns();
 	turn_call(turn, "search", NULL, on_then, NULL);
 	scene_turns();
-	frames_free(&scene.page);
-	scene_turns();
+	page_end();
 	assert_int_equal(cancels, 1);
 	assert_int_equal(thens, 0);
 	assert_null(scene.server);
@@ -429,6 +427,255 @@ test_long_memory(void **state)
 	assert_string_equal(page_text(), "40");
 }
 
+/* ---- a line that breaks ---- */
+
+static char chat_id[CHAT_NAME + 1];
+
+/* The page was told its conversation's id. */
+static void
+open_and_note(void)
+{
+	page_forget();
+	page_open("en");
+	page_wait("hello");
+	(void)str_cz(str_z(page_str("hello", "chat")), chat_id, sizeof(chat_id));
+	assert_int_equal(strlen(chat_id), CHAT_NAME);
+}
+
+/* Another line, on which the page says what it had before. */
+static void
+resume(const char *turn_id)
+{
+	char line[256];
+
+	page_open("en");
+	page_wait("hello");
+	page_forget();
+	snprintf(line, sizeof(line), "{\"type\":\"resume\",\"chat\":\"%s\",\"turn\":\"%s\"}",
+	    chat_id, turn_id);
+	page_say(line);
+	page_wait("hello");
+	scene_turns();
+}
+
+static bool
+resumed(void)
+{
+	return cJSON_IsTrue(json_get(page_told("hello", 0), "resumed"));
+}
+
+static void
+begin_waiting(void)
+{
+	open_and_note();
+	ask("wait");
+	page_wait("start");
+	scene_turns();
+}
+
+static void
+test_goes_on(void **state)
+{
+	(void)state;
+	begin_waiting();
+	turn_say(turn, STR("one "));
+	turn_say(turn, STR("two "));
+	page_wait("delta");
+	frames_free(&scene.page);
+	scene_turns();
+	assert_int_equal(cancels, 0);
+	turn_say(turn, STR("three "));
+	resume("7");
+	assert_true(resumed());
+	assert_string_equal(page_str("hello", "chat"), chat_id);
+	assert_string_equal(page_str("start", "id"), "7");
+	assert_string_equal(page_text(), "one two three ");
+	turn_say(turn, STR("four"));
+	turn_done(turn);
+	page_wait("done");
+	assert_string_equal(page_text(), "one two three four");
+	/* What was said before is remembered. */
+	ask("memory");
+	page_wait("done");
+	assert_string_equal(page_text(), "2");
+	assert_int_equal(scene.streams, 1);
+}
+
+static void
+test_ends_while_away(void **state)
+{
+	(void)state;
+	begin_waiting();
+	frames_free(&scene.page);
+	scene_turns();
+	turn_say(turn, STR("all of it"));
+	turn_done(turn);
+	scene_turns();
+	resume("7");
+	assert_true(resumed());
+	assert_string_equal(page_text(), "all of it");
+	assert_non_null(page_told("done", 0));
+	/* A question that never came here. */
+	frames_free(&scene.page);
+	scene_turns();
+	resume("8");
+	assert_true(resumed());
+	assert_string_equal(page_str("error", "code"), "lost");
+	assert_string_equal(page_str("error", "id"), "8");
+	assert_null(page_told("start", 0));
+}
+
+/* The new line stands before the old one is known to be broken. */
+static void
+test_takes_over(void **state)
+{
+	struct frames *old;
+
+	(void)state;
+	begin_waiting();
+	old = scene.page;
+	frames_pass(old, &old);
+	resume("7");
+	assert_true(resumed());
+	turn_done(turn);
+	page_wait("done");
+	frames_free(&old);
+	ask("memory");
+	page_wait("done");
+	assert_string_equal(page_text(), "1");
+}
+
+static void
+test_nobody_elses(void **state)
+{
+	char known[CHAT_NAME + 1], line[128];
+	struct turn *waiting;
+
+	(void)state;
+	begin_waiting();
+	waiting = turn;
+	frames_free(&scene.page);
+	scene_turns();
+	page_web = "w2";
+	resume("7");
+	page_web = "w1";
+	assert_false(resumed());
+	assert_string_not_equal(page_str("hello", "chat"), chat_id);
+	assert_string_equal(page_str("error", "code"), "lost");
+	page_end();
+	memcpy(known, chat_id, sizeof(known));
+	memset(chat_id, '0', CHAT_NAME);
+	resume("7");
+	assert_false(resumed());
+	assert_int_equal(cancels, 0);
+	/* Not when it has begun something of its own. */
+	ask("slot");
+	page_wait("done");
+	page_forget();
+	snprintf(line, sizeof(line), "{\"type\":\"resume\",\"chat\":\"%s\"}", known);
+	page_say(line);
+	page_wait("hello");
+	assert_false(resumed());
+	page_end();
+	memcpy(chat_id, known, sizeof(known));
+	turn = waiting;
+	resume("7");
+	assert_true(resumed());
+}
+
+static void
+test_forgotten(void **state)
+{
+	(void)state;
+	open_and_note();
+	ask("slot");
+	page_wait("done");
+	frames_free(&scene.page);
+	scene_turns();
+	assert_int_equal(forgotten, 0);
+	clock_advance(300001);
+	for (int i = 0; i < 1000 && forgotten == 0; i++)
+		loop_once(2);
+	assert_int_equal(forgotten, 1);
+	resume("");
+	assert_false(resumed());
+	assert_null(page_told("error", 0));
+}
+
+/* It is for the beginning. The turn that it names is under way, and not lost. */
+static void
+test_resume_behind_an_ask(void **state)
+{
+	(void)state;
+	page_open("en");
+	ask("wait");
+	page_wait("start");
+	page_forget();
+	page_say("{\"type\":\"resume\",\"chat\":\"x\",\"turn\":\"7\"}");
+	page_wait("hello");
+	assert_false(resumed());
+	scene_turns();
+	assert_null(page_told("error", 0));
+	turn_done(turn);
+	page_wait("done");
+	assert_string_equal(page_str("done", "id"), "7");
+}
+
+/* Of a long answer the end is told whatever was left out. */
+static void
+test_gap(void **state)
+{
+	cJSON *items;
+
+	(void)state;
+	begin_waiting();
+	frames_free(&scene.page);
+	scene_turns();
+	for (int i = 0; i < 40; i++) {
+		items = cJSON_CreateArray();
+		for (int n = 0; n < 50; n++) {
+			cJSON *item = cJSON_CreateObject();
+			char text[300];
+
+			memset(text, 'x', sizeof(text) - 1);
+			text[sizeof(text) - 1] = '\0';
+			json_put_str(item, "emailId", STR("e"));
+			json_put_str(item, "threadId", STR("t"));
+			json_put_str(item, "subject", str_z(text));
+			json_add(items, item);
+		}
+		turn_messages(turn, items, 50, STR(""));
+	}
+	turn_done(turn);
+	scene_turns();
+	resume("7");
+	page_wait("done");
+	assert_string_equal(page_str("notice", "code"), "gap");
+	assert_null(page_told("notice", 1));
+	assert_non_null(page_told("messages", 10));
+	assert_null(page_told("messages", 39));
+}
+
+/* Nobody is refused for those that are away. */
+static void
+test_make_room(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		page_open("en");
+		assert_false(scene.refused);
+		ask("slot");
+		page_wait("done");
+		frames_free(&scene.page);
+		scene_turns();
+	}
+	assert_int_equal(forgotten, 4);
+	clock_advance(300001);
+	for (int i = 0; i < 1000 && forgotten < 12; i++)
+		loop_once(2);
+	assert_int_equal(forgotten, 12);
+}
+
 static bool drained;
 
 static void
@@ -474,6 +721,14 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_gone, up, scene_down),
 	    cmocka_unit_test_setup_teardown(test_too_many_chats, up, scene_down),
 	    cmocka_unit_test_setup_teardown(test_long_memory, up, scene_down),
+	    cmocka_unit_test_setup_teardown(test_goes_on, up, scene_down),
+	    cmocka_unit_test_setup_teardown(test_ends_while_away, up, scene_down),
+	    cmocka_unit_test_setup_teardown(test_takes_over, up, scene_down),
+	    cmocka_unit_test_setup_teardown(test_nobody_elses, up, scene_down),
+	    cmocka_unit_test_setup_teardown(test_forgotten, up, scene_down),
+	    cmocka_unit_test_setup_teardown(test_resume_behind_an_ask, up, scene_down),
+	    cmocka_unit_test_setup_teardown(test_gap, up, scene_down),
+	    cmocka_unit_test_setup_teardown(test_make_room, up, scene_down),
 	    cmocka_unit_test_setup_teardown(test_drain, up, scene_down),
 	};
 

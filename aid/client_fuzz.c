@@ -30,7 +30,7 @@ on_ready(void *arg)
 	(void)arg;
 	assume(cJSON_IsArray(mcp_tools(mcp)));
 	for (int i = 0; i < 3; i++)
-		calls += mcp_call(mcp, "search", NULL, 60000, on_answer, NULL) > 0;
+		calls += mcp_call(mcp, "search", NULL, 60000, false, on_answer, NULL) > 0;
 }
 
 static void

@@ -15,6 +15,8 @@
 #define MCP_MAGIC  0x6d637063u
 #define VERSION    "2026-07-28"
 #define META       "io.modelcontextprotocol/"
+#define HOLD       "x-gkmail/hold" /* mcpd/tool.h */
+#define HELD       "x-gkmail/held"
 #define VALUES_MAX 50000u
 #define BEGIN_MS   30000u /* until it is ready */
 #define OUT_MAX    (2u * MCP_LINE_MAX)
@@ -93,10 +95,12 @@ new_message(const char *method, cJSON *params)
 }
 
 static uint64_t
-put_request(struct mcp *m, const char *method, cJSON *params)
+put_request(struct mcp *m, const char *method, cJSON *params, bool hold)
 {
 	cJSON *message = new_message(method, params);
 
+	if (hold)
+		json_put_bool((cJSON *)json_get(params, "_meta"), HOLD, true);
 	json_put_num(message, "id", (int64_t)++m->last_id);
 	put_line(m, message);
 	return m->last_id;
@@ -240,6 +244,11 @@ call_result(struct call *c, const cJSON *result)
 		a.failed = true;
 		a.code = "tool";
 	}
+	a.held = json_member(json_get(result, "_meta"), HELD);
+	if (cJSON_IsArray(a.held))
+		a.code = "held";
+	else
+		a.held = NULL;
 	call_end(c, &a);
 	buf_free(&text);
 }
@@ -262,7 +271,7 @@ ask_tools(struct mcp *m, struct str cursor)
 	if (cursor.n > 0)
 		json_put_str(params, "cursor", cursor);
 	m->state = LISTED;
-	m->asked = put_request(m, "tools/list", params);
+	m->asked = put_request(m, "tools/list", params, false);
 }
 
 static void
@@ -416,7 +425,7 @@ mcp_new(int fd, const struct mcp_events *events, void *arg)
 	m->timer = loop_timer_new(on_begin_late, m);
 	loop_timer_set(m->timer, BEGIN_MS);
 	stream_start(m->stream);
-	m->asked = put_request(m, "server/discover", cJSON_CreateObject());
+	m->asked = put_request(m, "server/discover", cJSON_CreateObject(), false);
 	return m;
 }
 
@@ -464,7 +473,8 @@ mcp_tool(const struct mcp *m, struct str name)
 }
 
 uint64_t
-mcp_call(struct mcp *m, const char *tool, cJSON *args, uint64_t ms, mcp_answer_fn fn, void *arg)
+mcp_call(struct mcp *m, const char *tool, cJSON *args, uint64_t ms, bool hold, mcp_answer_fn fn,
+    void *arg)
 {
 	cJSON *params;
 	struct call *c;
@@ -484,7 +494,7 @@ mcp_call(struct mcp *m, const char *tool, cJSON *args, uint64_t ms, mcp_answer_f
 	loop_timer_set(c->timer, ms);
 	TAILQ_INSERT_TAIL(&m->calls, c, link);
 	m->ncalls++;
-	c->id = put_request(m, "tools/call", params);
+	c->id = put_request(m, "tools/call", params, hold);
 	return c->id;
 }
 

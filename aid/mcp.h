@@ -36,9 +36,10 @@ struct mcp_events {
 struct mcp_answer {
 	bool failed;
 	const char *code;  /* "ok", "tool" (isError), "refused" (a JSON-RPC error), "timeout",
-			    * "lost" */
+			    * "lost", "held" */
 	const cJSON *data; /* structuredContent, or NULL */
 	struct str text;   /* of its content */
+	const cJSON *held; /* an array: what would have changed, and was held; or NULL */
 };
 typedef void (*mcp_answer_fn)(void *arg, const struct mcp_answer *a);
 
@@ -53,8 +54,9 @@ const cJSON *mcp_tools(const struct mcp *m);
 /* NULL: there is none of that name. */
 const cJSON *mcp_tool(const struct mcp *m, struct str name);
 
-/* args is taken; NULL is none. Its number; 0: too many at a time (fn is not called). */
-uint64_t
-mcp_call(struct mcp *m, const char *tool, cJSON *args, uint64_t ms, mcp_answer_fn fn, void *arg);
+/* args is taken; NULL is none. hold: what would change something is told and not done. Its number;
+ * 0: too many at a time (fn is not called). */
+uint64_t mcp_call(struct mcp *m, const char *tool, cJSON *args, uint64_t ms, bool hold,
+    mcp_answer_fn fn, void *arg);
 /* Nobody wants the answer. */
 void mcp_cancel(struct mcp *m, uint64_t call);

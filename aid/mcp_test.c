@@ -178,8 +178,8 @@ test_calls(void **state)
 	(void)state;
 	ready();
 	json_put_str(args, "query", STR("from:bob"));
-	assert_int_equal(mcp_call(mcp, "search", args, 1000, on_answer, NULL), 4);
-	assert_int_equal(mcp_call(mcp, "flag", NULL, 1000, on_answer, NULL), 5);
+	assert_int_equal(mcp_call(mcp, "search", args, 1000, false, on_answer, NULL), 4);
+	assert_int_equal(mcp_call(mcp, "flag", NULL, 1000, false, on_answer, NULL), 5);
 	turns();
 	assert_true(has_said("\"name\":\"search\",\"arguments\":{\"query\":\"from:bob\"}"));
 	assert_true(has_said("\"name\":\"flag\",\"arguments\":{}"));
@@ -220,7 +220,7 @@ test_errors(void **state)
 	(void)state;
 	ready();
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		uint64_t id = mcp_call(mcp, "search", NULL, 1000, on_answer, NULL);
+		uint64_t id = mcp_call(mcp, "search", NULL, 1000, false, on_answer, NULL);
 
 		snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"id\":%u,%s}\n", (unsigned)id,
 		    cases[i].answer);
@@ -237,14 +237,14 @@ test_cancel_and_time(void **state)
 
 	(void)state;
 	ready();
-	id = mcp_call(mcp, "search", NULL, 1000, on_answer, NULL);
+	id = mcp_call(mcp, "search", NULL, 1000, false, on_answer, NULL);
 	mcp_cancel(mcp, id);
 	turns();
 	assert_true(has_said("\"method\":\"notifications/cancelled\""));
 	assert_true(has_said("\"requestId\":4"));
 	put("{\"jsonrpc\":\"2.0\",\"id\":4,\"result\":{}}\n");
 	assert_int_equal(answers, 0);
-	(void)mcp_call(mcp, "search", NULL, 1, on_answer, NULL);
+	(void)mcp_call(mcp, "search", NULL, 1, false, on_answer, NULL);
 	for (int i = 0; i < 1000 && answers == 0; i++)
 		loop_once(5);
 	turns();
@@ -256,11 +256,13 @@ static void
 test_too_many(void **state)
 {
 	(void)state;
-	assert_int_equal(mcp_call(mcp, "search", NULL, 1000, on_answer, NULL), 0);
+	assert_int_equal(mcp_call(mcp, "search", NULL, 1000, false, on_answer, NULL), 0);
 	ready();
 	for (unsigned i = 0; i < MCP_CALLS_MAX; i++)
-		assert_int_not_equal(mcp_call(mcp, "search", NULL, 1000, on_answer, NULL), 0);
-	assert_int_equal(mcp_call(mcp, "search", cJSON_CreateObject(), 1000, on_answer, NULL), 0);
+		assert_int_not_equal(
+		    mcp_call(mcp, "search", NULL, 1000, false, on_answer, NULL), 0);
+	assert_int_equal(
+	    mcp_call(mcp, "search", cJSON_CreateObject(), 1000, false, on_answer, NULL), 0);
 	/* Who goes away takes all of them down. */
 	close(server);
 	server = -1;
@@ -269,7 +271,7 @@ test_too_many(void **state)
 	assert_int_equal(answers, MCP_CALLS_MAX);
 	assert_string_equal(code, "lost");
 	assert_int_equal(lost, E_CLOSED);
-	assert_int_equal(mcp_call(mcp, "search", NULL, 1000, on_answer, NULL), 0);
+	assert_int_equal(mcp_call(mcp, "search", NULL, 1000, false, on_answer, NULL), 0);
 }
 
 static void
@@ -312,8 +314,8 @@ test_freed_there(void **state)
 {
 	(void)state;
 	ready();
-	(void)mcp_call(mcp, "search", NULL, 1000, on_answer, NULL);
-	(void)mcp_call(mcp, "search", NULL, 1000, on_answer, NULL);
+	(void)mcp_call(mcp, "search", NULL, 1000, false, on_answer, NULL);
+	(void)mcp_call(mcp, "search", NULL, 1000, false, on_answer, NULL);
 	free_there = true;
 	put("{\"jsonrpc\":\"2.0\",\"id\":4,\"result\":{}}\n{\"jsonrpc\":\"2.0\",\"id\":5,"
 	    "\"result\":{}}\n");
@@ -321,8 +323,8 @@ test_freed_there(void **state)
 	close(server);
 	begin();
 	ready();
-	(void)mcp_call(mcp, "search", NULL, 1000, on_answer, NULL);
-	(void)mcp_call(mcp, "search", NULL, 1000, on_answer, NULL);
+	(void)mcp_call(mcp, "search", NULL, 1000, false, on_answer, NULL);
+	(void)mcp_call(mcp, "search", NULL, 1000, false, on_answer, NULL);
 	free_there = true;
 	close(server);
 	server = -1;

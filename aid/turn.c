@@ -14,9 +14,6 @@
 #include "svc/svc.h"
 
 #define TURN_MAGIC   0x7475726eu
-#define CALL_MS      60000u /* a tool that takes longer is given up */
-#define SHOWN_STR    200u   /* octets of an argument that the page is shown */
-#define SHOWN_ARGS   4096u
 #define ITEMS_MAX    50u
 #define ITEM_STR     300u
 #define CHOICES_MAX  12u
@@ -25,8 +22,8 @@
 
 /* ---- telling the page ---- */
 
-static cJSON *
-new_message(const struct turn *t, const char *type)
+cJSON *
+turn_message(const struct turn *t, const char *type)
 {
 	cJSON *m = cJSON_CreateObject();
 
@@ -35,15 +32,14 @@ new_message(const struct turn *t, const char *type)
 	return m;
 }
 
-static bool
-is_on(const struct turn *t)
+bool
+turn_is_on(const struct turn *t)
 {
 	return t->state == TURN_ON;
 }
 
-/* Text for the page, as a reader sees it. */
-static cJSON *
-new_text(struct str s, size_t max)
+cJSON *
+turn_shown(struct str s, size_t max)
 {
 	struct buf b;
 	cJSON *v;
@@ -58,36 +54,13 @@ new_text(struct str s, size_t max)
 static void
 tell_delta(struct turn *t, struct str text)
 {
-	cJSON *m = new_message(t, "delta");
+	cJSON *m = turn_message(t, "delta");
 
 	json_put_str(m, "text", text);
 	chat_tell(t->chat, m);
 }
 
 /* ---- the turn ---- */
-
-/* Free whatever is under way for it. */
-static void
-call_free(struct tool_call *c)
-{
-	struct turn *t = c->turn;
-
-	if (c->mcp != 0 && t->chat->mcp != NULL)
-		mcp_cancel(t->chat->mcp, c->mcp);
-	TAILQ_REMOVE(&t->calls, c, link);
-	t->running--;
-	free(c->name);
-	free(c);
-}
-
-static void
-drop_calls(struct turn *t)
-{
-	struct tool_call *c;
-
-	while ((c = TAILQ_FIRST(&t->calls)) != NULL)
-		call_free(c);
-}
 
 static void
 count(const struct turn *t)
@@ -112,7 +85,7 @@ turn_free(struct turn *t)
 	struct chat *c = t->chat;
 
 	count(t);
-	drop_calls(t);
+	calls_drop(t);
 	memory_add(&c->memory, true, t->asked.text);
 	memory_add(&c->memory, false, buf_view(&t->said));
 	loop_timer_free(&t->timer);
@@ -130,35 +103,14 @@ end(struct turn *t, const char *outcome)
 {
 	t->outcome = outcome;
 	t->state = TURN_OVER;
-	drop_calls(t);
+	calls_drop(t);
 	loop_defer(&t->defer);
-}
-
-/* A failed call that never began is told of from here. */
-static void
-tell_early(struct turn *t)
-{
-	struct tool_call *c, *next;
-
-	for (c = TAILQ_FIRST(&t->calls); c != NULL && is_on(t); c = next) {
-		turn_then_fn then = c->then;
-		void *arg = c->arg;
-		struct turn_result r = {.failed = true, .text = str_z(c->why)};
-
-		next = TAILQ_NEXT(c, link);
-		if (c->mcp != 0)
-			continue;
-		call_free(c);
-		then(t, &r, arg);
-		/* It may have made others. */
-		next = TAILQ_FIRST(&t->calls);
-	}
 }
 
 static void
 hand_over(struct turn *t)
 {
-	cJSON *m = new_message(t, "notice");
+	cJSON *m = turn_message(t, "notice");
 	struct chat *c = t->chat;
 
 	json_put_str(m, "code", STR("fallback"));
@@ -177,8 +129,8 @@ on_defer(void *arg)
 	OBJ(t, TURN_MAGIC);
 	if (t->state == TURN_HANDING)
 		hand_over(t);
-	else if (is_on(t))
-		tell_early(t);
+	else if (turn_is_on(t))
+		calls_go(t);
 	if (t->state == TURN_OVER)
 		turn_free(t);
 }
@@ -186,7 +138,11 @@ on_defer(void *arg)
 static void
 on_time(void *arg)
 {
-	turn_stop(arg, "time", "");
+	struct turn *t = arg;
+
+	OBJ(t, TURN_MAGIC);
+	if (!confirm_over(t, "time"))
+		turn_stop(t, "time", "");
 }
 
 struct turn *
@@ -203,10 +159,11 @@ turn_new(struct chat *c, struct str id)
 	buf_init(&t->said, TURN_TEXT_MAX);
 	loop_defer_init(&t->defer, on_defer, t);
 	t->timer = loop_timer_new(on_time, t);
+	t->ends_ms = clock_ms() + conf_num(svc_conf(), CONF_ASSISTANT_MAX_TIME);
 	loop_timer_set(t->timer, conf_num(svc_conf(), CONF_ASSISTANT_MAX_TIME));
 	t->began_us = clock_us();
 	t->outcome = "";
-	chat_tell(c, new_message(t, "start"));
+	chat_tell(c, turn_message(t, "start"));
 	return t;
 }
 
@@ -219,10 +176,10 @@ turn_start(struct turn *t)
 static void
 tell_error(struct turn *t, const char *code, struct str text)
 {
-	cJSON *m = new_message(t, "error");
+	cJSON *m = turn_message(t, "error");
 
 	json_put_str(m, "code", str_z(code));
-	json_put(m, "text", new_text(text, QUESTION_MAX));
+	json_put(m, "text", turn_shown(text, QUESTION_MAX));
 	chat_tell(t->chat, m);
 }
 
@@ -285,156 +242,6 @@ turn_tools(const struct turn *t)
 	return mcp_tools(t->chat->mcp);
 }
 
-/* ---- tools ---- */
-
-/* Strings are cut, in place. */
-static void
-cut_strings(cJSON *v)
-{
-	for (cJSON *child = v->child; child != NULL; child = child->next)
-		cut_strings(child);
-	if (cJSON_IsString(v) && strlen(v->valuestring) > SHOWN_STR)
-		v->valuestring[str_cut_utf8(str_z(v->valuestring), SHOWN_STR).n] = '\0';
-}
-
-static void
-tell_running(struct turn *t, const struct tool_call *c, const cJSON *args)
-{
-	cJSON *m = new_message(t, "tool"), *shown = NULL;
-	struct buf b;
-
-	buf_init(&b, SHOWN_ARGS);
-	json_put_num(m, "call", (int64_t)c->number);
-	json_put_str(m, "name", str_z(c->name));
-	json_put_str(m, "state", STR("running"));
-	if (args != NULL) {
-		shown = cJSON_Duplicate(args, true);
-		cut_strings(shown);
-		json_print(shown, &b);
-	}
-	if (shown == NULL || b.over) {
-		cJSON_Delete(shown);
-		shown = cJSON_CreateObject();
-	}
-	json_put(m, "arguments", shown);
-	buf_free(&b);
-	chat_tell(t->chat, m);
-}
-
-/* How many things came back, in a word or two. */
-static void
-put_summary(struct turn *t, cJSON *m, const struct turn_result *r, bool counts)
-{
-	bool fr = t->asked.language == LANGUAGE_FR;
-	const cJSON *v = r->data != NULL ? r->data->child : NULL;
-	char text[64] = "";
-
-	if (r->failed) {
-		json_put(m, "summary", new_text(r->text, SHOWN_STR));
-		return;
-	}
-	while (v != NULL && (!counts || !cJSON_IsArray(v)))
-		v = v->next;
-	if (v != NULL) {
-		int n = cJSON_GetArraySize(v);
-
-		snprintf(text, sizeof(text), fr ? "%d résultat%s" : "%d result%s", n,
-		    n > 1 || (n == 0 && !fr) ? "s" : "");
-	}
-	json_put_str(m, "summary", str_z(text));
-}
-
-static void
-tell_ended(struct turn *t, const struct tool_call *c, const struct turn_result *r)
-{
-	cJSON *m = new_message(t, "tool");
-
-	json_put_num(m, "call", (int64_t)c->number);
-	json_put_str(m, "name", str_z(c->name));
-	json_put_str(m, "state", r->failed ? STR("failed") : STR("done"));
-	put_summary(t, m, r, !c->changes);
-	json_put_num(m, "ms", (int64_t)((clock_us() - c->began_us) / 1000));
-	chat_tell(t->chat, m);
-}
-
-/* How many changes a tool says it has made. */
-static uint64_t
-changes_of(const cJSON *data)
-{
-	const cJSON *changed = json_get(data, "changed");
-
-	if (cJSON_IsArray(changed))
-		return (uint64_t)cJSON_GetArraySize(changed);
-	return json_str(json_get(data, "draft")).n > 0;
-}
-
-static void
-answered(void *arg, const struct mcp_answer *a)
-{
-	struct tool_call *c = arg;
-	struct turn *t = c->turn;
-	struct turn_result r = {.failed = a->failed, .data = a->data, .text = a->text};
-	struct str approval = json_str(json_get(a->data, "approval"));
-	turn_then_fn then = c->then;
-	void *then_arg = c->arg;
-
-	OBJ(t, TURN_MAGIC);
-	c->mcp = 0;
-	tell_ended(t, c, &r);
-	log_info("aid.tool", LZ("user", t->chat->user), LZ("session", t->chat->session),
-	    LZ("tool", c->name), LZ("outcome", a->code),
-	    LU("ms", (clock_us() - c->began_us) / 1000));
-	if (!a->failed && c->changes)
-		t->changed += changes_of(a->data);
-	call_free(c);
-	if (approval.n > 0 && t->nowed < ARRAY_LEN(t->owed))
-		t->owed[t->nowed++] = arena_dup(&t->arena, approval);
-	then(t, &r, then_arg);
-}
-
-void
-turn_call(struct turn *t, const char *tool, cJSON *args, turn_then_fn then, void *arg)
-{
-	const cJSON *known;
-	struct tool_call *c;
-
-	if (!is_on(t)) {
-		cJSON_Delete(args);
-		return;
-	}
-	t->spoke = true;
-	c = mem_alloc(sizeof(*c));
-	c->turn = t;
-	c->number = ++t->ncalls;
-	c->name = mem_dup(tool, strlen(tool));
-	c->then = then;
-	c->arg = arg;
-	c->began_us = clock_us();
-	TAILQ_INSERT_TAIL(&t->calls, c, link);
-	t->running++;
-	known = t->chat->mcp != NULL ? mcp_tool(t->chat->mcp, str_z(tool)) : NULL;
-	c->changes = !cJSON_IsTrue(json_get(json_get(known, "annotations"), "readOnlyHint"));
-	if (t->chat->mcp == NULL)
-		c->why = "The tools cannot be reached now.";
-	else if (known == NULL)
-		c->why = "There is no tool of that name.";
-	else if (t->ncalls > conf_num(svc_conf(), CONF_ASSISTANT_MAX_CALLS))
-		c->why = "Too many tools were called for one request.";
-	else if (t->running > TURN_CALLS_AT_ONCE)
-		c->why = "Too many tools were called at a time.";
-	if (c->why != NULL) {
-		cJSON_Delete(args);
-		loop_defer(&t->defer);
-		return;
-	}
-	tell_running(t, c, args);
-	c->mcp = mcp_call(t->chat->mcp, tool, args, CALL_MS, answered, c);
-	if (c->mcp == 0) {
-		c->why = "The tools cannot be reached now.";
-		loop_defer(&t->defer);
-	}
-}
-
 /* ---- the answer ---- */
 
 /* Octets at the end of s that begin a character and do not end it. */
@@ -470,7 +277,7 @@ turn_say(struct turn *t, struct str text)
 	struct buf b;
 	size_t left;
 
-	if (!is_on(t))
+	if (!turn_is_on(t))
 		return;
 	t->spoke = true;
 	text = str_sub(text, 0, TURN_TEXT_MAX);
@@ -501,7 +308,7 @@ turn_sayf(struct turn *t, const char *fmt, ...)
 static void
 copy_str(cJSON *to, const cJSON *from, const char *name)
 {
-	json_put(to, name, new_text(json_str(json_get(from, name)), ITEM_STR));
+	json_put(to, name, turn_shown(json_str(json_get(from, name)), ITEM_STR));
 }
 
 static cJSON *
@@ -528,9 +335,9 @@ turn_messages(struct turn *t, cJSON *items, uint64_t total, struct str query)
 	cJSON *m, *out;
 	const cJSON *item;
 
-	if (is_on(t)) {
+	if (turn_is_on(t)) {
 		t->spoke = true;
-		m = new_message(t, "messages");
+		m = turn_message(t, "messages");
 		out = cJSON_CreateArray();
 		cJSON_ArrayForEach(item, items) if (cJSON_GetArraySize(out) < (int)ITEMS_MAX)
 		    json_add(out, clean_item(item));
@@ -547,14 +354,14 @@ turn_question(struct turn *t, struct str text, const struct str *choices, size_t
 {
 	cJSON *m, *list;
 
-	if (!is_on(t))
+	if (!turn_is_on(t))
 		return;
 	t->spoke = true;
-	m = new_message(t, "question");
+	m = turn_message(t, "question");
 	list = cJSON_CreateArray();
-	json_put(m, "text", new_text(text, QUESTION_MAX));
+	json_put(m, "text", turn_shown(text, QUESTION_MAX));
 	for (size_t i = 0; i < n && i < CHOICES_MAX; i++)
-		json_add(list, new_text(choices[i], CHOICE_MAX));
+		json_add(list, turn_shown(choices[i], CHOICE_MAX));
 	json_put(m, "choices", list);
 	chat_tell(t->chat, m);
 	/* What is answered makes sense only with what was asked. */
@@ -568,15 +375,15 @@ turn_approval(struct turn *t, struct str id, struct str what)
 {
 	cJSON *m;
 
-	if (!is_on(t))
+	if (!turn_is_on(t))
 		return;
 	t->spoke = true;
 	for (size_t i = 0; i < t->nowed; i++)
 		if (str_eq(t->owed[i], id))
 			t->owed[i] = t->owed[--t->nowed];
-	m = new_message(t, "approval");
+	m = turn_message(t, "approval");
 	json_put_str(m, "approvalId", id);
-	json_put(m, "what", new_text(what, CHOICE_MAX));
+	json_put(m, "what", turn_shown(what, CHOICE_MAX));
 	chat_tell(t->chat, m);
 }
 
@@ -598,7 +405,7 @@ tell_rest(struct turn *t)
 		turn_approval(t, t->owed[0], STR(""));
 	if (t->changed == 0)
 		return;
-	m = new_message(t, "undoable");
+	m = turn_message(t, "undoable");
 	json_put_str(m, "session", str_z(t->chat->session));
 	json_put_num(m, "count", (int64_t)t->changed);
 	chat_tell(t->chat, m);
@@ -607,7 +414,7 @@ tell_rest(struct turn *t)
 static void
 tell_done(struct turn *t)
 {
-	cJSON *m = new_message(t, "done"), *usage = cJSON_CreateObject();
+	cJSON *m = turn_message(t, "done"), *usage = cJSON_CreateObject();
 
 	json_put_num(usage, "calls", t->ncalls);
 	json_put_num(usage, "ms", (int64_t)((clock_us() - t->began_us) / 1000));
@@ -622,7 +429,7 @@ tell_done(struct turn *t)
 void
 turn_done(struct turn *t)
 {
-	if (!is_on(t))
+	if (!turn_is_on(t))
 		return;
 	say(t, str_of(t->tail, t->ntail));
 	tell_rest(t);
@@ -633,7 +440,7 @@ turn_done(struct turn *t)
 void
 turn_fail(struct turn *t, const char *code, struct str text)
 {
-	if (!is_on(t))
+	if (!turn_is_on(t))
 		return;
 	tell_rest(t);
 	tell_error(t, code, text);
@@ -643,7 +450,7 @@ turn_fail(struct turn *t, const char *code, struct str text)
 void
 turn_hand_over(struct turn *t, const char *why)
 {
-	if (!is_on(t))
+	if (!turn_is_on(t))
 		return;
 	assume(!t->spoke && t->brain != &brain_builtin);
 	log_warn(

@@ -9,7 +9,8 @@
  * The chat (aid/chat.h) sees to all else: one turn at a time, limits (calls, octets, time: past
  * them the turn is ended and the brain hears cancel()), what the page is shown, memory, logs and
  * metrics. Nothing a brain says here has an effect by itself: effects come from tools alone, and
- * what they may do is decided by others (ADR 32). What it says is shown as text.
+ * what they may do is decided by others (ADR 32), and by the person (ADR 42). What it says is shown
+ * as text.
  *
  * No callback is ever called from inside a function of this page.
  */
@@ -42,6 +43,10 @@ struct brain {
 	struct str (*model)(void);
 	/* Does what a person says stay on this machine? */
 	bool (*local)(void);
+	/* What it calls may come from mail that it was given: it is a language model. Its calls go
+	 * one after the other, and from the first mail on the person is asked before one changes
+	 * anything. Of one without, the person's words alone decide what is called. */
+	bool obeys;
 };
 
 /* The one that works without a model; also when another one hands over. */
@@ -52,6 +57,7 @@ extern const struct brain brain_builtin;
 /* Strings live as long as the turn, are bounded, and are UTF-8; they come from the page. */
 struct turn_asked {
 	struct str text;        /* REQUEST_TEXT_MAX */
+	size_t choice;          /* of a question's, from 1; then text may be of mail. 0: none */
 	enum language language; /* of the page; the text may be in the other */
 	struct now now;         /* with the person's time zone */
 	/* What the page shows beside it; empty where there is nothing. */
@@ -76,7 +82,8 @@ const cJSON *turn_tools(const struct turn *t);
 
 /* How a call ended. Lives until then() returns. */
 struct turn_result {
-	bool failed;       /* the tool says so, or it could not be called: text says why */
+	bool failed; /* the tool says so, it could not be called, or the person said no: text says
+		      * why */
 	const cJSON *data; /* structuredContent, or NULL */
 	struct str text;   /* of its content: fenced text, for a model or for nobody */
 };
@@ -84,8 +91,8 @@ typedef void (*turn_then_fn)(struct turn *t, const struct turn_result *r, void *
 
 /* Calls a tool; args is taken (NULL: none). The page sees that it runs, and how it ended. then() is
  * called once, unless the turn is gone before. A tool that there is not, more than
- * TURN_CALLS_AT_ONCE at a time, and more in a turn than assistant.max_calls come back failed: the
- * brain may go on without. */
+ * TURN_CALLS_AT_ONCE at a time (of a brain that obeys: they wait), and more in a turn than
+ * assistant.max_calls come back failed: the brain may go on without. */
 void turn_call(struct turn *t, const char *tool, cJSON *args, turn_then_fn then, void *arg);
 
 /* ---- the answer ---- */
@@ -102,7 +109,8 @@ void turn_sayf(struct turn *t, const char *fmt, ...) __attribute__((format(print
  * all; query: what the page would search for to see them all, or empty. */
 void turn_messages(struct turn *t, cJSON *items, uint64_t total, struct str query);
 /* Something is to be answered before it goes on; choices (borrowed, may be none) are answers to
- * click on. The turn still ends with turn_done(): what is said next comes as a new turn. */
+ * click on. The turn still ends with turn_done(): what is said next comes as a new turn, of
+ * brain_builtin's where it is a choice: no other asks in this way. */
 void turn_question(struct turn *t, struct str text, const struct str *choices, size_t n);
 /* A person has to agree to that on its card: the id of an Approval, and a line on what it is. Also
  * shown where a tool's result has an `approval` and the brain says nothing. */

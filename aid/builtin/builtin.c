@@ -173,8 +173,13 @@ answer_person(struct job *j, struct str text)
 {
 	struct desk *d = j->desk;
 	struct str address = STR("");
-	size_t n;
+	size_t n = turn_asked(j->t)->choice;
 
+	if (n > 0) {
+		if (n > d->nchoices)
+			return false;
+		address = str_z(d->choices[n - 1]);
+	}
 	for (size_t i = 0; i < d->nchoices && address.n == 0; i++)
 		if (str_ieq_z(text, d->choices[i]) ||
 		    str_ieq(text, who_address(str_z(d->choices[i]))))
@@ -201,12 +206,14 @@ answer_person(struct job *j, struct str text)
 static bool
 answer_which(struct job *j, struct str text)
 {
-	size_t n = number_of(j, text, j->desk->nrows);
+	size_t n = turn_asked(j->t)->choice;
 
+	if (n == 0)
+		n = number_of(j, text, j->desk->nrows);
 	for (size_t i = 0; i < j->desk->nchoices && n == 0; i++)
 		if (str_ieq_z(text, j->desk->choices[i]))
 			n = i + 1;
-	if (n == 0 || !replay(j))
+	if (n == 0 || n > j->desk->nrows || !replay(j))
 		return false;
 	j->r.picked = PICKED_NUMBERS;
 	j->r.nnumbers = 1;
@@ -222,7 +229,7 @@ take_answer(struct job *j, struct str text)
 
 	switch (j->desk->asked) {
 	case ASKED_MISSING:
-		return answer_missing(j, text);
+		return turn_asked(j->t)->choice == 0 && answer_missing(j, text);
 	case ASKED_PERSON:
 		return answer_person(j, text);
 	case ASKED_WHICH:
@@ -276,6 +283,9 @@ ask(struct turn *t)
 	look_at_page(j);
 	if (j->desk->asked != ASKED_NOTHING && take_answer(j, text)) {
 		clear_choices(j->desk);
+	} else if (a->choice > 0 && j->desk->asked != ASKED_UNDO) {
+		/* Of a question that is answered already. Its text may be a mail's: no request. */
+		desk_settle(j->desk);
 	} else {
 		desk_settle(j->desk);
 		request_parse(&j->r, text, a->now, a->language, turn_arena(t));

@@ -71,6 +71,8 @@ talk_gone(void *arg)
 	buf_free(&k->show);
 	cJSON_Delete(k->messages);
 	cJSON_Delete(k->listed);
+	for (size_t i = 0; i < REPLY_CALLS_MAX; i++)
+		cJSON_Delete(k->results[i]);
 	k->magic = 0;
 }
 
@@ -385,9 +387,9 @@ local(void)
 }
 
 const struct brain brain_ollama = {
-    .name = "ollama", .ask = llm_ask, .model = model, .local = local};
+    .name = "ollama", .ask = llm_ask, .model = model, .local = local, .obeys = true};
 const struct brain brain_openai = {
-    .name = "openai", .ask = llm_ask, .model = model, .local = local};
+    .name = "openai", .ask = llm_ask, .model = model, .local = local, .obeys = true};
 
 int
 llm_init(struct err *e)

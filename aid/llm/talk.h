@@ -40,8 +40,9 @@ struct talk {
 	unsigned round;
 	size_t octets; /* that the provider has answered */
 	uint64_t tokens, began_us, asked_us, first_us;
-	size_t call;   /* of the reply's, under way */
-	cJSON *listed; /* what tools listed: items of turn_messages(), by id */
+	cJSON *results[REPLY_CALLS_MAX]; /* of the reply's calls: messages for the model */
+	size_t left;                     /* of them, to come */
+	cJSON *listed;                   /* what tools listed: items of turn_messages(), by id */
 };
 
 /* ---- talk.c ---- */
@@ -53,7 +54,7 @@ void talk_fail(struct talk *k, const char *code, const char *why);
 
 /* ---- talk_tools.c ---- */
 
-/* Calls what the reply asks for, one after the other, then talk_ask(). */
+/* Calls what the reply asks for, then talk_ask(). */
 void talk_call_tools(struct talk *k);
 
 /* ---- talk_pick.c ---- */

@@ -1,5 +1,8 @@
 /*
- * talk_tools.c - the tools that a model calls, one after the other; what they say goes back to it.
+ * talk_tools.c - the tools that a model calls; what they say goes back to it.
+ *
+ * All calls of an answer are asked for at once (the turn makes them one after the other), since all
+ * of them were decided before any was answered: aid/call.c.
  *
  * A call that makes no sense (no such tool, arguments that are none) costs the model a round, with
  * words that it can act on: it reaches no tool. See talk.c.
@@ -12,7 +15,11 @@
 
 #define RESULT_MAX (64u << 10) /* octets of a tool's text that a model is shown */
 
-static void next(struct talk *k);
+/* A call of the reply's. */
+struct asked_for {
+	struct talk *k;
+	size_t i;
+};
 
 static bool
 is_tool(const struct talk *k, struct str name)
@@ -25,18 +32,33 @@ is_tool(const struct talk *k, struct str name)
 }
 
 static void
-put_result(struct talk *k, struct str text)
+put_result(struct talk *k, size_t i, struct str text)
 {
-	const struct reply_call *c = &k->reply.calls[k->call++];
+	const struct reply_call *c = &k->reply.calls[i];
 
 	text = str_cut_utf8(text, RESULT_MAX);
-	json_add(k->messages, ask_result(str_z(c->id), str_z(c->name), text));
+	k->results[i] = ask_result(str_z(c->id), str_z(c->name), text);
+	k->left--;
+}
+
+/* In the order of the calls, whatever came first. */
+static void
+go_on(struct talk *k)
+{
+	if (k->left > 0)
+		return;
+	for (size_t i = 0; i < k->reply.ncalls; i++) {
+		json_add(k->messages, k->results[i]);
+		k->results[i] = NULL;
+	}
+	talk_ask(k);
 }
 
 static void
 on_result(struct turn *t, const struct turn_result *r, void *arg)
 {
-	struct talk *k = arg;
+	const struct asked_for *one = arg;
+	struct talk *k = one->k;
 
 	(void)t;
 	OBJ(k, TALK_MAGIC);
@@ -44,29 +66,30 @@ on_result(struct turn *t, const struct turn_result *r, void *arg)
 		plain_know(&k->plain, r->text);
 		talk_listed(k, r->data);
 	}
-	put_result(k, r->text.n > 0 ? r->text : r->failed ? STR("It failed.") : STR("Done."));
-	next(k);
+	put_result(k, one->i,
+	    r->text.n > 0 ? r->text
+	    : r->failed   ? STR("It failed.")
+			  : STR("Done."));
+	go_on(k);
 }
 
 static void
-next(struct talk *k)
+call(struct talk *k, size_t i)
 {
 	struct arena *a = turn_arena(k->turn);
+	const struct reply_call *c = &k->reply.calls[i];
+	struct asked_for *one;
 
-	while (k->call < k->reply.ncalls) {
-		struct reply_call *c = &k->reply.calls[k->call];
-
-		if (!is_tool(k, str_z(c->name))) {
-			put_result(k, arena_printf(a, "Error: there is no tool \"%s\".", c->name));
-		} else if (c->args == NULL) {
-			put_result(k, STR("Error: the arguments are no JSON object."));
-		} else {
-			k->spoke = true;
-			turn_call(k->turn, c->name, cJSON_Duplicate(c->args, true), on_result, k);
-			return;
-		}
+	if (!is_tool(k, str_z(c->name))) {
+		put_result(k, i, arena_printf(a, "Error: there is no tool \"%s\".", c->name));
+	} else if (c->args == NULL) {
+		put_result(k, i, STR("Error: the arguments are no JSON object."));
+	} else {
+		k->spoke = true;
+		one = arena_new(a, struct asked_for);
+		*one = (struct asked_for){k, i};
+		turn_call(k->turn, c->name, cJSON_Duplicate(c->args, true), on_result, one);
 	}
-	talk_ask(k);
 }
 
 /* Some providers name no call: then they are told apart by number. */
@@ -89,6 +112,8 @@ talk_call_tools(struct talk *k)
 		ask_add_call(m, str_z(k->reply.calls[i].id), str_z(k->reply.calls[i].name),
 		    k->reply.calls[i].args);
 	json_add(k->messages, m);
-	k->call = 0;
-	next(k);
+	k->left = k->reply.ncalls;
+	for (size_t i = 0; i < k->reply.ncalls; i++)
+		call(k, i);
+	go_on(k);
 }
