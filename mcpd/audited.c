@@ -1,10 +1,13 @@
 /*
  * audited.c - see audited.h.
  *
- * The record is sent when the call ends and not waited for: what changed in the mail is in the
- * user's change log whatever becomes of it. One that authd could not keep is logged.
+ * The record is sent when the call ends. One of a call that only read is not waited for. While
+ * gk-authd cannot write, calls that could change something are refused before they begin, and not
+ * recorded: the metrics count them.
  */
 #include "mcpd/audited.h"
+
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -15,6 +18,19 @@
 #include "svc/svc.h"
 
 #define OUTCOME_MAX 200u
+
+struct audited {
+	void (*done)(void *arg, bool kept); /* NULL: nobody waits */
+	void *arg;
+	bool again; /* it was sent to a gk-authd that ended */
+	char *user, *agent, *session, *where, *outcome;
+	const char *tool, *decision;
+	struct buf args;
+	size_t result;
+	uint32_t ms;
+};
+
+static bool down;
 
 static const struct {
 	const char *tool;
@@ -40,6 +56,19 @@ static const struct {
 
 /* ---- by approval, or refused ---- */
 
+bool
+audited_is_reading(struct str method)
+{
+	static const char *const verbs[] = {
+	    "get", "query", "changes", "queryChanges", "parse", "why", "echo"};
+	struct str verb = str_from(method, str_rchr(method, '/'));
+
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (verb.n > 0 && str_eq_z(str_from(verb, 1), verbs[i]))
+			return true;
+	return false;
+}
+
 void
 audited_asks(struct mcp_call *c, const cJSON *calls)
 {
@@ -47,7 +76,10 @@ audited_asks(struct mcp_call *c, const cJSON *calls)
 
 	cJSON_ArrayForEach(one, calls)
 	{
-		if (str_eq_z(json_str(cJSON_GetArrayItem(one, 0)), "Approval/set"))
+		struct str name = json_str(cJSON_GetArrayItem(one, 0));
+
+		c->changes |= !audited_is_reading(name);
+		if (str_eq_z(name, "Approval/set"))
 			c->by_approval = true;
 	}
 }
@@ -92,39 +124,142 @@ count(const char *tool)
 }
 
 static void
+audited_free(struct audited *a)
+{
+	free(a->user);
+	free(a->agent);
+	free(a->session);
+	free(a->where);
+	free(a->outcome);
+	buf_free(&a->args);
+	free(a);
+}
+
+static void add(struct audited *a);
+
+static void
 kept(void *arg, struct ipc_in *m, const struct err *e)
 {
-	(void)arg;
-	if (m == NULL) {
-		log_error("mcp.audit", LE(e));
+	struct audited *a = arg;
+
+	if (m == NULL && e->code == E_CLOSED && !a->again) {
+		/* Perhaps it is there twice then; the next gk-authd gets it as soon as it comes. */
+		a->again = true;
+		add(a);
 		return;
 	}
-	(void)ipc_get_u64(m);
-	(void)ipc_end(m);
+	if (m == NULL) {
+		log_error("mcp.audit", LZ("user", a->user), LZ("sid", a->session),
+		    LZ("tool", a->tool), LE(e));
+		if (a->done != NULL)
+			metric_add(METRIC_MCP_UNAUDITED, 1);
+	} else {
+		(void)ipc_get_u64(m);
+		(void)ipc_end(m);
+	}
+	if (a->done != NULL)
+		a->done(a->arg, m != NULL);
+	audited_free(a);
+}
+
+static void
+add(struct audited *a)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_AUDIT_ADD);
+	ipc_put_z(&m, a->user);
+	ipc_put_z(&m, a->agent);
+	ipc_put_z(&m, a->session);
+	ipc_put_z(&m, a->where);
+	ipc_put_z(&m, a->tool);
+	ipc_put_str(&m, buf_view(&a->args));
+	ipc_put_z(&m, a->decision);
+	ipc_put_z(&m, a->outcome);
+	ipc_put_u64(&m, a->result);
+	ipc_put_u32(&m, a->ms);
+	(void)ipc_call(svc_channel(PEER_AUTHD), &m, kept, a);
+}
+
+static char *
+copy(struct str s)
+{
+	return mem_dup(s.p != NULL ? s.p : "", s.n);
+}
+
+struct audited *
+audited_end(struct mcp_call *c, const char *outcome, size_t result, uint64_t ms,
+    void (*done)(void *arg, bool kept), void *arg)
+{
+	struct audited *a;
+
+	if (c->tool == NULL)
+		return NULL;
+	count(c->tool->name);
+	if (c->unaudited) {
+		metric_add(METRIC_MCP_UNAUDITED, 1);
+		return NULL;
+	}
+	a = mem_alloc(sizeof(*a));
+	a->user = copy(c->agent->user);
+	a->agent = copy(c->agent->name);
+	a->session = copy(c->agent->session);
+	a->where = copy(str_sub(c->request->peer->where, 0, 64));
+	a->outcome = copy(str_cut_utf8(str_z(outcome), OUTCOME_MAX));
+	a->tool = c->tool->name;
+	a->decision = c->refused       ? "refused"
+		      : c->held        ? "held"
+		      : c->by_approval ? "approval"
+				       : "free";
+	a->result = result;
+	a->ms = (uint32_t)(ms < UINT32_MAX ? ms : UINT32_MAX);
+	buf_init(&a->args, AUDIT_ARGUMENTS_MAX);
+	audit_arguments(c->args, &a->args);
+	if (c->changes) {
+		a->done = done;
+		a->arg = arg;
+	}
+	add(a);
+	return a->done != NULL ? a : NULL;
 }
 
 void
-audited_end(struct mcp_call *c, const char *outcome, size_t result, uint64_t ms)
+audited_forget(struct audited **a)
 {
-	struct buf args;
-	struct ipc_out m;
+	if (*a != NULL)
+		(*a)->done = NULL;
+	*a = NULL;
+}
 
-	if (c->tool == NULL)
-		return;
-	count(c->tool->name);
-	buf_init(&args, AUDIT_ARGUMENTS_MAX);
-	audit_arguments(c->args, &args);
-	ipc_begin(&m, MSG_AUDIT_ADD);
-	ipc_put_str(&m, c->agent->user);
-	ipc_put_str(&m, c->agent->name);
-	ipc_put_str(&m, c->agent->session);
-	ipc_put_str(&m, str_sub(c->request->peer->where, 0, 64));
-	ipc_put_z(&m, c->tool->name);
-	ipc_put_str(&m, buf_view(&args));
-	ipc_put_z(&m, c->refused ? "refused" : c->by_approval ? "approval" : "free");
-	ipc_put_str(&m, str_cut_utf8(str_z(outcome), OUTCOME_MAX));
-	ipc_put_u64(&m, result);
-	ipc_put_u32(&m, (uint32_t)(ms < UINT32_MAX ? ms : UINT32_MAX));
-	(void)ipc_call(svc_channel(PEER_AUTHD), &m, kept, NULL);
-	buf_free(&args);
+/* ---- gk-authd's disk ---- */
+
+bool
+audited_is_down(void)
+{
+	return down;
+}
+
+static void
+set_down(bool is)
+{
+	if (is != down && is)
+		log_warn("mcp.audit_down", LZ("effect", "agents change nothing meanwhile"));
+	else if (is != down)
+		log_info("mcp.audit_up");
+	down = is;
+}
+
+void
+audited_state(struct ipc_in *m)
+{
+	bool is = ipc_get_u32(m) != 0;
+
+	if (ipc_end(m) == 0)
+		set_down(is);
+}
+
+void
+audited_reset(void)
+{
+	set_down(false);
 }

@@ -105,13 +105,62 @@ name_account(struct mcp_call *c, cJSON *calls)
 	}
 }
 
+/* ---- held ---- */
+
+/* Has the client said that it wants to ask its user before anything changes? */
+static bool
+is_to_hold(const struct mcp_call *c)
+{
+	const cJSON *meta = json_member(c->request->message.params, "_meta");
+
+	return c->tool != NULL && cJSON_IsTrue(json_member(meta, MCP_HOLD));
+}
+
+/* To ask a human changes nothing. */
+static bool
+is_change(const cJSON *calls)
+{
+	const cJSON *one;
+
+	cJSON_ArrayForEach(one, calls)
+	{
+		struct str name = json_str(cJSON_GetArrayItem(one, 0));
+
+		if (!audited_is_reading(name) && !str_eq_z(name, "Approval/set"))
+			return true;
+	}
+	return false;
+}
+
+/* Told, and not done; calls are taken. */
+static void
+hold(struct mcp_call *c, cJSON *calls)
+{
+	cJSON *v = call_result(
+		  c, STR("This would change the mail, and was to be held: nothing is done."), true),
+	      *meta = cJSON_CreateObject();
+
+	json_put(meta, MCP_HELD, calls);
+	json_put(v, "_meta", meta);
+	c->held = true;
+	request_done(c->request, v, false, "held");
+}
+
+/* ---- asking ---- */
+
 void
 mcp_jmap(struct mcp_call *c, cJSON *calls, void (*then)(struct mcp_call *c, const cJSON *responses))
 {
-	cJSON *root = cJSON_CreateObject(), *names = cJSON_CreateArray();
+	cJSON *root, *names;
 	struct buf body;
 
 	assume(c->owner == NULL);
+	if (is_to_hold(c) && is_change(calls)) {
+		hold(c, calls);
+		return;
+	}
+	root = cJSON_CreateObject();
+	names = cJSON_CreateArray();
 	audited_asks(c, calls);
 	name_account(c, calls);
 	for (size_t i = 0; i < ARRAY_LEN(using); i++)
@@ -122,6 +171,8 @@ mcp_jmap(struct mcp_call *c, cJSON *calls, void (*then)(struct mcp_call *c, cons
 	json_print(root, &body);
 	cJSON_Delete(root);
 	c->then = then;
+	/* How many of these it takes shows on the way only. */
+	mcp_progress(c, ++c->rounds, 0, "the mailbox is asked");
 	/* What does not fit is no JSON any more, and refused there. */
 	c->owner = owner_request(c->agent, buf_view(&body), answered, c);
 	buf_free(&body);
@@ -169,9 +220,8 @@ mcp_response(struct mcp_call *c, const cJSON *responses, size_t i, const char *m
 
 /* ---- the end of a call ---- */
 
-/* server/tools, "CallToolResult" */
-static cJSON *
-tool_result(struct mcp_call *c, struct str text, bool failed)
+cJSON *
+call_result(struct mcp_call *c, struct str text, bool failed)
 {
 	cJSON *v = cJSON_CreateObject(), *content = cJSON_CreateArray(),
 	      *part = cJSON_CreateObject();
@@ -201,7 +251,7 @@ mcp_done(struct mcp_call *c)
 	cJSON *v;
 
 	if (c->tool != NULL) {
-		request_done(c->request, tool_result(c, buf_view(&c->text), false), true, "ok");
+		request_done(c->request, call_result(c, buf_view(&c->text), false), true, "ok");
 		return;
 	}
 	v = c->result != NULL ? c->result : cJSON_CreateObject();
@@ -222,7 +272,7 @@ mcp_tool_error(struct mcp_call *c, const char *fmt, ...)
 		mcp_fail_call(c, MCP_INTERNAL_ERROR, "%s", text);
 		return;
 	}
-	request_done(c->request, tool_result(c, str_z(text), true), false, text);
+	request_done(c->request, call_result(c, str_z(text), true), false, text);
 }
 
 void

@@ -500,7 +500,6 @@ static void
 take_fields(struct mcp_exchange *x, struct str octets)
 {
 	const struct str *v = x->fields;
-	struct str zone = STR("");
 
 	x->taken = true;
 	x->octets = mem_dup(octets.p, octets.n);
@@ -520,7 +519,7 @@ take_fields(struct mcp_exchange *x, struct str octets)
 	}
 	x->hold.fn = on_agent;
 	x->hold.arg = x;
-	mcp_agent_take(&x->hold, v[PIPE_MCP_TOKEN], str_z(x->address), STR("http"), zone, true);
+	mcp_agent_take(&x->hold, v[PIPE_MCP_TOKEN], str_z(x->address), STR("http"), STR(""), true);
 }
 
 /* gk-webd is about to end. */

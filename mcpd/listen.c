@@ -136,26 +136,48 @@ unescape(struct str in, struct buf *out)
 	}
 }
 
+/* What has changed, as the owner told it. */
+struct news {
+	const cJSON *mailboxes, *emails; /* of Mailbox/changes, Email/changes */
+	const cJSON *all;                /* mailboxes */
+	const cJSON *updated;            /* emails, with their mailboxIds */
+};
+
+/* Other marks of its messages are no change of a mailbox (RFC 8621 2), but of what reading it says.
+ */
+static bool
+has_updated(const struct news *n, struct str id)
+{
+	const cJSON *one, *in;
+
+	cJSON_ArrayForEach(one, n->updated)
+	{
+		cJSON_ArrayForEach(
+		    in, json_get(one, "mailboxIds")) if (str_eq(json_name(in), id)) return true;
+	}
+	return false;
+}
+
 /* By id, role or name, as it is read. */
 static bool
-mailbox_changed(struct str name, const cJSON *changes, const cJSON *all)
+mailbox_changed(struct str name, const struct news *n)
 {
 	const cJSON *one;
 
-	cJSON_ArrayForEach(one, all)
+	cJSON_ArrayForEach(one, n->all)
 	{
 		struct str id = json_str(json_get(one, "id"));
 
-		if (among(changes, id) &&
+		if ((among(n->mailboxes, id) || has_updated(n, id)) &&
 		    (str_eq(id, name) || str_ieq(json_str(json_get(one, "role")), name) ||
 			str_ieq(json_str(json_get(one, "name")), name)))
 			return true;
 	}
-	return among(changes, name);
+	return among(n->mailboxes, name);
 }
 
 static bool
-changed(struct str uri, const cJSON *mailboxes, const cJSON *emails, const cJSON *all)
+changed(struct str uri, const struct news *n)
 {
 	struct buf name;
 	bool yes = false;
@@ -163,12 +185,12 @@ changed(struct str uri, const cJSON *mailboxes, const cJSON *emails, const cJSON
 	buf_init(&name, LISTEN_URI_MAX + 1);
 	if (str_starts(uri, MAILBOX)) {
 		unescape(str_from(uri, MAILBOX.n), &name);
-		yes = mailbox_changed(buf_view(&name), mailboxes, all);
+		yes = mailbox_changed(buf_view(&name), n);
 	} else if (str_starts(uri, MESSAGE)) {
-		yes = among(emails, str_from(uri, MESSAGE.n));
+		yes = among(n->emails, str_from(uri, MESSAGE.n));
 	} else if (str_starts(uri, THREAD)) {
 		/* Which conversation an email is of is not told: any may be this one's. */
-		yes = any(emails);
+		yes = any(n->emails);
 	}
 	buf_free(&name);
 	return yes;
@@ -200,8 +222,10 @@ tell_changes(struct mcp_listener *l, const cJSON *root)
 {
 	const cJSON *mailboxes = response(root, 0, "Mailbox/changes");
 	const cJSON *emails = response(root, 1, "Email/changes");
-	const cJSON *all = json_get(response(root, 2, "Mailbox/get"), "list");
-	bool lost = mailboxes == NULL || emails == NULL ||
+	const struct news news = {mailboxes, emails,
+	    json_get(response(root, 2, "Mailbox/get"), "list"),
+	    json_get(response(root, 3, "Email/get"), "list")};
+	bool lost = mailboxes == NULL || emails == NULL || news.updated == NULL ||
 		    cJSON_IsTrue(json_get(mailboxes, "hasMoreChanges")) ||
 		    cJSON_IsTrue(json_get(emails, "hasMoreChanges"));
 
@@ -212,7 +236,7 @@ tell_changes(struct mcp_listener *l, const cJSON *root)
 				json_member(mailboxes, "updatedProperties") == NULL)))
 		tell(l, "notifications/resources/list_changed", cJSON_CreateObject());
 	for (size_t i = 0; i < l->nuris; i++)
-		if (lost || changed(str_z(l->uris[i]), mailboxes, emails, all))
+		if (lost || changed(str_z(l->uris[i]), &news))
 			tell_updated(l, l->uris[i]);
 	l->known = !lost;
 	if (lost) {
@@ -258,7 +282,7 @@ put_call(struct buf *b, const char *method, const char *account, const char *mor
 	buf_printf(b, "%s[\"%s\",{\"accountId\":\"%s\",", b->p[b->n - 1] == ']' ? "," : "", method,
 	    account);
 	buf_puts(b, more);
-	buf_puts(b, "},\"c\"]");
+	buf_printf(b, "},\"%s\"]", method);
 }
 
 static void
@@ -293,6 +317,9 @@ ask(struct mcp_listener *l)
 		put_since(&b, "Email/changes", account, l->email);
 		put_call(&b, "Mailbox/get", account,
 		    "\"ids\":null,\"properties\":[\"id\",\"name\",\"role\"]");
+		put_call(&b, "Email/get", account,
+		    "\"#ids\":{\"resultOf\":\"Email/changes\",\"name\":\"Email/changes\","
+		    "\"path\":\"/updated\"},\"properties\":[\"mailboxIds\"]");
 	} else {
 		put_call(&b, "Mailbox/get", account, "\"ids\":[]");
 		put_call(&b, "Email/get", account, "\"ids\":[]");
@@ -379,12 +406,12 @@ mcp_listen_forget(struct mcp_peer *p)
 static bool
 add(struct mcp_listener *l, struct str uri)
 {
-	if (uri.n == 0 || uri.n > LISTEN_URI_MAX || l->nuris == LISTEN_URIS ||
-	    !mcp_resource_known(uri))
-		return false;
 	for (size_t i = 0; i < l->nuris; i++)
 		if (str_eq_z(uri, l->uris[i]))
 			return true;
+	if (uri.n == 0 || uri.n > LISTEN_URI_MAX || l->nuris == LISTEN_URIS ||
+	    !mcp_resource_known(uri))
+		return false;
 	l->uris[l->nuris++] = mem_dup(uri.p, uri.n);
 	return true;
 }

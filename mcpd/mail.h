@@ -76,19 +76,20 @@ void mail_end(struct mcp_call *c, const struct fence *f, cJSON *out);
 
 /* A row of a list of n, {"id", "thread", "from" …}. */
 cJSON *mail_row(struct mcp_call *c, const cJSON *email, const struct search *boxes, size_t n);
+/* What a model knows of it from one tool need not be said again by the others. */
 #define MAIL_ROW_SCHEMA                                                                        \
 	"{\"type\":\"object\",\"required\":[\"id\",\"thread\",\"subject\",\"date\",\"auth\"]," \
-	"\"additionalProperties\":false,\"properties\":{"                                      \
-	"\"id\":{\"type\":\"string\"},\"thread\":{\"type\":\"string\"},"                       \
+	"\"properties\":{\"id\":{\"type\":\"string\"},\"thread\":{\"type\":\"string\"},"       \
 	"\"from\":{\"type\":\"string\"},\"to\":{\"type\":\"string\",\"description\":"          \
-	"\"In place of from where the user wrote it\"},"                                       \
-	"\"subject\":{\"type\":\"string\"},\"date\":{\"type\":\"string\",\"format\":"          \
-	"\"date-time\"},\"auth\":{\"type\":\"string\",\"enum\":[\"none\",\"unproven\","        \
-	"\"pass\",\"fail\"],\"description\":\"What this host verified of the sender (DMARC); " \
-	"none: of this host, or not looked at\"},"                                             \
-	"\"unread\":{\"type\":\"boolean\"},\"flagged\":{\"type\":\"boolean\"},"                \
-	"\"draft\":{\"type\":\"boolean\"},\"attachments\":{\"type\":\"boolean\"},"             \
-	"\"messages\":{\"type\":\"integer\"}}}"
+	"\"In place of from where the user wrote it\"},\"subject\":{\"type\":\"string\"},"     \
+	"\"date\":{\"type\":\"string\"},\"auth\":{\"enum\":[\"none\",\"unproven\",\"pass\","   \
+	"\"fail\"],\"description\":\"What this host verified of the sender (DMARC); none: of " \
+	"this host, or not looked at\"},\"unread\":{\"type\":\"boolean\"},\"flagged\":{"       \
+	"\"type\":\"boolean\"},\"draft\":{\"type\":\"boolean\"},\"attachments\":{\"type\":"    \
+	"\"boolean\"},\"messages\":{\"type\":\"integer\"}}}"
+#define MAIL_ROW_AGAIN                                                               \
+	"{\"type\":\"object\",\"required\":[\"id\",\"thread\",\"subject\",\"date\"," \
+	"\"auth\"],\"description\":\"As of list_threads\"}"
 
 /* ---- texts of messages ---- */
 

@@ -4,6 +4,7 @@
  * process, in the name of an agent session that gk-authd has opened.
  */
 #include "mcpd/agent.h"
+#include "mcpd/audited.h"
 #include "mcpd/exchange.h"
 #include "mcpd/mcpd.h"
 #include "mcpd/method.h"
@@ -31,6 +32,15 @@ kicked(struct ipc_in *m)
 }
 
 static void
+woken(struct ipc_in *m)
+{
+	uint64_t conn = ipc_get_u64(m);
+
+	if (ipc_end(m) == 0)
+		watch_wake(conn);
+}
+
+static void
 message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
@@ -38,10 +48,14 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		mcp_stream_open(c, m);
 	else if (m->type == MSG_MCP_EXCHANGE)
 		mcp_exchange_open(c, m);
+	else if (m->type == MSG_AUDIT_STATE)
+		audited_state(m);
 	else if (m->type == MSG_AGENT_GONE)
 		mcp_agent_gone(m);
 	else if (m->type == MSG_KICK)
 		kicked(m);
+	else if (m->type == MSG_WAKE)
+		woken(m);
 	else
 		ipc_refuse(m);
 }
@@ -49,10 +63,14 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 static void
 channel(struct ipc_chan *c, bool open)
 {
-	if (open && ipc_peer_of(c) == PEER_AUTHD)
+	if (open && ipc_peer_of(c) == PEER_AUTHD) {
 		mcp_agent_reset();
+		audited_reset();
+	}
 	if (!open)
 		mcp_stream_forget(c);
+	if (!open && ipc_peer_of(c) == PEER_MAILBOXD)
+		watch_lost();
 }
 
 static void

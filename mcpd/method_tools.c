@@ -4,6 +4,7 @@
  */
 #include "base/mem.h"
 #include "base/num.h"
+#include "mcpd/audited.h"
 #include "mcpd/method.h"
 #include "mcpd/schema.h"
 
@@ -50,13 +51,15 @@ describe(const struct mcp_tool *t)
 	json_put_raw(v, "inputSchema", str_z(t->input));
 	if (t->output != NULL)
 		json_put_raw(v, "outputSchema", str_z(t->output));
-	/* Where they are left out the worst is meant. */
-	json_put_bool(hints, "readOnlyHint", (t->hints & MCP_READ_ONLY) != 0);
-	if ((t->hints & MCP_READ_ONLY) == 0) {
-		json_put_bool(hints, "destructiveHint", (t->hints & MCP_DESTRUCTIVE) != 0);
-		json_put_bool(hints, "idempotentHint", (t->hints & MCP_IDEMPOTENT) != 0);
-	}
-	json_put_bool(hints, "openWorldHint", (t->hints & MCP_OPEN_WORLD) != 0);
+	/* Where they are left out the worst is meant: what is better is said. */
+	if ((t->hints & MCP_READ_ONLY) != 0)
+		json_put_bool(hints, "readOnlyHint", true);
+	else if ((t->hints & MCP_DESTRUCTIVE) == 0)
+		json_put_bool(hints, "destructiveHint", false);
+	if ((t->hints & (MCP_READ_ONLY | MCP_IDEMPOTENT)) == MCP_IDEMPOTENT)
+		json_put_bool(hints, "idempotentHint", true);
+	if ((t->hints & MCP_OPEN_WORLD) == 0)
+		json_put_bool(hints, "openWorldHint", false);
 	json_put(v, "annotations", hints);
 	return v;
 }
@@ -125,8 +128,13 @@ mcp_tools_call(struct mcp_call *c)
 	c->tool = mcp_tools[i];
 	c->args = args != NULL ? args : &none;
 	/* A model can mend its arguments: it is told as the tool's result (SEP-1303). */
-	if (schema_check(parsed[i].input, c->args, &e) < 0)
+	if (schema_check(parsed[i].input, c->args, &e) < 0) {
 		mcp_tool_error(c, "Wrong arguments for %s: %s", c->tool->name, e.text);
-	else
+	} else if ((c->tool->hints & MCP_READ_ONLY) == 0 && audited_is_down()) {
+		c->unaudited = true;
+		mcp_tool_error(c, "nothing can be changed now: this server cannot write its "
+				  "record of what agents do. Reading works; try again later");
+	} else {
 		c->tool->run(c);
+	}
 }

@@ -40,6 +40,8 @@ free_request(struct mcp_request *r)
 	active--;
 	if (r->gone != NULL)
 		*r->gone = true;
+	audited_forget(&r->record);
+	buf_free(&r->json);
 	owner_drop(&r->call.owner);
 	loop_timer_free(&r->timer);
 	cJSON_Delete(r->call.result);
@@ -52,60 +54,85 @@ free_request(struct mcp_request *r)
 
 /* Its sink may do away with the peer. */
 static void
-answer(struct mcp_request *r, unsigned status, struct buf *json)
+answer(struct mcp_request *r)
 {
 	const struct mcp_sink *sink = r->sink;
+	unsigned status = r->status;
+	struct buf json = r->json;
 	void *arg = r->arg;
 
+	buf_init(&r->json, 0);
 	metric_observe(METRIC_MCP_SECONDS, (clock_ms() - r->began_ms) * 1000);
 	free_request(r);
-	sink->answer(arg, status, buf_view(json));
-	buf_free(json);
+	sink->answer(arg, status, buf_view(&json));
+	buf_free(&json);
 }
 
-/* ok: else outcome says why not. */
 static void
-count(struct mcp_request *r, bool ok, const char *outcome, size_t size)
+on_record(void *arg, bool kept)
+{
+	struct mcp_request *r = arg;
+
+	OBJ(r, REQUEST_MAGIC);
+	r->record = NULL;
+	if (!kept) {
+		buf_free(&r->json);
+		buf_init(&r->json, MCP_ANSWER_MAX);
+		mcp_result_print(&r->message,
+		    call_result(&r->call,
+			STR("it may be done, but this server could not put it on record: look "
+			    "before it is asked for again"),
+			true),
+		    &r->json);
+		r->status = 200;
+	}
+	answer(r);
+}
+
+/* r->json is the answer: now, or when what it tells of is on record. ok: else outcome says why not,
+ * often in words that were asked with, which are for the audit log alone. */
+static void
+end(struct mcp_request *r, unsigned status, bool ok, const char *outcome)
 {
 	uint64_t ms = clock_ms() - r->began_ms;
 
 	metric_add(ok ? METRIC_MCP_REQUESTS_OK : METRIC_MCP_REQUESTS_FAILED, 1);
 	log_debug("mcp.request", LS("sid", r->call.agent->session), LS("method", r->message.method),
-	    LZ("tool", r->call.tool != NULL ? r->call.tool->name : ""), LZ("outcome", outcome),
-	    LU("ms", ms));
-	audited_end(&r->call, outcome, size, ms);
+	    LZ("tool", r->call.tool != NULL ? r->call.tool->name : ""),
+	    LZ("outcome", ok ? outcome : "failed"), LU("ms", ms));
+	r->status = status;
+	loop_timer_stop(r->timer);
+	r->record = audited_end(&r->call, outcome, r->json.n, ms, on_record, r);
+	if (r->record == NULL)
+		answer(r);
 }
 
 void
 request_failed(struct mcp_request *r, struct mcp_failure *f)
 {
 	unsigned status = mcp_failure_status(&r->message, f);
-	struct buf json;
 
 	OBJ(r, REQUEST_MAGIC);
-	buf_init(&json, MCP_ANSWER_MAX);
-	mcp_failure_print(&r->message, f, &json);
-	count(r, false, f->text, json.n);
-	answer(r, status, &json);
+	buf_init(&r->json, MCP_ANSWER_MAX);
+	mcp_failure_print(&r->message, f, &r->json);
+	end(r, status, false, f->text);
 }
 
 void
 request_done(struct mcp_request *r, cJSON *result, bool ok, const char *outcome)
 {
 	struct mcp_failure f = {0};
-	struct buf json;
 
 	OBJ(r, REQUEST_MAGIC);
-	buf_init(&json, MCP_ANSWER_MAX);
-	mcp_result_print(&r->message, result, &json);
-	if (json.over) {
-		buf_free(&json);
+	buf_init(&r->json, MCP_ANSWER_MAX);
+	mcp_result_print(&r->message, result, &r->json);
+	if (r->json.over) {
+		buf_free(&r->json);
 		mcp_fail(&f, MCP_INTERNAL_ERROR, "the answer is too large: ask for less");
 		request_failed(r, &f);
 		return;
 	}
-	count(r, ok, outcome, json.n);
-	answer(r, 200, &json);
+	end(r, 200, ok, outcome);
 }
 
 void
@@ -125,7 +152,13 @@ request_notify(struct mcp_request *r, const char *method, cJSON *params)
 static void
 give_up(struct mcp_request *r)
 {
-	audited_end(&r->call, "cancelled", 0, clock_ms() - r->began_ms);
+	struct audited *record;
+
+	if (r->record == NULL) {
+		record =
+		    audited_end(&r->call, "cancelled", 0, clock_ms() - r->began_ms, on_record, r);
+		audited_forget(&record);
+	}
 	free_request(r);
 }
 
@@ -299,12 +332,24 @@ mcp_peer_take(struct mcp_peer *p, struct str body, const struct mcp_headers *hea
 	return NULL;
 }
 
+/* One that has not ended: what the others did is done, and told. */
+static struct mcp_request *
+unended(struct mcp_peer *p)
+{
+	struct mcp_request *r;
+
+	TAILQ_FOREACH (r, &p->requests, link)
+		if (r->record == NULL)
+			return r;
+	return NULL;
+}
+
 void
 mcp_peer_over(struct mcp_peer *p, const char *why)
 {
 	struct mcp_request *r;
 
-	while ((r = TAILQ_FIRST(&p->requests)) != NULL) {
+	while ((r = unended(p)) != NULL) {
 		owner_drop(&r->call.owner);
 		mcp_tool_error(&r->call, "%s", why);
 	}

@@ -71,6 +71,10 @@ struct mcp_request {
 	uint64_t began_ms;
 	double progress; /* what was told last */
 	bool *gone;      /* set when it ends while it begins */
+	/* It has ended, and is answered when its record is durable (audited.h). */
+	struct audited *record;
+	unsigned status;
+	struct buf json;
 	TAILQ_ENTRY(mcp_request) link;
 };
 

@@ -17,12 +17,16 @@
 #include "io/loop.h"
 #include "ipc/frames.h"
 #include "ipc/pipe.h"
+#include "mcpd/audited.h"
+#include "mcpd/exchange.h"
 #include "mcpd/method.h"
 #include "mcpd/owner.h"
 #include "mcpd/stream.h"
+#include "mcpd/watch.h"
 #include "svc/svc.h"
 
 #define SCENE_TOKEN  "gka_good"
+#define SCENE_BOBS   "gka_bobs" /* of another user */
 #define SCENE_OWNERS 64u
 
 enum scene_owner {
@@ -42,6 +46,8 @@ enum scene_owner {
 	OWNER_FLOODS,      /* an answer without end */
 	OWNER_TALKS_ON,    /* answers, and says more unasked */
 	OWNER_ERROR,       /* an error of the method's */
+	OWNER_NOTHING, /* answers each method, but has nothing; of the `fails`th it has an error */
+	OWNER_SAYS,    /* what the test wrote, one after the other */
 	OWNER_MODES
 };
 
@@ -54,13 +60,20 @@ static struct {
 	unsigned opened; /* agent sessions */
 	unsigned closed; /* by AGENT_CLOSE */
 	unsigned tickets, asked, audited;
+	unsigned watched, unwatched; /* OWNER_WATCH, CONN_GONE */
 	char audited_tool[64], audited_decision[32], audited_outcome[256];
+	bool unwritten; /* records are not durable: no answer */
+	uint64_t unwritten_call;
 	bool draining, drained;
 	struct scene_pipe {
 		struct frames *frames;
-		bool call;
+		bool call, push, left;
+		struct buf body;
+		uint64_t conn;
 	} owner[SCENE_OWNERS];
 	size_t nowners;
+	unsigned fails;
+	const char *const *says;
 	/* the client */
 	int fd;
 	bool answered, refused;
@@ -114,6 +127,7 @@ static void
 owner_end(struct scene_pipe *o)
 {
 	frames_free(&o->frames);
+	buf_free(&o->body);
 }
 
 static void
@@ -139,6 +153,35 @@ owner_flood(struct scene_pipe *o)
 
 	while (o->frames != NULL && !frames_blocked(o->frames))
 		frames_put(o->frames, PIPE_DATA, str_of(much, sizeof(much)));
+}
+
+static void
+owner_says_nothing(struct scene_pipe *o)
+{
+	cJSON *root = json_parse(buf_view(&o->body), 10000, NULL), *call;
+	struct buf b;
+	unsigned i = 0;
+
+	buf_init(&b, 1u << 20);
+	cJSON_ArrayForEach(call, json_get(root, "methodCalls"))
+	{
+		buf_puts(&b, i == 0 ? "[" : ",[");
+		if (i == scene.fails)
+			buf_puts(&b, "\"error\",{\"type\":\"forbidden\"}");
+		else
+			json_print(cJSON_GetArrayItem(call, 0), &b);
+		if (i++ != scene.fails)
+			buf_puts(
+			    &b, ",{\"list\":[],\"ids\":[],\"state\":\"s\",\"newState\":\"s\"}");
+		buf_puts(&b, ",\"c\"]");
+	}
+	owner_head(o, 200);
+	frames_cut(o->frames, PIPE_DATA, STR("{\"methodResponses\":["));
+	frames_cut(o->frames, PIPE_DATA, buf_view(&b));
+	frames_cut(o->frames, PIPE_DATA, STR("]}"));
+	frames_put(o->frames, PIPE_END, STR(""));
+	buf_free(&b);
+	cJSON_Delete(root);
 }
 
 static void
@@ -201,6 +244,38 @@ owner_answer(struct scene_pipe *o)
 		owner_says(o, "{\"methodResponses\":[[\"error\",{\"type\":\"forbidden\","
 			      "\"description\":\"the policy says no\"},\"0\"]]}");
 		break;
+	case OWNER_NOTHING:
+		owner_says_nothing(o);
+		break;
+	case OWNER_SAYS:
+		owner_says(o, scene.says != NULL && *scene.says != NULL ? *scene.says++ : "{}");
+		break;
+	}
+}
+
+static void
+owner_state(struct scene_pipe *o)
+{
+	static const struct str fields[] = {
+	    {"Mailbox,Email", sizeof("Mailbox,Email") - 1}, {"s1", 2}};
+
+	if (pipe_put(o->frames, PIPE_STATE, fields, 2) < 0)
+		abort();
+}
+
+/* Who watches is told that something has changed. */
+static inline void
+owner_tells(void)
+{
+	for (size_t i = 0; i < scene.nowners; i++) {
+		struct scene_pipe *o = &scene.owner[i];
+
+		if (o->frames == NULL || !o->push || o->left)
+			continue;
+		(void)pipe_put(o->frames, PIPE_TEXT, NULL, 0);
+		frames_cut(o->frames, PIPE_DATA, STR("{\"@type\":\"StateChange\"}"));
+		frames_put(o->frames, PIPE_END, STR(""));
+		owner_state(o);
 	}
 }
 
@@ -209,9 +284,17 @@ owner_frame(void *arg, unsigned kind, struct str octets)
 {
 	struct scene_pipe *o = arg;
 
-	(void)octets;
-	if (kind == PIPE_CALL || kind == PIPE_DOWNLOAD)
+	if (kind == PIPE_CALL || kind == PIPE_DOWNLOAD) {
 		o->call = true;
+		buf_free(&o->body);
+		buf_init(&o->body, 4u << 20);
+	}
+	if (kind == PIPE_DATA && o->call)
+		(void)buf_str(&o->body, octets);
+	if (kind == PIPE_PUSH && scene.mode != OWNER_SILENT) {
+		o->push = true;
+		owner_state(o);
+	}
 	if (kind == PIPE_END && o->call)
 		owner_answer(o);
 }
@@ -234,25 +317,55 @@ owner_closed(void *arg, const struct err *e)
 	owner_end(o);
 }
 
+/* The pipe is of no use to the owner any more. */
+static void
+parent_watch(struct ipc_in *m)
+{
+	uint64_t conn = ipc_get_u64(m);
+
+	assume(ipc_end(m) == 0);
+	scene.watched++;
+	for (size_t i = 0; i < scene.nowners; i++)
+		if (scene.owner[i].conn == conn && scene.owner[i].frames != NULL &&
+		    !scene.owner[i].left && scene.mode != OWNER_SILENT) {
+			scene.owner[i].left = true;
+			(void)pipe_put(scene.owner[i].frames, PIPE_LEFT, NULL, 0);
+		}
+}
+
 static void
 parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	static const struct frames_events events = {
 	    .frame = owner_frame, .drained = owner_drained, .closed = owner_closed};
 	const struct err e = {.code = E_TEMP, .text = "no owner now"};
+	struct scene_pipe *o = scene.owner;
 	struct ipc_out out;
+	uint64_t conn;
 	int fd;
 
 	(void)arg;
+	if (m->type == MSG_OWNER_WATCH) {
+		parent_watch(m);
+		return;
+	}
+	if (m->type == MSG_CONN_GONE) {
+		scene.unwatched++;
+		(void)ipc_get_u64(m);
+		assume(ipc_end(m) == 0);
+		return;
+	}
 	assume(m->type == MSG_OWNER_OPEN);
 	assume(str_eq_z(ipc_get_str(m), "ticket"));
-	(void)ipc_get_u64(m);
+	conn = ipc_get_u64(m);
 	(void)ipc_get_str(m);
 	assume(ipc_get_str(m).n == AGENT_SESSION);
 	(void)ipc_get_str(m);
 	fd = ipc_take_fd(m);
 	assume(ipc_end(m) == 0);
-	if (scene.mode == OWNER_REFUSES) {
+	while (o < scene.owner + scene.nowners && o->frames != NULL)
+		o++;
+	if (scene.mode == OWNER_REFUSES || o == scene.owner + SCENE_OWNERS) {
 		close(fd);
 		ipc_reply_error(c, m->id, &e);
 		return;
@@ -260,10 +373,8 @@ parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	ipc_begin(&out, MSG_OWNER_OPEN_R);
 	ipc_put_z(&out, scene.mode == OWNER_OTHER ? "bob@example.test" : "alice@example.test");
 	ipc_reply(c, m->id, &out);
-	assume(scene.nowners < SCENE_OWNERS);
-	scene.owner[scene.nowners].call = false;
-	scene.owner[scene.nowners].frames = frames_new(fd, &events, &scene.owner[scene.nowners]);
-	scene.nowners++;
+	*o = (struct scene_pipe){.frames = frames_new(fd, &events, o), .conn = conn};
+	scene.nowners += o == scene.owner + scene.nowners;
 }
 
 /* ---- authd ---- */
@@ -274,7 +385,8 @@ authd_open(struct ipc_chan *c, struct ipc_in *m)
 	struct err e;
 	struct ipc_out out;
 	char id[AGENT_SESSION + 1];
-	bool good = str_eq_z(ipc_get_str(m), SCENE_TOKEN);
+	struct str token = ipc_get_str(m);
+	bool bobs = str_eq_z(token, SCENE_BOBS), good = bobs || str_eq_z(token, SCENE_TOKEN);
 
 	(void)ipc_get_str(m);
 	(void)ipc_get_str(m);
@@ -286,7 +398,7 @@ authd_open(struct ipc_chan *c, struct ipc_in *m)
 	}
 	(void)snprintf(id, sizeof(id), "%016x", ++scene.opened);
 	ipc_begin(&out, MSG_AGENT_OPEN_R);
-	ipc_put_z(&out, "alice@example.test");
+	ipc_put_z(&out, bobs ? "bob@example.test" : "alice@example.test");
 	ipc_put_z(&out, "desk");
 	ipc_put_z(&out, id);
 	ipc_put_u32(&out, scene.scopes);
@@ -307,12 +419,15 @@ authd_audit(struct ipc_chan *c, struct ipc_in *m)
 	(void)ipc_get_u64(m);
 	(void)ipc_get_u32(m);
 	assume(ipc_end(m) == 0);
-	assume(str_eq_z(v[0], "alice@example.test") && str_eq_z(v[1], "desk") && v[4].n > 0);
+	assume(str_ends(v[0], STR("@example.test")) && str_eq_z(v[1], "desk") && v[4].n > 0);
 	assume(str_eq_z(v[3], "192.0.2.1"));
 	(void)str_cz(v[4], scene.audited_tool, sizeof(scene.audited_tool));
 	(void)str_cz(v[6], scene.audited_decision, sizeof(scene.audited_decision));
 	(void)str_cz(v[7], scene.audited_outcome, sizeof(scene.audited_outcome));
 	scene.audited++;
+	scene.unwritten_call = m->id;
+	if (scene.unwritten)
+		return;
 	ipc_begin(&out, MSG_AUDIT_ADD_R);
 	ipc_put_u64(&out, scene.audited);
 	ipc_reply(c, m->id, &out);
@@ -333,7 +448,7 @@ authd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		(void)ipc_get_str(m);
 		(void)ipc_end(m);
 	} else if (m->type == MSG_AGENT_TICKET) {
-		assume(str_eq_z(ipc_get_str(m), SCENE_TOKEN));
+		assume(str_starts(ipc_get_str(m), STR("gka_")));
 		(void)ipc_get_str(m);
 		(void)ipc_get_u64(m);
 		assume(ipc_end(m) == 0);
@@ -355,13 +470,39 @@ authd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 /* ---- gk-mcpd ---- */
 
 static void
+mcpd_kicked(struct ipc_in *m)
+{
+	uint64_t conn = ipc_get_u64(m);
+
+	if (ipc_end(m) == 0 && !watch_kick(conn))
+		owner_kick(conn);
+}
+
+static void
+mcpd_woken(struct ipc_in *m)
+{
+	uint64_t conn = ipc_get_u64(m);
+
+	if (ipc_end(m) == 0)
+		watch_wake(conn);
+}
+
+static void
 mcpd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	(void)arg;
 	if (m->type == MSG_MCP_STREAM)
 		mcp_stream_open(c, m);
+	else if (m->type == MSG_MCP_EXCHANGE)
+		mcp_exchange_open(c, m);
 	else if (m->type == MSG_AGENT_GONE)
 		mcp_agent_gone(m);
+	else if (m->type == MSG_KICK)
+		mcpd_kicked(m);
+	else if (m->type == MSG_WAKE)
+		mcpd_woken(m);
+	else if (m->type == MSG_AUDIT_STATE)
+		audited_state(m);
 	else
 		ipc_refuse(m);
 }
@@ -391,7 +532,7 @@ client_opened(void *arg, struct ipc_in *m, const struct err *e)
 	assume(ipc_end(m) == 0);
 }
 
-static void
+static inline void
 client_open(const char *credential)
 {
 	struct ipc_out m;
@@ -420,7 +561,7 @@ client_read(void)
 		(void)buf_put(&scene.in, room, (size_t)n);
 }
 
-static void
+static inline void
 client_say(struct str s)
 {
 	while (s.n > 0) {
@@ -482,12 +623,16 @@ scene_down(void **state)
 			clock_advance(61000);
 		loop_once(5);
 	}
+	mcp_agent_reset(); /* those that are shared stay for a while */
 	for (int i = 0; i < 5; i++)
 		loop_once(0);
 	for (size_t i = 0; i < scene.nowners; i++)
 		owner_end(&scene.owner[i]);
-	ipc_free(&scene.to_authd);
+	/* Records that were not answered are said to the next one, once. */
 	ipc_free(&scene.authd);
+	for (int i = 0; i < 5; i++)
+		loop_once(0);
+	ipc_free(&scene.to_authd);
 	ipc_free(&scene.to_parent);
 	ipc_free(&scene.parent);
 	ipc_free(&scene.from_aid);

@@ -7,6 +7,7 @@
  */
 #include "mcpd/stream.h"
 
+#include <poll.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "base/mem.h"
 #include "io/loop.h"
 #include "io/stream.h"
+#include "mcpd/listen.h"
 #include "mcpd/mcpd.h"
 #include "mcpd/request.h"
 #include "svc/metrics.h"
@@ -23,6 +25,7 @@
 #define CLIENT_MAGIC 0x6d637073u
 #define OUT_MAX      (16u * 1024u * 1024u)
 #define OUT_HIGH     (256u * 1024u) /* so much waits: no more is taken */
+#define LOOK_MS      500u           /* after the end of input: is anybody there? */
 
 struct client {
 	unsigned magic;
@@ -70,10 +73,29 @@ set_idle(struct client *c)
 static void
 finish(struct client *c)
 {
+	struct mcp_request *r;
+
 	c->ending = true;
 	stream_pause(c->stream);
+	TAILQ_FOREACH (r, &c->peer.requests, link)
+		if ((r->method->flags & MCP_ENDLESS) != 0) {
+			mcp_listen_end(r); /* and by its answer here again */
+			return;
+		}
 	if (c->peer.nrequests == 0)
 		stream_finish(c->stream);
+	else
+		loop_timer_set(c->idle, LOOK_MS);
+}
+
+/* Nothing more is read of it: whether it waits for answers, having said all it has to say, or has
+ * gone, its socket alone knows. */
+static bool
+has_left(const struct client *c)
+{
+	struct pollfd p = {.fd = stream_fd(c->stream)};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 /* ---- answers ---- */
@@ -206,7 +228,11 @@ on_idle(void *arg)
 	struct client *c = arg;
 
 	OBJ(c, CLIENT_MAGIC);
-	if (c->peer.nrequests > 0 || c->peer.listener != NULL || c->hold.agent == NULL)
+	if (c->ending && has_left(c))
+		free_client(c); /* basic/utilities/cancellation: what it did is done */
+	else if (c->ending)
+		loop_timer_set(c->idle, LOOK_MS);
+	else if (c->peer.nrequests > 0 || c->peer.listener != NULL || c->hold.agent == NULL)
 		set_idle(c);
 	else
 		mcp_agent_drop(&c->hold);

@@ -18,6 +18,9 @@
 #define CALL(id)                                                                     \
 	"{\"jsonrpc\":\"2.0\",\"id\":" #id ",\"method\":\"tools/call\",\"params\":{" \
 	"\"name\":\"list_mailboxes\",\"arguments\":{}," META "}}\n"
+#define FLAG(id)                                                                     \
+	"{\"jsonrpc\":\"2.0\",\"id\":" #id ",\"method\":\"tools/call\",\"params\":{" \
+	"\"name\":\"flag\",\"arguments\":{\"messages\":[\"e1\"],\"read\":true}," META "}}\n"
 #define DISCOVER(id)                                                                           \
 	"{\"jsonrpc\":\"2.0\",\"id\":" #id ",\"method\":\"server/discover\",\"params\":{" META \
 	"}}\n"
@@ -114,7 +117,6 @@ test_every_split(void **state)
 		clock_advance(60000); /* the agent's rate */
 		for (int i = 0; i < 3; i++)
 			loop_once(0);
-		scene.nowners = 0; /* kept pipes have gone */
 	}
 }
 
@@ -428,6 +430,9 @@ test_drain(void **state)
 	    &scene.owner[0], "{\"methodResponses\":[[\"Mailbox/get\",{\"list\":[]},\"0\"]]}");
 	expect_call(1, false);
 	assert_null(hear());
+	/* It lingers for who has not left. */
+	close(scene.fd);
+	scene.fd = -1;
 	for (int i = 0; i < 500 && !scene.drained; i++)
 		loop_once(2);
 	assert_true(scene.drained);
@@ -525,6 +530,195 @@ test_each_call_is_audited_once(void **state)
 	expect_audit(3, "free", "cancelled");
 }
 
+/* ---- what changes something is answered when it is on record ---- */
+
+static void
+loop_a_while(unsigned audited)
+{
+	for (int i = 0; i < 500 && scene.audited < audited; i++)
+		loop_once(2);
+	for (int i = 0; i < 10; i++)
+		loop_once(2);
+	assert_int_equal(scene.audited, audited);
+	client_read();
+}
+
+static void
+authd_wrote(const struct err *e)
+{
+	struct ipc_out out;
+
+	if (e != NULL) {
+		ipc_reply_error(scene.authd, scene.unwritten_call, e);
+		return;
+	}
+	ipc_begin(&out, MSG_AUDIT_ADD_R);
+	ipc_put_u64(&out, 1);
+	ipc_reply(scene.authd, scene.unwritten_call, &out);
+}
+
+static void
+test_a_change_waits_for_its_record(void **state)
+{
+	const struct err full = {.code = E_LIMIT, .text = "no room"};
+	cJSON *v;
+
+	(void)state;
+	client_open(SCENE_TOKEN);
+	scene.unwritten = true;
+	client_say(STR(CALL(1)));
+	expect_call(1, false); /* it only read */
+	client_say(STR(FLAG(2)));
+	loop_a_while(2);
+	assert_int_equal(scene.in.n, 0);
+	authd_wrote(NULL);
+	v = hear();
+	assert_non_null(v);
+	assert_null(strstr(text_of(v), "on record"));
+	cJSON_Delete(v);
+	client_say(STR(FLAG(3)));
+	loop_a_while(3);
+	assert_int_equal(scene.in.n, 0);
+	authd_wrote(&full);
+	v = hear();
+	assert_true(is_error(v));
+	assert_non_null(strstr(text_of(v), "on record"));
+	cJSON_Delete(v);
+}
+
+static void
+test_a_record_goes_to_the_next_authd(void **state)
+{
+	cJSON *v;
+	int fd[2];
+
+	(void)state;
+	client_open(SCENE_TOKEN);
+	scene.unwritten = true;
+	client_say(STR(FLAG(1)));
+	loop_a_while(1);
+	ipc_free(&scene.authd);
+	loop_a_while(1);
+	assert_int_equal(scene.in.n, 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
+	scene.authd = ipc_new(fd[1], PEER_AUTHD, PEER_MCPD, authd_message, NULL, NULL);
+	scene.unwritten = false;
+	ipc_attach(scene.to_authd, fd[0]);
+	loop_a_while(2);
+	v = hear();
+	assert_non_null(v);
+	assert_null(strstr(text_of(v), "on record"));
+	cJSON_Delete(v);
+}
+
+static void
+authd_is(uint32_t down)
+{
+	struct ipc_out out;
+
+	ipc_begin(&out, MSG_AUDIT_STATE);
+	ipc_put_u32(&out, down);
+	ipc_send(scene.authd, &out);
+	for (int i = 0; i < 10; i++)
+		loop_once(2);
+}
+
+static void
+test_nothing_changes_off_the_record(void **state)
+{
+	cJSON *v;
+
+	(void)state;
+	client_open(SCENE_TOKEN);
+	authd_is(1);
+	client_say(STR(FLAG(1)));
+	v = hear();
+	assert_true(is_error(v));
+	assert_non_null(strstr(text_of(v), "nothing can be changed now"));
+	cJSON_Delete(v);
+	assert_int_equal(scene.asked, 0);
+	client_say(STR(CALL(2)));
+	expect_call(2, false);
+	loop_a_while(1);
+	authd_is(0);
+	client_say(STR(FLAG(3)));
+	cJSON_Delete(hear());
+	loop_a_while(2);
+	assert_int_equal(scene.asked, 2);
+}
+
+/* Who leaves before its call is on record is not looked for any more. */
+static void
+test_leaves_before_its_record(void **state)
+{
+	(void)state;
+	client_open(SCENE_TOKEN);
+	scene.unwritten = true;
+	client_say(STR(FLAG(1)));
+	loop_a_while(1);
+	close(scene.fd);
+	scene.fd = -1;
+	for (int i = 0; i < 20; i++)
+		loop_once(2);
+	authd_wrote(NULL);
+	loop_a_while(1);
+}
+
+#define HOLD(id, tool, args, hold)                                                            \
+	"{\"jsonrpc\":\"2.0\",\"id\":" #id ",\"method\":\"tools/call\",\"params\":{\"name\":" \
+	"\"" tool "\",\"arguments\":" args ",\"_meta\":{\"x-gkmail/hold\":" hold              \
+	",\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","                        \
+	"\"io.modelcontextprotocol/clientCapabilities\":{}}}}\n"
+
+/* What would change is told, and reaches no owner; what reads is done; so is all where nobody says
+ * that it is to be held. */
+static void
+test_held(void **state)
+{
+	static const char flag[] =
+	    HOLD(1, "flag", "{\"messages\":[\"e1\",\"e2\"],\"read\":true}", "true");
+	static const char undo[] = HOLD(2, "undo_session", "{}", "true");
+	static const char gone[] = HOLD(3, "delete_draft", "{\"draft\":\"e7\"}", "true");
+	static const char not_held[] =
+	    HOLD(5, "flag", "{\"messages\":[\"e1\"],\"read\":true}", "\"true\"");
+	const cJSON *held, *one;
+	cJSON *v;
+
+	(void)state;
+	scene.scopes = AGENT_SCOPES;
+	client_open(SCENE_TOKEN);
+	client_say(STR(flag));
+	v = hear();
+	assert_true(is_error(v));
+	held = json_member(json_get(json_get(v, "result"), "_meta"), "x-gkmail/held");
+	one = cJSON_GetArrayItem(held, 0);
+	assert_string_equal(cJSON_GetArrayItem(one, 0)->valuestring, "Email/set");
+	assert_true(cJSON_IsTrue(json_member(
+	    json_get(json_get(cJSON_GetArrayItem(one, 1), "update"), "e2"), "keywords/$seen")));
+	cJSON_Delete(v);
+	for (int i = 0; i < 500 && scene.audited < 1; i++)
+		loop_once(2);
+	assert_string_equal(scene.audited_decision, "held");
+	client_say(str_z(undo));
+	v = hear();
+	assert_non_null(json_member(json_get(json_get(v, "result"), "_meta"), "x-gkmail/held"));
+	cJSON_Delete(v);
+	client_say(str_z(gone));
+	v = hear();
+	assert_non_null(json_member(json_get(json_get(v, "result"), "_meta"), "x-gkmail/held"));
+	cJSON_Delete(v);
+	assert_int_equal(scene.asked, 0);
+	client_say(STR(HOLD(4, "list_mailboxes", "{}", "true")));
+	expect_call(4, false);
+	assert_int_equal(scene.asked, 1);
+	client_say(str_z(not_held));
+	v = hear();
+	assert_null(json_member(json_get(json_get(v, "result"), "_meta"), "x-gkmail/held"));
+	cJSON_Delete(v);
+	assert_int_equal(scene.asked, 2);
+}
+
 int
 main(void)
 {
@@ -548,6 +742,11 @@ main(void)
 	    TEST(test_owners),
 	    TEST(test_a_pipe_is_kept),
 	    TEST(test_each_call_is_audited_once),
+	    TEST(test_a_change_waits_for_its_record),
+	    TEST(test_a_record_goes_to_the_next_authd),
+	    TEST(test_nothing_changes_off_the_record),
+	    TEST(test_leaves_before_its_record),
+	    TEST(test_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

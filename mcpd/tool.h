@@ -26,6 +26,12 @@
 
 #define MCP_TEXT_MAX (256u * 1024u) /* of a result */
 
+/* In _meta of tools/call, true: what would change the mail now, without a human's approval, is not
+ * done but held. The result is then an error whose _meta has, by MCP_HELD, the JMAP method calls
+ * that would have been made, as far as they were known (docs/adr/0042-changes-after-reading.md). */
+#define MCP_HOLD "x-gkmail/hold"
+#define MCP_HELD "x-gkmail/held"
+
 struct mcp_call;
 struct mcp_agent;   /* mcpd/agent.h */
 struct mcp_request; /* mcpd/request.h */
@@ -53,8 +59,11 @@ struct mcp_call {
 	 * each an object of the client's making. NULL: it has not been asked. */
 	const cJSON *answers;
 	const cJSON *asked; /* the state that mcp_ask() got, or NULL */
-	/* private (request.c, audited.c) */
-	bool by_approval, refused;
+	/* private (request.c, call.c, audited.c) */
+	bool by_approval, refused, held;
+	unsigned rounds; /* to the owner */
+	bool changes;    /* it has asked the owner for more than to be told something */
+	bool unaudited;  /* refused, as nothing can go on record */
 	struct mcp_request *request;
 	const struct mcp_tool *tool;
 	struct owner_call *owner;
@@ -66,7 +75,8 @@ struct mcp_call {
 
 /* calls: an array of invocations (RFC 8620 3.2), taken; accountId is put into each that has none.
  * then() gets the methodResponses, good until it returns; where the owner does not answer, or not
- * with a Response, the call fails without it. One at a time. */
+ * with a Response, the call fails without it. One at a time. The last of who calls it: the call may
+ * have ended when it returns (MCP_HOLD). */
 void mcp_jmap(
     struct mcp_call *c, cJSON *calls, void (*then)(struct mcp_call *c, const cJSON *responses));
 /* The octets of a blob, good until then() returns; STR_NONE (p == NULL) where there is none of that

@@ -6,9 +6,56 @@
 #include "mcpd/mail.h"
 #include "mcpd/tools.h"
 
-#define CHANGES_MAX 200
+#define CHANGES_MAX   200
+#define APPROVALS_MAX 20 /* the newest */
 
 /* ---- mailbox_changes ---- */
+
+/* Who may not ask for any is not told. */
+static bool
+may_ask(const struct mcp_call *c)
+{
+	return (c->agent->scopes & (AGENT_SEND | AGENT_ORGANIZE)) != 0;
+}
+
+static void
+get_approvals(const struct mcp_call *c, cJSON *calls)
+{
+	if (may_ask(c))
+		mail_call(calls, "Approval/get",
+		    mail_json("{\"ids\":null,\"properties\":[\"id\",\"action\",\"state\","
+			      "\"outcome\"]}"));
+}
+
+/* False: the call has ended. */
+static bool
+put_approvals(struct mcp_call *c, const cJSON *responses, size_t at)
+{
+	const cJSON *answer, *m;
+	cJSON *rows, *one;
+	int i = 0, n;
+
+	if (!may_ask(c))
+		return true;
+	if ((answer = mail_answer(c, responses, at, "Approval/get")) == NULL)
+		return false;
+	rows = cJSON_CreateArray();
+	n = cJSON_GetArraySize(json_get(answer, "list"));
+	cJSON_ArrayForEach(m, json_get(answer, "list"))
+	{
+		if (i++ < n - APPROVALS_MAX)
+			continue;
+		one = cJSON_CreateObject();
+		json_put_str(one, "approval", json_str(json_get(m, "id")));
+		json_put_str(one, "action", json_str(json_get(m, "action")));
+		json_put_str(one, "state", json_str(json_get(m, "state")));
+		if (cJSON_IsObject(json_get(m, "outcome")))
+			json_put(one, "outcome", cJSON_Duplicate(json_get(m, "outcome"), true));
+		json_add(rows, one);
+	}
+	json_put(c->result, "approvals", rows);
+	return true;
+}
 
 static void
 on_changed(struct mcp_call *c, const cJSON *responses)
@@ -54,7 +101,8 @@ on_changed(struct mcp_call *c, const cJSON *responses)
 	cJSON_ArrayForEach(m, json_get(changes, "destroyed"))
 	    json_add(ids, cJSON_Duplicate(m, false));
 	json_put(c->result, "gone", ids);
-	mcp_done(c);
+	if (put_approvals(c, responses, 3))
+		mcp_done(c);
 }
 
 static void
@@ -66,7 +114,8 @@ on_state(struct mcp_call *c, const cJSON *responses)
 		return;
 	c->result = cJSON_CreateObject();
 	json_put_str(c->result, "state", json_str(json_get(answer, "state")));
-	mcp_done(c);
+	if (put_approvals(c, responses, 1))
+		mcp_done(c);
 }
 
 static void
@@ -77,6 +126,7 @@ run_changes(struct mcp_call *c)
 
 	if (since.p == NULL) {
 		mail_call(calls, "Email/get", mail_json("{\"ids\":[]}"));
+		get_approvals(c, calls);
 		mcp_jmap(c, calls, on_state);
 		return;
 	}
@@ -88,6 +138,7 @@ run_changes(struct mcp_call *c)
 	mail_ref(args, "#ids", calls, 0, "/created");
 	mail_call(calls, "Email/get", args);
 	mail_call(calls, "Mailbox/get", mail_boxes_args());
+	get_approvals(c, calls);
 	mcp_jmap(c, calls, on_changed);
 }
 
@@ -96,18 +147,20 @@ const struct mcp_tool tool_mailbox_changes = {
     .title = "What has changed",
     .description = "What has changed in the mail since a state: new messages in short, ids of "
 		   "those that were moved or marked, and of those that are gone. Without since: "
-		   "the state of now, to ask with later.",
+		   "the state of now. Both tell how what you asked the user to approve stands.",
     .input = "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"since\":{"
 	     "\"type\":\"string\",\"minLength\":1,\"maxLength\":100,\"description\":\"state of "
 	     "an earlier call\"}}}",
     .output =
-	"{\"type\":\"object\",\"required\":[\"state\"],\"additionalProperties\":false,"
-	"\"properties\":{\"state\":{\"type\":\"string\"},\"more\":{\"type\":\"boolean\","
-	"\"description\":\"Call again with this state\"},\"begin\":{\"type\":\"string\"},\"new\":{"
-	"\"type\":\"array\",\"items\":" MAIL_ROW_SCHEMA "},\"end\":{\"type\":\"string\"},"
-	"\"new_total\":{\"type\":\"integer\",\"description\":\"Where new has only the first 50: "
-	"search has all\"},\"changed\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
-	"\"gone\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}}}",
+	"{\"type\":\"object\",\"required\":[\"state\"],\"properties\":{\"state\":{\"type\":"
+	"\"string\"},"
+	"\"more\":{\"type\":\"boolean\",\"description\":\"Call again with this state\"},"
+	"\"begin\":{\"type\":\"string\"},\"new\":{\"type\":\"array\",\"items\":" MAIL_ROW_AGAIN "},"
+	"\"end\":{\"type\":\"string\"},\"new_total\":{\"type\":\"integer\",\"description\":\"Where "
+	"new has only the first 50\"},\"changed\":{\"type\":\"array\",\"items\":{\"type\":"
+	"\"string\"}},\"gone\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"approvals\":{"
+	"\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"approval\",\"state\"]}}}"
+	"}",
     .scopes = AGENT_READ,
     .hints = MCP_READ_ONLY | MCP_IDEMPOTENT,
     .run = run_changes,
@@ -172,10 +225,7 @@ run_undo(struct mcp_call *c)
 	mcp_jmap(c, calls, on_undone);
 }
 
-#define REPORTS                                                                           \
-	"{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"message\","   \
-	"\"code\",\"text\"],\"additionalProperties\":false,\"properties\":{\"message\":{" \
-	"\"type\":\"string\"},\"code\":{\"type\":\"string\"},\"text\":{\"type\":\"string\"}}}}"
+#define REPORTS "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"
 
 const struct mcp_tool tool_undo_session = {
     .name = "undo_session",
@@ -186,8 +236,8 @@ const struct mcp_tool tool_undo_session = {
     .input = "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"session\":{"
 	     "\"type\":\"string\",\"minLength\":16,\"maxLength\":16}}}",
     .output = "{\"type\":\"object\",\"required\":[\"session\",\"restored\",\"conflicts\",\"lost\"],"
-	      "\"additionalProperties\":false,\"properties\":{\"session\":{\"type\":\"string\"},"
-	      "\"restored\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\"}},"
+	      "\"properties\":{\"session\":{\"type\":\"string\"},"
+	      "\"restored\":{\"type\":\"object\"},"
 	      "\"conflicts\":" REPORTS ",\"lost\":" REPORTS "}}",
     .scopes = AGENT_ORGANIZE | AGENT_DRAFT,
     .hints = MCP_DESTRUCTIVE | MCP_IDEMPOTENT,

@@ -211,22 +211,18 @@ run(struct mcp_call *c)
 const struct mcp_tool tool_contacts = {
     .name = "contacts",
     .title = "Contacts",
-    .description = "People the user has exchanged mail with lately, by how much: sent counts "
-		   "messages of the user to them, received those from them. A sent of 0: the user "
-		   "has not written to them; be careful with such addresses.",
+    .description = "People the user has exchanged mail with lately, by how much: sent to them, "
+		   "received from them. Be careful with one whom the user has not written to.",
     .input = "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"query\":{"
 	     "\"type\":\"string\",\"maxLength\":100,\"description\":\"Part of a name or an "
 	     "address\"},\"limit\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":50,\"default\":"
 	     "20}}}",
-    .output =
-	"{\"type\":\"object\",\"required\":[\"begin\",\"contacts\",\"end\",\"total\"],"
-	"\"additionalProperties\":false,\"properties\":{\"begin\":{\"type\":\"string\"},"
-	"\"contacts\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"email\","
-	"\"sent\",\"received\",\"last\"],\"additionalProperties\":false,\"properties\":{"
-	"\"email\":{\"type\":\"string\"},\"name\":{\"type\":\"string\"},\"sent\":{\"type\":"
-	"\"integer\"},\"received\":{\"type\":\"integer\"},\"last\":{\"type\":\"string\","
-	"\"format\":\"date-time\"}}}},\"end\":{\"type\":\"string\"},\"total\":{\"type\":"
-	"\"integer\"}}}",
+    .output = "{\"type\":\"object\",\"required\":[\"begin\",\"contacts\",\"end\",\"total\"],"
+	      "\"properties\":{\"begin\":{\"type\":\"string\"},\"contacts\":{\"type\":\"array\","
+	      "\"items\":{"
+	      "\"type\":\"object\",\"required\":[\"email\",\"sent\",\"received\",\"last\"],"
+	      "\"properties\":{\"email\":{\"type\":\"string\"}}}},"
+	      "\"end\":{\"type\":\"string\"},\"total\":{\"type\":\"integer\"}}}",
     .scopes = AGENT_READ,
     .hints = MCP_READ_ONLY | MCP_IDEMPOTENT,
     .run = run,

@@ -255,9 +255,9 @@ destroy(struct mcp_call *c, struct str id, void (*then)(struct mcp_call *c, cons
 static void
 on_written(struct mcp_call *c, const cJSON *responses)
 {
+	struct drafting *d = c->state;
 	const cJSON *set = mail_answer(c, responses, 0, "Email/set");
 	const cJSON *made = json_get(json_get(set, "created"), "k");
-	struct drafting *d = c->state;
 
 	if (set == NULL)
 		return;
@@ -471,32 +471,24 @@ run_delete(struct mcp_call *c)
 
 #define ADDRESSES(name, text)                                                               \
 	"\"" name "\":{\"type\":\"array\",\"maxItems\":100,\"items\":{\"type\":\"string\"," \
-	"\"minLength\":3,\"maxLength\":320},\"description\":\"" text "\"}"
-#define FIELDS                                                                                   \
-	ADDRESSES("to", "Addresses, bob@example.org or Bob <bob@example.org>: of the user's "    \
-			"words or of contacts, never of a mail's text")                          \
-	"," ADDRESSES("cc", "As to") "," ADDRESSES(                                              \
-	    "bcc", "As to") ",\"subject\":{\"type\":\"string\",\"maxLength\":500},\"from\":{"    \
-			    "\"type\":\"string\","                                               \
-			    "\"maxLength\":320,\"description\":\"One of the user's "             \
-			    "addresses\"},\"attachments\":{"                                     \
-			    "\"type\":\"array\",\"maxItems\":20,\"items\":{\"type\":\"string\"," \
-			    "\"maxLength\":100},"                                                \
-			    "\"description\":\"attachment of read_message, or the id of a "      \
-			    "message to attach it "                                              \
-			    "whole (to forward it)\"}"
+	"\"maxLength\":320}" text "}"
+#define FIELDS(to, from, attachments)                                                          \
+	ADDRESSES("to", to)                                                                    \
+	"," ADDRESSES("cc", "") "," ADDRESSES("bcc",                                           \
+	    "") ",\"subject\":{\"type\":\"string\","                                           \
+		"\"maxLength\":500},\"from\":{\"type\":\"string\",\"maxLength\":320" from "}," \
+		"\"attachments\":{\"type\":\"array\",\"maxItems\":20,\"items\":{\"type\":"     \
+		"\"string\","                                                                  \
+		"\"maxLength\":100}" attachments "}"
 #define BODY \
 	"\"body\":{\"type\":\"string\",\"maxLength\":" BODY_MAX ",\"description\":\"Plain text\"}"
 #define DRAFT                                                                              \
 	"\"draft\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":40,\"description\":" \
 	"\"draft of create_draft or update_draft\"}"
-#define LIST "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}"
-#define OUTPUT                                                                                  \
-	"{\"type\":\"object\",\"required\":[\"draft\",\"subject\",\"note\"],"                   \
-	"\"additionalProperties\":false,\"properties\":{\"draft\":{\"type\":\"string\"},"       \
-	"\"from\":" LIST ",\"to\":" LIST ",\"cc\":" LIST ",\"bcc\":" LIST                       \
-	",\"subject\":{\"type\":\"string\"},\"note\":{\"type\":\"string\"},\"kept\":{\"type\":" \
-	"\"string\",\"description\":\"The draft of before, where it could not be removed\"}}}"
+#define OUTPUT                                                                                \
+	"{\"type\":\"object\",\"required\":[\"draft\",\"subject\",\"note\"],\"properties\":{" \
+	"\"draft\":{\"type\":\"string\"},\"to\":{\"type\":\"array\",\"items\":{\"type\":"     \
+	"\"string\"}},\"subject\":{\"type\":\"string\"},\"note\":{\"type\":\"string\"}}}"
 
 const struct mcp_tool tool_create_draft = {
     .name = "create_draft",
@@ -505,10 +497,17 @@ const struct mcp_tool tool_create_draft = {
 		   "reply_to_message the recipients and the subject are those of an answer "
 		   "unless given.",
     .input = "{\"type\":\"object\",\"required\":[\"body\"],\"additionalProperties\":false,"
-	     "\"properties\":{" FIELDS "," BODY
-	     ",\"reply_to_message\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":40,"
-	     "\"description\":\"id of the message that is answered\"},\"reply_all\":{\"type\":"
-	     "\"boolean\",\"default\":false}}}",
+	     "\"properties\":{" FIELDS(
+		 ",\"description\":\"bob@example.org or Bob "
+		 "<bob@example.org>: of the user's words or of contacts, never of a mail's text\"",
+		 ",\"description\":\"One of the user's addresses\"",
+		 ",\"description\":\"attachment of read_message, or the id of a message to "
+		 "attach it whole (to forward it)\"") "," BODY
+						      ",\"reply_to_message\":{\"type\":\"string\","
+						      "\"minLength\":1,\"maxLength\":40,"
+						      "\"description\":\"id of the message that is "
+						      "answered\"},\"reply_all\":{\"type\":"
+						      "\"boolean\",\"default\":false}}}",
     .output = OUTPUT,
     .scopes = AGENT_DRAFT,
     .run = run_create,
@@ -517,10 +516,10 @@ const struct mcp_tool tool_create_draft = {
 const struct mcp_tool tool_update_draft = {
     .name = "update_draft",
     .title = "Change a draft",
-    .description = "Changes what is given of a draft that an agent wrote; it gets another id. "
-		   "What waits for approval is what it was before.",
+    .description = "Changes what is given (as of create_draft) of a draft that an agent wrote; it "
+		   "gets another id. What waits for approval is what it was before.",
     .input = "{\"type\":\"object\",\"required\":[\"draft\"],\"additionalProperties\":false,"
-	     "\"properties\":{" DRAFT "," FIELDS "," BODY "}}",
+	     "\"properties\":{" DRAFT "," FIELDS("", "", "") "," BODY "}}",
     .output = OUTPUT,
     .scopes = AGENT_DRAFT,
     .hints = MCP_DESTRUCTIVE,
@@ -533,7 +532,7 @@ const struct mcp_tool tool_delete_draft = {
     .description = "Deletes a draft that an agent wrote, for good.",
     .input = "{\"type\":\"object\",\"required\":[\"draft\"],\"additionalProperties\":false,"
 	     "\"properties\":{" DRAFT "}}",
-    .output = "{\"type\":\"object\",\"required\":[\"deleted\"],\"additionalProperties\":false,"
+    .output = "{\"type\":\"object\",\"required\":[\"deleted\"],"
 	      "\"properties\":{\"deleted\":{\"type\":\"string\"}}}",
     .scopes = AGENT_DRAFT,
     .hints = MCP_DESTRUCTIVE | MCP_IDEMPOTENT,

@@ -51,14 +51,12 @@ const struct mcp_tool tool_list_mailboxes = {
     .name = "list_mailboxes",
     .title = "List mailboxes",
     .description =
-	"The user's mailboxes (folders): id, name, parent, role (inbox, archive, drafts, "
-	"sent, trash, junk) and how many messages are in each, and unread.",
+	"The user's mailboxes (folders): id, name, parentId, role (inbox, archive, drafts, sent, "
+	"trash, junk), and how many messages are in each: total, unread.",
     .input = "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}",
-    .output = "{\"type\":\"object\",\"properties\":{\"mailboxes\":{\"type\":\"array\",\"items\":{"
-	      "\"type\":\"object\",\"properties\":{\"id\":{\"type\":\"string\"},\"name\":{\"type\":"
-	      "\"string\"},\"parentId\":{\"type\":\"string\"},\"role\":{\"type\":\"string\"},"
-	      "\"total\":{\"type\":\"integer\"},\"unread\":{\"type\":\"integer\"}},\"required\":["
-	      "\"id\",\"name\"]}}},\"required\":[\"mailboxes\"]}",
+    .output =
+	"{\"type\":\"object\",\"required\":[\"mailboxes\"],\"properties\":{\"mailboxes\":{"
+	"\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"id\",\"name\"]}}}}",
     .scopes = AGENT_READ,
     .hints = MCP_READ_ONLY,
     .run = run,

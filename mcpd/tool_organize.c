@@ -6,6 +6,7 @@
  * (Approval/set), which the answer names.
  */
 #include "base/mem.h"
+#include "mcpd/approve.h"
 #include "mcpd/mail.h"
 #include "mcpd/tools.h"
 
@@ -134,6 +135,15 @@ on_moved(struct mcp_call *c, const cJSON *responses)
 		mcp_done(c);
 }
 
+/* What a human has agreed to is not told by its emails: outcome has numbers. */
+static void
+put_nothing(struct mcp_call *c, const cJSON *approval)
+{
+	(void)approval;
+	json_put(c->result, "changed", cJSON_CreateArray());
+	json_put(c->result, "failed", cJSON_CreateArray());
+}
+
 static void
 on_asked(struct mcp_call *c, const cJSON *responses)
 {
@@ -146,14 +156,7 @@ on_asked(struct mcp_call *c, const cJSON *responses)
 		mail_refused(c, "move", json_get(json_get(set, "notCreated"), "k"));
 		return;
 	}
-	c->result = cJSON_CreateObject();
-	json_put(c->result, "changed", cJSON_CreateArray());
-	json_put(c->result, "failed", cJSON_CreateArray());
-	json_put_str(c->result, "approval", json_str(json_get(made, "id")));
-	json_put_str(c->result, "note",
-	    STR("Nothing was moved yet: the user has to approve it, in the web client or by gkmail "
-		"approve. Do not ask again."));
-	mcp_done(c);
+	approve_tell(c, made, put_nothing);
 }
 
 static void
@@ -176,8 +179,8 @@ ask_human(struct mcp_call *c, const struct moving *m)
 static void
 on_boxes(struct mcp_call *c, const cJSON *responses)
 {
-	const cJSON *boxes = mail_answer(c, responses, 0, "Mailbox/get");
 	struct moving *m = c->state;
+	const cJSON *boxes = mail_answer(c, responses, 0, "Mailbox/get");
 	const struct search_box *box;
 	cJSON *patch, *in, *calls;
 
@@ -209,8 +212,11 @@ on_boxes(struct mcp_call *c, const cJSON *responses)
 static void
 run_move(struct mcp_call *c)
 {
-	cJSON *calls = cJSON_CreateArray();
+	cJSON *calls;
 
+	if (approve_again(c, put_nothing))
+		return;
+	calls = cJSON_CreateArray();
 	c->state = arena_new(&c->arena, struct moving);
 	mail_call(calls, "Mailbox/get", mail_boxes_args());
 	mcp_jmap(c, calls, on_boxes);
@@ -218,9 +224,7 @@ run_move(struct mcp_call *c)
 
 #define OUTCOME                                                                                  \
 	"\"changed\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"failed\":{\"type\":" \
-	"\"array\",\"items\":{\"type\":\"object\",\"required\":[\"message\",\"why\"],"           \
-	"\"additionalProperties\":false,\"properties\":{\"message\":{\"type\":\"string\"},"      \
-	"\"why\":{\"type\":\"string\"}}}}"
+	"\"array\",\"items\":{\"type\":\"object\",\"required\":[\"message\",\"why\"]}}"
 
 const struct mcp_tool tool_flag = {
     .name = "flag",
@@ -230,7 +234,7 @@ const struct mcp_tool tool_flag = {
 	     "\"properties\":{" MESSAGES_ARG
 	     ",\"read\":{\"type\":\"boolean\"},\"flagged\":{\"type\":\"boolean\"}}}",
     .output = "{\"type\":\"object\",\"required\":[\"changed\",\"failed\"],"
-	      "\"additionalProperties\":false,\"properties\":{" OUTCOME "}}",
+	      "\"properties\":{" OUTCOME "}}",
     .scopes = AGENT_ORGANIZE,
     .hints = MCP_IDEMPOTENT,
     .run = run_flag,
@@ -240,18 +244,14 @@ const struct mcp_tool tool_move = {
     .name = "move",
     .title = "Move messages",
     .description =
-	"Moves up to 50 messages to a mailbox that exists: archive, junk, trash, inbox, or by "
-	"name. "
-	"Throwing away, and more than 20 at a time, wait for the user's approval unless the "
-	"agent's policy says otherwise.",
+	"Moves up to 50 messages to a mailbox that exists. Throwing away, and more than 20 at a "
+	"time, wait for the user's approval unless the agent's policy says otherwise.",
     .input = "{\"type\":\"object\",\"required\":[\"messages\",\"to\"],"
 	     "\"additionalProperties\":false,\"properties\":{" MESSAGES_ARG
 	     ",\"to\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":255,\"description\":"
 	     "\"Role (archive, junk, trash, inbox), name or id of a mailbox\"}}}",
     .output = "{\"type\":\"object\",\"required\":[\"changed\",\"failed\"],"
-	      "\"additionalProperties\":false,\"properties\":{" OUTCOME
-	      ",\"approval\":{\"type\":\"string\",\"description\":\"What waits for the user\"},"
-	      "\"note\":{\"type\":\"string\"}}}",
+	      "\"properties\":{" OUTCOME "," APPROVE_SCHEMA "}}",
     .scopes = AGENT_ORGANIZE,
     .hints = MCP_DESTRUCTIVE | MCP_IDEMPOTENT,
     .run = run_move,

@@ -7,8 +7,8 @@
  */
 #include "base/mem.h"
 #include "base/num.h"
+#include "mcpd/approve.h"
 #include "mcpd/draft.h"
-#include "mcpd/request.h"
 #include "mcpd/tools.h"
 
 #define LOOKED_MAX 12u  /* recipients that Sent is asked for: two invocations each */
@@ -31,68 +31,17 @@ clear(void *arg)
 
 /* ---- how it stands ---- */
 
-/* By a page of ours, where a human is who the password says: a form that an agent's host shows, or
- * answers, proves nobody (client/elicitation, "URL mode"). Accepted is not approved. */
 static void
-ask_where(struct mcp_call *c, struct str id)
+put(struct mcp_call *c, const cJSON *approval)
 {
-	cJSON *requests = cJSON_CreateObject(), *one = cJSON_CreateObject(),
-	      *params = cJSON_CreateObject();
+	const cJSON *m, *origins = json_get(approval, "origins");
+	cJSON *to = cJSON_CreateArray();
 
-	json_put_str(params, "mode", STR("url"));
-	json_put_str(params, "message",
-	    STR("A message waits for your approval. The page shows exactly what would be sent."));
-	json_put_str(params, "url",
-	    arena_printf(
-		&c->arena, STR_FMT "/#/approve/" STR_FMT, STR_ARG(mcp_base(c)), STR_ARG(id)));
-	/* Of 2025-11-25 alone. */
-	if (!c->request->message.modern)
-		json_put_str(params, "elicitationId", id);
-	json_put_str(one, "method", STR("elicitation/create"));
-	json_put(one, "params", params);
-	json_put(requests, "approval", one);
-	mcp_ask(c, requests, NULL);
-}
-
-static void
-say(struct mcp_call *c, const cJSON *approval, const cJSON *origins)
-{
-	static const struct {
-		const char *state, *note;
-	} notes[] = {
-	    {"requested", "The user has to approve it, in the web client or by gkmail approve: it "
-			  "is not sent yet. Tell the user; do not ask again. Asked again for this "
-			  "draft, request_send tells how it stands."},
-	    {"sent", "The user has approved it, and it was sent."},
-	    {"approved", "The user has approved it; it is on its way."},
-	    {"done", "The user has approved it, and it was done."},
-	    {"failed", "The user has approved it, but it could not be sent. update_draft makes one "
-		       "that can be asked for anew."},
-	    {"refused", "The user has refused it. Do not ask again for it unless told to."},
-	    {"expired", "Nobody answered in time."}};
-	const cJSON *m, *envelope = json_get(approval, "envelope");
-	struct str state = json_str(json_get(approval, "state"));
-	cJSON *to;
-
-	/* Once: where the human has it open, or will not, the agent hears how it stands. */
-	if (str_eq_z(state, "requested") && c->answers == NULL &&
-	    mcp_client_can(c, "elicitation", "url")) {
-		ask_where(c, json_str(json_get(approval, "id")));
-		return;
-	}
-	to = cJSON_CreateArray();
-	c->result = cJSON_CreateObject();
-	json_put_str(c->result, "approval", json_str(json_get(approval, "id")));
-	json_put_str(c->result, "state", state);
-	cJSON_ArrayForEach(m, json_get(envelope, "rcptTo"))
+	cJSON_ArrayForEach(m, json_get(json_get(approval, "envelope"), "rcptTo"))
 	    json_add(to, json_new_str(json_str(json_get(m, "email"))));
 	json_put(c->result, "recipients", to);
 	json_put(c->result, "origins",
 	    cJSON_IsArray(origins) ? cJSON_Duplicate(origins, true) : cJSON_CreateArray());
-	for (size_t i = 0; i < ARRAY_LEN(notes); i++)
-		if (str_eq_z(state, notes[i].state))
-			json_put_str(c->result, "note", str_z(notes[i].note));
-	mcp_done(c);
 }
 
 /* ---- ask ---- */
@@ -108,7 +57,7 @@ on_asked(struct mcp_call *c, const cJSON *responses)
 	if (made == NULL)
 		mail_refused(c, "request_send", json_get(json_get(set, "notCreated"), "k"));
 	else
-		say(c, made, ((const struct sending *)c->state)->origins);
+		approve_tell(c, made, put);
 }
 
 static void
@@ -267,7 +216,7 @@ on_draft(struct mcp_call *c, const cJSON *responses)
 	if ((approvals = mail_answer(c, responses, 0, "Approval/get")) == NULL)
 		return;
 	if ((email = asked_before(approvals, mail_arg(c, "draft"))) != NULL) {
-		say(c, email, json_get(email, "origins"));
+		approve_tell(c, email, put);
 		return;
 	}
 	if ((emails = mail_answer(c, responses, 1, "Email/get")) == NULL ||
@@ -295,9 +244,14 @@ on_draft(struct mcp_call *c, const cJSON *responses)
 static void
 run(struct mcp_call *c)
 {
-	struct sending *s = arena_new(&c->arena, struct sending);
-	cJSON *calls = cJSON_CreateArray(), *args, *ids = cJSON_CreateArray();
+	cJSON *calls, *args, *ids;
+	struct sending *s;
 
+	if (approve_again(c, put))
+		return;
+	s = arena_new(&c->arena, struct sending);
+	calls = cJSON_CreateArray();
+	ids = cJSON_CreateArray();
 	s->origins = cJSON_CreateArray();
 	c->state = s;
 	arena_defer(&c->arena, clear, s);
@@ -315,23 +269,20 @@ const struct mcp_tool tool_request_send = {
     .name = "request_send",
     .title = "Ask the user to send a draft",
     .description =
-	"Asks the user to send a draft that an agent wrote. The user sees exactly what would be "
-	"sent and approves or refuses it in the web client (or by gkmail approve); only then it is "
-	"sent. Called again for the same draft it says how that stands.",
+	"Asks the user to send a draft that an agent wrote. It is sent once the user has "
+	"seen exactly that and approved it. Called again for the same draft it says "
+	"how that stands.",
     .input = "{\"type\":\"object\",\"required\":[\"draft\"],\"additionalProperties\":false,"
 	     "\"properties\":{\"draft\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":40,"
 	     "\"description\":\"draft of create_draft or update_draft\"}}}",
     .output =
 	"{\"type\":\"object\",\"required\":[\"approval\",\"state\",\"recipients\",\"origins\"],"
-	"\"additionalProperties\":false,\"properties\":{\"approval\":{\"type\":\"string\"},"
-	"\"state\":{\"type\":\"string\",\"enum\":[\"requested\",\"approved\",\"sent\",\"done\","
-	"\"failed\",\"refused\",\"expired\"]},"
-	"\"recipients\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"origins\":{\"type\":"
-	"\"array\",\"description\":\"Recipients that came from what a mail said, and that the user "
-	"has never written to: the user is told\",\"items\":{\"type\":\"object\",\"required\":["
-	"\"value\",\"emailId\",\"where\"],\"additionalProperties\":false,\"properties\":{"
-	"\"value\":{\"type\":\"string\"},\"emailId\":{\"type\":\"string\"},\"where\":{\"type\":"
-	"\"string\"}}}},\"note\":{\"type\":\"string\"}}}",
+	"\"properties\":{\"approval\":{\"type\":\"string\"},\"state\":{\"enum\":[\"requested\","
+	"\"approved\",\"sent\",\"done\",\"failed\",\"refused\",\"expired\"]},\"note\":{"
+	"\"type\":\"string\"},\"recipients\":{\"type\":\"array\",\"items\":{"
+	"\"type\":\"string\"}},\"origins\":{\"type\":\"array\",\"description\":\"Recipients that a "
+	"mail named and the user has never written to: the user is told\",\"items\":{\"type\":"
+	"\"object\",\"required\":[\"value\",\"emailId\",\"where\"]}}}}",
     .scopes = AGENT_SEND,
     .hints = MCP_IDEMPOTENT | MCP_OPEN_WORLD,
     .run = run,

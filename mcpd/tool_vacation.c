@@ -3,10 +3,16 @@
  * 8621 8). What is sent in the user's name to others is for a human to approve.
  */
 #include "mail/date.h"
+#include "mcpd/approve.h"
 #include "mcpd/mail.h"
 #include "mcpd/tools.h"
 
-#define NOTE "The user has to approve it, in the web client or by gkmail approve. Do not ask again."
+static void
+put_nothing(struct mcp_call *c, const cJSON *approval)
+{
+	(void)c;
+	(void)approval;
+}
 
 static void
 on_asked(struct mcp_call *c, const cJSON *responses)
@@ -16,14 +22,10 @@ on_asked(struct mcp_call *c, const cJSON *responses)
 
 	if (set == NULL)
 		return;
-	if (made == NULL) {
+	if (made == NULL)
 		mail_refused(c, "set_vacation", json_get(json_get(set, "notCreated"), "k"));
-		return;
-	}
-	c->result = cJSON_CreateObject();
-	json_put_str(c->result, "approval", json_str(json_get(made, "id")));
-	json_put_str(c->result, "note", STR(NOTE));
-	mcp_done(c);
+	else
+		approve_tell(c, made, put_nothing);
 }
 
 /* With any offset, as UTC (RFC 8620 1.4); false: the call has ended. Not given: no such end. */
@@ -49,9 +51,12 @@ put_date(struct mcp_call *c, const char *argument, const char *property, cJSON *
 static void
 run(struct mcp_call *c)
 {
-	cJSON *patch = cJSON_CreateObject(), *one, *create, *args, *calls;
+	cJSON *patch, *one, *create, *args, *calls;
 	bool on = mail_arg_true(c, "enabled");
 
+	if (approve_again(c, put_nothing))
+		return;
+	patch = cJSON_CreateObject();
 	json_put_bool(patch, "isEnabled", on);
 	if (on &&
 	    (!put_date(c, "from", "fromDate", patch) || !put_date(c, "until", "toDate", patch))) {
@@ -85,9 +90,9 @@ const struct mcp_tool tool_set_vacation = {
 	     "\"description\":\"Plain text\"},\"from\":{\"type\":\"string\",\"maxLength\":40,"
 	     "\"description\":\"2026-08-01T00:00:00Z; not given: at once\"},\"until\":{\"type\":"
 	     "\"string\",\"maxLength\":40,\"description\":\"Not given: without end\"}}}",
-    .output = "{\"type\":\"object\",\"required\":[\"approval\",\"note\"],"
-	      "\"additionalProperties\":false,\"properties\":{\"approval\":{\"type\":\"string\"},"
-	      "\"note\":{\"type\":\"string\"}}}",
+    .output =
+	"{\"type\":\"object\",\"required\":[\"approval\",\"state\"],\"properties\":{" APPROVE_SCHEMA
+	"}}",
     .scopes = AGENT_SEND,
     .hints = MCP_IDEMPOTENT | MCP_OPEN_WORLD,
     .run = run,

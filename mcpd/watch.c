@@ -1,4 +1,10 @@
-/* watch.c - see watch.h. */
+/*
+ * watch.c - see watch.h.
+ *
+ * A watch that only waits takes no owner process (OWNER_WATCH): its pipe is given back, and the
+ * parent of the owners says WAKE when there is something to hear. What is said of it begins where
+ * the last pipe's ended (PIPE_STATE).
+ */
 #include "mcpd/watch.h"
 
 #include <sodium.h>
@@ -17,6 +23,7 @@
 #define TRIES_MAX   8u
 #define RETRY_MS    100u /* the first time, twice that each time after */
 #define STATE_MAX   1024u
+#define REST_MS     2000u /* so long a pipe that says nothing is kept */
 /* Numbers of connections: owner.c counts from 1. */
 #define CONN_FIRST (UINT64_C(1) << 62)
 
@@ -31,9 +38,12 @@ struct watch {
 	int fd;
 	struct frames *frames;
 	bool ready, in_text;
-	char *told; /* PIPE_STATE */
+	bool behind;  /* PUSH is said: until STATE it is not known what has changed meanwhile */
+	bool resting; /* OWNER_WATCH is said: the parent knows of it, with or without a pipe */
+	bool woken;   /* before the pipe was given back */
+	char *told;   /* PIPE_STATE */
 	unsigned tries;
-	struct loop_timer *timer;
+	struct loop_timer *timer; /* of a pipe: it may rest; without one: to have one again */
 	LIST_ENTRY(watch) link;
 };
 
@@ -42,9 +52,23 @@ static uint64_t last_conn = CONN_FIRST;
 
 static void open_pipe(struct watch *w);
 
+/* The parent need not know of it any more. */
+static void
+tell_gone(uint64_t conn)
+{
+	struct ipc_out m;
+
+	ipc_begin(&m, MSG_CONN_GONE);
+	ipc_put_u64(&m, conn);
+	ipc_send(svc_channel(PEER_MAILBOXD), &m);
+}
+
 static void
 close_pipe(struct watch *w)
 {
+	if (w->resting)
+		tell_gone(w->conn);
+	w->resting = false;
 	if (w->ipc != 0)
 		ipc_cancel(svc_channel(w->asking ? PEER_AUTHD : PEER_MAILBOXD), w->ipc);
 	w->ipc = 0;
@@ -88,6 +112,36 @@ lose(struct watch *w, const struct err *e)
 	}
 }
 
+/* ---- resting ---- */
+
+static void
+be_idle(struct watch *w)
+{
+	if (!w->resting && !w->behind && !w->in_text)
+		loop_timer_set(w->timer, REST_MS);
+}
+
+static void
+rest(struct watch *w)
+{
+	struct ipc_out m;
+
+	w->resting = true;
+	w->woken = false;
+	ipc_begin(&m, MSG_OWNER_WATCH);
+	ipc_put_u64(&m, w->conn);
+	ipc_send(svc_channel(PEER_MAILBOXD), &m);
+}
+
+static void
+left(struct watch *w)
+{
+	frames_free(&w->frames);
+	log_debug("mcp.parked", LS("sid", w->agent->session), LU("conn", w->conn));
+	if (w->woken)
+		open_pipe(w);
+}
+
 /* ---- the pipe ---- */
 
 static void
@@ -107,16 +161,21 @@ on_frame(void *arg, unsigned kind, struct str octets)
 		if (kind == PIPE_DATA)
 			return;
 		w->in_text = false;
+		be_idle(w);
 		if (w->ready)
 			w->events->changed(w->arg);
 	} else if (sense && kind == PIPE_STATE && v[1].n < STATE_MAX) {
 		free(w->told);
 		w->told = mem_dup(v[1].p, v[1].n);
 		w->tries = 0;
+		w->behind = false;
+		be_idle(w);
 		said = w->ready;
 		w->ready = true;
 		if (!said)
 			w->events->ready(w->arg);
+	} else if (sense && kind == PIPE_LEFT && w->resting && !w->in_text) {
+		left(w);
 	} else {
 		err_set(&e, E_PROTO, "an owner that makes no sense: %s", pipe_kind_name(kind));
 		lose(w, &e);
@@ -153,6 +212,8 @@ opened(void *arg, struct ipc_in *m, const struct err *e)
 	fields[0] = str_z(w->types);
 	fields[1] = str_z(w->told != NULL ? w->told : "");
 	(void)pipe_put(w->frames, PIPE_PUSH, fields, 2);
+	w->behind = true;
+	loop_timer_stop(w->timer);
 }
 
 static void
@@ -192,6 +253,7 @@ ticketed(void *arg, struct ipc_in *m, const struct err *e)
 static void
 open_pipe(struct watch *w)
 {
+	close_pipe(w);
 	w->conn = ++last_conn;
 	w->asking = true;
 	w->ipc = mcp_agent_ticket(w->agent, w->conn, ticketed, w);
@@ -200,7 +262,13 @@ open_pipe(struct watch *w)
 static void
 on_timer(void *arg)
 {
-	open_pipe(arg);
+	struct watch *w = arg;
+
+	OBJ(w, WATCH_MAGIC);
+	if (w->frames == NULL)
+		open_pipe(w);
+	else if (!w->in_text && !w->behind)
+		rest(w);
 }
 
 /* ---- for others ---- */
@@ -250,4 +318,35 @@ watch_kick(uint64_t conn)
 			return true;
 		}
 	return false;
+}
+
+void
+watch_wake(uint64_t conn)
+{
+	struct watch *w;
+
+	LIST_FOREACH (w, &all, link)
+		if (w->conn == conn && w->resting) {
+			w->woken = true;
+			if (w->frames == NULL)
+				open_pipe(w);
+			return;
+		}
+	tell_gone(conn); /* its end and this have crossed */
+}
+
+void
+watch_lost(void)
+{
+	struct watch *w, *next;
+	struct err e;
+
+	err_set(&e, E_CLOSED, "the parent of the owners is gone");
+	for (w = LIST_FIRST(&all); w != NULL; w = next) {
+		next = LIST_NEXT(w, link);
+		if (w->resting && w->frames == NULL) {
+			w->resting = false;
+			lose(w, &e);
+		}
+	}
 }

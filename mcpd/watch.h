@@ -2,8 +2,8 @@
  * watch.h - changes of a user's mail as they come: a pipe to the owner process that tells of them
  * (PIPE_PUSH of ipc/pipe.h), in the name of an agent session.
  *
- * It stays open as long as it is wanted. One that is lost is opened anew, and what has changed
- * meanwhile is told.
+ * One on which nothing is told is given back, so that who only waits keeps no owner process, and
+ * opened anew when there is something; so is one that is lost. What has changed meanwhile is told.
  */
 #pragma once
 
@@ -30,3 +30,7 @@ void watch_free(struct watch **w); /* NULL inside is fine */
 void watch_agent_gone(const struct mcp_agent *g);
 /* KICK: false where it is of none. */
 bool watch_kick(uint64_t conn);
+/* WAKE. */
+void watch_wake(uint64_t conn);
+/* The channel to the parent of the owners is gone: nobody wakes those that wait. */
+void watch_lost(void);
