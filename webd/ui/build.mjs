@@ -72,6 +72,13 @@ async function bundle() {
 	const entry = outputs.find(([, o]) => o.entryPoint?.endsWith('main.tsx'));
 	if (!entry) throw new Error('no entry point in the bundle');
 	const first = [entry[0], ...staticImports(result.metafile.outputs, entry[0])];
+	// What is fetched when it is first wanted is not in there by mistake.
+	const early = first.flatMap(f =>
+		Object.entries(result.metafile.outputs[f].inputs).flatMap(([name, i]) =>
+			/\bassistant\//.test(name) && i.bytesInOutput > 0 && !/store\//.test(name) ? [name] : [],
+		),
+	);
+	if (early.length) throw new Error(`at first load already: ${early.join(', ')}`);
 	const css = entry[1].cssBundle;
 	const icon = `assets/${hashed('icon.svg', readFileSync(join(here, 'static/icon.svg')))}`;
 	writeFileSync(join(outdir, icon), readFileSync(join(here, 'static/icon.svg')));

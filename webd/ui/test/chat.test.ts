@@ -7,6 +7,7 @@ import {
 	ask,
 	begin,
 	cancel,
+	confirm,
 	connect,
 	current,
 	disconnect,
@@ -17,6 +18,7 @@ import {
 	turns,
 	undoableOf,
 } from '../src/assistant/chat';
+import { changesOf } from '../src/assistant/changes';
 import { read } from '../src/assistant/protocol';
 import { until } from './socket';
 
@@ -151,6 +153,90 @@ test('a line that breaks ends what was under way, and is made anew', async () =>
 	assert.ok(ask('again'));
 });
 
+const greet = (more: Json = {}) =>
+	now().tell({
+		type: 'hello',
+		chat: 'c'.repeat(32),
+		provider: 'ollama',
+		model: 'm',
+		local: true,
+		providers: ['builtin', 'ollama'],
+		...more,
+	});
+
+test('where the conversation is kept a broken line goes on with it, and nothing is heard twice', async () => {
+	const sentence = 'This is a sentence that is long enough to be heard as one.';
+	await until(() => line.value === 'open');
+	greet();
+	const id = await asked('slow');
+	now().tell({ type: 'start', id });
+	now().tell({ type: 'tool', id, call: 1, name: 'search', state: 'running' });
+	now().tell({ type: 'delta', id, text: `${sentence} And` });
+	now().close();
+	assert.equal(state(), 'running');
+	assert.equal(current()?.id, id);
+	await until(() => Wire.all.length === 2 && line.value === 'open');
+	assert.deepEqual(now().said, [{ type: 'resume', chat: 'c'.repeat(32), turn: id }]);
+	// The new line's own is not it.
+	greet({ chat: 'd'.repeat(32) });
+	greet({ resumed: true });
+	now().tell({ type: 'start', id });
+	now().tell({ type: 'tool', id, call: 1, name: 'search', state: 'done', summary: '2', ms: 3 });
+	now().tell({ type: 'delta', id, text: `${sentence} And more.` });
+	now().tell({ type: 'done', id });
+	assert.deepEqual(
+		pieces().map(p => (p.kind === 'tool' ? p.state : p.kind === 'text' ? p.text : p.kind)),
+		['done', `${sentence} And more.`],
+	);
+	assert.equal(state(), 'done');
+	assert.deepEqual(
+		spoken.value.map(s => s.text),
+		[sentence, 'And more.'],
+	);
+	// Between turns it goes on as well, without one.
+	now().close();
+	await until(() => Wire.all.length === 3 && line.value === 'open');
+	assert.deepEqual(now().said, [{ type: 'resume', chat: 'c'.repeat(32) }]);
+});
+
+test('one that is forgotten at the other end is said to be so', async () => {
+	await until(() => line.value === 'open');
+	greet();
+	const first = await asked('one');
+	now().tell({ type: 'done', id: first });
+	const id = await asked('two');
+	now().close();
+	await until(() => Wire.all.length === 2 && line.value === 'open');
+	greet({ chat: 'd'.repeat(32) });
+	greet({ chat: 'd'.repeat(32), resumed: false });
+	now().tell({ type: 'error', id, code: 'lost', text: '' });
+	assert.equal(state(), 'failed');
+	assert.deepEqual(
+		pieces().map(p => (p.kind === 'notice' || p.kind === 'error' ? p.code : p.kind)),
+		['forgotten', 'lost'],
+	);
+	assert.ok(ask('three'));
+});
+
+test('what is stopped while there is no line is stopped when there is one', async () => {
+	await until(() => line.value === 'open');
+	greet();
+	const id = await asked('slow');
+	now().close();
+	cancel();
+	assert.equal(state(), 'failed');
+	await until(() => Wire.all.length === 2 && line.value === 'open');
+	assert.deepEqual(now().said, [
+		{ type: 'resume', chat: 'c'.repeat(32) },
+		{ type: 'cancel', id },
+	]);
+	// And a new conversation is one.
+	now().close();
+	begin();
+	await until(() => Wire.all.length === 3 && line.value === 'open');
+	assert.deepEqual(now().said, []);
+});
+
 test('where there is no assistant nobody tries again by themselves', async () => {
 	disconnect();
 	Wire.opens = false;
@@ -227,4 +313,90 @@ test('what does not follow the protocol is passed over, or bounded', () => {
 		1000,
 	);
 	assert.equal(m({ type: 'approval', id: 't' }), null);
+});
+
+test('what a model that has read mail wants is asked on a card, answered once, and over with the turn', async () => {
+	const id = await asked('archive it');
+	const card = { type: 'confirm', id, call: 3, tool: 'move', changes: [], read: ['e1', 7], listed: true };
+	now().tell(card);
+	assert.deepEqual(pieces(), [{ kind: 'confirm', call: 3, changes: [], read: ['e1'], listed: true }]);
+	assert.equal(state(), 'running');
+	assert.ok(spoken.value.some(s => s.text));
+	const turn = turns.value[turns.value.length - 1]!;
+	confirm(turn, 3, true);
+	assert.deepEqual(now().said[now().said.length - 1], { type: 'confirm', id, call: 3, yes: true });
+	// What the server says counts.
+	assert.equal((pieces()[0] as { answer?: string }).answer, undefined);
+	now().tell({ type: 'confirmed', id, call: 3, answer: 'yes' });
+	assert.equal((pieces()[0] as { answer?: string }).answer, 'yes');
+	now().tell({ ...card, call: 4 });
+	now().tell({ type: 'confirmed', id, call: 9, answer: 'yes' });
+	now().tell({ type: 'tool', id, call: 4, name: 'move', state: 'refused', summary: '', ms: 1 });
+	now().tell({ type: 'done', id });
+	assert.equal((pieces()[1] as { answer?: string }).answer, 'over');
+	assert.equal((pieces()[2] as { state?: string }).state, 'refused');
+});
+
+test('what would change is told in its terms, alike together; what is not understood as it is', () => {
+	const set = (args: unknown) => ['Email/set', args, '0'];
+	const to = { mailboxIds: { m1: true } };
+	assert.deepEqual(
+		changesOf([
+			set({ update: { e1: { 'keywords/$seen': true }, e2: { 'keywords/$seen': true }, e3: to } }),
+			set({ update: { e2: { 'keywords/$seen': true }, e4: { 'keywords/$seen': true } } }),
+			set({ destroy: ['e5'] }),
+			['AgentSession/undo', { session: 'x' }, '0'],
+		]),
+		[
+			{ kind: 'mark', read: true, ids: ['e1', 'e2', 'e4'] },
+			{ kind: 'move', to: 'm1', ids: ['e3'] },
+			{ kind: 'destroy', ids: ['e5'] },
+			{ kind: 'undo' },
+		],
+	);
+	const email = {
+		mailboxIds: { m2: true },
+		keywords: { $draft: true },
+		to: [{ email: 'eve@evil.test' }],
+		bcc: [{ name: 'X', email: 'x@y.test' }],
+		subject: 'S',
+		textBody: [{ partId: 't', type: 'text/plain' }],
+		bodyValues: { t: { value: 'SECRET' } },
+		attachments: [{ blobId: 'b', name: 'a.txt' }],
+	};
+	assert.deepEqual(changesOf([set({ create: { k: email } })]), [
+		{
+			kind: 'draft',
+			draft: {
+				from: [],
+				to: [{ name: null, email: 'eve@evil.test' }],
+				cc: [],
+				bcc: [{ name: 'X', email: 'x@y.test' }],
+				subject: 'S',
+				text: 'SECRET',
+				files: ['a.txt'],
+			},
+		},
+	]);
+	// Nothing that is not understood wholly is told as something else.
+	for (const odd of [
+		set({ update: { e1: { ...to, 'keywords/$seen': true } } }),
+		set({ update: { e1: { 'mailboxIds/m1': null } } }),
+		set({ update: { e1: { mailboxIds: { m1: true, m2: true } } } }),
+		set({ update: { e1: { 'keywords/$seen': 'yes' } } }),
+		set({ update: { e1: {} } }),
+		set({ create: { k: { ...email, headers: [] } } }),
+		set({ destroy: ['e1'], onSuccess: 1 }),
+		set({}),
+		['Mailbox/set', { destroy: ['m1'] }, '0'],
+		['VacationResponse/set', {}, '0'],
+		7,
+		null,
+		{},
+	])
+		assert.deepEqual(
+			changesOf([odd]).map(c => c.kind),
+			['other'],
+		);
+	assert.deepEqual(changesOf([]), []);
 });

@@ -5,9 +5,12 @@ import { useEffect, useId, useRef } from 'preact/hooks';
 import { words } from '../i18n';
 import { explain } from '../i18n/explain';
 import { full, said, size } from '../i18n/dates';
-import type { ActionWhat, EmailAddress, Id } from '../jmap/types';
+import { ObjectError } from '../jmap/errors';
+import type { ActionWhat, Approval, EmailAddress, Id } from '../jmap/types';
 import { display } from '../lib/address';
+import { phone } from '../lib/media';
 import { approvals } from '../store/approvals';
+import { closeAssistant } from '../store/assistant';
 import { email } from '../store/emails';
 import { mailboxes } from '../store/mailboxes';
 import { announce, toast } from '../store/toasts';
@@ -15,9 +18,9 @@ import { Spinner } from '../ui/basics';
 import { Icon } from '../ui/icons';
 import { titleOf } from '../views/folders';
 import { proveIt } from './prove';
-import { seen, type Letter, type LetterFile } from './letter';
+import { readLetter, seen, type Letter, type LetterFile } from './letter';
 import { openEmail } from './open';
-import { approve, loadAsked, refuse, SHOWN, takeOver, type Asked } from './request';
+import { approve, loadAsked, overtaken, refuse, SHOWN, takeOver, type Asked } from './request';
 import { say } from './words';
 
 interface Props {
@@ -71,7 +74,7 @@ function Shown({ asked, folds, alone }: Omit<Props, 'id'> & { asked: Signal<Aske
 	const title = useId();
 	const Heading = alone ? 'h2' : 'h3';
 	const isSend = asked.value.letter !== null;
-	const heading = isSend ? s.card : (s.actions[approval.action!] ?? s.actionOther);
+	const heading = s.actions[approval.action ?? ''] ?? (isSend ? s.card : s.actionOther);
 	const by = isSend ? s.cardBy(seen(approval.agent)) : s.actionBy(seen(approval.agent));
 	const content = (
 		<>
@@ -88,7 +91,7 @@ function Shown({ asked, folds, alone }: Omit<Props, 'id'> & { asked: Signal<Aske
 			)}
 		</>
 	);
-	const result = !isSend && now.state === 'refused' ? s.actionRefused : s.cardStates[now.state];
+	const result = stateWords(now.state, isSend);
 	const good = now.state === 'sent' || now.state === 'done' || now.state === 'approved';
 	if (!waits && folds)
 		return (
@@ -111,13 +114,16 @@ function Shown({ asked, folds, alone }: Omit<Props, 'id'> & { asked: Signal<Aske
 			{waits ? (
 				<Answer asked={asked.value} isSend={isSend} />
 			) : (
-				<p class="approval-result" role="status">
+				<p class="approval-result" role="status" tabIndex={-1}>
 					<Icon name={good ? 'check' : 'close'} /> {result}
 				</p>
 			)}
 		</section>
 	);
 }
+
+const stateWords = (state: Approval['state'], isSend: boolean): string =>
+	(isSend ? undefined : say.value.actionStates[state]) ?? say.value.cardStates[state] ?? '';
 
 // ---- what to be wary of ----
 
@@ -244,8 +250,44 @@ function File({ f }: { f: LetterFile }) {
 				<bdi>{name}</bdi>
 				<span class="hint">{size(f.octets.length)}</span>
 			</button>
+			<Inside f={f} />
 		</li>
 	);
+}
+
+const SHOWN_TEXT = 100000;
+
+// What a file says that is text or a message, without opening it elsewhere.
+function Inside({ f }: { f: LetterFile }) {
+	const s = say.value;
+	const open = useSignal(false);
+	if (f.type !== 'message/rfc822' && f.type !== 'text/plain') return null;
+	return (
+		<details class="approval-source" onToggle={e => (open.value = e.currentTarget.open)}>
+			<summary>{s.cardInside}</summary>
+			{open.value && <pre tabIndex={0}>{seen(textOf(f).slice(0, SHOWN_TEXT))}</pre>}
+		</details>
+	);
+}
+
+function textOf(f: LetterFile): string {
+	if (f.type !== 'message/rfc822') return new TextDecoder().decode(f.octets);
+	const w = say.value;
+	const l = readLetter(f.octets);
+	if (l.strange || !l.text.trim()) return l.source;
+	const people = (list: EmailAddress[]) =>
+		list.map(a => `${a.name ? `${a.name} ` : ''}<${a.email}>`).join(', ');
+	const fields: [string, string][] = [
+		[w.cardFrom, people(l.from)],
+		[w.cardTo, people(l.to)],
+		[w.cardCc, people(l.cc)],
+		[w.cardSubject, l.subject],
+		[w.cardFiles, l.files.map(x => x.name).join(', ')],
+	];
+	return `${fields
+		.filter(([, value]) => value)
+		.map(([name, value]) => `${name}: ${value}\n`)
+		.join('')}\n${l.text}`;
 }
 
 // ---- another kind of action ----
@@ -279,7 +321,7 @@ const mailboxTitle = (id: Id | null | undefined, name: string) => {
 	return m ? titleOf(m) : name;
 };
 
-function ActionEmail({ id }: { id: Id }) {
+export function ActionEmail({ id }: { id: Id }) {
 	const w = words.value;
 	const e = email(id).value;
 	if (!e) return <li class="hint">{w.gone}</li>;
@@ -315,6 +357,12 @@ function Vacation({ what }: { what: ActionWhat }) {
 			<div class="approval-text" role="group" aria-label={s.cardText} tabIndex={0} dir="auto">
 				{seen(what.textBody || what.htmlBody || '') || <em>{s.cardNoText}</em>}
 			</div>
+			{what.textBody && what.htmlBody && (
+				<details class="approval-source">
+					<summary>{s.cardSource}</summary>
+					<pre tabIndex={0}>{seen(what.htmlBody)}</pre>
+				</details>
+			)}
 		</>
 	);
 }
@@ -330,33 +378,53 @@ function Answer({ asked, isSend }: { asked: Asked; isSend: boolean }) {
 	const during = (act: () => Promise<string | null>) => {
 		if (busy.peek()) return;
 		busy.value = true;
+		const card = box.current?.closest('.approval-card');
 		act()
 			.then(
 				text => {
 					if (text) announce(text);
 				},
-				(e: Error) => toast(explain(e), { kind: 'error' }),
+				async (e: Error) => {
+					const now = e instanceof ObjectError ? await overtaken(a.id).catch(() => null) : null;
+					toast(now ? s.cardOvertaken(stateWords(now.state, isSend)) : explain(e), { kind: 'error' });
+				},
 			)
-			.finally(() => (busy.value = false));
+			.finally(() => {
+				busy.value = false;
+				// The button that had the focus is gone.
+				requestAnimationFrame(() => {
+					if (document.activeElement === document.body)
+						card?.querySelector<HTMLElement>('.approval-result')?.focus();
+				});
+			});
 	};
 	const yes = () =>
-		during(async () => ((await approve(asked, what.slice(0, 200), proveIt)) ? s.cardStates.sent! : null));
+		during(async () => {
+			if (!(await approve(asked, what.slice(0, 200), proveIt))) return null;
+			return stateWords(approvals.peek().get(a.id)?.state ?? 'approved', isSend);
+		});
 	const no = () =>
 		during(async () => {
 			await refuse(a.id);
-			return isSend ? s.cardStates.refused! : s.actionRefused;
+			return stateWords('refused', isSend);
 		});
-	const edit = () => during(async () => (await takeOver(a), null));
+	const edit = () =>
+		during(async () => {
+			await takeOver(asked);
+			// On a phone the composer is under the sheet.
+			if (phone.peek()) closeAssistant();
+			return null;
+		});
 	return (
 		<div class="approval-answer" ref={box}>
 			<button type="button" class="button primary" disabled={busy.value || !asked.genuine} onClick={yes}>
 				<Icon name={isSend ? 'sent' : 'check'} />{' '}
-				{busy.value ? s.cardSending : isSend ? s.cardSend : s.actionAllow}
+				{isSend ? (busy.value ? s.cardSending : s.cardSend) : busy.value ? s.actionDoing : s.actionAllow}
 			</button>
 			<button type="button" class="button" disabled={busy.value} onClick={no}>
 				{s.cardRefuse}
 			</button>
-			{isSend && a.emailId && (
+			{isSend && (
 				<button type="button" class="button" disabled={busy.value} onClick={edit}>
 					{s.cardEdit}
 				</button>

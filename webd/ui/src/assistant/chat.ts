@@ -8,19 +8,30 @@ import { knownThread } from '../store/emails';
 import { leave } from '../store/session';
 import { Line, type LineState } from './line';
 import type { Context, Found, Heard } from './protocol';
+import { say as told } from './words';
 
 export interface Tool {
 	kind: 'tool';
 	call: string;
 	name: string;
 	arguments: Record<string, unknown> | null;
-	state: 'running' | 'done' | 'failed';
+	state: 'running' | 'done' | 'failed' | 'refused';
 	summary: string;
 	ms: number;
+}
+// What a model that has read mail wants to change. answer: 'over' where the turn ended without one.
+export interface Asking {
+	kind: 'confirm';
+	call: number;
+	changes: unknown[];
+	read: Id[];
+	listed: boolean;
+	answer?: 'yes' | 'no' | 'time' | 'over';
 }
 export type Piece =
 	| { kind: 'text'; text: string }
 	| Tool
+	| Asking
 	| { kind: 'messages'; items: Found[]; total: number; query: string }
 	| { kind: 'question'; text: string; choices: string[] }
 	| { kind: 'approval'; approvalId: Id; what: string }
@@ -58,6 +69,13 @@ let wire: Line | null = null;
 let nextId = 1;
 let sentence = '';
 let said = 0;
+// The conversation's name at the other end, by which it goes on where the line broke.
+let chat = '';
+let resuming = false;
+// Of a turn that is told again, so much was heard before.
+let heardBefore = 0;
+// Stopped while there was no line to say so.
+let stopped = '';
 
 const address = () =>
 	`${location.origin.replace(/^http/, 'ws')}/assistant?language=${language.peek()}&zone=${zone()}`;
@@ -69,7 +87,8 @@ export function connect() {
 	wire = new Line(address, {
 		state: s => {
 			line.value = s;
-			if (s === 'away' || s === 'none') brokenOff();
+			if (s === 'open') resume();
+			else if (s === 'none' || (s === 'away' && !chat)) brokenOff();
 		},
 		heard,
 		loggedOut: () => leave(true),
@@ -79,12 +98,22 @@ export function connect() {
 export function disconnect() {
 	wire?.close();
 	wire = null;
+	chat = stopped = '';
 	batch(() => {
 		turns.value = [];
 		hello.value = null;
 		spoken.value = [];
 		sentence = '';
 	});
+}
+
+function resume() {
+	resuming = chat !== '';
+	if (!resuming) return;
+	const turn = current()?.id;
+	wire?.send({ type: 'resume', chat, ...(turn ? { turn } : {}) });
+	if (stopped) wire?.send({ type: 'cancel', id: stopped });
+	stopped = '';
 }
 
 export const current = (): Turn | undefined => {
@@ -110,7 +139,8 @@ function context(): Context {
 }
 
 // False: it could not be said.
-export function ask(text: string, about?: Context): boolean {
+// choice: which of a question's it is, from 1. What it says may come from mail, and is no request.
+export function ask(text: string, about?: Context, choice?: number): boolean {
 	const asked = text.trim();
 	if (!asked || turns.value.some(t => t.state.value === 'running' || t.state.value === 'waiting'))
 		return false;
@@ -123,9 +153,11 @@ export function ask(text: string, about?: Context): boolean {
 			language: language.peek(),
 			zone: zone(),
 			context: about ?? context(),
+			...(choice ? { choice } : {}),
 		})
 	)
 		return false;
+	heardBefore = 0;
 	const turn: Turn = { id, asked, pieces: signal([]), state: signal('waiting') };
 	batch(() => {
 		spoken.value = [];
@@ -137,11 +169,18 @@ export function ask(text: string, about?: Context): boolean {
 
 export function cancel() {
 	const t = current();
-	if (t) wire?.send({ type: 'cancel', id: t.id });
+	if (!t || wire?.send({ type: 'cancel', id: t.id })) return;
+	stopped = t.id;
+	brokenOff();
+}
+
+// It is done, or not, when the server says so.
+export function confirm(t: Turn, call: number, yes: boolean) {
+	wire?.send({ type: 'confirm', id: t.id, call, yes });
 }
 
 export function begin() {
-	wire?.send({ type: 'new' });
+	if (!wire?.send({ type: 'new' })) chat = '';
 	batch(() => {
 		turns.value = [];
 		spoken.value = [];
@@ -187,13 +226,25 @@ function brokenOff() {
 	end(t, 'failed');
 }
 
+// The other end knows nothing of what was said.
+function forgotten() {
+	const last = turns.peek()[turns.peek().length - 1];
+	if (last) add(last, { kind: 'notice', code: 'forgotten', text: '' });
+	brokenOff();
+}
+
 function end(t: Turn, state: 'done' | 'failed') {
 	batch(() => {
-		// A tool that never said how it ended.
-		if (t.pieces.peek().some(p => p.kind === 'tool' && p.state === 'running'))
-			t.pieces.value = t.pieces
-				.peek()
-				.map(p => (p.kind === 'tool' && p.state === 'running' ? { ...p, state: 'failed' } : p));
+		// A tool that never said how it ended, a card that nobody answered.
+		t.pieces.value = t.pieces
+			.peek()
+			.map(p =>
+				p.kind === 'tool' && p.state === 'running'
+					? { ...p, state: 'failed' }
+					: p.kind === 'confirm' && !p.answer
+						? { ...p, answer: 'over' }
+						: p,
+			);
 		t.state.value = state;
 		say('', true);
 	});
@@ -208,6 +259,11 @@ const put = (t: Turn, at: number, p: Piece) =>
 
 function heard(m: Heard) {
 	if (m.type === 'hello') {
+		// Of the line, not yet of the conversation.
+		if (resuming && m.resumed === undefined && m.chat) return;
+		if (resuming && !m.resumed) forgotten();
+		resuming = false;
+		chat = m.chat;
 		hello.value = { provider: m.provider, model: m.model, local: m.local, providers: m.providers };
 		return;
 	}
@@ -215,7 +271,7 @@ function heard(m: Heard) {
 	if (m.type === 'error') {
 		// One without a turn is about the last that was asked.
 		const of = t ?? (m.id ? undefined : current());
-		if (!of) return;
+		if (!of || of.state.peek() === 'done' || of.state.peek() === 'failed') return;
 		add(of, { kind: 'error', code: m.code, text: m.text });
 		if (m.text) say(m.text, true);
 		end(of, 'failed');
@@ -233,20 +289,40 @@ function take(t: Turn, m: Exclude<Heard, { type: 'hello' | 'error' }>) {
 	const last = pieces[pieces.length - 1];
 	switch (m.type) {
 		case 'start':
+			// Again, from its beginning: the line broke.
+			heardBefore = pieces.reduce((n, p) => n + (p.kind === 'text' ? p.text.length : 0), 0);
+			t.pieces.value = [];
 			return;
-		case 'delta':
+		case 'delta': {
 			if (last?.kind === 'text') {
 				if (last.text.length < MAX_TEXT)
 					t.pieces.value = [...pieces.slice(0, -1), { kind: 'text', text: last.text + m.text }];
 			} else if (m.text) add(t, { kind: 'text', text: m.text });
-			say(m.text, false);
+			const before = Math.min(heardBefore, m.text.length);
+			heardBefore -= before;
+			say(m.text.slice(before), false);
 			return;
+		}
 		case 'tool': {
 			const { type: _type, id: _id, ...rest } = m;
 			const at = pieces.findIndex(p => p.kind === 'tool' && p.call === m.call);
 			if (at < 0) return add(t, { kind: 'tool', ...rest });
 			const known = pieces[at] as Tool;
 			put(t, at, { ...known, ...rest, name: known.name, arguments: m.arguments ?? known.arguments });
+			return;
+		}
+		case 'confirm':
+			say(told.peek().confirm, true);
+			return add(t, {
+				kind: 'confirm',
+				call: m.call,
+				changes: m.changes,
+				read: m.read,
+				listed: m.listed,
+			});
+		case 'confirmed': {
+			const at = pieces.findIndex(p => p.kind === 'confirm' && p.call === m.call);
+			if (at >= 0) put(t, at, { ...(pieces[at] as Asking), answer: m.answer });
 			return;
 		}
 		case 'messages':

@@ -143,16 +143,33 @@ function Log() {
 	const s = say.value;
 	const all = turns.value;
 	const box = useRef<HTMLDivElement>(null);
+	const inner = useRef<HTMLDivElement>(null);
 	// Follows what comes in, unless somebody reads further up.
 	const following = useRef(true);
+	// To where, by us: its event comes when there may be more already.
+	const scrolled = useRef(-1);
 	const pieces = all[all.length - 1]?.pieces.value;
 	useLayoutEffect(() => {
 		following.current = true;
 	}, [all.length]);
-	useLayoutEffect(() => {
+	const follow = () => {
 		const b = box.current;
-		if (b && following.current) b.scrollTop = b.scrollHeight;
-	}, [pieces, all.length]);
+		if (!b || !following.current) return;
+		b.scrollTop = b.scrollHeight;
+		// What is to be answered is read from its top.
+		const card = b.querySelector('.turn:last-child .approval-card:has(.approval-answer)');
+		const above = card ? b.getBoundingClientRect().top - card.getBoundingClientRect().top : 0;
+		if (above > 0) b.scrollTop -= above + 8;
+		scrolled.current = b.scrollTop;
+	};
+	useLayoutEffect(follow, [pieces, all.length]);
+	// Cards grow when they have been loaded.
+	useEffect(() => {
+		const seen = new ResizeObserver(follow);
+		seen.observe(inner.current!);
+		seen.observe(box.current!);
+		return () => seen.disconnect();
+	}, []);
 	return (
 		<div
 			ref={box}
@@ -162,10 +179,13 @@ function Log() {
 			tabIndex={0}
 			onScroll={e => {
 				const b = e.currentTarget;
+				if (b.scrollTop === scrolled.current) return;
 				following.current = b.scrollHeight - b.scrollTop - b.clientHeight < 40;
 			}}
 		>
-			{all.length ? all.map(t => <TurnView key={t.id} t={t} />) : <Welcome />}
+			<div ref={inner} class="assistant-turns">
+				{all.length ? all.map(t => <TurnView key={t.id} t={t} />) : <Welcome />}
+			</div>
 		</div>
 	);
 }

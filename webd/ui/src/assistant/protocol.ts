@@ -11,9 +11,19 @@ export interface Context {
 }
 
 export type Said =
-	| { type: 'ask'; id: string; text: string; language: 'fr' | 'en'; zone: number; context: Context }
+	| {
+			type: 'ask';
+			id: string;
+			text: string;
+			language: 'fr' | 'en';
+			zone: number;
+			context: Context;
+			choice?: number;
+	  }
 	| { type: 'cancel'; id: string }
+	| { type: 'confirm'; id: string; call: number; yes: boolean }
 	| { type: 'new' }
+	| { type: 'resume'; chat: string; turn?: string }
 	| { type: 'provider'; name: string };
 
 export interface Found {
@@ -27,7 +37,16 @@ export interface Found {
 }
 
 export type Heard =
-	| { type: 'hello'; provider: string; model: string; local: boolean; providers: string[] }
+	| {
+			type: 'hello';
+			chat: string;
+			provider: string;
+			model: string;
+			local: boolean;
+			providers: string[];
+			// Answers resume.
+			resumed?: boolean;
+	  }
 	| { type: 'start'; id: string }
 	| { type: 'delta'; id: string; text: string }
 	| {
@@ -36,10 +55,12 @@ export type Heard =
 			call: string;
 			name: string;
 			arguments: Record<string, unknown> | null;
-			state: 'running' | 'done' | 'failed';
+			state: 'running' | 'done' | 'failed' | 'refused';
 			summary: string;
 			ms: number;
 	  }
+	| { type: 'confirm'; id: string; call: number; changes: unknown[]; read: Id[]; listed: boolean }
+	| { type: 'confirmed'; id: string; call: number; answer: 'yes' | 'no' | 'time' }
 	| { type: 'messages'; id: string; items: Found[]; total: number; query: string }
 	| { type: 'question'; id: string; text: string; choices: string[] }
 	| { type: 'approval'; id: string; approvalId: Id; what: string }
@@ -92,6 +113,8 @@ export function read(data: string): Heard | null {
 		case 'hello':
 			return {
 				type: 'hello',
+				chat: text(m.chat, 64),
+				...(typeof m.resumed === 'boolean' ? { resumed: m.resumed } : {}),
 				provider: text(m.provider),
 				model: text(m.model),
 				local: m.local === true,
@@ -116,9 +139,27 @@ export function read(data: string): Heard | null {
 				call: word(m.call),
 				name: text(m.name),
 				arguments: object(m.arguments),
-				state: m.state === 'done' || m.state === 'failed' ? m.state : 'running',
+				state: m.state === 'done' || m.state === 'failed' || m.state === 'refused' ? m.state : 'running',
 				summary: text(m.summary),
 				ms: count(m.ms),
+			};
+		case 'confirm':
+			return {
+				type: 'confirm',
+				id,
+				call: count(m.call),
+				changes: list(m.changes, MAX_ITEMS),
+				read: list(m.read, MAX_CHOICES)
+					.map(e => text(e, 128))
+					.filter(Boolean),
+				listed: m.listed === true,
+			};
+		case 'confirmed':
+			return {
+				type: 'confirmed',
+				id,
+				call: count(m.call),
+				answer: m.answer === 'yes' || m.answer === 'no' ? m.answer : 'time',
 			};
 		case 'messages': {
 			const items = list(m.items, MAX_ITEMS).flatMap(found);

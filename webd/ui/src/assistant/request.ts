@@ -4,8 +4,9 @@ import { auth, needsPassword } from '../auth';
 import { ObjectError } from '../jmap/errors';
 import type { Approval, Email, EmailAddress, GetResponse, Id, SetResponse } from '../jmap/types';
 import { name, same } from '../lib/address';
+import { textToHtml } from '../lib/sanitize';
 import { receiveApprovals } from '../store/approvals';
-import { openDraft } from '../store/composers';
+import { compose, openDraft } from '../store/composers';
 import { email, getEmails } from '../store/emails';
 import { call, session } from '../store/session';
 import { actionDigest, mailDigest, octetsOf } from './digest';
@@ -108,11 +109,29 @@ export async function proven(act: () => Promise<unknown>, prove: () => Promise<b
 
 export const refuse = (id: Id) => answer(id, 'refused');
 
-// It is not for the agent to send any more: the human writes on.
-export async function takeOver(a: Approval): Promise<void> {
-	await refuse(a.id);
-	if (!a.emailId) return;
-	await getEmails([a.emailId]);
-	const e = email(a.emailId).peek() as Email | undefined;
-	if (e) await openDraft(e);
+// What became of it, where an answer was refused: somebody answered before, or the time was over.
+export async function overtaken(id: Id): Promise<Approval | null> {
+	const list = (await call<GetResponse<Approval>>('Approval/get', { ids: [id] })).list;
+	receiveApprovals(list);
+	return list[0] && list[0].state !== 'requested' ? list[0] : null;
+}
+
+// It is not for the agent to send any more: the human writes on. Where the draft is gone, in what stood on the card.
+export async function takeOver(asked: Asked): Promise<void> {
+	const { approval, letter } = asked;
+	await refuse(approval.id);
+	if (approval.emailId) await getEmails([approval.emailId]);
+	const draft = approval.emailId ? email(approval.emailId).peek() : undefined;
+	if (draft) return openDraft(draft as Email);
+	if (!letter) return;
+	const c = await compose();
+	c.to.value = letter.to;
+	c.cc.value = letter.cc;
+	c.bcc.value = asked.bcc.map(email => ({ name: null, email }));
+	c.showCc.value = letter.cc.length > 0;
+	c.showBcc.value = asked.bcc.length > 0;
+	c.subject.value = letter.subject;
+	c.html = textToHtml(letter.text);
+	c.attach(letter.files.map(f => new File([f.octets as BlobPart], f.name, { type: f.type })));
+	c.load.value++;
 }

@@ -14,11 +14,20 @@ import { Icon } from '../ui/icons';
 import { Section } from '../views/settings/parts';
 import { proveIt } from './prove';
 import { proven } from './request';
+import { Sessions } from './sessions';
 import { say } from './words';
 
 const SCOPES = ['mail:read', 'mail:organize', 'mail:draft', 'mail:send'];
 const CLASSES = ['read', 'flag', 'draft', 'send', 'delete', 'move', 'forward', 'vacation'];
-const DECISIONS = ['free', 'approval', 'never'];
+// What each can be: nobody is asked before each reading, and what leaves in the user's name is never free.
+const DECISIONS: Record<string, string[]> = {
+	read: ['free', 'never'],
+	flag: ['free', 'never'],
+	draft: ['free', 'never'],
+	delete: ['free', 'approval', 'never'],
+	move: ['free', 'approval', 'never'],
+};
+const ASKED = ['approval', 'never'];
 const DAYS = [1, 7, 30, 365, 0];
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -64,6 +73,7 @@ export function AgentSettings() {
 				</ul>
 				<NewAgent onMade={load} />
 			</Section>
+			<Sessions />
 		</>
 	);
 }
@@ -77,7 +87,11 @@ function AgentLine({ a, onChange }: { a: Agent; onChange: () => Promise<unknown>
 	};
 	const facts = [
 		a.scopes.map(x => s.scopes[x] ?? x).join(', '),
-		a.expires ? s.agentUntil(said(a.expires)) : s.agentForever,
+		!a.expires
+			? s.agentForever
+			: Date.parse(a.expires) > Date.now()
+				? s.agentUntil(said(a.expires))
+				: s.agentEnded(said(a.expires)),
 		a.lastUsed ? w.lastUsed(said(a.lastUsed)) : w.neverUsed,
 	];
 	return (
@@ -102,6 +116,12 @@ function AgentLine({ a, onChange }: { a: Agent; onChange: () => Promise<unknown>
 	);
 }
 
+// What stands there now is among them, whoever set it.
+const choices = (of: string, now: string) => {
+	const all = DECISIONS[of] ?? ASKED;
+	return all.includes(now) ? all : [now, ...all];
+};
+
 // What is free, what needs the user's word, what is never done (ADR 32). Sending is never free.
 function Policy({ a, onChange }: { a: Agent; onChange: () => Promise<unknown> }) {
 	const s = say.value;
@@ -120,7 +140,7 @@ function Policy({ a, onChange }: { a: Agent; onChange: () => Promise<unknown> })
 				<label key={c}>
 					<span>{s.classes[c]}</span>
 					<select value={a.policy[c]} onChange={e => void set(c, e.currentTarget.value)}>
-						{DECISIONS.filter(d => c !== 'send' || d !== 'free').map(d => (
+						{choices(c, a.policy[c]!).map(d => (
 							<option key={d} value={d}>
 								{s.decisions[d]}
 							</option>

@@ -13,10 +13,11 @@ import { announce, toast } from '../store/toasts';
 import { Icon } from '../ui/icons';
 import { Card } from './card';
 import { ask, current, markUndone, turns, undoableOf, type Piece, type Tool, type Turn } from './chat';
+import { Confirm } from './confirm';
 import { seen } from './letter';
 import { openEmail } from './open';
 import type { Found } from './protocol';
-import { undoSession } from './undo';
+import { undoneWords, undoSession } from './undo';
 import { say } from './words';
 
 export function TurnView({ t }: { t: Turn }) {
@@ -62,6 +63,8 @@ function PieceView({ p, t, last }: { p: Piece; t: Turn; last: boolean }) {
 			);
 		case 'tool':
 			return <ToolLine p={p} />;
+		case 'confirm':
+			return <Confirm p={p} t={t} />;
 		case 'messages':
 			return <Messages items={p.items} total={p.total} query={p.query} />;
 		case 'question':
@@ -90,17 +93,21 @@ function PieceView({ p, t, last }: { p: Piece; t: Turn; last: boolean }) {
 
 // ---- what it did ----
 
+const TOOL_ICONS = { running: 'clock', done: 'check', failed: 'warn', refused: 'close' } as const;
+
 function ToolLine({ p }: { p: Tool }) {
 	const s = say.value;
 	const name = s.tools[p.name] ?? p.name;
 	const told =
-		p.state === 'running' ? s.toolRunning : seen(p.summary) || (p.state === 'failed' ? s.toolFailed : '');
+		p.state === 'running'
+			? s.toolRunning
+			: seen(p.summary) || (p.state === 'failed' ? s.toolFailed : p.state === 'refused' ? s.toolRefused : '');
 	const args = Object.entries(p.arguments ?? {});
 	const seconds = (p.ms / 1000).toLocaleString(locale.value, { maximumFractionDigits: 2 });
 	return (
 		<details class={`tool ${p.state}`}>
 			<summary>
-				<Icon name={p.state === 'failed' ? 'warn' : p.state === 'done' ? 'check' : 'clock'} />
+				<Icon name={TOOL_ICONS[p.state]} />
 				<span>
 					{name}
 					{told && (
@@ -229,7 +236,7 @@ function Question({ text, choices, open }: { text: string; choices: string[]; op
 							disabled={!open || current() !== undefined}
 							onClick={() => {
 								// It cannot keep the focus: it is answered.
-								if (ask(c)) focusWanted.value++;
+								if (ask(c, undefined, i + 1)) focusWanted.value++;
 							}}
 						>
 							<bdi>{seen(c)}</bdi>
@@ -250,14 +257,7 @@ function Undoable({ p }: { p: Extract<Piece, { kind: 'undoable' }> }) {
 	const undo = async () => {
 		busy.value = true;
 		try {
-			const r = await undoSession(p.session);
-			const text = [
-				r.restored ? s.undone(r.restored) : s.undoneNothing,
-				r.conflicts ? s.undoConflicts(r.conflicts) : '',
-				r.lost ? s.undoLost(r.lost) : '',
-			]
-				.filter(Boolean)
-				.join(' ');
+			const text = undoneWords(await undoSession(p.session), s);
 			markUndone(p.session, text);
 			announce(text);
 			focusWanted.value++;

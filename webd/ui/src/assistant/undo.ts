@@ -2,6 +2,7 @@
 
 import type { Id } from '../jmap/types';
 import { call } from '../store/session';
+import type { AssistantWords } from './words';
 
 interface Undone {
 	restored: Record<string, number>;
@@ -23,3 +24,13 @@ export async function undoSession(session: Id): Promise<Undoing> {
 		lost: r.lostTotal ?? 0,
 	};
 }
+
+// What came of it, for people.
+export const undoneWords = (r: Undoing, s: AssistantWords): string =>
+	[
+		r.restored ? s.undone(r.restored) : s.undoneNothing,
+		r.conflicts ? s.undoConflicts(r.conflicts) : '',
+		r.lost ? s.undoLost(r.lost) : '',
+	]
+		.filter(Boolean)
+		.join(' ');

@@ -52,6 +52,7 @@ const en = {
 		set_vacation: 'Prepared the automatic answer',
 	} as Record<string, string>,
 	toolFailed: 'failed',
+	toolRefused: 'not done: you said no',
 	toolRunning: 'under way',
 	toolDetails: (name: string) => `${name}: details`,
 	took: (ms: string) => `Took ${ms} s`,
@@ -76,6 +77,32 @@ const en = {
 			: `${n} were changed again since, and stay as they are.`,
 	undoLost: (n: number) => (n === 1 ? 'One could not be brought back.' : `${n} could not be brought back.`),
 
+	// Asked before it is done
+	confirm: 'Shall I do this?',
+	confirmRead: (n: number, listed: boolean) =>
+		listed || n === 0
+			? 'I ask because I have read mail before: it may have put that into my head.'
+			: n === 1
+				? 'I ask because I have read a message before: it may have put that into my head.'
+				: `I ask because I have read ${n} messages before: they may have put that into my head.`,
+	confirmYes: 'Yes, do it',
+	confirmNo: 'No',
+	confirmed: {
+		yes: 'You agreed.',
+		no: 'You said no. Nothing was changed.',
+		time: 'You did not answer. Nothing was changed.',
+		over: 'That is over. Nothing was changed.',
+	},
+	confirmMark: {
+		read: 'These are marked as read.',
+		unread: 'These are marked as unread.',
+		starred: 'These get a star.',
+		unstarred: 'These lose their star.',
+	},
+	confirmDraft: 'This is put into Drafts. It is not sent.',
+	confirmDestroy: 'This is deleted for ever:',
+	confirmUndo: 'All that I changed in this conversation is taken back.',
+
 	errors: {
 		cancelled: 'Stopped.',
 		busy: 'One thing at a time: the answer before is not finished.',
@@ -89,7 +116,11 @@ const en = {
 		lost: 'The connection broke off. What was done until then is done.',
 	} as Record<string, string>,
 	error: 'Something went wrong. Try again in a moment.',
-	notices: { fallback: 'The model is away. The built-in assistant answers.' } as Record<string, string>,
+	notices: {
+		fallback: 'The model is away. The built-in assistant answers.',
+		forgotten: 'The connection was lost for too long: what was said up to here is forgotten.',
+		gap: 'A part of this was lost with the connection.',
+	} as Record<string, string>,
 
 	// The approval card
 	card: 'Send this message?',
@@ -130,6 +161,7 @@ const en = {
 	cardStrange:
 		'This message has an unusual form: its reader may see something else. Look at its source before you decide.',
 	cardSource: 'Source of the message',
+	cardInside: 'What it says',
 	origin: (value: string, who: string, where: string) =>
 		who
 			? `“${value}” is nobody you have written to. It was taken from ${where} of a message by ${who}.`
@@ -146,7 +178,7 @@ const en = {
 	actions: {
 		delete: 'Delete these messages?',
 		move: 'Move these messages?',
-		forward: 'Forward automatically?',
+		forward: 'Forward this message?',
 		vacation: 'Change the automatic reply?',
 	} as Record<string, string>,
 	actionOther: 'Allow this?',
@@ -166,7 +198,12 @@ const en = {
 	vacationTo: 'Until',
 	vacationNow: 'at once',
 	actionAllow: 'Allow',
-	actionRefused: 'Refused. Nothing was done.',
+	actionDoing: 'Doing it…',
+	actionStates: {
+		refused: 'Refused. Nothing was done.',
+		expired: 'Nobody answered in time. Nothing was done.',
+	} as Record<string, string>,
+	cardOvertaken: (state: string) => `This was answered already, or it waited too long. ${state}`,
 	nobodyWaits: 'Nothing waits for your approval.',
 	nobodyWaitsHint:
 		'When the assistant or another agent wants to send something in your name, it stands here.',
@@ -260,6 +297,7 @@ const en = {
 	agentCopyConfig: 'Copy the configuration',
 	agentUntil: (when: string) => `until ${when}`,
 	agentForever: 'without end',
+	agentEnded: (when: string) => `ended ${when}`,
 	agentRevoke: 'Revoke',
 	agentRevokeAsk: (name: string) => `Revoke “${name}”? What it is doing ends at once.`,
 	agentPolicy: (name: string) => `What ${name} may do by itself`,
@@ -272,12 +310,37 @@ const en = {
 		send: 'Send',
 		delete: 'Delete',
 		move: 'Move more than 20 at once',
-		forward: 'Forward automatically',
+		forward: 'Forward a message',
 		vacation: 'Automatic reply',
 	} as Record<string, string>,
 	decisions: { free: 'By itself', approval: 'With my approval', never: 'Never' } as Record<string, string>,
 	agentProve: 'Making an agent takes your password.',
 	agentExists: 'There is an agent of that name already.',
+
+	sessions: 'What agents have changed',
+	sessionsHint:
+		'Each conversation with what it changed in your mailboxes, and a way back. What agents read is not here: it is in the audit log, which those who run this server can read.',
+	sessionsNone: 'No agent has changed anything.',
+	sessionsMore: 'Show older ones',
+	sessionOf: (agent: string) =>
+		agent === 'assistant' ? 'The assistant' : agent === 'terminal' ? 'An agent in the terminal' : agent,
+	sessionUnknown: 'An agent',
+	sessionCounts: {
+		flags: (n: number) => (n === 1 ? '1 mark changed' : `${n} marks changed`),
+		moved: (n: number) => `${n} moved`,
+		copied: (n: number) => `${n} copied`,
+		added: (n: number) => `${n} written`,
+		expunged: (n: number) => `${n} deleted for ever`,
+		other: (n: number) => (n === 1 ? '1 other change' : `${n} other changes`),
+	} as Record<string, (n: number) => string>,
+	sessionNothing: 'Nothing that stands.',
+	sessionIncomplete: 'its beginning is no longer on record',
+	sessionUndo: 'Undo',
+	sessionUndone: (when: string) => `Undone ${when}`,
+	sessionAsk: (agent: string, when: string, n: number) =>
+		n === 1
+			? `Undo what changed here (${agent}, ${when})?`
+			: `Undo all ${n} changes (${agent}, ${when})? What somebody else has changed since stays.`,
 };
 
 export type AssistantWords = typeof en;
@@ -330,6 +393,7 @@ const fr: AssistantWords = {
 		set_vacation: 'A préparé la réponse automatique',
 	},
 	toolFailed: 'sans succès',
+	toolRefused: 'pas fait : vous avez refusé',
 	toolRunning: 'en cours',
 	toolDetails: name => `${name} : détails`,
 	took: ms => `En ${ms} s`,
@@ -353,6 +417,31 @@ const fr: AssistantWords = {
 	undoLost: n =>
 		n === 1 ? 'Un message n’a pas pu être retrouvé.' : `${n} messages n’ont pas pu être retrouvés.`,
 
+	confirm: 'Dois-je faire cela ?',
+	confirmRead: (n, listed) =>
+		listed || n === 0
+			? 'Je le demande car j’ai lu des mails avant : l’idée vient peut-être d’eux.'
+			: n === 1
+				? 'Je le demande car j’ai lu un message avant : l’idée vient peut-être de lui.'
+				: `Je le demande car j’ai lu ${n} messages avant : l’idée vient peut-être d’eux.`,
+	confirmYes: 'Oui, le faire',
+	confirmNo: 'Non',
+	confirmed: {
+		yes: 'Vous avez accepté.',
+		no: 'Vous avez refusé. Rien n’a changé.',
+		time: 'Vous n’avez pas répondu. Rien n’a changé.',
+		over: 'C’est terminé. Rien n’a changé.',
+	},
+	confirmMark: {
+		read: 'Ces messages seront marqués comme lus.',
+		unread: 'Ces messages seront marqués comme non lus.',
+		starred: 'Ces messages recevront une étoile.',
+		unstarred: 'Ces messages perdront leur étoile.',
+	},
+	confirmDraft: 'Ceci ira dans les brouillons. Rien n’est envoyé.',
+	confirmDestroy: 'Ceci sera supprimé définitivement :',
+	confirmUndo: 'Tout ce que j’ai changé dans cette conversation sera annulé.',
+
 	errors: {
 		cancelled: 'Arrêté.',
 		busy: 'Une chose à la fois : la réponse précédente n’est pas finie.',
@@ -366,7 +455,11 @@ const fr: AssistantWords = {
 		lost: 'La connexion s’est coupée. Ce qui était déjà fait reste fait.',
 	},
 	error: 'Quelque chose n’a pas marché. Réessayez dans un moment.',
-	notices: { fallback: 'Le modèle est absent. L’assistant intégré répond.' },
+	notices: {
+		fallback: 'Le modèle est absent. L’assistant intégré répond.',
+		forgotten: 'La connexion est restée coupée trop longtemps : ce qui a été dit jusqu’ici est oublié.',
+		gap: 'Une partie s’est perdue avec la connexion.',
+	},
 
 	card: 'Envoyer ce message ?',
 	cardBy: agent => (agent === 'assistant' ? 'Rédigé par l’assistant' : `Rédigé par l’agent « ${agent} »`),
@@ -405,6 +498,7 @@ const fr: AssistantWords = {
 	cardStrange:
 		'Ce message a une forme inhabituelle : son destinataire verra peut-être autre chose. Regardez sa source avant de décider.',
 	cardSource: 'Source du message',
+	cardInside: 'Ce qu’il contient',
 	origin: (value, who, where) =>
 		who
 			? `Vous n’avez jamais écrit à « ${value} ». Cette adresse vient ${where} d’un message de ${who}.`
@@ -439,7 +533,12 @@ const fr: AssistantWords = {
 	vacationTo: 'Jusqu’à',
 	vacationNow: 'maintenant',
 	actionAllow: 'Autoriser',
-	actionRefused: 'Refusé. Rien n’a été fait.',
+	actionDoing: 'C’est en cours…',
+	actionStates: {
+		refused: 'Refusé. Rien n’a été fait.',
+		expired: 'Personne n’a répondu à temps. Rien n’a été fait.',
+	},
+	cardOvertaken: state => `Cette demande a déjà reçu une réponse, ou a attendu trop longtemps. ${state}`,
 	nobodyWaits: 'Rien n’attend votre accord.',
 	nobodyWaitsHint:
 		'Quand l’assistant ou un autre agent voudra envoyer quelque chose en votre nom, la demande sera ici.',
@@ -532,6 +631,7 @@ const fr: AssistantWords = {
 	agentCopyConfig: 'Copier la configuration',
 	agentUntil: when => `jusqu’à ${when}`,
 	agentForever: 'sans fin',
+	agentEnded: when => `terminé ${when}`,
 	agentRevoke: 'Révoquer',
 	agentRevokeAsk: name => `Révoquer « ${name} » ? Ce qu’il est en train de faire s’arrête aussitôt.`,
 	agentPolicy: name => `Ce que ${name} peut faire de lui-même`,
@@ -544,12 +644,37 @@ const fr: AssistantWords = {
 		send: 'Envoyer',
 		delete: 'Supprimer',
 		move: 'Déplacer plus de 20 à la fois',
-		forward: 'Transférer automatiquement',
+		forward: 'Transférer un message',
 		vacation: 'Réponse automatique',
 	},
 	decisions: { free: 'De lui-même', approval: 'Avec mon accord', never: 'Jamais' },
 	agentProve: 'Pour créer un agent, il faut votre mot de passe.',
 	agentExists: 'Un agent de ce nom existe déjà.',
+
+	sessions: 'Ce que les agents ont changé',
+	sessionsHint:
+		'Chaque conversation avec ce qu’elle a changé dans vos dossiers, et le moyen de revenir en arrière. Ce que les agents ont lu n’est pas ici : c’est dans le journal d’audit, que peuvent lire les personnes qui gèrent ce serveur.',
+	sessionsNone: 'Aucun agent n’a rien changé.',
+	sessionsMore: 'Voir les plus anciennes',
+	sessionOf: agent =>
+		agent === 'assistant' ? 'L’assistant' : agent === 'terminal' ? 'Un agent dans le terminal' : agent,
+	sessionUnknown: 'Un agent',
+	sessionCounts: {
+		flags: n => (n === 1 ? '1 marque changée' : `${n} marques changées`),
+		moved: n => (n === 1 ? '1 déplacé' : `${n} déplacés`),
+		copied: n => (n === 1 ? '1 copié' : `${n} copiés`),
+		added: n => (n === 1 ? '1 écrit' : `${n} écrits`),
+		expunged: n => (n === 1 ? '1 supprimé définitivement' : `${n} supprimés définitivement`),
+		other: n => (n === 1 ? '1 autre changement' : `${n} autres changements`),
+	},
+	sessionNothing: 'Rien qui demeure.',
+	sessionIncomplete: 'le début n’est plus consigné',
+	sessionUndo: 'Annuler',
+	sessionUndone: when => `Annulé ${when}`,
+	sessionAsk: (agent, when, n) =>
+		n === 1
+			? `Annuler ce qui a été changé ici (${agent}, ${when}) ?`
+			: `Annuler les ${n} changements (${agent}, ${when}) ? Ce qui a été modifié depuis par d’autres reste tel quel.`,
 };
 
 export const say = computed<AssistantWords>(() => (language.value === 'fr' ? fr : en));
