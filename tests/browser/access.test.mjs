@@ -5,7 +5,21 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { as, axe, browser, message, prefer, row, submit, Suite, until, visit } from './suite.mjs';
+import {
+	as,
+	ask,
+	axe,
+	browser,
+	message,
+	open,
+	prefer,
+	row,
+	shot,
+	submit,
+	Suite,
+	until,
+	visit,
+} from './suite.mjs';
 
 let suite, b;
 before(async () => {
@@ -280,6 +294,201 @@ test('axe finds nothing in any state: search, palette, help, move, questions, me
 			if (tab === 'identities') await page.locator('.panel form').first().waitFor();
 			await look(tab);
 		}
+		await page.context().close();
+	}
+	assert.deepEqual(found, []);
+});
+
+// ---- the assistant ----
+
+test('list, search and send by the assistant with the keyboard alone', async () => {
+	const page = await as(b, suite, 0);
+	await row(page, 'First of all').waitFor();
+	const typed = async text => {
+		await page.locator('.assistant-field textarea:focus').waitFor();
+		await page.keyboard.insertText(text);
+		await page.keyboard.press('Enter');
+		const turn = page.locator('.turn').last();
+		await turn.locator('.turn-asked', { hasText: text }).waitFor();
+		await until(async () => (await turn.getAttribute('aria-busy')) === 'false', `an answer to ${text}`);
+		return turn;
+	};
+	await page.keyboard.press('i');
+	await page.locator('.assistant-welcome .idea:not([disabled])').first().waitFor();
+	await typed('List my emails');
+	await tabTo(page, '.found-row', 'Shift+Tab');
+	await page.keyboard.press('Enter');
+	await page.locator('.conversation-head h1').waitFor();
+	await page.keyboard.press('i');
+	await typed('Search emails from bob');
+	let turn = await typed(`Send an email to ${suite.user(1).address} saying by keyboard alone`);
+	if (await turn.locator('.choices').count()) {
+		await tabTo(page, '.choices button:first-child', 'Shift+Tab');
+		await page.keyboard.press('Enter');
+	}
+	await page.locator('.approval-answer').waitFor();
+	// What it holds is reached before it is answered.
+	await tabTo(page, '.approval-answer .primary', 'Shift+Tab');
+	await page.keyboard.press('Shift+Tab');
+	await tabTo(page, '.approval-text', 'Shift+Tab');
+	await tabTo(page, '.approval-answer .primary');
+	await page.keyboard.press('Enter');
+	await page.locator('.approval-result', { hasText: 'Sent.' }).waitFor();
+	await until(async () => (await focus(page)) !== 'nothing', 'the focus somewhere after sending');
+	await until(() => suite.files(1).some(f => /keyboard/.test(readFileSync(f, 'utf8'))), 'delivery');
+	assert.deepEqual(page.said, []);
+	await page.context().close();
+});
+
+// What the other end says to each request.
+const SAYS = {
+	streaming: { delta: 'Bob asks whether the fence can be mended before the winter, and offers two ' },
+	tools: {
+		tools: [
+			['search', { query: 'from:bob has:attachment', limit: 10 }, 'done', '3 results'],
+			['read_message', { message: 'e9' }, 'failed', 'There is no such message.'],
+			['read_thread', { message: 'e7' }, 'running', ''],
+		],
+	},
+	list: {
+		tools: [['search', { query: 'from:bob' }, 'done', '6 results']],
+		delta: 'Six messages from Bob:',
+		list: 6,
+		end: true,
+	},
+	question: {
+		delta: '',
+		question: ['Which Bob?', ['Bob Hill <bob@example.test>', 'Bob Lake', 'Neither']],
+		end: true,
+	},
+	undo: { delta: 'Two messages went to the archive.', undoable: 2, end: true },
+	fallback: { notice: 'fallback', delta: 'One unread message.', end: true },
+	error: { error: 'away' },
+	approval: { delta: 'It is ready. It is sent once you approve it.', approval: true, end: true },
+};
+
+const scripted = approvalId => page =>
+	page.routeWebSocket(/\/assistant\?/, ws => {
+		const tell = m => ws.send(JSON.stringify(m));
+		tell({ type: 'hello', provider: 'ollama', model: 'm:7b', local: true, providers: ['builtin', 'ollama'] });
+		ws.onMessage(text => {
+			const m = JSON.parse(text);
+			const { id } = m;
+			if (m.type === 'cancel') tell({ type: 'error', id, code: 'cancelled', text: '' });
+			if (m.type !== 'ask') return;
+			const s = SAYS[m.text];
+			tell({ type: 'start', id });
+			if (s.notice) tell({ type: 'notice', id, code: s.notice, text: '' });
+			for (const [call, [name, args, state, summary]] of (s.tools ?? []).entries()) {
+				tell({ type: 'tool', id, call, name, arguments: args, state: 'running' });
+				if (state !== 'running') tell({ type: 'tool', id, call, name, state, summary, ms: 12 });
+			}
+			if (s.delta) tell({ type: 'delta', id, text: s.delta });
+			const item = i => ({
+				emailId: `e${i}`,
+				threadId: `t${i}`,
+				from: {
+					name: i % 2 ? 'Bob Hill' : 'Bartholomew Featherstonehaugh of the Hill',
+					email: 'bob@example.test',
+				},
+				subject:
+					i % 3 ? 'The fence' : 'Re: Fwd: A subject that goes on for longer than any pane of it is wide',
+				receivedAt: new Date(Date.UTC(2026, 10, 20 - i * 9)).toISOString(),
+				unread: i < 2,
+				preview: i % 2 ? 'Hello, could you have a look at the fence before the winter?' : '',
+			});
+			if (s.list)
+				tell({
+					type: 'messages',
+					id,
+					items: [...Array(s.list).keys()].map(item),
+					total: 30,
+					query: 'from:bob',
+				});
+			if (s.question) tell({ type: 'question', id, text: s.question[0], choices: s.question[1] });
+			if (s.approval) tell({ type: 'approval', id, approvalId, what: 'Dinner' });
+			if (s.undoable) tell({ type: 'undoable', id, session: '0123456789abcdef', count: s.undoable });
+			if (s.error) tell({ type: 'error', id, code: s.error, text: '' });
+			if (s.end) tell({ type: 'done', id, usage: {} });
+		});
+	});
+
+test('axe finds nothing in any state of the assistant, its cards and settings, however it is looked at', async () => {
+	const asker = await as(b, suite, 1);
+	await open(asker);
+	await asker.locator('.assistant-welcome .idea:not([disabled])').first().waitFor();
+	await ask(asker, 'Flag the mail from alice');
+	await ask(
+		asker,
+		`Send an email to ${suite.user(0).address} saying the fence is mended, and so is the gate`,
+	);
+	await asker.locator('.approval-answer').waitFor();
+	await asker.locator('.waiting-button').click();
+	await asker.waitForURL(/#\/approve\/.+/);
+	const id = asker.url().split('/').at(-1);
+	await asker.context().close();
+
+	const found = [];
+	const ways = [
+		['en 1440', {}],
+		['fr 900 dark', { locale: 'fr-FR', colorScheme: 'dark', viewport: { width: 900, height: 900 } }],
+		['fr 320', { locale: 'fr-FR', viewport: { width: 320, height: 640 }, hasTouch: true }],
+		['en 200 %', { viewport: { width: 640, height: 400 }, deviceScaleFactor: 2 }],
+		['forced colours', { forcedColors: 'active' }],
+	];
+	for (const [name, options] of ways) {
+		const page = await as(b, suite, 1, { before: scripted(id), ...options });
+		const look = async what => {
+			found.push(...(await axe(page, `${name} ${what}`)));
+			found.push(...(await small(page)).map(s => `${name} ${what}: small ${s}`));
+			assert.ok(
+				await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+				`${name} ${what}: wider than the page`,
+			);
+			await shot(page, `assistant ${name} ${what}`.replace(/[ %]+/g, '-'));
+		};
+		await open(page);
+		await page.locator('.assistant-welcome .idea:not([disabled])').first().waitFor();
+		await look('welcome');
+		for (const state of Object.keys(SAYS)) {
+			await page.locator('.assistant-field textarea').fill(state);
+			await page.keyboard.press('Enter');
+			const turn = page.locator('.turn').last();
+			await turn.locator('.turn-asked', { hasText: state }).waitFor();
+			if (SAYS[state].approval) {
+				await turn.locator('.approval-answer').waitFor();
+				// It has grown since it was scrolled to: what is to be read first can be seen.
+				await until(
+					() =>
+						page.evaluate(() => {
+							const log = document.querySelector('.assistant-log').getBoundingClientRect();
+							const card = [...document.querySelectorAll('.turn .approval-card')]
+								.at(-1)
+								.getBoundingClientRect();
+							const whole = card.height <= log.height;
+							return (
+								card.top >= log.top && card.top < log.bottom - 40 && (!whole || card.bottom <= log.bottom)
+							);
+						}),
+					'the card being in view',
+				);
+			}
+			await look(state);
+			if (!SAYS[state].end && !SAYS[state].error) await page.keyboard.press('Escape');
+			await until(async () => (await turn.getAttribute('aria-busy')) === 'false', `the end of ${state}`);
+		}
+		await page.keyboard.press('Escape');
+		await until(async () => !(await page.locator('.assistant').count()), 'leaving the pane');
+		await page.goto(`${suite.base}/#/approve`);
+		await page.locator('.approval-line').first().waitFor();
+		await look('approvals');
+		await page.goto(`${suite.base}/#/approve/${id}`);
+		await page.locator('.approve-page .approval-answer').waitFor();
+		await look('approve');
+		await page.goto(`${suite.base}/#/settings/agents`);
+		await page.locator('.agent-session').first().waitFor();
+		await page.locator('.agent-rules.own summary').first().click();
+		await look('agents');
 		await page.context().close();
 	}
 	assert.deepEqual(found, []);

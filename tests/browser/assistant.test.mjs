@@ -3,7 +3,21 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { as, axe, browser, Imap, message, row, shot, submit, Suite, until, visit } from './suite.mjs';
+import {
+	as,
+	ask,
+	axe,
+	browser,
+	Imap,
+	message,
+	open,
+	row,
+	shot,
+	submit,
+	Suite,
+	until,
+	visit,
+} from './suite.mjs';
 
 let suite, b;
 before(async () => {
@@ -14,21 +28,6 @@ after(async () => {
 	await b?.close();
 	await suite?.stop();
 });
-
-const open = async page => {
-	await page.keyboard.press('i');
-	await page.locator('.assistant-field textarea:focus').waitFor();
-};
-
-const ask = async (page, text) => {
-	const before = await page.locator('.turn').count();
-	await page.locator('.assistant-field textarea').fill(text);
-	await page.keyboard.press('Enter');
-	const turn = page.locator('.turn').nth(before);
-	await turn.waitFor();
-	await until(async () => (await turn.getAttribute('aria-busy')) !== 'true', `an answer to ${text}`);
-	return turn;
-};
 
 const fits = page => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
 
@@ -100,6 +99,80 @@ test('what a model or mail says stands there as text: nothing runs, loads, leads
 	assert.deepEqual(await axe(page, 'hostile'), []);
 	assert.ok(await fits(page));
 	await shot(page, 'assistant-hostile');
+	await page.context().close();
+});
+
+test('what a model that has read mail wants to change is asked on a card, by keyboard too; evil stays text', async () => {
+	const said = [];
+	let tell, id;
+	const answer = (m, t) => {
+		tell = t;
+		said.push(m);
+		if (m.type === 'ask') {
+			id = m.id;
+			t({ type: 'start', id });
+		}
+	};
+	const page = await as(b, suite, 0, { before: scripted(answer) });
+	await open(page);
+	await page.keyboard.type('Answer it');
+	await page.keyboard.press('Enter');
+	await until(() => id, 'the question');
+	const turn = page.locator('.turn').last();
+	const draft = {
+		mailboxIds: { m1: true },
+		keywords: { $draft: true },
+		to: [{ name: EVIL[0], email: 'eve@evil.test' }],
+		bcc: [{ email: 'hidden@evil.test' }],
+		subject: EVIL[2],
+		textBody: [{ partId: 't' }],
+		bodyValues: { t: { value: EVIL.join('\n') } },
+	};
+	const email = [['Email/set', { create: { k: draft } }, '0']];
+	const marks = [['Email/set', { update: { gone: { 'keywords/$seen': true } } }, '0']];
+	tell({ type: 'confirm', id, call: 2, tool: 'create_draft', changes: email, read: ['gone'], listed: false });
+	tell({ type: 'confirm', id, call: 3, tool: 'flag', changes: marks, read: ['gone'], listed: true });
+	const odd = [['Mailbox/set', { destroy: [EVIL[0]] }, '0']];
+	tell({ type: 'confirm', id, call: 4, tool: 'x', changes: odd, read: [], listed: true });
+	const card = turn.locator('.confirm-card');
+	await card.nth(2).waitFor();
+	assert.match(await card.nth(0).textContent(), /hidden@evil\.test/);
+	assert.match(await card.nth(0).textContent(), /⟨U\+202E⟩txt\.exe/);
+	assert.match(await card.nth(1).textContent(), /marked as read/);
+	assert.match(await card.nth(2).textContent(), /Mailbox\/set/);
+	assert.equal(await turn.locator('a,img,script,h1').count(), 0);
+	assert.equal(await page.evaluate(() => globalThis.pwned), undefined);
+	assert.deepEqual(await axe(page, 'confirm'), []);
+	assert.ok(await fits(page));
+	await shot(page, 'assistant-confirm');
+	// It is said aloud, and does not take the focus from who is typing.
+	await page.locator('.assistant [role=log] p', { hasText: 'Shall I do this?' }).first().waitFor();
+	await page.locator('.assistant-field textarea:focus').waitFor();
+	// The last card is the one before the field.
+	const back = async name => {
+		for (let n = 0; n < 12; n++) {
+			await page.keyboard.press('Shift+Tab');
+			if (await page.evaluate(x => document.activeElement.textContent === x, name)) return;
+		}
+		assert.fail(`no ${name} within reach`);
+	};
+	await back('No');
+	await page.keyboard.press('Enter');
+	await until(() => said.some(m => m.type === 'confirm'), 'the answer');
+	assert.deepEqual(said.at(-1), { type: 'confirm', id, call: 4, yes: false });
+	tell({ type: 'confirmed', id, call: 4, answer: 'no' });
+	await card.nth(2).locator('.approval-result', { hasText: 'You said no' }).waitFor();
+	await page.locator('.assistant-field textarea:focus').waitFor();
+	await card.nth(0).locator('button', { hasText: 'Yes' }).click();
+	await until(() => said.at(-1).call === 2, 'the other answer');
+	assert.equal(said.at(-1).yes, true);
+	tell({ type: 'confirmed', id, call: 2, answer: 'yes' });
+	await card.nth(0).locator('.approval-result', { hasText: 'You agreed' }).waitFor();
+	tell({ type: 'error', id, code: 'time', text: '' });
+	await card.nth(1).locator('.approval-result', { hasText: 'Nothing was changed' }).waitFor();
+	assert.equal(await card.locator('.approval-answer').count(), 0);
+	assert.deepEqual(page.strangers, []);
+	assert.deepEqual(await axe(page, 'confirmed'), []);
 	await page.context().close();
 });
 
@@ -496,6 +569,45 @@ test('what the assistant did is undone, all of it, and what it asks to do beside
 	await card.getByRole('button', { name: 'Allow' }).click();
 	await card.locator('.approval-result', { hasText: 'Done.' }).waitFor();
 	await until(async () => !(await row(page, 'undone').count()), 'deleting');
+	assert.deepEqual(page.said, []);
+	await page.context().close();
+});
+
+test('a broken line loses nothing: what was listed is still known; what is not, is said to be forgotten', async () => {
+	const [carol, bob] = [2, 1].map(n => suite.user(n).address);
+	await submit(suite, 1, [2], message({ from: `Bob Hill <${bob}>`, to: carol, subject: 'A thread' }));
+	const lines = [];
+	let lose = false;
+	const page = await as(b, suite, 2, {
+		before: p =>
+			p.routeWebSocket(/\/assistant\?/, ws => {
+				const server = ws.connectToServer();
+				ws.onMessage(m => server.send(lose ? m.replace(/"chat":"[0-9a-f]+"/, '"chat":"0"') : m));
+				lines.push({ ws, server });
+			}),
+	});
+	const snap = async () => {
+		const n = lines.length;
+		const { ws, server } = lines.at(-1);
+		await server.close();
+		await ws.close({ code: 1012 });
+		await until(() => lines.length > n, 'another line');
+	};
+	await row(page, 'A thread').waitFor();
+	await open(page);
+	await page.locator('.assistant-welcome .idea:not([disabled])').first().waitFor();
+	await ask(page, 'Search emails about thread');
+	await snap();
+	await page.locator('.assistant-field textarea').fill('Star the first one');
+	await page.locator('.assistant-send:not([disabled])').waitFor();
+	const turn = await ask(page, 'Star the first one');
+	await turn.locator('.undoable').waitFor();
+	await page.locator('.mail-row .star.on').first().waitFor();
+	assert.equal(await page.locator('.turn-notice, .turn-error').count(), 0);
+	lose = true;
+	await snap();
+	await page.locator('.turn-notice', { hasText: 'is forgotten' }).waitFor();
+	assert.deepEqual(await axe(page, 'forgotten'), []);
 	assert.deepEqual(page.said, []);
 	await page.context().close();
 });

@@ -149,8 +149,10 @@ test('on a phone a swipe archives or deletes, a short one does nothing', async (
 	await page.context().close();
 });
 
-test('new mail is told to who looks elsewhere, and counted on the tab', async () => {
-	const page = await as(b, suite, 2);
+test('new mail is told to who looks elsewhere, and counted on the tab', async t => {
+	const whole = await browser({ whole: true });
+	t.after(() => whole.close());
+	const page = await as(whole, suite, 2);
 	await page.context().grantPermissions(['notifications'], { origin: suite.base });
 	await page.addInitScript(() => {
 		const Real = globalThis.Notification;

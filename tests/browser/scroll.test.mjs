@@ -78,7 +78,7 @@ test('scrolling through 100,000 blocks the page for no more than a tenth of a se
 	const page = await visit(b, { base });
 	await login(page, { address: 'alice@example.test', password: 'secret' });
 	await page.locator('.mail-row:not(.blank)').first().waitFor();
-	await scrolls(page);
+	await scrolls(page, { patience: 3 * PATIENCE });
 	await shot(page, 'many');
 	await page.context().close();
 });

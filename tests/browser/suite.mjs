@@ -22,7 +22,8 @@ const AXE = readFileSync(modules.resolve('axe-core/axe.min.js'), 'utf8');
 
 const START_MS = 30000;
 export const PATIENCE = 20000;
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync);
+const SHELL = ['/usr/bin/chromium-headless-shell'].filter(existsSync);
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].filter(existsSync);
 
 export class Suite {
 	async start(...options) {
@@ -106,7 +107,7 @@ class Lines {
 	}
 }
 
-async function open(suite, port) {
+async function secure(suite, port) {
 	const socket = connect({
 		host: '127.0.0.1',
 		port,
@@ -121,7 +122,7 @@ async function open(suite, port) {
 // A message handed in by its sender, as a mail program does.
 export async function submit(suite, from, to, message) {
 	const user = suite.user(from);
-	const s = await open(suite, suite.info.ports.submissions);
+	const s = await secure(suite, suite.info.ports.submissions);
 	const say = async (text, code) => {
 		if (text) s.send(text + '\r\n');
 		let l;
@@ -170,7 +171,7 @@ export function message({
 export class Imap {
 	static async login(suite, n) {
 		const i = new Imap();
-		i.lines = await open(suite, suite.info.ports.imaps);
+		i.lines = await secure(suite, suite.info.ports.imaps);
 		i.next = 1;
 		await i.lines.line();
 		await i.run(`LOGIN ${suite.user(n).address} ${suite.user(n).password}`);
@@ -203,11 +204,13 @@ export class Imap {
 
 // ---- browsers ----
 
-export async function browser() {
-	if (!CHROMIUM) throw new Error('no Chromium: make deps-check');
+// Chromium without what surrounds a page, which is most of its work; whole: with it (notifications are of it).
+export async function browser({ whole = false } = {}) {
+	const [executablePath] = whole ? CHROMIUM : [...SHELL, ...CHROMIUM];
+	if (!executablePath) throw new Error('no Chromium: make deps-check');
 	mkdirSync(SHOTS, { recursive: true });
 	return chromium.launch({
-		executablePath: CHROMIUM,
+		executablePath,
 		args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
 	});
 }
@@ -339,4 +342,22 @@ export async function write(page, { to, subject, text }) {
 	await c.locator('.editor').click();
 	await page.keyboard.type(text);
 	return c;
+}
+
+// ---- the assistant ----
+
+export async function open(page) {
+	await page.keyboard.press('i');
+	await page.locator('.assistant-field textarea:focus').waitFor();
+}
+
+// The answer, when it is whole.
+export async function ask(page, text) {
+	const before = await page.locator('.turn').count();
+	await page.locator('.assistant-field textarea').fill(text);
+	await page.keyboard.press('Enter');
+	const turn = page.locator('.turn').nth(before);
+	await turn.waitFor();
+	await until(async () => (await turn.getAttribute('aria-busy')) !== 'true', `an answer to ${text}`);
+	return turn;
 }

@@ -3,8 +3,8 @@ whatever JMAP can. The human has a browser: JMAP by its cookie, and what authd g
 
 import base64
 
-from conftest import wait_for
 from mcp import Stdio
+from suite import wait_for
 from test_web_auth import Browser
 
 USING = ["urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail", "urn:ietf:params:jmap:submission",

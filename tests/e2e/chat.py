@@ -27,15 +27,21 @@ class Chat(WebSocket):
         self.send({"type": "ask", "id": turn, "text": text, "language": self.language, "zone": 60, "context": context})
         return turn
 
-    def end(self, turn):
-        """All that is told up to the end of that turn."""
+    def end(self, turn, agrees=None):
+        """All that is told up to the end of that turn. agrees(card): what the person says to what a model that has read mail
+        wants to change, True or False; None where nothing is to be asked, and a person who says nothing is none."""
         told = []
         while not told or told[-1]["type"] not in ("done", "error") or told[-1].get("id") != turn:
             told.append(self.next())
+            if told[-1]["type"] == "confirm" and (yes := (agrees or self.agrees)(told[-1])) is not None:
+                self.send({"type": "confirm", "id": turn, "call": told[-1]["call"], "yes": yes})
         return Answer(told)
 
-    def ask(self, text, **context):
-        return self.end(self.begin(text, **context))
+    def agrees(self, card):
+        raise AssertionError(f"nobody thought that anything would be asked: {card}")
+
+    def ask(self, text, agrees=None, **context):
+        return self.end(self.begin(text, **context), agrees)
 
 
 class Answer:
@@ -55,6 +61,15 @@ class Answer:
     @property
     def items(self):
         return [m for of in self.of("messages") for m in of["items"]]
+
+    @property
+    def cards(self):
+        """What was asked, by what was answered: {"yes": [card, …], "no": …}."""
+        asked = {m["call"]: m for m in self.of("confirm")}
+        out = {"yes": [], "no": [], "time": []}
+        for m in self.of("confirmed"):
+            out[m["answer"]].append(asked[m["call"]])
+        return out
 
     @property
     def tools(self):

@@ -5,6 +5,7 @@ import email.policy
 import json
 import os
 import signal
+import threading
 
 import pytest
 from chat import Chat
@@ -12,6 +13,7 @@ from conftest import wait_for
 from jmapclient import CLOSE, CORE, MAIL, PING, PONG, Closed, Jmap
 from jmapmail import Client
 from mcptools import Mail, message
+from ollama_script import Model, Say
 from test_assistant_phrases import state
 from test_web_auth import COOKIE, logged_in
 from test_web_pipe import metric
@@ -92,6 +94,50 @@ def test_too_many(suite):
         c.sock.close()
         return c.status == 101
     wait_for(again)
+
+
+def asked_to_resume(c, **what):
+    """The answer to a page that comes back."""
+    assert "resumed" not in c.hello()
+    c.send({"type": "resume"} | what)
+    return c.hello()
+
+
+def test_a_broken_line(fresh_suite):
+    """The conversation and what is under way go on for the same session of the browser, and for nobody else."""
+    told = threading.Event()
+
+    def model(request):
+        if request.asked == "remember blue":
+            told.wait(30)
+        return Say("blue" if any("remember blue" in m["content"] for m in request.messages[:-1]) else "noted")
+
+    with Model(model) as m:
+        suite = fresh_suite(config=m.config())
+        b = logged_in(suite)
+        c = Chat(suite, browser=b)
+        chat = c.hello()["chat"]
+        assert len(chat) == 32
+        turn = c.begin("remember blue")
+        assert c.next()["type"] == "start"
+        wait_for(lambda: m.requests)
+        c.sock.close()
+        wait_for(lambda: metric(suite, "websocket_connections_active") == 0)
+        told.set()
+        with Chat(suite, browser=logged_in(suite)) as other:
+            assert asked_to_resume(other, chat=chat, turn=turn)["resumed"] is False
+            assert other.next() == {"type": "error", "id": turn, "code": "lost", "text": ""}
+        with Chat(suite, browser=b) as again:
+            hello = asked_to_resume(again, chat=chat, turn=turn)
+            assert hello["resumed"] is True and hello["chat"] == chat
+            answer = again.end(turn)
+            assert answer.told[0]["type"] == "start" and answer.text == "noted" and not answer.error, answer
+            again.ids = iter(["next"])
+            assert again.ask("which colour?").text == "blue"
+            # Logged out: nobody comes back to it, and its socket says so.
+            assert b.ask("POST", "/auth/logout").status == 204
+            assert again.closed() == 1008
+        wait_for(lambda: metric(suite, "gkmail_assistant_chats_active") == 0)
 
 
 @pytest.mark.parametrize("name", ["aid", "mcpd"])

@@ -22,13 +22,13 @@ from test_web_auth import Browser
 
 TOOLS = Path(os.environ.get("GKMAIL_TOOLS", BIN.parent / "tools")).resolve() / "hostile"
 KINDS = ("authd", "dnsd", "smtpd", "screen", "sign", "queue", "local", "remote", "mailboxd", "imapd", "webd", "mcpd", "aid", "connect",
-         "owner")
+         "statd", "acme", "owner")
 NOT_TRIED, RUNNING, REFUSED, SUCCEEDED = range(4)
 ROUNDS = 40  # of a suite's life: each ends what a filter kills
 
 # Each is what the process is for; SECURITY.md says so.
 MAY = {"mailboxd": {"fork", "signal", "signal all", "abort", "pidfd_open", "chroot"},
-       "dnsd": {"socket"}, "remote": {"socket"}, "connect": {"socket"}}
+       "dnsd": {"socket"}, "remote": {"socket"}, "connect": {"socket"}, "acme": {"socket"}}
 
 
 class Slot(ctypes.Structure):
@@ -39,7 +39,7 @@ class Slot(ctypes.Structure):
 class Page(ctypes.Structure):
     _fields_ = [("go", ctypes.c_uint32), ("victim", ctypes.c_uint32), ("own", ctypes.c_char * 256),
                 ("same", ctypes.c_char * 256), ("socket", ctypes.c_char * 256), ("abstract", ctypes.c_char * 64),
-                ("targets", (ctypes.c_char * 256) * 24), ("names", (ctypes.c_char * 64) * 96), ("slots", Slot * 16)]
+                ("targets", (ctypes.c_char * 256) * 24), ("names", (ctypes.c_char * 64) * 96), ("slots", Slot * 24)]
 
 
 def children(suite):

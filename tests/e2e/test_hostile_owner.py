@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from agentmail import Human
 from conftest import BIN, make, wait_for
 from jmapclient import Closed, Jmap, echo, tls_to
 from jmapmail import Client
+from mcp import Stdio
 from test_hostile import TOOLS
 
 # In place of an answer; what the client gets at best.
@@ -136,6 +138,25 @@ def test_messages_of_others_are_not_taken_back(suite):
     assert told == {"given": 0, "refused": 12}
     assert bob.call("EmailSubmission/get", ids=[made["id"]])["list"][0]["undoStatus"] == "pending"
     assert bob.call("EmailSubmission/set", update={made["id"]: {"undoStatus": "canceled"}})["notUpdated"] is None
+
+
+def test_what_was_approved_for_another(suite):
+    """bob has said yes to what his agent asked for. mallory's owner uses up nothing of it, nor spoils it, and nothing goes
+    out as from any agent."""
+    bob = Client(suite, "bob")
+    suite.send("carol", ("bob",), subject="to be deleted")
+    email, = wait_for(lambda: bob.call("Email/query", filter={"subject": "to be deleted"})["ids"])
+    human = Human(suite, "bob")
+    with Stdio(suite, "bob") as agent:
+        asked = agent.call("move", {"messages": [email], "to": "trash"})["structuredContent"]["approval"]
+        approval = human.look(asked)
+        assert human.mint(approval).status == 201
+        before = {n: len(suite.inbox(n)) for n in ("alice", "bob", "carol", "mallory")}
+        told = attack(suite, f"approval {approval['session']} {approval['digest']}").json()
+        assert told["given"] == 0 and told["refused"] == 9
+        assert human.say(asked, "approved") is None
+        assert human.look(asked)["state"] == "done"
+    assert {n: len(suite.inbox(n)) for n in before} == {**before, "bob": before["bob"] - 1}
 
 
 @pytest.mark.parametrize("what", ["smtp_at_once", "smtp_in_turn"])

@@ -175,6 +175,9 @@ def test_listening(suite, token):
     assert event == {"jsonrpc": "2.0", "method": "notifications/resources/updated",
                      "params": {"uri": uris[0], "_meta": tag}}
     with suite.imap("alice") as imap:
+        imap.select("INBOX")
+        imap.store("1", "+FLAGS", r"(\Flagged)")  # no count of the mailbox changes by that
+        assert s.event()["params"]["uri"] == uris[0]
         imap.create("Brandnew")
     while True:
         event = s.event()

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+from pathlib import Path
 
 import pytest
 from conftest import wait_for
@@ -69,6 +70,15 @@ def test_what_is_wrong_is_said(client):
     assert client.ask("server/discover")["result"]
 
 
+def test_each_round_to_the_mailbox_is_told_to_who_asks(client):
+    params = {"name": "create_draft", "arguments": {"to": ["x@there.test"], "subject": "s", "body": "b"}}
+    assert client.ask("tools/call", params, progressToken="p1")["result"]["isError"] is False
+    told = [m["params"] for m in client.heard if m["method"] == "notifications/progress"]
+    assert [(p["progressToken"], p["progress"]) for p in told] == [("p1", 1), ("p1", 2)]
+    client.heard.clear()
+    assert client.ask("tools/call", params)["result"]["isError"] is False and client.heard == []
+
+
 def test_requests_go_on_side_by_side(client):
     ids = [client.begin("tools/call", {"name": "list_mailboxes"}, id=f"r{i}") for i in range(12)]
     assert {client.answer(i)["id"] for i in reversed(ids)} == set(ids)
@@ -112,6 +122,40 @@ def test_the_end_of_input_ends_it_once_all_is_answered(suite):
         assert c.answer("last")["result"]["isError"] is False
         assert c.hear() is None
         assert c.close() == 0
+
+
+def test_the_end_of_input_ends_a_subscription(suite):
+    with Stdio(suite) as c:
+        id = c.begin("subscriptions/listen", {"notifications": {"resourcesListChanged": True}})
+        assert c.hear()["method"] == "notifications/subscriptions/acknowledged"
+        c.p.stdin.close()
+        assert c.answer(id)["result"]["_meta"][META + "subscriptionId"] == id
+        assert c.hear() is None and c.close() == 0
+
+
+@pytest.mark.parametrize("how", ["killed", "closed"])
+def test_a_client_that_leaves_ends_its_calls(fresh_suite, how):
+    """At once, not when they would be given up: the owner, which is to answer, is stopped."""
+    s = fresh_suite(config='[mcp]\ncall_timeout = "10m"\n')
+    with Stdio(s) as c:
+        c.call("list_mailboxes")
+        stopped = [p["pid"] for p in s.status()["processes"] if p["name"].startswith("mailboxd")]
+        owners = [int(x) for pid in stopped for x in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        for pid in stopped + owners:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            c.begin("tools/call", {"name": "list_mailboxes"})
+            c.begin("server/discover", id="heard")
+            c.answer("heard")  # so the call before it is under way
+            if how == "killed":
+                c.p.kill()
+            else:
+                c.p.stdin.close()
+                c.p.stdout.close()
+            wait_for(lambda: "cancelled" in s.ctl("audit", "show", "--agent", "terminal").stdout, what="the end of the call")
+        finally:
+            for pid in stopped + owners:
+                os.kill(pid, signal.SIGCONT)
 
 
 def test_a_line_that_is_too_long_ends_it(suite):

@@ -6,9 +6,11 @@
  * Towards gk-webd: frames out of order, of no kind, too long, without end; heads that promise what
  * does not come, or would be more than one field. Towards the parent, and gk-smtpd, gk-authd and
  * gk-queue behind it: connections in any number, mail in the name of others, messages of others
- * taken back. What came of an attempt is the answer, and a line "hostile.attempt" in the log.
+ * taken back, what humans have approved for others. What came of an attempt is the answer, and a
+ * line "hostile.attempt" in the log.
  */
 #include <poll.h>
+#include <sodium.h>
 #include <sys/queue.h>
 #include <unistd.h>
 
@@ -448,6 +450,64 @@ send_as(struct hostile *h, struct str who, bool in_envelope)
 	(void)o->smtp(o->arg, on_smtp_to_use, h);
 }
 
+/* ---- approvals ---- */
+
+static void
+on_action(void *to, struct str approval, const struct err *e)
+{
+	(void)e;
+	came_back(to, approval.n > 0);
+}
+
+/* That nothing was used is what anybody may hear of what is not his. */
+static void
+on_settled(void *to, bool used, struct str mid, const struct err *e)
+{
+	came_back(to, e == NULL && (used || mid.n > 0));
+}
+
+/* Mail as from an agent session, of which no human has seen anything. */
+static void
+send_of_agent(struct hostile *h, struct str session)
+{
+	const struct jmap_outside *o = h->host->jmap->host.outside;
+	static char text[400];
+
+	(void)snprintf(text, sizeof text, "From: " STR_FMT "\r\nSubject: unseen\r\n\r\n",
+	    STR_ARG(h->host->jmap->user));
+	h->rcpt = h->host->jmap->user;
+	h->letter = (struct smtp_letter){.sender = h->rcpt,
+	    .rcpts = &h->rcpt,
+	    .nrcpts = 1,
+	    .head = str_z(text),
+	    .body = STR("x\r\n")};
+	h->under_way++;
+	(void)o->agent_smtp(o->arg, session, on_smtp_to_use, h);
+}
+
+/* "session digest" of an approval that a human has just given, for somebody else's agent. */
+static void
+approval(struct hostile *h, struct str words)
+{
+	const struct jmap_outside *o = h->host->jmap->host.outside;
+	unsigned char octets[32] = {0}, none[32] = {0};
+	struct str session;
+	size_t n = 0;
+
+	(void)str_cut(&words, ' ', &session);
+	(void)sodium_hex2bin(octets, sizeof octets, words.p, words.n, NULL, &n, NULL);
+	h->under_way = 6;
+	(void)o->action(o->arg, session, str_of(octets, sizeof octets), on_action, h);
+	(void)o->action(o->arg, session, str_of(none, sizeof none), on_action, h);
+	(void)o->action(o->arg, session, STR(""), on_action, h);
+	(void)o->action(o->arg, STR("x"), str_of(octets, sizeof octets), on_action, h);
+	(void)o->settle(o->arg, session, str_of(octets, sizeof octets), 0, on_settled, h);
+	(void)o->settle(o->arg, STR(""), STR(""), -1, on_settled, h);
+	send_of_agent(h, session);
+	send_of_agent(h, STR("0123456789abcdef"));
+	send_of_agent(h, STR(""));
+}
+
 /* ---- what it is asked ---- */
 
 static const struct {
@@ -480,6 +540,8 @@ attack(struct hostile *h)
 	log_info("hostile.attack", LS("what", word));
 	if (str_eq_z(word, "submitted"))
 		submitted(h, rest);
+	else if (str_eq_z(word, "approval"))
+		approval(h, rest);
 	else if (str_eq_z(word, "envelope") || str_eq_z(word, "header"))
 		send_as(h, rest, str_eq_z(word, "envelope"));
 	else

@@ -38,7 +38,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define KINDS    16u
+#define KINDS    24u
 #define ATTACKS  96u
 #define TARGETS  24u
 #define NAME     64u

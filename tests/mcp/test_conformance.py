@@ -1,5 +1,5 @@
 """The public conformance suite of MCP against the real gk-webd and gk-mcpd (tests/mcp/fixture.c has the tools that it asks for),
-behind a reverse proxy that adds the token: the suite has no way to show one. `make mcp-conformance` installs it."""
+behind a reverse proxy that adds the token: the suite has no way to show one. `make mcp` installs it."""
 
 import http.client
 import http.server
@@ -13,13 +13,9 @@ import pytest
 from mcpclient import token_of
 from suite import BIN, make
 
-HERE = Path(__file__).parents[1] / "mcp"
-NODE = HERE / "node_modules/.bin/node"
-SUITE = HERE / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
+SUITE = Path(__file__).parent / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
 FIXTURE = Path(os.environ.get("GKMAIL_TOOLS", BIN.parent / "tools")).resolve() / "mcp/gk-mcpd"
 HOPS = ("connection", "keep-alive", "transfer-encoding", "content-length")
-
-pytestmark = pytest.mark.skipif(not SUITE.exists() or not FIXTURE.exists(), reason="make mcp-conformance installs it")
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +77,9 @@ def url(fixture_suite):
 
 
 @pytest.mark.parametrize("revision, scored", [("2026-07-28", 37), ("2025-11-25", 30)])
-def test_requirements(url, tmp_path, revision, scored):
+def test_requirements(url, node, tmp_path, revision, scored):
     """What a revision requires; extensions (tasks) and pending scenarios are run and not scored."""
-    r = subprocess.run([NODE, SUITE, "server", "--url", url, "--requirements", revision], cwd=tmp_path,
+    r = subprocess.run([node, SUITE, "server", "--url", url, "--requirements", revision], cwd=tmp_path,
                        capture_output=True, text=True, timeout=240)
     summary, _, unscored = r.stdout.partition("Not scored for")
     names = {line.split()[1] for line in unscored.splitlines() if line.startswith("  ")}
