@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/file.h"
+#include "mailboxd/due.h"
 #include "mailboxd/parent.h"
 #include "store/maildir.h"
 #include "svc/svc.h"
@@ -220,6 +221,7 @@ gone_message(struct ipc_in *m)
 	if (ipc_end(m) < 0)
 		return;
 	g = find(user);
+	due_forget(user);
 	g->purge = purge != 0;
 	g->call = m->id;
 	/* authd has revoked the user already; not so when it says it again after a crash. */

@@ -190,7 +190,7 @@ check_limits(const struct user *u, const struct redeeming *r, struct err *e)
 		return err_set(e, E_TEMP, "shutting down");
 	if (conn_find(r->front, r->conn) != NULL)
 		return err_set(e, E_EXISTS, "a connection number that is taken");
-	if (u->nwaiting + u->nlive + u->nparked >= most || u->nwaiting >= WAITING_MAX)
+	if (user_is_full(u, r->front, most) || u->nwaiting >= WAITING_MAX)
 		return err_set(e, E_LIMIT, "too many connections of this user");
 	return 0;
 }

@@ -13,10 +13,11 @@
 struct task {
 	struct ipc_chan *ctl; /* NULL: the asker has gone */
 	uint64_t call;
-	enum ipc_type type; /* MAILBOX_TASK, APPROVALS */
+	enum ipc_type type; /* MAILBOX_TASK, APPROVALS, MAILBOX_COPY, MAILBOX_PUT */
 	uint32_t what;
-	char *id;          /* of APPROVALS */
-	struct user *user; /* once authd knows it */
+	struct ipc_out own; /* of the last two: what the owner is told, until it is */
+	char *id;           /* of APPROVALS */
+	struct user *user;  /* once authd knows it */
 	uint64_t since;
 	bool sent; /* to the owner */
 	TAILQ_ENTRY(task) link;
@@ -30,6 +31,8 @@ task_free(struct task *t)
 	if (t->user != NULL)
 		t->user->njobs--;
 	TAILQ_REMOVE(&tasks, t, link);
+	if (t->own.type != 0 && !t->sent)
+		ipc_drop(&t->own);
 	free(t->id);
 	free(t);
 }
@@ -102,12 +105,59 @@ approvals_told(void *arg, struct ipc_in *m, const struct err *e)
 }
 
 static void
+copied(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct task *t = arg;
+	struct user *u = t->user;
+	struct ipc_out out;
+
+	if (m == NULL) {
+		fail(t, e);
+		return;
+	}
+	ipc_begin(&out, MSG_MAILBOX_COPY_R);
+	ipc_put_fd(&out, ipc_take_fd(m));
+	if (ipc_end(m) == 0 && t->ctl != NULL)
+		ipc_reply(t->ctl, t->call, &out);
+	else
+		ipc_drop(&out);
+	task_free(t);
+	spawn_idle(u);
+}
+
+static void
+put(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct task *t = arg;
+	struct user *u = t->user;
+	struct ipc_out out;
+
+	if (m == NULL) {
+		fail(t, e);
+		return;
+	}
+	ipc_begin(&out, MSG_MAILBOX_PUT_R);
+	ipc_put_u32(&out, ipc_get_u32(m));
+	ipc_put_u32(&out, ipc_get_u32(m));
+	if (ipc_end(m) == 0 && t->ctl != NULL)
+		ipc_reply(t->ctl, t->call, &out);
+	else
+		ipc_drop(&out);
+	task_free(t);
+	spawn_idle(u);
+}
+
+static void
 give(struct task *t)
 {
 	struct ipc_out m;
 
 	t->sent = true;
 	t->user->idle_since = 0;
+	if (t->type == MSG_MAILBOX_COPY || t->type == MSG_MAILBOX_PUT) {
+		ipc_call(t->user->owner, &t->own, t->type == MSG_MAILBOX_PUT ? put : copied, t);
+		return;
+	}
 	if (t->type == MSG_APPROVALS) {
 		ipc_begin(&m, MSG_OWN_APPROVALS);
 		ipc_put_u32(&m, t->what);
@@ -196,7 +246,8 @@ checked(void *arg, struct ipc_in *m, const struct err *why)
 	u = t->user = user_get(name);
 	u->njobs++;
 	t->since = clock_ms();
-	log_info("mailbox.task", LZ("user", u->name), LU("task", t->what));
+	if (t->type != MSG_MAILBOX_PUT && t->type != MSG_MAILBOX_COPY)
+		log_info("mailbox.task", LZ("user", u->name), LU("task", t->what));
 	if (u->state == OWNER_NONE)
 		u->quota = quota;
 	if (u->state == OWNER_LIVE)
@@ -206,13 +257,56 @@ checked(void *arg, struct ipc_in *m, const struct err *why)
 	user_settle(u);
 }
 
+/* A task, which begins with the word of authd. */
+static void
+begin(struct task *t, struct str address)
+{
+	struct ipc_out out;
+
+	TAILQ_INSERT_TAIL(&tasks, t, link);
+	ipc_begin(&out, MSG_USER_CHECK);
+	ipc_put_str(&out, address);
+	ipc_call(svc_channel(PEER_AUTHD), &out, checked, t);
+}
+
+void
+operator_backup(struct ipc_chan *c, struct ipc_in *m)
+{
+	struct str address = ipc_get_str(m), *flags;
+	struct task *t = mem_alloc(sizeof *t);
+	uint32_t n;
+
+	t->ctl = c;
+	t->call = m->id;
+	t->type = m->type;
+	t->id = mem_dup("", 0);
+	ipc_begin(&t->own, m->type == MSG_MAILBOX_PUT ? MSG_OWN_PUT : MSG_OWN_COPY);
+	if (m->type == MSG_MAILBOX_PUT) {
+		ipc_put_str(&t->own, ipc_get_str(m));
+		n = ipc_get_list(m);
+		flags = mem_array((size_t)n + 1, sizeof *flags);
+		for (uint32_t i = 0; i < n; i++)
+			flags[i] = ipc_get_item(m);
+		ipc_put_list(&t->own, flags, n);
+		free(flags);
+		ipc_put_u64(&t->own, ipc_get_u64(m));
+		ipc_put_fd(&t->own, ipc_take_fd(m));
+	}
+	if (ipc_end(m) == 0) {
+		begin(t, address);
+		return;
+	}
+	ipc_drop(&t->own);
+	free(t->id);
+	free(t);
+}
+
 void
 operator_message(struct ipc_chan *c, struct ipc_in *m)
 {
 	struct str address = ipc_get_str(m);
 	uint32_t what = ipc_get_u32(m), last = MAILBOX_REINDEX;
 	struct str id = STR("");
-	struct ipc_out out;
 	struct task *t;
 	struct err e;
 
@@ -233,8 +327,5 @@ operator_message(struct ipc_chan *c, struct ipc_in *m)
 	t->type = m->type;
 	t->what = what;
 	t->id = mem_dup(id.n > 0 ? id.p : "", id.n);
-	TAILQ_INSERT_TAIL(&tasks, t, link);
-	ipc_begin(&out, MSG_USER_CHECK);
-	ipc_put_str(&out, address);
-	ipc_call(svc_channel(PEER_AUTHD), &out, checked, t);
+	begin(t, address);
 }

@@ -32,6 +32,7 @@
 #include "mailboxd/jmap/push.h"
 #include "mailboxd/jmap/row.h"
 #include "mailboxd/outside.h"
+#include "mailboxd/restore.h"
 #include "mailboxd/task.h"
 #include "store/answered.h"
 #include "store/home.h"
@@ -73,6 +74,7 @@ static struct {
 	size_t parking;
 	struct loop_timer *linger, *usage, *end;
 	uint64_t octets, messages, linger_ms, max_delay_s;
+	int64_t due;         /* as the parent knows it */
 	uint32_t ndelivered; /* OWN_DELIVERED */
 	bool any_sender;
 	char *user;
@@ -367,12 +369,28 @@ give_back(enum ipc_peer front, const struct imap_conn_args *a)
 
 static void on_changed(void *arg);
 
+/* When there has to be an owner again, whatever becomes of this one. */
+static void
+on_due(void *arg, int64_t at)
+{
+	struct ipc_out m;
+
+	(void)arg;
+	if (at == self.due)
+		return;
+	self.due = at;
+	ipc_begin(&m, MSG_OWN_DUE);
+	ipc_put_u64(&m, (uint64_t)at);
+	ipc_send(self.parent, &m);
+}
+
 static struct jmap *
 begin_jmap(void)
 {
 	const struct jmap_host host = {.home = self.home,
 	    .user = str_z(self.user),
 	    .changed = on_changed,
+	    .due = on_due,
 	    .max_delay_s = self.max_delay_s,
 	    .any_sender = self.any_sender,
 	    .outside = &self.outside};
@@ -643,6 +661,14 @@ on_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	} else if (m->type == MSG_OWN_APPROVALS) {
 		loop_timer_stop(self.linger);
 		approvals_run(begin_jmap(), self.parent, m, settle);
+	} else if (m->type == MSG_OWN_COPY) {
+		restore_copy(self.home, self.parent, m);
+		/* A backup calls every user's: one that it alone has called goes at once. */
+		if (self.sessions == NULL && self.bye == NULL)
+			loop_timer_set(self.linger, 1);
+	} else if (m->type == MSG_OWN_PUT) {
+		loop_timer_stop(self.linger);
+		restore_put(self.home, self.parent, m, settle);
 	} else if (m->type == MSG_OWN_CONFIG) {
 		on_config(m);
 	} else if ((m->type == MSG_OWN_GO || m->type == MSG_OWN_DRAIN) && ipc_end(m) == 0) {
@@ -717,8 +743,9 @@ begin(const struct owner_start *s, struct err *e)
 	self.octets = home_octets(self.home);
 	self.messages = home_messages(self.home);
 	/* Whoever is away is answered for, and devices are told, whether or not a client comes. */
+	self.due = s->due ? -1 : 0;
 	if (access(ANSWERED_PATH, F_OK) == 0 || access(PUSH_PATH, F_OK) == 0 ||
-	    home_threads_left(self.home))
+	    home_threads_left(self.home) || s->due)
 		jmap_backlog_resume(begin_jmap());
 	return 0;
 }

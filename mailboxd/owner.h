@@ -21,6 +21,7 @@ struct owner_start {
 	const char *home; /* relative to the working directory */
 	int fd;           /* its end of the channel */
 	uint64_t quota;
+	bool due; /* an owner before it said that there is something to be done (due.h) */
 	const struct sandbox_filter *filter;
 	bool sandbox_required;
 };

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/file.h"
+#include "mailboxd/due.h"
 #include "mailboxd/errand.h"
 #include "mailboxd/gone.h"
 #include "mailboxd/hold.h"
@@ -46,6 +47,7 @@ parent_start(struct err *e)
 	file_full = parent_give_room;
 	tick = loop_timer_new(on_tick, NULL);
 	loop_timer_set(tick, TICK_MS);
+	due_start();
 	return spawn_init(e);
 }
 
@@ -93,6 +95,8 @@ parent_owner_message(struct user *u, struct ipc_in *m)
 		park_message(u, m);
 	else if (m->type == MSG_OWN_USAGE)
 		on_usage(u, m);
+	else if (m->type == MSG_OWN_DUE)
+		due_message(u, m);
 	else if (m->type == MSG_OWN_CHANGED && ipc_end(m) == 0)
 		park_changed(u);
 	else if (m->type == MSG_OWN_ROOM && ipc_end(m) == 0)
@@ -262,6 +266,8 @@ parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		gone_message(m);
 	else if (m->type == MSG_MAILBOX_TASK || m->type == MSG_APPROVALS)
 		operator_message(c, m);
+	else if (m->type == MSG_MAILBOX_COPY || m->type == MSG_MAILBOX_PUT)
+		operator_backup(c, m);
 	else if (m->type == MSG_REPLAY_HOLD || m->type == MSG_REPLAY_READY ||
 		 m->type == MSG_REPLAY_DONE)
 		hold_message(m);

@@ -87,7 +87,10 @@ struct user {
 	bool wake_all; /* not watches alone */
 	struct loop_timer *wake, *news;
 	uint64_t told_at;
-	bool mail; /* has come while it was not there, and somebody is to be answered (wake.c) */
+	bool mail; /* has come while it was not there, and somebody is to be answered (wake.c); or
+		    * it is due */
+	int64_t due_at; /* there has to be an owner then (due.c); 0: no */
+	struct loop_timer *due;
 	uint32_t ndelivered; /* told to its owner */
 	size_t nerrands;     /* that its owner has sent others on (errand.c) */
 	size_t njobs;        /* of the operator (operator.c), waiting or with the owner */
@@ -111,6 +114,9 @@ void conn_move(struct conn *c, enum conn_state state);
 void conn_strip(struct conn *c);
 void conn_free(struct conn **c);
 void user_each(void (*fn)(struct user *u));
+/* Has the user as many connections as may be? most: of all fronts. Those of agents are at most two
+ * thirds of it: no agent keeps its user's own programs out. */
+bool user_is_full(const struct user *u, enum ipc_peer front, size_t most);
 /* Does anything wait for an owner? */
 bool user_waits(const struct user *u);
 

@@ -122,6 +122,30 @@ connections_are_counted_by_state(void **state)
 	assert_null(user_find(STR("bob@x.test")));
 }
 
+static void
+agents_keep_nobody_out(void **state)
+{
+	struct user *u = user_get(STR("bob@x.test"));
+	struct conn *c[6];
+
+	(void)state;
+	for (uint64_t i = 0; i < 4; i++) {
+		assert_false(user_is_full(u, PEER_MCPD, 6));
+		c[i] = conn_new(u, PEER_MCPD, i);
+	}
+	conn_move(c[0], CONN_PARKED);
+	assert_true(user_is_full(u, PEER_MCPD, 6));
+	for (uint64_t i = 4; i < 6; i++) {
+		assert_false(user_is_full(u, PEER_IMAPD, 6));
+		c[i] = conn_new(u, PEER_IMAPD, i);
+	}
+	assert_true(user_is_full(u, PEER_IMAPD, 6));
+	for (size_t i = 0; i < 6; i++)
+		conn_free(&c[i]);
+	assert_false(user_is_full(u, PEER_MCPD, 1)); /* one at least */
+	user_settle(u);
+}
+
 /* Each front counts its own, and each ends alone. */
 static void
 fronts_count_for_themselves(void **state)
@@ -161,6 +185,7 @@ main(void)
 	    cmocka_unit_test(mail_that_comes_is_counted),
 	    cmocka_unit_test(the_user_is_part_of_the_hash),
 	    cmocka_unit_test(connections_are_counted_by_state),
+	    cmocka_unit_test(agents_keep_nobody_out),
 	    cmocka_unit_test(fronts_count_for_themselves),
 	};
 

@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "mailboxd/due.h"
 #include "mailboxd/hold.h"
 #include "mailboxd/operator.h"
 #include "mailboxd/parent.h"
@@ -110,6 +111,7 @@ ended(struct user *u, int status)
 		open_refuse(u, &e);
 		operator_refuse(u, &e);
 	}
+	due_ended(u);
 	if (user_waits(u))
 		spawn_want(u);
 	user_settle(u);
@@ -253,6 +255,7 @@ start(struct user *u, struct err *e)
 {
 	struct owner_start s = {.user = u->name,
 	    .quota = u->quota,
+	    .due = u->due_at != 0,
 	    .filter = filter,
 	    .sandbox_required = str_eq_z(conf_str(svc_conf(), CONF_SERVER_SANDBOX), "required")};
 	char home[MAILDIR_HOME_SIZE];

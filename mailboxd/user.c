@@ -35,12 +35,14 @@ user_get(struct str name)
 void
 user_settle(struct user *u)
 {
-	if (u->state != OWNER_NONE || u->slot || u->mail || u->njobs > 0 || !TAILQ_EMPTY(&u->conns))
+	if (u->state != OWNER_NONE || u->slot || u->mail || u->njobs > 0 || u->due_at != 0 ||
+	    !TAILQ_EMPTY(&u->conns))
 		return;
 	HASH_DEL(users, u);
 	loop_timer_free(&u->wake);
 	loop_timer_free(&u->news);
 	loop_timer_free(&u->kill);
+	loop_timer_free(&u->due);
 	free(u->name);
 	free(u);
 }
@@ -52,6 +54,21 @@ user_each(void (*fn)(struct user *u))
 
 	HASH_ITER (hh, users, u, next)
 		fn(u);
+}
+
+bool
+user_is_full(const struct user *u, enum ipc_peer front, size_t most)
+{
+	const struct conn *c;
+	size_t agents = 0;
+
+	if (u->nwaiting + u->nlive + u->nparked >= most)
+		return true;
+	if (front != PEER_MCPD)
+		return false;
+	TAILQ_FOREACH (c, &u->conns, link)
+		agents += c->key.front == PEER_MCPD;
+	return agents >= (2 * most + 2) / 3;
 }
 
 bool

@@ -46,6 +46,8 @@ void jmap_approval_digest(const struct jmap *j, const cJSON *v, unsigned char ou
 enum jmap_step jmap_approval_run(struct jmap_call *c, struct jmap_item *it, cJSON *v);
 /* One is said to be under way: where nobody is at it, what became of it is found out. */
 void jmap_approval_look(struct jmap *j, uint64_t id, const cJSON *v);
+/* Those that an owner before had under way. */
+void jmap_approval_start(struct jmap *j);
 bool jmap_approval_is_busy(const struct jmap *j);
 /* With the user's JMAP; before what sends ends. */
 void jmap_approval_stop(struct jmap *j);

@@ -48,6 +48,8 @@ static void
 run_free(struct jmap_approving *x)
 {
 	LIST_REMOVE(x, link);
+	if (!x->stopped)
+		jmap_due_changed(x->jmap);
 	if (x->call != NULL)
 		x->waiting->run = NULL;
 	home_commit_cancel(x->jmap->home, &x->durable);
@@ -178,7 +180,8 @@ sent(struct jmap_approving *x, struct str mid)
 static void
 unknown(struct jmap_approving *x, const char *why)
 {
-	/* It is looked for again when somebody looks at it. */
+	/* It is looked for again when somebody looks at it, or the next owner comes. */
+	x->jmap->approvals_left = true;
 	end(x, "serverFail", why);
 }
 
@@ -420,6 +423,7 @@ run_new(struct jmap *j, uint64_t id, const cJSON *v)
 	/* Those of before there were other actions say none. */
 	x->is_send = x->what == NULL;
 	LIST_INSERT_HEAD(&j->approving, x, link);
+	jmap_due_changed(j);
 	return x;
 }
 
@@ -480,6 +484,28 @@ jmap_approval_look(struct jmap *j, uint64_t id, const cJSON *v)
 		if (x->id == id)
 			return;
 	settle(run_new(j, id, v));
+}
+
+static bool
+resume(void *arg, uint32_t id, struct str text)
+{
+	cJSON *v;
+
+	if (str_find(text, STR("\"approved\"")) == text.n)
+		return true;
+	if ((v = json_parse(text, JMAP_VALUES_MAX, NULL)) != NULL)
+		jmap_approval_look(arg, id, v);
+	cJSON_Delete(v);
+	return true;
+}
+
+void
+jmap_approval_start(struct jmap *j)
+{
+	struct err e;
+
+	if (object_each(j->home, OBJECT_APPROVAL, resume, j, &e) < 0)
+		log_warn("jmap.approval", LS("user", j->user), LE(&e));
 }
 
 /* ---- the end ---- */

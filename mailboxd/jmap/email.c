@@ -14,6 +14,7 @@
 #include "mailboxd/jmap/email_show.h"
 #include "mailboxd/jmap/methods.h"
 #include "mailboxd/jmap/model.h"
+#include "mailboxd/jmap/past.h"
 #include "mailboxd/jmap/std.h"
 
 uint64_t
@@ -221,7 +222,6 @@ struct touched {
 	size_t n, room;
 	uint64_t *emails;
 	size_t nemails;
-	bool settled;
 };
 
 static void
@@ -262,6 +262,7 @@ note_thread(struct jmap_changes *ch, const struct jmap_thread *t)
 
 struct gathering {
 	struct jmap_call *call;
+	struct jmap_changes *changes;
 	struct touched *touched;
 	size_t room;
 };
@@ -276,21 +277,31 @@ gather(void *arg, uint64_t id, enum jmap_noted *what)
 	return true;
 }
 
+static bool
+settle_one(void *arg, uint64_t id, enum jmap_noted *what)
+{
+	const struct gathering *g = arg;
+	const struct jmap_model *m = g->call->jmap->model;
+	bool before = jmap_past_had(g->changes->from, m, id);
+	bool then = jmap_past_had(g->changes->until, m, id);
+
+	*what = !then ? JMAP_DESTROYED : before ? JMAP_UPDATED : JMAP_CREATED;
+	return before || then;
+}
+
 /* What a query has shown has a known thread; what is new is looked at. */
 static enum jmap_step
 settle(struct jmap_call *c, struct jmap_changes *ch)
 {
 	struct touched *t = touched(c);
-	struct gathering g = {c, t, 0};
+	struct gathering g = {c, ch, t, 0};
+	struct jmap_model *m = c->jmap->model;
 	struct jmap_thread *thread;
 	struct err e = {0};
-	struct jmap_model *m;
 
-	if (t == NULL || t->settled)
+	jmap_noted_each(ch, settle_one, &g);
+	if (t == NULL)
 		return JMAP_DONE;
-	if ((m = jmap_emails(c->jmap, &e)) == NULL)
-		return jmap_fail_err(c, &e);
-	t->settled = true;
 	jmap_noted_each(ch, gather, &g);
 	for (size_t i = 0; i < t->nemails; i++) {
 		const struct jmap_email *em = jmap_model_find(m, t->emails[i]);
@@ -303,57 +314,6 @@ settle(struct jmap_call *c, struct jmap_changes *ch)
 	return JMAP_DONE;
 }
 
-/* A copy that had \Deleted was not there for JMAP (RFC 8621 4.1.1). Where it is the only one, the
- * email was not. */
-bool
-jmap_email_was_hidden(
-    const struct jmap_model *m, const struct change *row, const struct jmap_email *em)
-{
-	const struct jmap_place *p;
-
-	if (row->kind != CHANGE_FLAGS || em == NULL || em->nplaces != 1)
-		return false;
-	p = jmap_email_places(em);
-	return p->uid == row->uid && jmap_model_mailbox(m, p->box)->id == row->mailbox &&
-	       str_find(row->before, STR("\\Deleted")) < row->before.n;
-}
-
-static void
-note_row(const struct jmap_model *m, struct jmap_changes *ch, const struct change *row,
-    const struct jmap_email *em)
-{
-	switch (row->kind) {
-	case CHANGE_ADDED:
-		jmap_note(ch, row->email, JMAP_CREATED);
-		break;
-	case CHANGE_FLAGS:
-		jmap_note(ch, row->email,
-		    jmap_email_was_hidden(m, row, em) ? JMAP_CREATED : JMAP_UPDATED);
-		break;
-	case CHANGE_COPIED:
-	case CHANGE_EXPUNGED:
-	case CHANGE_MOVED:
-	case CHANGE_VANISHED:
-		jmap_note(ch, row->email, JMAP_UPDATED);
-		break;
-	case CHANGE_CREATED:
-	case CHANGE_DELETED:
-	case CHANGE_RENAMED:
-	case CHANGE_SUBSCRIBED:
-	case CHANGE_OBJECT_MADE:
-	case CHANGE_OBJECT_CHANGED:
-	case CHANGE_OBJECT_GONE:
-	case CHANGE_ARRANGED:
-	case CHANGE_THREADED:
-	case CHANGE_AGENT:
-	case CHANGE_UNDONE:
-		return;
-	}
-	/* What is not there any more has gone, whichever row of the log it was that took it. */
-	if (em == NULL)
-		jmap_note(ch, row->email, JMAP_DESTROYED);
-}
-
 /* While the log is read nothing may be written, as looking for new mail does. */
 static enum jmap_step
 changes_ready(struct jmap_call *c, struct jmap_point since)
@@ -364,25 +324,40 @@ changes_ready(struct jmap_call *c, struct jmap_point since)
 	return jmap_emails(c->jmap, &e) == NULL ? jmap_fail_err(c, &e) : JMAP_DONE;
 }
 
+/* What may have come or gone; which of both is seen when all rows are known. */
 static int
 changed(struct jmap_call *c, struct jmap_changes *ch, const struct change *row, struct err *e)
 {
-	const struct jmap_model *m = c->jmap->model;
-	const struct jmap_email *em;
 	struct touched *t;
 
 	(void)e;
-	if (row->uid == 0 || row->mailbox == 0)
+	if (row->uid == 0 || row->mailbox == 0 || row->kind >= CHANGE_OBJECT_MADE)
 		return 0;
 	if (row->email == 0) {
 		(void)jmap_fail(c, "cannotCalculateChanges", "the log is of an older version");
 		return 0;
 	}
-	em = jmap_model_find(m, row->email);
-	note_row(m, ch, row, em);
-	if (em == NULL && row->thread != 0 && (t = touched(c)) != NULL)
+	jmap_note(ch, row->email, JMAP_UPDATED);
+	/* One too many is told by later(), as those behind it. */
+	if (ch->full)
+		return 0;
+	jmap_past_row(ch->from, row);
+	if (row->thread != 0 && jmap_model_find(c->jmap->model, row->email) == NULL &&
+	    (t = touched(c)) != NULL)
 		add_number(&t->threads, &t->n, &t->room, row->thread, &c->arena);
 	return 0;
+}
+
+static void
+later(struct jmap_call *c, struct jmap_changes *ch, const struct change *row)
+{
+	enum jmap_noted what;
+
+	(void)c;
+	if (!jmap_noted(ch, row->email, &what))
+		return;
+	jmap_past_row(ch->from, row);
+	jmap_past_row(ch->until, row);
 }
 
 /* ---- the type ---- */
@@ -403,7 +378,9 @@ static const struct jmap_object email_object = {.name = "Email",
     .default_properties = DEFAULTS,
     .get = get,
     .changes_ready = changes_ready,
+    .has_past = true,
     .changed = changed,
+    .later = later,
     .settle = settle,
     .query_args = "collapseThreads",
     .query = jmap_email_query};

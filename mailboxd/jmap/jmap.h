@@ -91,6 +91,9 @@ struct jmap_host {
 	/* A request has changed mail: connections of the user that are parked have something to
 	 * hear. Optional. */
 	void (*changed)(void *arg);
+	/* Something is left to be done at that time (seconds since the epoch; 0: nothing), also by
+	 * another owner when this one has ended. Optional. */
+	void (*due)(void *arg, int64_t at);
 	void *arg;
 	/* Seconds that a submission may be put off (submission.max_hold); may change in j->host. */
 	uint64_t max_delay_s;
@@ -104,6 +107,8 @@ struct jmap_host {
 struct jmap *jmap_new(const struct jmap_host *host);
 /* Requests are given up. */
 void jmap_free(struct jmap **j);
+/* What is left to be done, and when, may be other than it was (jmap_host.due). */
+void jmap_due_changed(struct jmap *j);
 /* Is there work to be done that nobody waits for? The owner stays then. */
 bool jmap_is_busy(const struct jmap *j);
 
@@ -184,6 +189,7 @@ struct jmap {
 	LIST_HEAD(, jmap_watch) watches;
 	LIST_HEAD(, jmap_push) pushes;
 	LIST_HEAD(, jmap_approving) approving;
+	bool approvals_left; /* what became of one is not known; the next owner finds out */
 	struct loop_defer tell;
 	struct home_observer observer;
 	uint64_t modseq[JMAP_TYPES]; /* of the last change of each type */
@@ -368,11 +374,11 @@ struct jmap_changes {
 	struct jmap_state now; /* when the end of the log was reached */
 	uint64_t modseq, row;  /* of the row before, and rows since that modseq began */
 	size_t done;           /* rows in this slice */
-	bool full, sliced, walked;
+	bool full, sliced, walked, settled;
 	int rc;
 	struct err err;
 	struct jmap_noted_id *noted;    /* a hash table */
-	struct jmap_past *from, *until; /* emails where it begins and ends, for later(): past.h */
+	struct jmap_past *from, *until; /* emails where it begins and ends (past.h): has_past */
 	uint64_t n;
 };
 
@@ -422,6 +428,7 @@ struct jmap_object {
 	/* Adds to out what jmap_wants(); "id" is there. 1; 0: no such object; -1. */
 	int (*get)(struct jmap_call *c, uint64_t id, cJSON *out, struct err *e);
 
+	bool has_past; /* struct jmap_changes has from and until */
 	/* /changes: what a row of the log means for this type, by jmap_note(). */
 	int (*changed)(
 	    struct jmap_call *c, struct jmap_changes *ch, const struct change *row, struct err *e);

@@ -27,6 +27,10 @@ bool jmap_is_sender(const struct jmap *j, struct str address);
 /* What becomes of what the user has submitted (submission_follow.c), for as long as the user's JMAP
  * lives. */
 void jmap_following_open(struct jmap *j);
+/* When an owner has to look what became of something (seconds since the epoch); 0: need not. */
+int64_t jmap_following_due(const struct jmap *j);
+/* It looks just now, or will in a moment. */
+bool jmap_following_is_busy(const struct jmap *j);
 void jmap_following_close(struct jmap *j); /* behind jmap_sending_free() */
 
 struct jmap_state_of_sending; /* sending.c: what of it a user's JMAP keeps */

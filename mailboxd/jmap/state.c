@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -22,6 +23,8 @@
 #include "mailboxd/jmap/vacation.h"
 #include "store/mailbox.h"
 #include "store/object.h"
+
+#define APPROVALS_LATER_S 60
 
 static const char *const names[] = {"Mailbox", "Thread", "Email", "EmailDelivery", "Identity",
     "EmailSubmission", "VacationResponse", "Preferences", "Approval"};
@@ -295,6 +298,7 @@ jmap_new(const struct jmap_host *host)
 	jmap_vacation_start(j);
 	jmap_following_open(j);
 	jmap_push_open(j);
+	jmap_approval_start(j);
 	return j;
 }
 
@@ -314,11 +318,25 @@ jmap_emails(struct jmap *j, struct err *e)
 	return j->model != NULL && jmap_model_ready(j->model, e) == 0 ? j->model : NULL;
 }
 
+void
+jmap_due_changed(struct jmap *j)
+{
+	int64_t at = jmap_following_due(j);
+
+	/* What is under way for a human is to be settled at once, but not by who just failed. */
+	if (jmap_approval_is_busy(j))
+		at = 1;
+	else if (j->approvals_left)
+		at = clock_wall() + APPROVALS_LATER_S;
+	if (j->host.due != NULL)
+		j->host.due(j->host.arg, at);
+}
+
 bool
 jmap_is_busy(const struct jmap *j)
 {
 	return jmap_vacation_is_busy(j) || jmap_backlog_is_busy(j) || jmap_indexing_is_busy(j) ||
-	       jmap_approval_is_busy(j);
+	       jmap_approval_is_busy(j) || jmap_following_is_busy(j);
 }
 
 void

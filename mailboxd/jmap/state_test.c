@@ -255,6 +255,14 @@ test_print(void **state)
 	json_print_str(str_of("a\0\xff\"\\\n\x01\xc3\xa9\xed\xa0\x80", 12), &b);
 	assert_string_equal(b.p, "\"a\xef\xbf\xbd\xef\xbf\xbd\\\"\\\\\\n\\u0001\xc3\xa9\xef\xbf\xbd"
 				 "\xef\xbf\xbd\xef\xbf\xbd\"");
+	buf_reset(&b);
+	/* RFC 7493 2.1: U+FFFF, U+FDD0, U+1FFFE; but U+FFFC, U+FDF0 and U+1F600. */
+	json_print_str(STR("a\xef\xbf\xbf\xef\xb7\x90\xf0\x9f\xbf\xbe"
+			   "b\xef\xbf\xbc\xef\xb7\xb0\xf0\x9f\x98\x80"),
+	    &b);
+	assert_int_equal(json_check(buf_view(&b), SIZE_MAX, NULL), 0);
+	assert_string_equal(b.p, "\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+				 "b\xef\xbf\xbc\xef\xb7\xb0\xf0\x9f\x98\x80\"");
 	buf_free(&b);
 }
 

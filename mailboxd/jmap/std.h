@@ -10,13 +10,6 @@
 /* The argument properties, for jmap_wants() and jmap_more_properties(); -1: the call has failed. */
 int jmap_read_properties(struct jmap_call *c);
 
-struct jmap_model;
-struct jmap_email;
-
-/* email.c: was the email not there for JMAP before that row (RFC 8621 4.1.1, \Deleted)? */
-bool jmap_email_was_hidden(
-    const struct jmap_model *m, const struct change *row, const struct jmap_email *em);
-
 /* ---- std_changes.c ---- */
 
 void jmap_changes_begin(struct jmap_call *c, struct jmap_changes *ch, struct jmap_point since);

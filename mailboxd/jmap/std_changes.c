@@ -186,7 +186,7 @@ jmap_changes_begin(struct jmap_call *c, struct jmap_changes *ch, struct jmap_poi
 {
 	*ch = (struct jmap_changes){
 	    .since = since, .max = UINT64_MAX, .object = c->method->object, .call = c, .at = since};
-	if (ch->object->later != NULL) {
+	if (ch->object->has_past) {
 		ch->from = jmap_past_new(&c->arena);
 		ch->until = jmap_past_new(&c->arena);
 	}
@@ -197,8 +197,10 @@ jmap_changes_walk(struct jmap_call *c, struct jmap_changes *ch)
 {
 	enum jmap_step s = walk(c, ch);
 
-	if (s == JMAP_DONE && !jmap_failed(c) && ch->object->settle != NULL)
+	if (s == JMAP_DONE && !jmap_failed(c) && ch->object->settle != NULL && !ch->settled) {
 		s = ch->object->settle(c, ch);
+		ch->settled = s == JMAP_DONE;
+	}
 	return s;
 }
 

@@ -20,6 +20,8 @@
 #define ROUND_MAX  8u /* questions at a time: one owner may have 64, of all kinds */
 #define PAUSE_MIN  1000u
 #define PAUSE_MAX  300000u
+#define AWAKE_MS   4000u    /* pauses up to which the owner stays */
+#define ASLEEP_S   900u     /* pauses of one that does not, at least */
 #define ASLEEP_MAX 3600000u /* the wall clock may be set meanwhile */
 
 struct jmap_following {
@@ -29,6 +31,8 @@ struct jmap_following {
 	uint32_t after; /* number of the last one asked about, when not all fit into a round */
 	unsigned asked; /* questions under way */
 	bool begun;     /* all were asked about once */
+	bool soon;      /* they are asked about again in a moment */
+	int64_t due_at; /* when an owner has to look; 0: nothing is left */
 };
 
 struct told {
@@ -133,10 +137,35 @@ jmap_submission_told(cJSON *v, const struct jmap_submitted *s)
 		take_result((cJSON *)json_get(v, "deliveryStatus"), s->results + i);
 }
 
+int64_t
+jmap_following_due(const struct jmap *j)
+{
+	return j->following->due_at;
+}
+
+bool
+jmap_following_is_busy(const struct jmap *j)
+{
+	const struct jmap_following *f = j->following;
+
+	return j->host.outside != NULL && (!f->begun || f->asked > 0 || f->soon);
+}
+
+static void
+set_due(struct jmap_following *f, int64_t at)
+{
+	f->due_at = at;
+	jmap_due_changed(f->jmap);
+}
+
+/* Who has nothing else to do ends meanwhile, and comes again. */
 static void
 wait(struct jmap_following *f)
 {
 	loop_timer_set(f->timer, f->pause_ms);
+	f->soon = f->pause_ms <= AWAKE_MS;
+	set_due(f, clock_wall() + (int64_t)(f->soon ? f->pause_ms / 1000
+						    : num_max(f->pause_ms / 1000, ASLEEP_S)));
 	f->pause_ms = num_min(f->pause_ms * 2, PAUSE_MAX);
 }
 
@@ -225,6 +254,7 @@ due(void *arg)
 	struct looking l = {.f = f};
 	struct err e;
 
+	f->soon = false;
 	if (f->jmap->host.outside == NULL || f->asked > 0)
 		return;
 	if (object_each(f->jmap->home, OBJECT_SUBMISSION, look, &l, &e) < 0) {
@@ -233,10 +263,13 @@ due(void *arg)
 	}
 	f->after = l.n == ROUND_MAX ? l.v[l.n - 1].id : 0;
 	f->begun |= l.n < ROUND_MAX;
+	if (l.n > 0)
+		set_due(f, clock_wall());
 	for (size_t i = 0; i < l.n; i++)
 		ask(f, l.v[i].id, l.v[i].mid);
 	if (l.n > 0)
 		return;
+	f->begun = true;
 	if (l.more) {
 		wait(f);
 	} else if (l.next > 0) {
@@ -244,6 +277,9 @@ due(void *arg)
 
 		f->pause_ms = PAUSE_MIN;
 		loop_timer_set(f->timer, (uint64_t)num_min(num_max(ms, 0), (int64_t)ASLEEP_MAX));
+		set_due(f, l.next);
+	} else {
+		set_due(f, 0);
 	}
 }
 

@@ -208,6 +208,7 @@ static const struct jmap_object thread = {.name = "Thread",
     .get_ready = get_ready,
     .get = get,
     .changes_ready = changes_ready,
+    .has_past = true,
     .changed = changed,
     .later = later,
     .settle = settle};
