@@ -84,9 +84,11 @@ sweep(void *arg)
 	struct queue *q = arg;
 	struct segment *s;
 
-	drop_large(q);
-	while ((s = journal_oldest(q->journal)) != NULL && segment_is_free(q, s))
-		remove_oldest(q, s);
+	if (!cut_holds(q)) {
+		drop_large(q);
+		while ((s = journal_oldest(q->journal)) != NULL && segment_is_free(q, s))
+			remove_oldest(q, s);
+	}
 	metric_set(METRIC_QUEUE_SEGMENTS, (int64_t)journal_count(q->journal));
 	if (!svc_draining())
 		move_some(q);
@@ -143,8 +145,7 @@ recorded(void *arg, const struct journal_place *place, const struct err *e)
 		checkpoint_sweep(q);
 	}
 	q->checkpoint.recording = 0;
-	if (q->checkpoint.final)
-		svc_drained();
+	q->checkpoint.over = q->checkpoint.final;
 }
 
 static void
@@ -181,8 +182,7 @@ checkpoint_done(void *arg, struct ipc_in *in, const struct err *e)
 	} else if (e) {
 		log_debug("queue.checkpoint_later", LE(e));
 	}
-	if (c->final)
-		svc_drained();
+	c->over = c->final;
 }
 
 static void

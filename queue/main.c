@@ -7,15 +7,18 @@
 #include <fcntl.h>
 #include <sodium.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "io/file.h"
 #include "queue/queue.h"
+#include "svc/metrics.h"
 #include "svc/svc.h"
 
 #define DRAIN_MS 20u
+#define AGE_MS   1000u
 
 static struct queue queue;
-static struct loop_timer *drain_timer;
+static struct loop_timer *drain_timer, *age_timer;
 
 static void
 take_options(void)
@@ -44,6 +47,17 @@ take_options(void)
 	queue.routes = routes_new(c);
 }
 
+/* Looked at now and then: a change of the queue need not change it. */
+static void
+age(void *arg)
+{
+	int64_t oldest = message_oldest(&queue.messages, clock_wall_us());
+
+	(void)arg;
+	metric_set(METRIC_QUEUE_OLDEST, oldest / 1000000);
+	loop_timer_set(age_timer, AGE_MS);
+}
+
 static int
 start(struct err *e)
 {
@@ -68,6 +82,8 @@ start(struct err *e)
 	checkpoint_init(&queue);
 	hold_init(&queue);
 	usage_init(&queue);
+	age_timer = loop_timer_new(age, NULL);
+	loop_timer_set(age_timer, 0);
 	return 0;
 }
 
@@ -99,6 +115,7 @@ channel(struct ipc_chan *c, bool open)
 {
 	if (!open) {
 		asker_forget(&queue, c);
+		cut_forget(&queue, c);
 		vouch_forget(&queue.vouch, c);
 	} else if (ipc_peer_of(c) == PEER_LOCAL)
 		schedule_back(&queue, DEST_LOCAL);
@@ -112,8 +129,9 @@ channel(struct ipc_chan *c, bool open)
 		spool_tell_space(&queue);
 }
 
-/* Deliveries under way end, what they told is written; then the last checkpoint. Nobody new is
- * answered 250 after it: what still comes in is durable, and waits for the next start. */
+/* Deliveries under way end, what they told is written; then the last checkpoint, and the segments
+ * that it frees. Nobody new is answered 250 after it: what still comes in is durable, and waits for
+ * the next start. */
 static void
 drain_step(void *arg)
 {
@@ -122,6 +140,8 @@ drain_step(void *arg)
 	if (queue.schedule.running > 0 || !STAILQ_EMPTY(&queue.results) ||
 	    !journal_idle(queue.journal) || queue.checkpoint.moving > 0)
 		journal_hurry(queue.journal);
+	else if (queue.checkpoint.over)
+		svc_drained();
 	else
 		checkpoint_final(&queue);
 	loop_timer_set(drain_timer, DRAIN_MS);

@@ -69,6 +69,27 @@ count(struct message_table *t, struct message *m, bool waits)
 	metric_set(METRIC_QUEUE_OCTETS, (int64_t)t->octets);
 }
 
+/* They stand in the order of their coming: the first that may go is the oldest, but for those that
+ * had to wait until now by their author's will. */
+int64_t
+message_oldest(const struct message_table *t, int64_t now)
+{
+	const struct message *m;
+	int64_t oldest = 0;
+
+	TAILQ_FOREACH (m, &t->line, in_line) {
+		int64_t since = m->release > m->arrived ? m->release : m->arrived;
+
+		if ((m->flags & MESSAGE_HELD) != 0 || since > now)
+			continue;
+		if (oldest == 0 || since < oldest)
+			oldest = since;
+		if (m->release == 0)
+			break;
+	}
+	return oldest;
+}
+
 struct message *
 message_new(struct message_table *t, const struct record_message *r)
 {

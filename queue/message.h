@@ -73,6 +73,10 @@ struct message_table {
 void message_table_init(struct message_table *t);
 void message_table_done(struct message_table *t);
 
+/* Since when the message waits that waits longest, in microseconds; 0: none does. What is held, or
+ * to be sent later, does not wait. */
+int64_t message_oldest(const struct message_table *t, int64_t now);
+
 struct message *message_find(const struct message_table *t, struct str mid);
 /* NULL when the id is known already. All targets wait. */
 struct message *message_new(struct message_table *t, const struct record_message *m);

@@ -353,6 +353,8 @@ operator_message(struct queue *q, struct ipc_chan *c, struct ipc_in *m)
 		show(q, c, m);
 	else if (m->type == MSG_QUEUE_DESTINATIONS)
 		destinations(q, c, m);
+	else if (m->type == MSG_SPOOL_CUT)
+		cut_message(q, c, m);
 	else if (!order_message(q, c, m))
 		ipc_refuse(m);
 }

@@ -50,7 +50,7 @@ struct checkpoint {
 	uint64_t began;               /* clock_us */
 	size_t moving;                /* MOVED records under way */
 	bool running;
-	bool final; /* the last before the end */
+	bool final, over; /* the last before the end; it is done, or failed */
 };
 
 struct hold;
@@ -90,6 +90,9 @@ struct queue {
 	struct loop_timer *space_timer;
 	/* reply.c */
 	TAILQ_HEAD(asker_list, asker) askers;
+	/* cut.c */
+	const struct ipc_chan *cut_by;
+	uint64_t cut_until; /* clock_ms */
 };
 
 /* ---- reply.c: answers that come later, to a channel that may be gone by then ---- */
@@ -228,6 +231,14 @@ bool order_message(struct queue *q, struct ipc_chan *c, struct ipc_in *m);
 /* ---- submitted.c ---- */
 
 void submitted_message(struct queue *q, struct ipc_chan *c, struct ipc_in *in); /* SUBMITTED */
+
+/* ---- cut.c ---- */
+
+void cut_message(struct queue *q, struct ipc_chan *c, struct ipc_in *in); /* SPOOL_CUT */
+/* A copy is being made: segments and large messages stay. */
+bool cut_holds(const struct queue *q);
+/* The channel is closed. */
+void cut_forget(struct queue *q, const struct ipc_chan *c);
 
 /* ---- recover.c ---- */
 

@@ -84,6 +84,11 @@ sent(void *arg, struct ipc_in *in, const struct err *e)
 		deliver_away(d, &bad);
 		return;
 	}
+	if (outcome == REMOTE_NO_ROUTE && !schedule_is_late(d->m, d->q->o.lifetime)) {
+		err_set(&bad, E_TEMP, STR_FMT, STR_ARG(why));
+		deliver_later(d, &bad);
+		return;
+	}
 	for (size_t i = 0; i < d->n; i++) {
 		const struct attempt *r = &results[d->tries[i].at];
 

@@ -1,37 +1,10 @@
 /* door_test.c - strangers at the door: manners before the greeting, and what they use up. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include <arpa/inet.h>
-#include <cmocka.h>
-#include <fcntl.h>
 
-#include "base/clock.h"
-#include "base/log.h"
-#include "smtpd/session_fakes.h"
-
-static int client = -1;
-static struct buf heard;
+#include "smtpd/session_client_test_in.h"
 
 static void
-turn(void)
-{
-	for (int i = 0; i < 12; i++) {
-		char *room;
-		ssize_t n;
-
-		loop_once(0);
-		room = buf_room(&heard, 65536);
-		n = client < 0 ? 0 : recv(client, room, 65536, MSG_DONTWAIT);
-		if (n > 0)
-			buf_added(&heard, (size_t)n);
-	}
-}
-
-static void
-say(const char *text)
+tell(const char *text)
 {
 	if (client >= 0)
 		(void)!send(client, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -67,26 +40,9 @@ come(const char *listener, const char *from)
 	turn();
 }
 
-/* The codes heard since last asked; only last lines. */
-static const char *
-codes(void)
-{
-	static char out[1024];
-	struct str s = buf_view(&heard), line;
-	size_t n = 0;
-
-	out[0] = '\0';
-	while (str_cut(&s, '\n', &line))
-		if (line.n > 3 && line.p[3] == ' ' && n + 5 < sizeof(out))
-			n += (size_t)snprintf(
-			    out + n, sizeof(out) - n, n ? " %.3s" : "%.3s", line.p);
-	buf_reset(&heard);
-	return out;
-}
-
 #define EXPECT(text, want)                            \
 	do {                                          \
-		say(text);                            \
+		tell(text);                           \
 		assert_string_equal(codes(), (want)); \
 	} while (0)
 
@@ -157,7 +113,7 @@ who_speaks_first_is_refused(void **state)
 {
 	(void)state;
 	come("smtp", "192.0.2.9");
-	say("EHLO c.test\r\n");
+	tell("EHLO c.test\r\n");
 	assert_true(str_starts(buf_view(&heard), STR("554 5.5.0 mail.here.test ")));
 	assert_string_equal(codes(), "554");
 	leave();
@@ -257,7 +213,7 @@ users_who_have_sent_enough(void **state)
 	EXPECT("MAIL FROM:<alice@here.test>\r\nRCPT TO:<later@x.test>\r\n"
 	       "RCPT TO:<bob@here.test>\r\nDATA\r\n",
 	    "250 450 450 554");
-	say("RCPT TO:<bob@here.test>\r\n");
+	tell("RCPT TO:<bob@here.test>\r\n");
 	assert_true(str_starts(buf_view(&heard), STR("450 4.7.1 ")));
 	assert_non_null(strstr(heard.p, "try again in 10 minutes"));
 	EXPECT("RSET\r\n", "450 250");

@@ -1,55 +1,14 @@
 /* screening_test.c - mail of strangers on its way past gk-screen: what it sees, what it may say,
  * and that nothing is taken without it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/socket.h>
 
-#include "base/clock.h"
-#include "base/log.h"
-#include "smtpd/session_fakes.h"
+#include "smtpd/session_client_test_in.h"
 #include "smtpd/spool.h"
 #include "smtpd/trace.h"
 
 #define RESULTS "Authentication-Results: mail.here.test;\r\n\tspf=pass\r\n"
 
-static int client = -1;
-static struct buf heard, text;
-
-static void
-turn(void)
-{
-	for (int i = 0; i < 12; i++) {
-		char *room;
-		ssize_t n;
-
-		loop_once(0);
-		if (!screen_waits)
-			screen_ends();
-		room = buf_room(&heard, 65536);
-		n = client < 0 ? 0 : recv(client, room, 65536, MSG_DONTWAIT);
-		if (n > 0)
-			buf_added(&heard, (size_t)n);
-	}
-}
-
-static void
-say(struct str s)
-{
-	while (s.n > 0) {
-		ssize_t n = send(client, s.p, s.n, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (n > 0)
-			s = str_from(s, (size_t)n);
-		turn();
-	}
-	turn();
-}
+static struct buf text;
 
 /* The last code heard, with its enhanced code. */
 static const char *

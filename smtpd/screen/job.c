@@ -93,6 +93,40 @@ count_verdict(enum check_verdict v)
 	    1);
 }
 
+static void
+count_results(const struct check_result *r)
+{
+	static const enum metric spf[] = {
+	    [SPF_NONE] = METRIC_SPF_NONE,
+	    [SPF_NEUTRAL] = METRIC_SPF_NEUTRAL,
+	    [SPF_PASS] = METRIC_SPF_PASS,
+	    [SPF_FAIL] = METRIC_SPF_FAIL,
+	    [SPF_SOFTFAIL] = METRIC_SPF_SOFTFAIL,
+	    [SPF_TEMPERROR] = METRIC_SPF_TEMPERROR,
+	    [SPF_PERMERROR] = METRIC_SPF_PERMERROR,
+	};
+	static const enum metric dmarc[] = {
+	    [DMARC_NONE] = METRIC_DMARC_NONE,
+	    [DMARC_PASS] = METRIC_DMARC_PASS,
+	    [DMARC_FAIL] = METRIC_DMARC_FAIL,
+	    [DMARC_TEMPERROR] = METRIC_DMARC_TEMPERROR,
+	    [DMARC_PERMERROR] = METRIC_DMARC_PERMERROR,
+	};
+	bool good = false;
+
+	for (size_t i = 0; i < r->nsignatures; i++)
+		good |= r->signatures[i].result == DKIM_PASS;
+	metric_add(good                 ? METRIC_DKIM_PASS
+		   : r->nsignatures > 0 ? METRIC_DKIM_FAIL
+					: METRIC_DKIM_NONE,
+	    1);
+	/* What was not looked at to the end counts nowhere. */
+	if (r->spf.result != SPF_WAIT)
+		metric_add(spf[r->spf.result], 1);
+	if (r->dmarc.result != DMARC_WAIT)
+		metric_add(dmarc[r->dmarc.result], 1);
+}
+
 static const char *
 dkim_summary(const struct check_result *r)
 {
@@ -105,6 +139,7 @@ dkim_summary(const struct check_result *r)
 static void
 log_result(const struct job *j, enum check_verdict v, const struct check_result *r)
 {
+	count_results(r);
 	log_info("screen.verdict", LS("sid", j->sid), LS("mid", j->mid), LS("peer", j->peer),
 	    LZ("verdict", check_verdict_name(v)), LZ("spf", spf_result_name(r->spf.result)),
 	    LS("spf_domain", r->spf.domain), LZ("dkim", dkim_summary(r)),

@@ -70,6 +70,12 @@ report_store_close(struct report_store **s)
 }
 
 int
+report_store_copy(struct report_store *s, int *fd, struct err *e)
+{
+	return db_copy(s->db, REPORT_STORE_FILE, fd, e);
+}
+
+int
 report_store_run1(struct report_store *s, const char *sql, int64_t v, struct err *e)
 {
 	struct db_stmt *q = db_sql(s->db, sql, e);

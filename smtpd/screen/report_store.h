@@ -15,6 +15,7 @@
 #include "smtpd/screen/report_note.h"
 #include "smtpd/screen/report_to.h"
 
+#define REPORT_STORE_FILE     "reports.db" /* in gk-screen's directory */
 #define REPORT_STORE_PAGES    (256u << 10) /* of 4 KiB */
 #define REPORT_POLICIES_MAX   20000u       /* domains in one period */
 #define REPORT_TALLIES_MAX    5000u        /* rows of one domain in one period */
@@ -25,6 +26,8 @@ struct report_store;
 
 struct report_store *report_store_open(const char *path, struct err *e);
 void report_store_close(struct report_store **s);
+/* As db_copy() does it. */
+int report_store_copy(struct report_store *s, int *fd, struct err *e);
 
 /* ---- to send ---- */
 

@@ -14,7 +14,6 @@
 #include "smtpd/screen/reports_in.h"
 #include "svc/svc.h"
 
-#define STORE_FILE "reports.db"
 #define FLUSH_MS   5000u /* counts not written down that a crash may lose */
 #define FLUSH_ROWS 2000u
 #define BACKLOG    64u
@@ -189,15 +188,16 @@ look(void *arg)
 static struct report_store *
 open_store(struct err *e)
 {
-	struct report_store *s = report_store_open(STORE_FILE, e);
+	struct report_store *s = report_store_open(REPORT_STORE_FILE, e);
 
 	if (s != NULL || e->code != E_PROTO)
 		return s;
-	log_error("dmarc.store_damaged", LZ("file", "screen/" STORE_FILE ".damaged"), LE(e));
-	if (file_rename(AT_FDCWD, STORE_FILE, AT_FDCWD, STORE_FILE ".damaged", e) < 0 ||
-	    file_unlink(AT_FDCWD, STORE_FILE "-wal", e) < 0)
+	log_error("dmarc.store_damaged", LZ("file", "screen/" REPORT_STORE_FILE ".damaged"), LE(e));
+	if (file_rename(AT_FDCWD, REPORT_STORE_FILE, AT_FDCWD, REPORT_STORE_FILE ".damaged", e) <
+		0 ||
+	    file_unlink(AT_FDCWD, REPORT_STORE_FILE "-wal", e) < 0)
 		return NULL;
-	return report_store_open(STORE_FILE, e);
+	return report_store_open(REPORT_STORE_FILE, e);
 }
 
 int
@@ -211,7 +211,7 @@ reports_start(struct dns *dns, struct ipc_chan *queue, struct err *e)
 	reports.queue = queue;
 	reports.store = open_store(&why);
 	if (reports.store == NULL) {
-		log_error("dmarc.no_store", LZ("file", "screen/" STORE_FILE), LE(&why));
+		log_error("dmarc.no_store", LZ("file", "screen/" REPORT_STORE_FILE), LE(&why));
 		return 0;
 	}
 	if ((reports.pool = pool_new(1, BACKLOG, e)) == NULL)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "io/file.h"
 #include "smtpd/screen/reports_in.h"
 
 struct question {
@@ -18,6 +19,7 @@ struct question {
 	uint64_t number; /* since, or behind which row */
 	uint64_t skip;
 	struct report_list list;
+	int fd; /* of a copy */
 	int64_t now;
 	uint64_t every;
 };
@@ -30,6 +32,8 @@ work(struct report_job *j, struct err *e)
 	struct question *q = (struct question *)j;
 	struct report_store *s = reports.store;
 
+	if (q->type == MSG_DB_COPY)
+		return report_store_copy(s, &q->fd, e);
 	if (q->type == MSG_DMARC_LIST)
 		return report_store_list(s, q->domain, (int64_t)q->number, &q->arena, &q->list, e);
 	if (q->type == MSG_DMARC_SOURCES)
@@ -47,6 +51,13 @@ answer(struct question *q)
 
 	if (q->job.rc < 0) {
 		ipc_reply_error(q->chan, q->id, &q->job.err);
+		return;
+	}
+	if (q->type == MSG_DB_COPY) {
+		ipc_begin(&m, MSG_DB_COPY_R);
+		ipc_put_fd(&m, q->fd);
+		q->fd = -1;
+		ipc_reply(q->chan, q->id, &m);
 		return;
 	}
 	ipc_begin(&m, q->type == MSG_DMARC_LIST      ? MSG_DMARC_LIST_R
@@ -68,6 +79,7 @@ done(struct report_job *j)
 		answer(q);
 	if (q->type == MSG_DMARC_SEND && j->rc == 0 && !reports.stopping)
 		reports_look();
+	file_close(&q->fd);
 	arena_free(&q->arena);
 	free(q);
 }
@@ -92,18 +104,19 @@ reports_message(struct ipc_chan *c, struct ipc_in *m)
 	struct question *q;
 
 	if (m->type != MSG_DMARC_LIST && m->type != MSG_DMARC_SOURCES &&
-	    m->type != MSG_DMARC_WAITING && m->type != MSG_DMARC_SEND)
+	    m->type != MSG_DMARC_WAITING && m->type != MSG_DMARC_SEND && m->type != MSG_DB_COPY)
 		return false;
 	q = mem_alloc(sizeof(*q));
 	arena_init(&q->arena);
 	q->chan = c;
 	q->id = m->id;
+	q->fd = -1;
 	q->type = m->type;
 	q->now = clock_wall();
 	q->every = reports.every;
 	if (q->type == MSG_DMARC_LIST || q->type == MSG_DMARC_SOURCES)
 		q->domain = arena_dup(&q->arena, ipc_get_str(m));
-	if (q->type != MSG_DMARC_SEND)
+	if (q->type != MSG_DMARC_SEND && q->type != MSG_DB_COPY)
 		q->number = ipc_get_u64(m);
 	if (q->type == MSG_DMARC_SOURCES)
 		q->skip = ipc_get_u64(m);
@@ -113,7 +126,7 @@ reports_message(struct ipc_chan *c, struct ipc_in *m)
 		return true;
 	}
 	/* What is counted in memory belongs to it. */
-	if (q->type == MSG_DMARC_SEND || q->type == MSG_DMARC_WAITING)
+	if (q->type == MSG_DMARC_SEND || q->type == MSG_DMARC_WAITING || q->type == MSG_DB_COPY)
 		reports_flush();
 	ask(q);
 	return true;
