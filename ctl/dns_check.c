@@ -117,7 +117,7 @@ judge(struct finding *f, const struct dns_answer *r)
 	}
 	if (r->status == DNS_TEMP || r->status == DNS_BOGUS) {
 		f->found = FOUND_UNKNOWN;
-		f->why = r->why;
+		f->why = arena_dup(&ctl.arena, r->why); /* it lasts to the next question only */
 	} else if ((w->there != NULL ? w->there : is_text)(w, r)) {
 		f->found = FOUND_OK;
 	} else {
@@ -158,7 +158,7 @@ find_addresses(struct str host, struct addresses *out, struct finding *f, struct
 			return -1;
 		if (r.status == DNS_TEMP || r.status == DNS_BOGUS) {
 			f->found = FOUND_UNKNOWN;
-			f->why = r.why;
+			f->why = arena_dup(&ctl.arena, r.why);
 		}
 		for (size_t i = 0; i < r.n && out->n < ARRAY_LEN(out->v); i++) {
 			struct sockaddr_storage *a = &out->v[out->n++];
@@ -393,6 +393,47 @@ own_domains(struct str **out, size_t *n, struct err *e)
 	for (size_t i = 0; i < r.n; i += 5)
 		if (zone_domain(arena_dupz(&ctl.arena, r.v[i]), &(*out)[(*n)++], e) < 0)
 			return -1;
+	return 0;
+}
+
+int
+dns_check_each(dns_check_fn fn, void *arg, struct err *e)
+{
+	struct report *r = arena_array(&ctl.arena, 1, sizeof(*r));
+	struct str *domains;
+	size_t n;
+
+	if (own_domains(&domains, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (check_domain(domains[i], r, e) < 0)
+			return -1;
+		for (size_t k = 0; k < r->n; k++) {
+			const struct finding *f = &r->v[k];
+			struct dns_found found = {
+			    .what = f->w->what,
+			    .name = f->w->name,
+			    .status = found_names[f->found],
+			    .why = f->why,
+			    .record = zone_line(f->w),
+			    .ok = f->found == FOUND_OK,
+			    .bad = f->w->needed && f->found != FOUND_UNKNOWN,
+			};
+
+			fn(arg, &found);
+		}
+	}
+	return 0;
+}
+
+int
+dns_print(struct str domain, struct err *e)
+{
+	struct wants w;
+
+	if (dns_records(domain, &w, e) < 0)
+		return -1;
+	print_zone(&w);
 	return 0;
 }
 

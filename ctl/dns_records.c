@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "ctl/client.h"
+#include "svc/acme.h"
 #include "svc/certificates.h"
 #include "svc/conf.h"
 
@@ -92,12 +93,27 @@ add_mail(struct wants *w)
 	one->there = any;
 }
 
+/* All mail to others goes by another host. */
+static bool
+is_relayed(const struct conf *c)
+{
+	for (size_t i = 0; i < conf_count(c, CONF_TABLE_ROUTE); i++)
+		if (str_eq_z(conf_row_str(c, CONF_ROUTE_DOMAIN, i), "*") &&
+		    conf_row_str(c, CONF_ROUTE_HOST, i).n > 0)
+			return true;
+	return false;
+}
+
 static void
-add_sender(struct wants *w)
+add_sender(struct wants *w, const struct conf *c)
 {
 	struct want *one = add(w, "SPF", DNS_TXT, w->domain, STR("v=spf1 mx -all"));
 
-	one->why = "who sends for the domain: its MX hosts and nobody else (RFC 7208)";
+	one->why = is_relayed(c)
+		       ? "who sends for the domain: its MX hosts and nobody else (RFC "
+			 "7208). Put before -all what\n"
+			 "; the smart host's provider says, such as include:spf.example.net"
+		       : "who sends for the domain: its MX hosts and nobody else (RFC 7208)";
 	one->needed = true;
 	one->there = one_of_version;
 	if (!str_ieq(w->host, w->domain)) {
@@ -148,29 +164,38 @@ add_policy(struct wants *w, const struct conf *c)
 	one->there = one_of_version;
 }
 
-/* RFC 8461 3.1: the id changes with the policy. */
+/* RFC 8461 3.1: the id changes with the policy, which gk-webd publishes (webd/wellknown.c). */
 static void
-add_mta_sts(struct wants *w)
+add_mta_sts(struct wants *w, const struct conf *c)
 {
-	struct str policy = arena_printf(&ctl.arena,
-	    "version: STSv1\nmode: enforce\nmx: " STR_FMT "\nmax_age: 604800\n", STR_ARG(w->host));
+	struct str mx = conf_text(c, CONF_WEB_MTA_STS_MX, &ctl.arena);
+	struct str policy = arena_printf(&ctl.arena, "%s " STR_FMT " " STR_FMT " %llu",
+	    conf_z(c, CONF_WEB_MTA_STS), STR_ARG(w->host), STR_ARG(mx),
+	    (unsigned long long)conf_num(c, CONF_WEB_MTA_STS_AGE));
 	unsigned char digest[16];
 	struct want *one;
 	char hex[33];
 
+	if (conf_z(c, CONF_WEB_MTA_STS)[0] == '\0')
+		return;
 	crypto_generichash(
 	    digest, sizeof(digest), (const unsigned char *)policy.p, policy.n, NULL, 0);
 	sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
 	one = add(w, "MTA-STS", DNS_TXT, below("_mta-sts", w->domain),
 	    arena_printf(&ctl.arena, "v=STSv1; id=%.16s", hex));
-	one->why = "others insist on TLS (RFC 8461), when a web server with a certificate for the "
-		   "second name has\n"
-		   "; /.well-known/mta-sts.txt with these lines: version: STSv1, mode: enforce, "
-		   "mx: (the MX host),\n"
-		   "; max_age: 604800";
+	one->why = "others insist on TLS (RFC 8461), by the policy that this server publishes "
+		   "(web.mta_sts) when its\n"
+		   "; certificate is for the second name too";
 	one->there = one_of_version;
 	one = add(w, "MTA-STS host", DNS_CNAME, below("mta-sts", w->domain), w->host);
 	one->there = any;
+}
+
+static void
+add_tls_reports(struct wants *w)
+{
+	struct want *one;
+
 	one = add(w, "TLSRPT", DNS_TXT, below("_smtp._tls", w->domain),
 	    arena_printf(
 		&ctl.arena, "v=TLSRPTv1; rua=mailto:postmaster@" STR_FMT, STR_ARG(w->domain)));
@@ -191,8 +216,8 @@ add_tlsa(struct wants *w, const struct conf *c)
 	int n;
 
 	if (path[0] == '\0')
-		path = arena_printf(
-		    &ctl.arena, "%s/tls/self-signed.pem", conf_z(c, CONF_SERVER_DATA_DIR))
+		path = arena_printf(&ctl.arena, "%s/%s", conf_z(c, CONF_SERVER_DATA_DIR),
+		    acme_is_on(c) ? ACME_PEM : "tls/self-signed.pem")
 			   .p;
 	if ((f = fopen(path, "re")) != NULL) {
 		cert = PEM_read_X509(f, NULL, NULL, NULL);
@@ -283,11 +308,12 @@ dns_records(struct str domain, struct wants *out, struct err *e)
 	if (zone_domain(conf_z(c, CONF_SERVER_HOST_NAME), &out->host, e) < 0)
 		return -1;
 	add_mail(out);
-	add_sender(out);
+	add_sender(out, c);
 	if (add_keys(out, e) < 0)
 		return -1;
 	add_policy(out, c);
-	add_mta_sts(out);
+	add_mta_sts(out, c);
+	add_tls_reports(out);
 	add_tlsa(out, c);
 	return add_services(out, e);
 }

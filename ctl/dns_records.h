@@ -28,5 +28,19 @@ struct wants {
 	const char *tlsa_problem; /* why there is no TLSA record; NULL */
 };
 
+/* What the world serves, held against what should be. */
+struct dns_found {
+	const char *what, *status; /* "MX", "missing" */
+	struct str name, why, record;
+	bool ok;
+	bool bad; /* where it is not ok: mail suffers */
+};
+
+typedef void (*dns_check_fn)(void *arg, const struct dns_found *f);
+/* Each record of each of our domains (dns_check.c). */
+int dns_check_each(dns_check_fn fn, void *arg, struct err *e);
+
+/* As lines of a zone file (dns_check.c). */
+int dns_print(struct str domain, struct err *e);
 /* Those of a domain with this configuration and these keys. */
 int dns_records(struct str domain, struct wants *out, struct err *e);
