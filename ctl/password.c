@@ -1,6 +1,9 @@
 /* password.c - reading and making passwords. */
 #include "ctl/password.h"
 
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <termios.h>
@@ -24,24 +27,65 @@ read_line(char out[PASSWORD_MAX], struct err *e)
 	return n > 0 ? 0 : err_set(e, E_INVAL, "the password is empty");
 }
 
-/* Echo is off while a person types; Ctrl-C meanwhile would leave it off, so signals from the
- * keyboard are off too. */
+static volatile sig_atomic_t caught;
+
+static void
+on_signal(int sig)
+{
+	caught = sig;
+}
+
+/* Who leaves meanwhile (Ctrl-C) has a terminal that shows again what is typed. Signals that wait
+ * for somebody's loop (sandbox_master.c) come through. */
+static int
+read_unseen(const char *text, const struct termios *before, char out[PASSWORD_MAX], struct err *e)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	const struct sigaction ours = {.sa_handler = on_signal};
+	struct pollfd typed = {.fd = STDIN_FILENO, .events = POLLIN};
+	struct sigaction old[ARRAY_LEN(signals)];
+	struct termios silent = *before;
+	sigset_t all, mask, open;
+	int rc;
+
+	sigemptyset(&all);
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+		sigaddset(&all, signals[i]);
+	sigprocmask(SIG_BLOCK, &all, &mask);
+	open = mask;
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+		sigaction(signals[i], &ours, &old[i]);
+		sigdelset(&open, signals[i]);
+	}
+	/* So is Ctrl-Z, which would leave it off. Who answers a prompt is not heard before. */
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	silent.c_cc[VSUSP] = _POSIX_VDISABLE;
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	fputs(text, stderr);
+	/* A terminal gives whole lines: what can be read is one. */
+	while ((rc = ppoll(&typed, 1, NULL, &open)) < 0 && errno == EINTR && caught == 0)
+		;
+	rc = caught != 0 ? err_set(e, E_CLOSED, "interrupted") : read_line(out, e);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
+	fputc('\n', stderr);
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+		sigaction(signals[i], &old[i], NULL);
+	if (caught != 0) {
+		raise(caught);
+		sigprocmask(SIG_UNBLOCK, &all, NULL);
+	}
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	return rc;
+}
+
 static int
 prompt(const char *text, char out[PASSWORD_MAX], struct err *e)
 {
-	struct termios before, silent;
-	int rc;
+	struct termios before;
 
 	if (tcgetattr(STDIN_FILENO, &before) < 0)
 		return err_sys(e, "terminal");
-	silent = before;
-	silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
-	fputs(text, stderr);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	rc = read_line(out, e);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-	fputc('\n', stderr);
-	return rc;
+	return read_unseen(text, &before, out, e);
 }
 
 int

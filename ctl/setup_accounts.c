@@ -1,5 +1,5 @@
 /*
- * setup_accounts.c - the first domain and user.
+ * setup_accounts.c - the first domain, its user and its signing keys.
  *
  * gk-authd alone writes accounts: where the suite does not run, one is started for a moment, as it
  * will run later but without a port, and drained again.
@@ -10,6 +10,9 @@
 #include "ctl/client.h"
 #include "ctl/sandbox.h"
 #include "ctl/setup.h"
+#include "ctl/zone.h"
+
+static struct sandbox *box; /* the suite that was started for this */
 
 bool
 setup_is_running(void)
@@ -21,96 +24,159 @@ setup_is_running(void)
 	return client_hello(&build, &pid, &none) == 0;
 }
 
-/* Already there is as good. */
-static int
-ask_authd(struct ipc_out *m, const char *what, struct err *e)
+/* ---- a suite that answers ---- */
+
+int
+setup_suite_open(struct setup *s, struct err *e)
 {
-	if (client_do("authd", m, e) == 0 || e->code == E_EXISTS)
+	/* The DNS has five seconds: who waits sits at a terminal. */
+	static const char *const quiet[] = {"-o", "smtp.listen=", "-o", "submission.listen=", "-o",
+	    "submission.listen_tls=", "-o", "imap.listen=", "-o", "imap.listen_tls=", "-o",
+	    "web.listen=", "-o", "metrics.listen=", "-o", "log.to=stdout", "-o", "log.level=error",
+	    "-o", "dns.timeout=5s", NULL};
+	bool asked = false;
+
+	s->was_running = setup_is_running();
+	if (s->was_running)
 		return 0;
-	return err_wrap(e, "%s", what);
+	box = arena_new(&ctl.arena, struct sandbox);
+	box->conf = ctl.config;
+	box->options = quiet;
+	if (sandbox_master_start(box, e) < 0)
+		return -1;
+	if (sandbox_master_ready(box, &asked, e) == 0)
+		return 0;
+	return asked ? err_set(e, E_IO, "interrupted") : -1;
 }
 
-static int
-add_domain(const struct setup *s, struct err *e)
+int
+setup_suite_close(struct setup *s, struct err *e)
 {
-	struct ipc_out m;
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
+	sigset_t waiting, all;
+	bool asked;
+	int rc;
 
-	if (s->domain[0] == '\0')
+	(void)s;
+	if (box == NULL || box->master == 0)
 		return 0;
-	ipc_begin(&m, MSG_DOMAIN_ADD);
-	ipc_put_z(&m, s->domain);
-	ipc_put_u64(&m, 0);
-	return ask_authd(&m, s->domain, e);
+	/* Ctrl-C meanwhile. */
+	sigpending(&waiting);
+	asked = sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1;
+	client_close();
+	kill(box->master, SIGTERM);
+	rc = sandbox_master_end(box, e);
+	box->master = 0;
+	/* What is started from here on does not inherit that they were held back. */
+	sigemptyset(&all);
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+		sigaddset(&all, signals[i]);
+	sigprocmask(SIG_UNBLOCK, &all, NULL);
+	return rc == 0 && asked ? err_set(e, E_DENIED,
+				      "interrupted; what was done stays, and gkmail setup goes on "
+				      "from there")
+				: rc;
 }
 
-static int
-add_user(const struct setup *s, struct err *e)
-{
-	struct ipc_out m;
-
-	if (s->user[0] == '\0')
-		return 0;
-	ipc_begin(&m, MSG_USER_ADD);
-	ipc_put_z(&m, s->user);
-	ipc_put_z(&m, s->password);
-	ipc_put_u64(&m, 0);
-	return ask_authd(&m, s->user, e);
-}
+/* ---- what is there ---- */
 
 static int
-is_any(enum ipc_type list, bool *any, struct err *e)
+first_row(enum ipc_type list, const char *wanted, bool *any, bool *is_there, const char **first,
+    struct err *e)
 {
 	struct rows r;
 
 	if (client_rows("authd", list, 5, &r, e) < 0)
 		return -1;
 	*any = r.n > 0;
+	*is_there = false;
+	if (r.n > 0)
+		*first = arena_dupz(&ctl.arena, r.v[0]);
+	for (size_t i = 0; i < r.n; i += r.width)
+		*is_there = *is_there || (wanted != NULL && str_eq_z(r.v[i], wanted));
 	free(r.v);
 	return 0;
 }
 
-static int
-add(struct setup *s, struct err *e)
+int
+setup_look(struct setup *s, struct err *e)
 {
-	if (add_domain(s, e) < 0 || add_user(s, e) < 0)
-		return -1;
-	return is_any(MSG_DOMAIN_LIST, &s->has_domains, e) < 0 ||
-		       is_any(MSG_USER_LIST, &s->has_users, e) < 0
+	bool there;
+
+	return first_row(MSG_DOMAIN_LIST, s->domain, &s->has_domains, &there, &s->first_domain, e) <
+			   0 ||
+		       first_row(MSG_USER_LIST, s->user, &s->has_users, &s->user_is_there,
+			   &s->first, e) < 0
 		   ? -1
 		   : 0;
+}
+
+/* ---- what is made ---- */
+
+/* Already there is as good. *made: it was not. */
+static int
+ask_authd(struct ipc_out *m, const char *what, bool *is_new, struct err *e)
+{
+	*is_new = client_do("authd", m, e) == 0;
+	if (*is_new || e->code == E_EXISTS)
+		return 0;
+	return err_wrap(e, "%s", what);
+}
+
+static int
+add_domain(struct setup *s, struct err *e)
+{
+	struct ipc_out m;
+	bool is_new;
+
+	ipc_begin(&m, MSG_DOMAIN_ADD);
+	ipc_put_z(&m, s->domain);
+	ipc_put_u64(&m, 0);
+	if (ask_authd(&m, s->domain, &is_new, e) < 0)
+		return -1;
+	if (is_new)
+		setup_made(s, arena_printf(&ctl.arena, "domain %s", s->domain).p);
+	return 0;
+}
+
+static int
+add_user(struct setup *s, struct err *e)
+{
+	struct ipc_out m;
+	bool is_new;
+
+	ipc_begin(&m, MSG_USER_ADD);
+	ipc_put_z(&m, s->user);
+	ipc_put_z(&m, s->password);
+	ipc_put_u64(&m, 0);
+	if (ask_authd(&m, s->user, &is_new, e) < 0)
+		return -1;
+	if (is_new)
+		setup_made(s, arena_printf(&ctl.arena, "user %s", s->user).p);
+	return 0;
+}
+
+static int
+add_keys(struct setup *s, struct err *e)
+{
+	struct str domain;
+	bool is_new;
+
+	if (zone_domain(s->domain, &domain, e) < 0 || dkim_first(domain, &is_new, e) < 0)
+		return err_wrap(e, "signing keys");
+	if (is_new)
+		setup_made(s, arena_printf(&ctl.arena, "signing keys of %s", s->domain).p);
+	return 0;
 }
 
 int
 setup_accounts(struct setup *s, struct err *e)
 {
-	static const char *const no_ports[] = {"-o", "smtp.listen=", "-o",
-	    "submission.listen=", "-o", "submission.listen_tls=", "-o", "imap.listen=", "-o",
-	    "imap.listen_tls=", "-o", "web.listen=", "-o", "log.to=stdout", "-o", "log.level=error",
-	    NULL};
-	struct sandbox *box = arena_new(&ctl.arena, struct sandbox);
-	bool asked = false;
-	struct err end;
-	int rc;
-
-	if (setup_is_running())
-		return add(s, e);
-	box->conf = ctl.config;
-	box->options = no_ports;
-	if (sandbox_master_start(box, e) < 0)
+	if (s->domain[0] != '\0' && add_domain(s, e) < 0)
 		return -1;
-	rc = sandbox_master_ready(box, &asked, e);
-	if (rc == 0)
-		rc = add(s, e);
-	else if (asked)
-		err_set(e, E_IO, "interrupted");
-	client_close();
-	if (box->master != 0) {
-		if (!asked)
-			kill(box->master, SIGTERM);
-		if (sandbox_master_end(box, &end) < 0 && rc == 0) {
-			*e = end;
-			rc = -1;
-		}
-	}
-	return rc;
+	if (s->user[0] != '\0' && !s->user_is_there && add_user(s, e) < 0)
+		return -1;
+	if (s->domain[0] != '\0' && add_keys(s, e) < 0)
+		return -1;
+	return setup_look(s, e);
 }

@@ -12,7 +12,8 @@
 #include "ctl/setup.h"
 #include "io/file.h"
 
-#define LOG_FILE "/var/log/gkmail.log"
+#define LOG_FILE      "/var/log/gkmail.log"
+#define FILE_SIZE_MAX (1u << 20)
 
 /* In the order of conf_rows; those that are not set stand there as comments with the default. */
 static const enum conf_key shown[] = {CONF_SERVER_HOST_NAME, CONF_TLS_CERTIFICATE, CONF_TLS_KEY,
@@ -26,6 +27,10 @@ own_value(const struct setup *s, enum conf_key k)
 	switch ((unsigned)k) {
 	case CONF_SERVER_HOST_NAME:
 		return s->host;
+	case CONF_TLS_CERTIFICATE:
+		return s->certificate;
+	case CONF_TLS_KEY:
+		return s->key;
 	case CONF_AUTH_POSTMASTER:
 		return s->postmaster;
 	case CONF_LOG_TO:
@@ -36,7 +41,31 @@ own_value(const struct setup *s, enum conf_key k)
 	}
 }
 
-/* host and postmaster were looked at: nothing in them needs an escape. */
+/* "HOST" or "HOST:PORT", of which a literal has brackets. Where port 25 is closed it is mostly 587.
+ */
+struct str
+setup_route(const struct setup *s)
+{
+	struct str host = str_z(s->smart_host), port = STR("587");
+	size_t at = str_rchr(host, ':');
+	struct str text;
+
+	if (at < host.n && (host.p[0] != '[' || host.p[at - 1] == ']')) {
+		port = str_from(host, at + 1);
+		host = str_sub(host, 0, at);
+	}
+	text = arena_printf(&ctl.arena,
+	    "\n# All mail to others goes by a smart host.\n"
+	    "[[route]]\ndomain = \"*\"\nhost = \"" STR_FMT "\"\nport = " STR_FMT "\n",
+	    STR_ARG(host), STR_ARG(port));
+	if (s->smart_user[0] == '\0')
+		return text;
+	return arena_printf(&ctl.arena,
+	    STR_FMT "tls = \"required\"\nuser = \"%s\"\npassword_file = \"%s\"\n", STR_ARG(text),
+	    s->smart_user, s->smart_password);
+}
+
+/* What stands in it was looked at: nothing needs an escape. */
 static struct str
 compose(const struct setup *s, const struct conf *defaults)
 {
@@ -64,6 +93,8 @@ compose(const struct setup *s, const struct conf *defaults)
 			buf_printf(&b, "#%s = " STR_FMT "\n", r->key,
 			    STR_ARG(conf_text(defaults, shown[i], &ctl.arena)));
 	}
+	if (s->smart_host[0] != '\0')
+		buf_str(&b, setup_route(s));
 	text = arena_dup(&ctl.arena, buf_view(&b));
 	buf_free(&b);
 	return text;
@@ -84,10 +115,10 @@ put_aside(const char *path, struct err *e)
 
 /* Complete or not at all: written beside, synced, renamed. */
 static int
-replace(const char *path, struct str text, struct err *e)
+replace(const char *path, mode_t mode, struct str text, struct err *e)
 {
 	const char *temporary = arena_printf(&ctl.arena, "%s.new", path).p;
-	int fd = file_open(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644, e), rc = -1;
+	int fd = file_open(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_TRUNC, mode, e), rc = -1;
 
 	if (fd < 0)
 		return -1;
@@ -98,27 +129,62 @@ replace(const char *path, struct str text, struct err *e)
 	return rc;
 }
 
+/* Nothing is written that gk-master would refuse. */
+static int
+write_right(struct str text, mode_t mode, struct err *e)
+{
+	struct conf *c = conf_parse(text, ctl.config, e);
+
+	if (c == NULL)
+		return -1;
+	conf_free(&c);
+	return replace(ctl.config, mode, text, e);
+}
+
+int
+setup_add_route(struct setup *s, struct err *e)
+{
+	struct str before, route = setup_route(s);
+	struct stat st;
+
+	if (stat(ctl.config, &st) < 0)
+		return err_sys(e, "%s", ctl.config);
+	if (file_read_all(AT_FDCWD, ctl.config, FILE_SIZE_MAX, &ctl.arena, &before, e) < 0)
+		return -1;
+	before = arena_printf(&ctl.arena, STR_FMT STR_FMT, STR_ARG(before), STR_ARG(route));
+	if (write_right(before, st.st_mode & 07777, e) < 0)
+		return -1;
+	s->changed = true;
+	if (chown(ctl.config, st.st_uid, st.st_gid) < 0)
+		return err_sys(e, "give %s back to its owner", ctl.config);
+	return 0;
+}
+
+int
+setup_keep_password(struct setup *s, const char *password, struct err *e)
+{
+	const char *dir = dirname(arena_dupz(&ctl.arena, str_z(ctl.config)));
+	const char *path = arena_printf(&ctl.arena, "%s/smart-host.password", dir).p;
+	int rc = replace(path, 0600, str_z(password), e);
+
+	s->smart_password = path;
+	return rc;
+}
+
 int
 setup_write(const struct setup *s, struct err *e)
 {
-	struct str minimal = arena_printf(&ctl.arena,
-	    "[server]\nhost_name = '%s'\n[auth]\npostmaster = '%s'\n", s->host, s->postmaster);
 	const char *dir = dirname(arena_dupz(&ctl.arena, str_z(ctl.config)));
-	struct conf *c;
+	struct conf *c = conf_parse(
+	    arena_printf(&ctl.arena, "[server]\nhost_name = '%s'\n", s->host), "setup", e);
 	int rc = -1;
 
-	if (strpbrk(s->postmaster, "\"\\'") != NULL)
-		return err_set(e, E_INVAL, "%s: write an address without quotes for postmaster",
-		    s->postmaster);
-	if ((c = conf_parse(minimal, "setup", NULL)) == NULL)
-		return err_set(e, E_INVAL,
-		    "\"%s\" is no host name; write one such as mail.example.org", s->host);
+	if (c == NULL)
+		return -1;
 	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
 		err_sys(e, "make directory %s", dir);
 	else if (put_aside(ctl.config, e) == 0)
-		rc = replace(ctl.config, compose(s, c), e);
+		rc = write_right(compose(s, c), 0644, e);
 	conf_free(&c);
-	if (rc < 0 && e->code == E_DENIED && geteuid() != 0)
-		err_wrap(e, "run gkmail setup as root, or write elsewhere with --config FILE");
 	return rc;
 }

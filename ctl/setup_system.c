@@ -12,7 +12,7 @@
 #include "ctl/setup.h"
 
 static const char *const roles[] = {"auth", "dns", "smtp", "screen", "sign", "queue", "store",
-    "out", "imap", "web", "mcp", "ai", "connect"};
+    "out", "imap", "web", "mcp", "ai", "connect", "stat", "acme"};
 
 static const char *
 user_name(const struct setup *s, size_t i)
@@ -20,9 +20,8 @@ user_name(const struct setup *s, size_t i)
 	return arena_printf(&ctl.arena, "%s-%s", conf_z(s->c, CONF_SERVER_USER_PREFIX), roles[i]).p;
 }
 
-/* Runs a program to its end; what it says goes to standard error. */
-static int
-run(const char *const *args, struct err *e)
+int
+setup_run(const char *const *args, const char *else_do, struct err *e)
 {
 	pid_t pid;
 	int status;
@@ -32,7 +31,7 @@ run(const char *const *args, struct err *e)
 		return err_sys(e, "fork");
 	if (pid == 0) {
 		dup2(2, 1);
-		execv(args[0], (char *const *)(const void *)args);
+		execvp(args[0], (char *const *)(const void *)args);
 		fprintf(stderr, "%s: %s\n", args[0], strerror(errno));
 		_exit(127);
 	}
@@ -41,14 +40,20 @@ run(const char *const *args, struct err *e)
 			return err_sys(e, "wait");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
-	return err_set(e, E_IO,
-	    "%s failed; make the system users in another way (etc/gkmail.sysusers lists them), "
-	    "then run gkmail setup again",
-	    args[0]);
+	return err_set(e, E_IO, "%s failed; %s", args[0], else_do);
 }
 
-static void
-made(struct setup *s, const char *name)
+static int
+run(const char *const *args, struct err *e)
+{
+	return setup_run(args,
+	    "make the system users in another way (etc/gkmail.sysusers lists them), then run "
+	    "gkmail setup again",
+	    e);
+}
+
+void
+setup_made(struct setup *s, const char *name)
 {
 	if (s->nmade < ARRAY_LEN(s->made))
 		s->made[s->nmade++] = name;
@@ -63,7 +68,7 @@ setup_system(struct setup *s, struct err *e)
 	if (getgrnam(group) == NULL) {
 		if (run(add_group, e) < 0)
 			return -1;
-		made(s, group);
+		setup_made(s, group);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
 		const char *name = user_name(s, i);
@@ -75,7 +80,7 @@ setup_system(struct setup *s, struct err *e)
 			continue;
 		if (run(add_user, e) < 0)
 			return -1;
-		made(s, name);
+		setup_made(s, name);
 	}
 	return 0;
 }

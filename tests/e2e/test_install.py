@@ -1,79 +1,14 @@
-"""An installation as an administrator makes it: make install, gkmail setup, the init script, use, stop.
-
-As root, in name spaces of its own: /etc, /usr/local, /var and /run are copies or empty, and the real ports are free.
-"""
+"""An installation as an administrator makes it: make install, gkmail setup, the init script, use, stop."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
-import pytest
 from conftest import BIN
+from installed import ROOT, installed, machine, needs_machine  # noqa: F401  (fixtures)
 
-ROOT = Path(__file__).resolve().parents[2]
-
-INSIDE = r"""
-set -eu
-mount --bind "$T/etc" /etc
-mount --bind "$T/usr/local" /usr/local
-for d in /var/lib /var/log /run; do mount -t tmpfs none $d; done
-python3 - <<'END'
-import fcntl, socket, struct
-s = socket.socket()
-fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 1 | 0x40))  # SIOCSIFFLAGS: up, running
-END
-export PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
-cd "$T"
-sh -e story.sh
-"""
-
-
-def can_unshare():
-    return os.geteuid() == 0 and subprocess.run(
-        ["unshare", "-m", "-n", "mount", "-t", "tmpfs", "none", "/run"], capture_output=True).returncode == 0
-
-
-pytestmark = pytest.mark.skipif(not can_unshare(), reason="takes root and name spaces")
-
-
-@pytest.fixture(scope="module")
-def installed(workdir):
-    """make install DESTDIR=…"""
-    t = workdir / "installed"
-    t.mkdir()
-    # Nothing is built anew: other tests run these programs.
-    done = subprocess.run(["make", "--no-print-directory", "-o", "all", "install", f"B={BIN.parent}", f"DESTDIR={t}"], cwd=ROOT,
-                          capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return t
-
-
-@pytest.fixture
-def machine(installed, tmp_path, request):
-    """machine(script) runs a shell script in a fresh machine; its steps by the name that `step` printed."""
-    def run(script):
-        t = tmp_path / "t"
-        t.mkdir()
-        subprocess.run(["cp", "-a", "/etc", str(t / "etc")], check=True)
-        for name in ("passwd", "group", "shadow", "gshadow"):
-            text = (t / "etc" / name).read_text()
-            (t / "etc" / name).write_text("".join(x for x in text.splitlines(True) if not x.startswith("gkmail")))
-        shutil.rmtree(t / "etc/gkmail", ignore_errors=True)
-        shutil.copytree(installed / "etc", t / "etc", dirs_exist_ok=True)
-        shutil.copytree(installed / "usr/local", t / "usr/local")
-        (t / "pw").write_text("a long secret\n")
-        (t / "mail").write_bytes(b"Subject: hello\r\n\r\nhello\r\n")
-        (t / "story.sh").write_text("step() { printf '\\n== %s\\n' \"$1\"; }\n" + script)
-        done = subprocess.run(["unshare", "-m", "-n", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", INSIDE],
-                              env={**os.environ, "T": str(t)}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=120)
-        assert done.returncode == 0, done.stdout + done.stderr
-        parts = re.split(r"^== (.+)\n", done.stdout, flags=re.M)
-        return dict(zip(parts[1::2], parts[2::2]))
-    return run
+pytestmark = needs_machine
 
 
 def test_from_nothing_to_mail_and_away(machine):
@@ -81,7 +16,7 @@ def test_from_nothing_to_mail_and_away(machine):
 step setup
 gkmail setup mail.example.org --domain example.org --user Me@example.org --yes <pw
 step users
-getent passwd gkmail-auth gkmail-dns gkmail-smtp gkmail-screen gkmail-sign gkmail-queue gkmail-store gkmail-out gkmail-imap gkmail-web gkmail-mcp gkmail-ai gkmail-connect
+getent passwd gkmail-auth gkmail-dns gkmail-smtp gkmail-screen gkmail-sign gkmail-queue gkmail-store gkmail-out gkmail-imap gkmail-web gkmail-mcp gkmail-ai gkmail-connect gkmail-stat gkmail-acme
 step start
 /etc/init.d/gkmail start; /etc/init.d/gkmail start; /etc/init.d/gkmail status
 step status
@@ -112,14 +47,14 @@ step stop
 pgrep -r R,S,D gk- || echo none
 sh -e rotate.sh
 """)
-    assert "service gkmail start" in steps["setup"] and "a user of it is me@example.org" in steps["setup"]
-    assert len(re.findall(r"^gkmail-.*:/nonexistent:/usr/sbin/nologin$", steps["users"], re.M)) == 13
+    assert "service gkmail start" in steps["setup"] and "user me@example.org" in steps["setup"]
+    assert len(re.findall(r"^gkmail-.*:/nonexistent:/usr/sbin/nologin$", steps["users"], re.M)) == 15
     assert "is running" in steps["start"]
     status = json.loads(steps["status"])
     assert status["ready"] and {x["address"].split(":")[-1] for x in status["listeners"]} == \
-        {"25", "587", "465", "143", "993", "443"}
+        {"25", "587", "465", "143", "993", "443", "9090"}
     for line in ("root gk-master", "gkmail-auth gk-authd", "gkmail-dns gk-dnsd", "gkmail-smtp gk-smtpd", "gkmail-screen gk-screen", "gkmail-sign gk-sign", "gkmail-out gk-remote", "gkmail-queue gk-queue",
-                 "gkmail-store gk-local", "gkmail-store gk-mailboxd", "gkmail-imap gk-imapd", "gkmail-web gk-webd", "gkmail-mcp gk-mcpd", "gkmail-ai gk-aid", "gkmail-connect gk-connect",
+                 "gkmail-store gk-local", "gkmail-store gk-mailboxd", "gkmail-imap gk-imapd", "gkmail-web gk-webd", "gkmail-mcp gk-mcpd", "gkmail-ai gk-aid", "gkmail-connect gk-connect", "gkmail-stat gk-statd", "gkmail-acme gk-acme",
                  "/var/lib/gkmail/auth gkmail-auth 700", "/var/lib/gkmail/dns gkmail-dns 700", "/var/lib/gkmail/spool gkmail-queue 700",
                  "/var/lib/gkmail/mail gkmail-store 700", "/var/lib/gkmail/tls root 700"):
         assert line in steps["owners"], line
@@ -151,7 +86,7 @@ def test_setup_asks_and_may_be_told_no(machine):
     """At a terminal; and what was said no to is printed as lines that do the same."""
     steps = machine(r"""
 step ask
-printf '%s\n' mail.example.org example.org me@example.org '' no |
+printf '%s\n' mail.example.org example.org me@example.org '' '' no |
 	script -qec 'gkmail setup' /dev/null | tr -d '\r'
 step lines
 gkmail setup >lines; cat lines
@@ -162,8 +97,9 @@ getent group gkmail-admin; gkmail setup --yes --domain example.org --json
     assert "[me@example.org]" in steps["ask"] and "groupadd" in steps["ask"]
     assert "Password" not in steps["ask"]
     assert "gkmail domain add example.org" in steps["lines"]
-    assert json.loads(steps["lines"].strip().splitlines()[-1]) == {
-        "ok": True, "file": "/etc/gkmail/gkmail.toml", "written": False, "prepared": True, "made": []}
+    last = json.loads(steps["lines"].strip().splitlines()[-1])
+    assert (last["ok"], last["written"], last["prepared"], last["running"]) == (True, False, True, False)
+    assert last["made"] == ["domain example.org", "signing keys of example.org"]
 
 
 def test_another_prefix_is_whole(workdir):
