@@ -166,7 +166,7 @@ verb_user_add(struct err *e)
 
 	if (args_end(1, 1, e) < 0 || (size != NULL && quota(size, &octets, e) < 0))
 		return -1;
-	if (check_user(ctl.args[0], false, e) < 0)
+	if (args_whose(e) < 0 || check_user(ctl.args[0], false, e) < 0)
 		return -1;
 	if (size != NULL && octets == 0)
 		octets = QUOTA_NONE;
@@ -186,7 +186,7 @@ verb_user_passwd(struct err *e)
 	struct ipc_out m;
 	int rc;
 
-	if (args_end(1, 1, e) < 0 || check_user(ctl.args[0], true, e) < 0)
+	if (args_end(1, 1, e) < 0 || args_whose(e) < 0 || check_user(ctl.args[0], true, e) < 0)
 		return -1;
 	ipc_begin(&m, MSG_USER_PASSWD);
 	rc = send_password(&m, ctl.args[0], e);
@@ -204,7 +204,7 @@ verb_user_quota(struct err *e)
 	struct ipc_out m;
 	uint64_t octets;
 
-	if (args_end(2, 2, e) < 0 || quota(ctl.args[1], &octets, e) < 0)
+	if (args_end(2, 2, e) < 0 || quota(ctl.args[1], &octets, e) < 0 || args_whose(e) < 0)
 		return -1;
 	ipc_begin(&m, MSG_USER_QUOTA);
 	ipc_put_z(&m, ctl.args[0]);
@@ -220,7 +220,7 @@ verb_user_del(struct err *e)
 	bool purge = args_flag("--purge");
 	struct ipc_out m;
 
-	if (args_end(1, 1, e) < 0)
+	if (args_end(1, 1, e) < 0 || args_whose(e) < 0)
 		return -1;
 	ipc_begin(&m, purge ? MSG_USER_PURGE : MSG_USER_DEL);
 	ipc_put_z(&m, ctl.args[0]);
@@ -291,7 +291,7 @@ verb_apppass_add(struct err *e)
 	struct str password;
 	struct json j;
 
-	if (args_end(2, 2, e) < 0)
+	if (args_end(2, 2, e) < 0 || args_whose(e) < 0)
 		return -1;
 	ipc_begin(&m, MSG_APPPASS_ADD);
 	ipc_put_z(&m, ctl.args[0]);
@@ -320,7 +320,7 @@ verb_apppass_del(struct err *e)
 {
 	struct ipc_out m;
 
-	if (args_end(2, 2, e) < 0)
+	if (args_end(2, 2, e) < 0 || args_whose(e) < 0)
 		return -1;
 	ipc_begin(&m, MSG_APPPASS_DEL);
 	ipc_put_z(&m, ctl.args[0]);
@@ -339,7 +339,7 @@ verb_apppass_list(struct err *e)
 	struct json j;
 	uint32_t n;
 
-	if (args_end(1, 1, e) < 0)
+	if (args_end(1, 1, e) < 0 || args_whose(e) < 0)
 		return -1;
 	ipc_begin(&m, MSG_APPPASS_LIST);
 	ipc_put_z(&m, ctl.args[0]);

@@ -44,7 +44,7 @@ verb_agent_add(struct err *e)
 	struct str token;
 	struct json j;
 
-	if (args_end(2, 2, e) < 0)
+	if (args_end(2, 2, e) < 0 || args_whose(e) < 0)
 		return -1;
 	if (agent_scopes_parse(str_z(scopes != NULL ? scopes : "mail:read"), &bits, e) < 0 ||
 	    (rate != NULL && num_parse(str_z(rate), 1, 6000, &per_minute) < 0) ||
@@ -81,7 +81,7 @@ verb_agent_revoke(struct err *e)
 {
 	struct ipc_out m;
 
-	if (args_end(2, 2, e) < 0)
+	if (args_end(2, 2, e) < 0 || args_whose(e) < 0)
 		return -1;
 	ipc_begin(&m, MSG_AGENT_REVOKE);
 	ipc_put_z(&m, ctl.args[0]);
@@ -135,7 +135,7 @@ verb_agent_list(struct err *e)
 	struct json j;
 	uint32_t n;
 
-	if (args_end(1, 1, e) < 0 || get_rows(&rows, &n, e) < 0)
+	if (args_end(1, 1, e) < 0 || args_whose(e) < 0 || get_rows(&rows, &n, e) < 0)
 		return -1;
 	if (ctl.json) {
 		json_init(&j);
@@ -187,7 +187,7 @@ show(const char *name, struct err *e)
 int
 verb_agent_show(struct err *e)
 {
-	return args_end(2, 2, e) < 0 ? -1 : show(ctl.args[1], e);
+	return args_end(2, 2, e) < 0 || args_whose(e) < 0 ? -1 : show(ctl.args[1], e);
 }
 
 int
@@ -196,7 +196,7 @@ verb_agent_policy(struct err *e)
 	uint32_t tried = AGENT_POLICY_DEFAULT;
 	struct ipc_out m;
 
-	if (args_end(2, 3, e) < 0)
+	if (args_end(2, 3, e) < 0 || args_whose(e) < 0)
 		return -1;
 	if (ctl.nargs == 2)
 		return show(ctl.args[1], e);

@@ -370,6 +370,8 @@ verb_approve(struct err *e)
 		return -1;
 	if (user == NULL)
 		return args_wrong(e, "--user is missing");
+	if (client_whose(&user, e) < 0)
+		return -1;
 	word = ctl.args[0];
 	if (ctl.nargs == 1 && strcmp(word, "list") == 0)
 		return list(user, e);

@@ -373,7 +373,8 @@ verb_audit_show(struct err *e)
 	    .session = args_value("--session")};
 	const struct reading r = {.line = show_line, .arg = &s};
 
-	if (take_since(&s, e) < 0 || args_end(0, 0, e) < 0)
+	if (take_since(&s, e) < 0 || args_end(0, 0, e) < 0 ||
+	    (s.user != NULL && client_whose(&s.user, e) < 0))
 		return -1;
 	if (ctl.json)
 		putchar('[');

@@ -28,6 +28,11 @@ bool client_is_running(void);
 /* Puts what a refused request was about in front of the error, where it is not said yet. Returns
  * -1. */
 int client_about(struct err *e, const char *what);
+/* Completes a user's local part to an address (whose.c): of the one domain there is, or of the one
+ * user that has it. */
+int client_whose(const char **who, struct err *e);
+/* The same for the verb's first argument. */
+int args_whose(struct err *e);
 /* Forgets the connections: the suite is another one now. */
 void client_close(void);
 /* Talks to this socket from now on. */

@@ -377,6 +377,18 @@ verb_dkim_generate(struct err *e)
 	    "; Mail of this domain is signed from now on. Publish this in its zone:\n", e);
 }
 
+int
+dkim_first(struct str domain, bool *made, struct err *e)
+{
+	struct wish w = {.domain = domain};
+	struct rows r;
+
+	if (take_algorithm(&w, NULL, e) < 0 || dkim_rows(domain, &r, e) < 0)
+		return -1;
+	*made = count(&r, NULL, DKIM_ACTIVE) == 0;
+	return *made ? make(&w, &r, DKIM_ACTIVE, e) : 0;
+}
+
 /* ---- rotation ---- */
 
 static int

@@ -83,6 +83,8 @@ matches(const struct filter *f, struct str line)
 {
 	enum log_level level;
 
+	if (line.n == 0) /* the end of a line that a full disk tore, maybe of none */
+		return false;
 	if (log_level_parse(head_of(line, 1, "level"), &level) == 0 && level > f->level)
 		return false;
 	if (f->daemon.n != 0 && !str_eq(head_of(line, 2, "daemon"), f->daemon))

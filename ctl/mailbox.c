@@ -17,7 +17,7 @@ ask(enum mailbox_task task, struct answer *a, struct err *e)
 	struct ipc_out m;
 	struct ipc_in in;
 
-	if (args_end(1, 1, e) < 0)
+	if (args_end(1, 1, e) < 0 || args_whose(e) < 0)
 		return -1;
 	ipc_begin(&m, MSG_MAILBOX_TASK);
 	ipc_put_z(&m, ctl.args[0]);

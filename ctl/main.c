@@ -40,7 +40,7 @@ help_verb(const struct verb *v)
 	    v->usage, v->help);
 }
 
-#define VERBS_MAX 64u
+#define VERBS_MAX 80u
 
 /* " ; did you mean list?", for a word that is no verb of noun (NULL: no noun). */
 static const char *

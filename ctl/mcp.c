@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ctl/client.h"
+#include "ctl/prove.h"
 
 #define ROOM 65536u
 
@@ -63,7 +64,7 @@ copy(int fd, struct err *e)
 	while (!out.over) {
 		struct pollfd p[] = {
 		    {.fd = in.ended || in.n == ROOM ? -1 : 0, .events = POLLIN},
-		    {.fd = out.n > 0 ? 1 : -1, .events = POLLOUT},
+		    {.fd = 1, .events = out.n > 0 ? POLLOUT : 0},
 		    {.fd = fd,
 			.events = (short)((out.n < ROOM && !out.ended ? POLLIN : 0) |
 					  (in.n > 0 ? POLLOUT : 0))},
@@ -73,6 +74,9 @@ copy(int fd, struct err *e)
 			p[2].fd = -1;
 		if (poll(p, 3, -1) < 0 && errno != EINTR)
 			return err_sys(e, "poll");
+		/* Who would have read it has left: so do we, and a call that is under way ends. */
+		if (out.n == 0 && (p[1].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
+			return 0;
 		if (move(&in, p[0].revents, p[2].revents & (POLLOUT | POLLERR | POLLHUP), e) < 0) {
 			/* It has ended; what it said last may still be there. */
 			in.ended = true;
@@ -86,8 +90,8 @@ copy(int fd, struct err *e)
 	return 0;
 }
 
-static int
-open_stream(const char *user, int *fd, struct err *e)
+int
+mcp_open(const char *user, int *fd, struct err *e)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	unsigned char key[64];
@@ -139,7 +143,7 @@ verb_mcp(struct err *e)
 		return -1;
 	if (user == NULL)
 		return args_wrong(e, "whose mail? --user ADDRESS");
-	if (open_stream(user, &fd, e) < 0)
+	if (client_whose(&user, e) < 0 || mcp_open(user, &fd, e) < 0)
 		return -1;
 	rc = copy(fd, e);
 	close(fd);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <utf8proc.h>
 
 #include "base/mem.h"
 #include "base/num.h"
@@ -17,23 +18,58 @@ json_init(struct json *j)
 	j->comma = false;
 }
 
+/* Takes a character, or an octet that is none. Whether a terminal just shows it: senders of mail
+ * choose some of what is printed here, and a control character (the C1 ones too: U+009B begins an
+ * escape sequence) moves the cursor, one of format turns the line round. */
+static bool
+take_shown(struct str *s, utf8proc_int32_t *c)
+{
+	utf8proc_ssize_t n =
+	    utf8proc_iterate((const utf8proc_uint8_t *)s->p, (utf8proc_ssize_t)s->n, c);
+
+	if (n <= 0)
+		*c = (unsigned char)s->p[0];
+	*s = str_from(*s, n > 0 ? (size_t)n : 1);
+	if (n <= 0)
+		return false;
+	switch ((int)utf8proc_category(*c)) {
+	case UTF8PROC_CATEGORY_CC:
+	case UTF8PROC_CATEGORY_CF:
+	case UTF8PROC_CATEGORY_CN:
+	case UTF8PROC_CATEGORY_CO:
+	case UTF8PROC_CATEGORY_CS:
+	case UTF8PROC_CATEGORY_ZL:
+	case UTF8PROC_CATEGORY_ZP:
+		return false;
+	default:
+		return true;
+	}
+}
+
 static void
 quoted(struct buf *b, struct str s)
 {
 	bool utf8 = str_is_utf8(s);
+	utf8proc_int32_t c;
 
 	buf_putc(b, '"');
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
+	while (s.n > 0) {
+		struct str before = s;
 
-		if (c == '"' || c == '\\')
-			buf_printf(b, "\\%c", c);
-		else if (c == '\n')
-			buf_puts(b, "\\n");
-		else if (c < 32 || c == 127 || (c > 127 && !utf8))
-			buf_printf(b, "\\u%04x", c);
-		else
-			buf_putc(b, (char)c);
+		if (!take_shown(&s, &c) || (c > 127 && !utf8)) {
+			if (c == '\n')
+				buf_puts(b, "\\n");
+			else if (c > 0xffff) /* RFC 8259 7: two surrogates */
+				buf_printf(b, "\\u%04x\\u%04x",
+				    0xd800u + ((unsigned)(c - 0x10000) >> 10),
+				    0xdc00u + ((unsigned)(c - 0x10000) & 0x3ff));
+			else
+				buf_printf(b, "\\u%04x", (unsigned)c);
+		} else if (c == '"' || c == '\\') {
+			buf_printf(b, "\\%c", (char)c);
+		} else {
+			buf_put(b, before.p, before.n - s.n);
+		}
 	}
 	buf_putc(b, '"');
 }
@@ -111,6 +147,13 @@ json_null(struct json *j, const char *key)
 }
 
 void
+json_raw(struct json *j, const char *key, struct str text)
+{
+	begin(j, key);
+	buf_str(&j->b, text);
+}
+
+void
 json_print(struct json *j)
 {
 	fwrite(j->b.p, 1, j->b.n, stdout);
@@ -124,18 +167,27 @@ json_print(struct json *j)
 void
 out_str(FILE *f, struct str s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		fputc(is_cntl(s.p[i]) ? '?' : s.p[i], f);
+	utf8proc_int32_t c;
+
+	while (s.n > 0) {
+		struct str before = s;
+
+		if (take_shown(&s, &c))
+			fwrite(before.p, 1, before.n - s.n, f);
+		else
+			fputc('?', f);
+	}
 }
 
-/* Characters, counted as octets that begin one. */
+/* Characters, as out_str writes them. */
 static size_t
 columns(struct str s)
 {
+	utf8proc_int32_t c;
 	size_t n = 0;
 
-	for (size_t i = 0; i < s.n; i++)
-		n += ((unsigned char)s.p[i] & 0xC0) != 0x80;
+	for (; s.n > 0; n++)
+		(void)take_shown(&s, &c);
 	return n;
 }
 

@@ -31,6 +31,8 @@ void json_num(struct json *j, const char *key, uint64_t v);
 void json_auto(struct json *j, const char *key, struct str v);
 void json_bool(struct json *j, const char *key, bool v);
 void json_null(struct json *j, const char *key);
+/* A value that is JSON text already. */
+void json_raw(struct json *j, const char *key, struct str text);
 /* Writes it and a line end to standard output, and frees it. */
 void json_print(struct json *j);
 

@@ -4,7 +4,9 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
+#include "base/mem.h"
 #include "ctl/output.h"
 #include "ctl/password.h"
 
@@ -32,6 +34,48 @@ json_is_escaped(void **state)
 	    "{\"s\":\"a\\\"b\\\\c\\n\\u0001\\u007f\xc3\xa9\",\"latin1\":\"\\u00e9\","
 	    "\"n\":12,\"t\":\"12x\",\"list\":[true,null,{}],\"u\":18446744073709551615}");
 	buf_free(&j.b);
+}
+
+/* What senders of mail write into addresses and reports comes to the operator's terminal. */
+static void
+nothing_moves_the_cursor(void **state)
+{
+	static const struct {
+		const char *text, *shown, *json;
+	} rows[] = {
+	    {"caf\xc3\xa9 \xf0\x9f\x8c\xb1", "caf\xc3\xa9 \xf0\x9f\x8c\xb1",
+		"\"caf\xc3\xa9 \xf0\x9f\x8c\xb1\""},
+	    {"a\x1b[31mb", "a?[31mb", "\"a\\u001b[31mb\""},
+	    {"a\xc2\x9b"
+	     "31mb",
+		"a?31mb", "\"a\\u009b31mb\""},
+	    {"a\xe2\x80\xaegpj.b", "a?gpj.b", "\"a\\u202egpj.b\""},
+	    {"a\xe2\x80\xa8"
+	     "b",
+		"a?b", "\"a\\u2028b\""},
+	    {"a\xf3\xa0\x80\x81"
+	     "b",
+		"a?b", "\"a\\udb40\\udc01b\""},
+	    {"a\x9b"
+	     "31mb",
+		"a?31mb", "\"a\\u009b31mb\""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char out[64] = "";
+		struct json j;
+		FILE *f = fmemopen(out, sizeof(out), "w");
+
+		assert_non_null(f);
+		out_str(f, str_z(rows[i].text));
+		fclose(f);
+		assert_string_equal(out, rows[i].shown);
+		json_init(&j);
+		json_str(&j, NULL, str_z(rows[i].text));
+		assert_true(str_eq_z(buf_view(&j.b), rows[i].json));
+		buf_free(&j.b);
+	}
 }
 
 static void
@@ -81,6 +125,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(json_is_escaped),
+	    cmocka_unit_test(nothing_moves_the_cursor),
 	    cmocka_unit_test(sizes_are_short),
 	    cmocka_unit_test(made_passwords_differ),
 	    cmocka_unit_test(words_are_quoted_for_a_shell),

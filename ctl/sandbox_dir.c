@@ -25,6 +25,7 @@ static const struct listener {
     {"imap", "imap", "listen", 2143},
     {"imaps", "imap", "listen_tls", 2993},
     {"https", "web", "listen", 8443},
+    {"metrics", "metrics", "listen", 9090},
 };
 
 static int

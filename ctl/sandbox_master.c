@@ -16,7 +16,7 @@
 #include "ctl/client.h"
 #include "ctl/sandbox.h"
 
-#define ARGS_MAX 16u
+#define ARGS_MAX 32u
 #define READY_MS 60000u
 
 static sigset_t watched;

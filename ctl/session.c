@@ -49,7 +49,7 @@ verb_session_list(struct err *e)
 	struct str *v;
 	uint32_t n;
 
-	if (args_end(1, 1, e) < 0)
+	if (args_end(1, 1, e) < 0 || args_whose(e) < 0)
 		return -1;
 	ipc_begin(&m, MSG_USER_SESSIONS);
 	ipc_put_z(&m, ctl.args[0]);
@@ -76,7 +76,7 @@ verb_session_revoke(struct err *e)
 	struct json j;
 	uint64_t count;
 
-	if (args_end(1, 2, e) < 0)
+	if (args_end(1, 2, e) < 0 || args_whose(e) < 0)
 		return -1;
 	ipc_begin(&m, MSG_USER_SESSIONS_END);
 	ipc_put_z(&m, ctl.args[0]);

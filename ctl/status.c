@@ -5,7 +5,10 @@
 #include <stdio.h>
 
 #include "base/num.h"
+#include "ctl/backup.h"
 #include "ctl/client.h"
+#include "ctl/glance.h"
+#include "ctl/health.h"
 #include "ctl/output.h"
 #include "io/file.h"
 #include "svc/build.h"
@@ -78,7 +81,7 @@ metrics_json(struct str text)
 }
 
 static int
-print_metrics(int fd, struct err *e)
+read_metrics(int fd, struct str *out, struct err *e)
 {
 	uint64_t size;
 	char *text;
@@ -88,29 +91,39 @@ print_metrics(int fd, struct err *e)
 	if (size > METRICS_MAX)
 		return err_set(e, E_PROTO, "unreadable answer");
 	text = arena_alloc(&ctl.arena, size + 1);
-	if (file_pread(fd, text, size, 0, e) < 0)
-		return -1;
-	if (ctl.json)
-		metrics_json(str_of(text, size));
-	else
-		fwrite(text, 1, size, stdout);
-	return 0;
+	*out = str_of(text, size);
+	return file_pread(fd, text, size, 0, e);
 }
 
+/* All counters, as Prometheus text. */
 static int
-metrics(struct err *e)
+get_metrics(struct str *out, struct err *e)
 {
 	struct ipc_out m;
 	struct ipc_in in;
 	int fd, rc;
 
 	ipc_begin(&m, MSG_CTL_METRICS);
-	if (client_call(NULL, &m, &in, e) < 0)
+	if (client_call("statd", &m, &in, e) < 0)
 		return -1;
 	fd = ipc_take_fd(&in);
-	rc = ipc_end(&in) < 0 ? err_set(e, E_PROTO, "unreadable answer") : print_metrics(fd, e);
+	rc = ipc_end(&in) < 0 ? err_set(e, E_PROTO, "unreadable answer") : read_metrics(fd, out, e);
 	file_close(&fd);
 	return rc;
+}
+
+static int
+print_metrics(struct err *e)
+{
+	struct str text;
+
+	if (get_metrics(&text, e) < 0)
+		return -1;
+	if (ctl.json)
+		metrics_json(text);
+	else
+		fwrite(text.p, 1, text.n, stdout);
+	return 0;
 }
 
 /* "3d 4h", "5m 2s" */
@@ -132,37 +145,81 @@ uptime(struct str seconds)
 	return arena_printf(&ctl.arena, "%" PRIu64 "s", s);
 }
 
+/* metrics: empty where gk-statd does not answer. */
 static void
-print_text(const struct status *s, uint32_t pid, struct str build)
+print_processes(const struct status *s, struct str metrics)
 {
-	size_t n = 5 + s->nprocesses * 5;
+	size_t n = 6 + s->nprocesses * 6;
 	struct str *cells = arena_array(&ctl.arena, n, sizeof(*cells)), *c = cells;
 
-	printf("gk-master " STR_FMT ", pid %" PRIu32 ", %s\n\n", STR_ARG(build), pid,
-	    status_is_ready(s) ? "all ready" : "not all ready");
 	*c++ = STR("PROCESS"), *c++ = STR("PID"), *c++ = STR("STATE"), *c++ = STR("RESTARTS"),
-	*c++ = STR("UP");
+	*c++ = STR("UP"), *c++ = STR("MEMORY");
 	for (size_t i = 0; i < s->nprocesses; i++) {
 		*c++ = s->processes[i].name;
 		*c++ = s->processes[i].pid;
 		*c++ = s->processes[i].state;
 		*c++ = s->processes[i].restarts;
 		*c++ = uptime(s->processes[i].uptime);
+		*c++ = glance_memory(metrics, s->processes[i].name);
 	}
-	out_table(cells, n, 5);
-	putchar('\n');
-	cells = c = arena_array(&ctl.arena, 2 + s->nlisteners * 2, sizeof(*cells));
+	out_table(cells, n, 6);
+}
+
+static void
+print_listeners(const struct status *s)
+{
+	size_t n = 2 + s->nlisteners * 2;
+	struct str *cells = arena_array(&ctl.arena, n, sizeof(*cells)), *c = cells;
+
 	*c++ = STR("LISTENER"), *c++ = STR("ADDRESS");
 	for (size_t i = 0; i < s->nlisteners; i++) {
 		*c++ = s->listeners[i].name;
 		*c++ = s->listeners[i].address;
 	}
-	out_table(cells, 2 + s->nlisteners * 2, 2);
+	out_table(cells, n, 2);
 }
 
 static void
-print_json(const struct status *s, uint32_t pid, struct str build)
+print_backup(void)
 {
+	struct str name;
+	uint64_t age;
+
+	if (backup_last(&name, &age))
+		printf("last backup: " STR_FMT ", %" PRIu64 " h ago\n", STR_ARG(name), age / 3600);
+	else
+		puts("last backup: none");
+}
+
+/* What is wrong comes first, then what there is to do, then who does it. */
+static void
+print_text(const struct status *s, uint32_t pid, struct str build, const struct health *health,
+    const struct err *why)
+{
+	struct str metrics = STR_NONE;
+	struct err e;
+
+	printf("gk-master " STR_FMT ", pid %" PRIu32 ", %s\n", STR_ARG(build), pid,
+	    status_is_ready(s) ? "all ready" : "not all ready");
+	if (health != NULL)
+		health_print(health);
+	else
+		printf("health: unknown, %s\n", why->text);
+	print_backup();
+	putchar('\n');
+	if (health != NULL && get_metrics(&metrics, &e) == 0)
+		glance_print(metrics);
+	print_processes(s, metrics);
+	putchar('\n');
+	print_listeners(s);
+}
+
+/* health: NULL where gk-statd does not answer. */
+static void
+print_json(const struct status *s, uint32_t pid, struct str build, const struct health *health)
+{
+	struct str last;
+	uint64_t age;
 	struct json j;
 
 	json_init(&j);
@@ -189,6 +246,18 @@ print_json(const struct status *s, uint32_t pid, struct str build)
 		json_close(&j, '}');
 	}
 	json_close(&j, ']');
+	if (health != NULL)
+		json_raw(&j, "health", health->raw);
+	else
+		json_null(&j, "health");
+	if (backup_last(&last, &age)) {
+		json_open(&j, "last_backup", '{');
+		json_str(&j, "snapshot", last);
+		json_num(&j, "age", age);
+		json_close(&j, '}');
+	} else {
+		json_null(&j, "last_backup");
+	}
 	json_close(&j, '}');
 	json_print(&j);
 }
@@ -197,21 +266,25 @@ int
 verb_status(struct err *e)
 {
 	bool want_metrics = args_flag("--metrics");
+	struct health h, *health = NULL;
 	struct status s;
 	struct str build;
+	struct err why;
 	uint32_t pid;
 
 	if (args_end(0, 0, e) < 0)
 		return -1;
 	if (want_metrics)
-		return metrics(e);
+		return print_metrics(e);
 	if (client_hello(&build, &pid, e) < 0 || status_get(&s, &ctl.arena, e) < 0)
 		return -1;
+	if (health_get(&h, &why) == 0)
+		health = &h;
 	if (ctl.json)
-		print_json(&s, pid, build);
+		print_json(&s, pid, build, health);
 	else
-		print_text(&s, pid, build);
-	return status_is_ready(&s) ? EXIT_DONE : EXIT_FAIL;
+		print_text(&s, pid, build, health, &why);
+	return status_is_ready(&s) && health != NULL && health->healthy ? EXIT_DONE : EXIT_FAIL;
 }
 
 #define BUSY_TRIES 50u

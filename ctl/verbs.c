@@ -9,13 +9,18 @@
 
 /* clang-format off */
 const struct verb verbs[] = {
-	V("setup", NULL, "[HOST_NAME] [--domain D] [--user ADDRESS] [--postmaster ADDRESS] [--yes] [--force]",
-	    "write a first configuration, make the system users and the first domain",
-	    "Writes the file that --config names, by default /etc/gkmail/gkmail.toml, with comments. As root it also\n"
-	    "makes the system users, the domain and its first user (password as in user add), when you agree, or with\n"
-	    "--yes, which asks nothing. Says what is left to do. postmaster and abuse lead to --postmaster, else to\n"
-	    "the first user. It may be run again: what is there stays. --force writes the file anew and keeps the old.\n\n"
-	    "  gkmail setup mail.example.org\n"
+	V("setup", NULL, "[HOST_NAME] [--domain D] [--user ADDRESS] [--postmaster ADDRESS] [--certificate FILE --key FILE] "
+	    "[--smart-host HOST[:PORT]] [--smart-user NAME --smart-password FILE] [--offline] [--no-start] "
+	    "[--wait-dns DURATION] [--yes] [--force]",
+	    "lead from an empty machine to a server that runs",
+	    "Asks what it is not told, and writes the file that --config names, by default /etc/gkmail/gkmail.toml. As\n"
+	    "root it also makes the system users, the domain, its keys and its first user (password as in user add), looks\n"
+	    "at ports, clock, name and whether mail gets out, starts the server, sends a first mail and prints the records\n"
+	    "for the DNS; when you agree, or with --yes, which asks nothing. postmaster and abuse lead to --postmaster, else\n"
+	    "to the first user. Mail to others may go by --smart-host. --wait-dns looks at the DNS until it serves all that\n"
+	    "is needed (exit 75: it did not). It may be run again, and goes on where it stopped: what is there stays.\n"
+	    "--force writes the file anew and keeps the old.\n\n"
+	    "  gkmail setup\n"
 	    "  gkmail setup mail.example.org --domain example.org --user me@example.org --yes <password-file\n",
 	    verb_setup),
 	V("check", NULL, "[FILE]", "validate a configuration file",
@@ -133,6 +138,26 @@ const struct verb verbs[] = {
 	V("mailbox", "reindex", "ADDRESS", "forget what can be had from the messages again",
 	    "Cached envelopes and structure, and what directories looked like; the uid list is written anew.\n\n"
 	    "  gkmail mailbox reindex alice@example.org\n", verb_mailbox_reindex),
+	V("backup", "list", "[--from FOLDER]", "list the snapshots", "  gkmail backup list --json\n", verb_backup_list),
+	V("backup", "verify", "[--from FOLDER] [SNAPSHOT | --all]", "read a snapshot and hold every octet against its digest",
+	    "The last one if none is named. Exit 1 when something is damaged, and what.\n\n"
+	    "  gkmail backup verify --all\n", verb_backup_verify),
+	V("backup", "prune", "[--from FOLDER] --keep N", "remove all snapshots but the last N",
+	    "  gkmail backup prune --keep 14\n", verb_backup_prune),
+	V("backup", NULL, "[--to FOLDER] [--user ADDRESS]", "take a snapshot of everything while the suite works",
+	    "Mail, the queue, accounts, keys, configuration: as one state, in which every message is that was acknowledged\n"
+	    "before. FOLDER (backup.directory if not given) keeps each file once, so that the next snapshot copies what is\n"
+	    "new. --user: only that user's mail. Exit 75: not now, try again.\n\n"
+	    "  gkmail backup\n"
+	    "  gkmail backup --to /mnt/backup\n", verb_backup),
+	V("restore", NULL, "[--from FOLDER] [--at SNAPSHOT] [--force] | --user ADDRESS [--mailbox NAME [--message UID|ID]] [--to-mailbox NAME]",
+	    "bring back everything, or a user's mail, a mailbox, a message",
+	    "The last snapshot if none is named by --at. Everything is for an empty data_dir and a suite that does not run;\n"
+	    "with --force what is there is put aside. With --user the suite runs: messages come back with flags and dates, as\n"
+	    "new ones, but for those that are there. --message: a UID, a Message-ID in <>, or an EMAILID. --to-mailbox puts\n"
+	    "them there. Nothing is restored from a damaged snapshot.\n\n"
+	    "  gkmail restore --from /mnt/backup\n"
+	    "  gkmail restore --user alice@example.org --mailbox Archive --to-mailbox Restored\n", verb_restore),
 	V("ban", "list", "", "list the addresses and networks that are banned",
 	    "  gkmail ban list --json\n", verb_ban_list),
 	V("ban", "add", "NETWORK [--for DURATION] [--reason TEXT]", "turn away the clients of an address or network",
@@ -156,6 +181,12 @@ const struct verb verbs[] = {
 	V("dkim", "remove", "DOMAIN SELECTOR [--force]", "remove a key",
 	    "One that signs is not removed without --force; without any, mail of the domain goes out unsigned.\n\n"
 	    "  gkmail dkim remove example.org s20260801-rsa\n", verb_dkim_remove),
+	V("acme", "status", "", "show the certificate that an authority issued, and when it is renewed",
+	    "By [acme] of the configuration. Exit 1: the last attempt failed; it is said why.\n\n"
+	    "  gkmail acme status --json\n", verb_acme_status),
+	V("acme", "renew", "", "ask for a new certificate now, and wait for it",
+	    "It is renewed by itself when a third of its life is left. Authorities limit how often they are asked.\n\n"
+	    "  gkmail acme renew\n", verb_acme_renew),
 	V("dns", "lookup", "NAME TYPE", "ask gk-dnsd, as the other daemons do",
 	    "TYPE: A, AAAA, CNAME, MX, NS, PTR, SRV, TLSA or TXT. Says whether DNSSEC proves the answer. Exit 1: there is\n"
 	    "no such record. Exit 75: no answer now, or a bogus one.\n\n"
@@ -179,9 +210,19 @@ const struct verb verbs[] = {
 	V("dmarc", "report", "[--now]", "show the DMARC reports that will be sent, or send them now",
 	    "--now ends the period under way and sends what was counted so far, to those who may have it.\n\n"
 	    "  gkmail dmarc report\n", verb_dmarc_report),
-	V("status", NULL, "[--metrics]", "show processes and listeners",
-	    "--metrics prints all counters as Prometheus text. Exit 1 when a process is not ready.\n\n"
+	V("status", NULL, "[--metrics]", "show processes, listeners, and what is wrong with their health",
+	    "--metrics prints all counters as Prometheus text. Exit 1 when a process is not ready, or something fails.\n\n"
 	    "  gkmail status --json\n", verb_status),
+	V("prove", NULL, "ADDRESS", "try every capability that the running server advertises",
+	    "SMTP, IMAP, JMAP and MCP, each as a client of that user would; a line for each capability. The user's\n"
+	    "password is asked for, or read from standard input. What is made on the way (mailboxes gkmail-prove) is\n"
+	    "removed again, and nothing is sent. Exit 1 when one does not do what it promises, or is not known here.\n\n"
+	    "  gkmail prove alice@example.org <password-file\n", verb_prove),
+	V("doctor", NULL, "[--offline]", "look for what is wrong, from the inside and the outside, and say what to do",
+	    "Health, DNS records of every domain, ports, certificates, the clock, permissions, whether strangers could\n"
+	    "relay, and whether mail gets out: hosts of remote.probe_domains, or the smart host, are connected to.\n"
+	    "--offline asks neither the DNS nor others nor our own name. Exit 1 when something fails.\n\n"
+	    "  gkmail doctor\n", verb_doctor),
 	V("log", NULL, "[--follow] [--level LEVEL] [--mid ID] [--sid ID] [--daemon NAME]", "read the log",
 	    "Reads the file of log.to. --level: that and worse (error, warn, info, debug). --mid follows one\n"
 	    "message through all processes, --sid one session.\n\n"

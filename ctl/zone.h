@@ -21,6 +21,8 @@ int zone_domain(const char *given, struct str *out, struct err *e);
 bool dkim_same_key(struct str ours, struct str served);
 /* dkim.c: is this key served? 1, 0, or -1 when that cannot be found out now. */
 int dkim_is_served(struct str name, struct str record, struct err *e);
+/* dkim.c: makes keys for a domain that has none that sign. */
+int dkim_first(struct str domain, bool *made, struct err *e);
 /* dkim.c: the keys of a domain, or of all: "domain selector", state, kind, bits, record each. */
 struct rows;
 int dkim_rows(struct str domain, struct rows *out, struct err *e);
