@@ -16,8 +16,8 @@ _gkmail() {
 		esac
 	done
 	case "$noun${verb:+ $verb}" in
-	'') words='--config --dir --json --help setup check config domain user apppass agent approve audit mcp session alias queue mailbox ban dkim dns dmarc status log trace reload sandbox version completion' ;;
-	setup) words='--help --json --domain --user --postmaster --yes --force' ;;
+	'') words='--config --dir --json --help setup check config domain user apppass agent approve audit mcp session alias queue mailbox backup restore ban dkim acme dns dmarc status prove doctor log trace reload sandbox version completion' ;;
+	setup) words='--help --json --domain --user --postmaster --certificate --key --smart-host --smart-user --smart-password --offline --no-start --wait-dns --yes --force' ;;
 	check) words='--help --json' ;;
 	config) words='--help show explain sample' ;;
 	'config show') words='--help --json' ;;
@@ -67,6 +67,11 @@ _gkmail() {
 	'mailbox check') words='--help --json' ;;
 	'mailbox repair') words='--help --json' ;;
 	'mailbox reindex') words='--help --json' ;;
+	backup) words='--help list verify prune --to --user' ;;
+	'backup list') words='--help --json --from' ;;
+	'backup verify') words='--help --json --from --all' ;;
+	'backup prune') words='--help --json --from --keep' ;;
+	restore) words='--help --json --from --at --force --user --mailbox --message --to-mailbox' ;;
 	ban) words='--help list add remove' ;;
 	'ban list') words='--help --json' ;;
 	'ban add') words='--help --json --for --reason' ;;
@@ -76,6 +81,9 @@ _gkmail() {
 	'dkim rotate') words='--help --json --selector --now' ;;
 	'dkim list') words='--help --json' ;;
 	'dkim remove') words='--help --json --force' ;;
+	acme) words='--help status renew' ;;
+	'acme status') words='--help --json' ;;
+	'acme renew') words='--help --json' ;;
 	dns) words='--help lookup --check' ;;
 	'dns lookup') words='--help --json' ;;
 	dmarc) words='--help list show report' ;;
@@ -83,6 +91,8 @@ _gkmail() {
 	'dmarc show') words='--help --json --domain --days' ;;
 	'dmarc report') words='--help --json --now' ;;
 	status) words='--help --json --metrics' ;;
+	prove) words='--help --json' ;;
+	doctor) words='--help --json --offline' ;;
 	log) words='--help --json --follow --level --mid --sid --daemon' ;;
 	trace) words='--help --json --recent' ;;
 	reload) words='--help --json' ;;
