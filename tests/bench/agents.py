@@ -69,9 +69,10 @@ def timed(agent, tool, times, **arguments):
     return took
 
 
-def together(agents, tool, **arguments):
-    """Calls a second of all of them."""
-    threads = [threading.Thread(target=timed, args=(a, tool, CALLS), kwargs=arguments) for a in agents]
+def together(agents, tool, *each, **arguments):
+    """Calls a second of all of them. each: the arguments of one each."""
+    threads = [threading.Thread(target=timed, args=(a, tool, CALLS), kwargs=each[i] if each else arguments)
+               for i, a in enumerate(agents)]
     began = time.perf_counter()
     for t in threads:
         t.start()
@@ -100,7 +101,12 @@ def mcp_rows(args, table, work):
         spent = cpu_seconds(server) - before
         table.row("calls of list_mailboxes a second", [median(rates)], goal=("least", 200), digits=0)
         table.row("CPU of all daemons for one, ms", [spent * 1000 / (len(rates) * CLIENTS * CALLS)], better="less", digits=2)
-        for tool, arguments in (("list_mailboxes", {}), ("list_threads", {"limit": 50}), ("search", {"query": "garden", "limit": 20}),
+        # What changes something waits for its record to be durable.
+        drafts = [{"messages": [result(a.call("create_draft", body="x"))["structuredContent"]["draft"]], "flagged": True}
+                  for a in agents]
+        rates = [together(agents, "flag", *drafts) for _ in range(min(args.rounds, 3))]
+        table.row("calls of flag a second", [median(rates)], digits=0)
+        for tool, arguments in (("list_mailboxes", {}), ("flag", {"messages": [message], "flagged": True}), ("list_threads", {"limit": 50}), ("search", {"query": "garden", "limit": 20}),
                                 ("read_message", {"message": message})):
             took = timed(reader, tool, 200, **arguments)
             table.row(f"{tool}, ms, median", [median(took)], better="less", digits=2)

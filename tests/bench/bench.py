@@ -20,7 +20,9 @@ import agents  # noqa: E402
 import crowd  # noqa: E402
 import delivery  # noqa: E402
 import hostile  # noqa: E402
+import idle  # noqa: E402
 import idling  # noqa: E402
+import mixed  # noqa: E402
 import outbound  # noqa: E402
 import peers  # noqa: E402
 import reading  # noqa: E402
@@ -29,7 +31,10 @@ import webload  # noqa: E402
 from gk import GkMail  # noqa: E402
 from measure import Table  # noqa: E402
 
-PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile", "checks", "outbound", "web", "mcp")
+PARTS = ("delivery", "calls", "logins", "reading", "memory", "latency", "hostile", "checks", "outbound", "web", "mcp",
+         "idle", "mixed")
+
+ALONE = {"idle", "mixed"}  # parts that need no other suite
 
 
 def arguments():
@@ -39,7 +44,9 @@ def arguments():
     p.add_argument("--only", default=",".join(PARTS), help=f"parts, of {','.join(PARTS)}; crowd takes --users")
     p.add_argument("--mailbox", type=int, default=10000, help="messages in the mailbox that is read")
     p.add_argument("--idle", type=int, default=500, help="connections that are parked")
-    p.add_argument("--users", type=int, default=0, help="also 2,000 messages/s across so many parked users")
+    p.add_argument("--seconds", type=int, default=10, help="of a step of the mixed load; four times that of the part that lasts")
+    p.add_argument("--units", type=float, default=0, help="the mixed load at once at so much, without raising it before")
+    p.add_argument("--users", type=int, default=0, help="also 2,000 messages/s across so many parked users; of mixed, how many there are")
     p.add_argument("--alone", action="store_true", help="without the peers")
     p.add_argument("--json", help="write the rows to this file too")
     return p.parse_args()
@@ -67,13 +74,15 @@ def run(servers, args, load, work):
         "hostile": lambda: hostile.hostile_rows(servers, table),
         "checks": lambda: screening.screening_rows(load, table, args.rounds, work, Path(args.build).resolve()),
         "outbound": lambda: outbound.outbound_rows(args, load, table, work, Path(args.build).resolve(), len(servers) > 1),
+        "idle": lambda: idle.idle_rows(args, table, work),
+        "mixed": lambda: mixed.mixed_rows(args, load, table, work),
         "mcp": lambda: agents.mcp_rows(args, table, work),
         "web": lambda: webload.web_rows(args, load, table, work),
     }
     for name in args.only.split(","):
         if name in parts:
             parts[name]()
-    if args.users:
+    if args.users and set(args.only.split(",")) - ALONE:
         crowd.crowd_rows(args, load, table, work)
     print(f"\nbehind their goal: {'; '.join(table.behind) or 'none'}")
     if args.json:
@@ -87,7 +96,12 @@ def main():
     cpu = max(os.sched_getaffinity(0))
     build = Path(args.build).resolve()
     load = delivery.Load(build / "tools/load", cpu)
-    servers = [GkMail(work / "gk", build / "bin").start()]
+    servers = [GkMail(work / "gk", build / "bin")]
+    # Another suite beside those that some parts start for themselves would share pages with them.
+    if set(args.only.split(",")) - ALONE:
+        servers[0].start()
+    else:
+        args.alone = True
     if peers.available() and not args.alone:
         servers.append(peers.Peers(work / "peers").start())
     elif not args.alone:
@@ -99,7 +113,8 @@ def main():
         run(servers, args, load, work)
     finally:
         for s in servers:
-            s.stop()
+            if s.process:
+                s.stop()
         shutil.rmtree(work, ignore_errors=True)
 
 

@@ -38,6 +38,7 @@ class GkMail:
         self.dir = Path(directory)
         self.bin = Path(binaries)
         self.nusers = users
+        self.process = None
         self.config = CONFIG
         if cheap:
             self.config = CONFIG.replace("[queue]", CHEAP_PASSWORDS + "[queue]")
