@@ -4,6 +4,7 @@ import contextlib
 import imaplib
 import json
 import os
+import re
 import select
 import signal
 import smtplib
@@ -47,7 +48,7 @@ class Suite:
             self.kill()
             raise RuntimeError(f"the suite did not start: {line!r}\n{self.errors()}\n{self.log()[-4000:]}")
         self.info = json.loads(line)
-        assert self.info["ready"] is True
+        assert self.info.get("ready") is True, self.info
         return self
 
     def stop(self):
@@ -63,7 +64,16 @@ class Suite:
         self.process.stdout.close()
         self.stderr.close()
         self.process = None
+        self.no_password_is_logged()
+        assert "Sanitizer: " not in self.errors(), self.errors()  # of a process that nobody missed, or a leak
         return code
+
+    def no_password_is_logged(self):
+        """Whatever the tests did with this suite. Passwords of a test's own may be words that stand there anyway."""
+        log = self.log()
+        for user in self.info["users"] if self.info else []:
+            if re.fullmatch(r"\w{4}(-\w{4}){3}", user["password"]):
+                assert user["password"] not in log, next(line for line in log.splitlines() if user["password"] in line)
 
     def kill(self):
         """Everything at once, as a power cut would end the processes (not the disk)."""

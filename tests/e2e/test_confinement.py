@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-DAEMONS = {"authd", "dnsd", "smtpd", "screen", "sign", "queue", "local", "remote", "mailboxd", "imapd", "webd", "mcpd", "aid", "connect"}
+DAEMONS = {"authd", "dnsd", "smtpd", "screen", "sign", "queue", "local", "remote", "mailboxd", "imapd", "webd", "mcpd", "aid", "connect", "statd", "acme"}
 FRONTS = {"smtpd", "imapd", "webd", "mcpd"}
 
 # CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT

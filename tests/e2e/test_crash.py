@@ -136,7 +136,7 @@ def end_streams(streams):
         assert not s.is_alive()
 
 
-@pytest.mark.parametrize("name", ["queue", "local", "remote", "screen", "sign", "smtpd", "mailboxd", "authd", "dnsd", "imapd", "webd", "mcpd", "aid", "connect"])
+@pytest.mark.parametrize("name", ["queue", "local", "remote", "screen", "sign", "smtpd", "mailboxd", "authd", "dnsd", "imapd", "webd", "mcpd", "aid", "connect", "statd", "acme"])
 def test_kill_one(fresh_suite, name):
     suite = fresh_suite(config=CONFIG)
     streams = run_streams(suite)
@@ -159,7 +159,7 @@ def test_kill_each_in_turn(fresh_suite):
     suite = fresh_suite(config=CONFIG)
     streams = run_streams(suite)
     for _ in range(2):
-        for name in ("queue", "local", "remote", "mailboxd", "screen", "sign", "smtpd", "authd", "dnsd", "imapd", "webd", "mcpd", "aid", "connect"):
+        for name in ("queue", "local", "remote", "mailboxd", "screen", "sign", "smtpd", "authd", "dnsd", "imapd", "webd", "mcpd", "aid", "connect", "statd", "acme"):
             time.sleep(random.uniform(0.05, 0.3))
             kill(suite, name)
     end_streams(streams)

@@ -379,6 +379,7 @@ def test_dns_of_a_domain(workdir):
         s.restart()
         code, found = checked(s, domain)
         assert code == 75 and {f["status"] for f in found.values()} == {"unknown"}
+        assert all(re.fullmatch("[a-z ]{8,}", f["why"]) for f in found.values()), found
         assert s.stop() == 0
     finally:
         s.stop()

@@ -61,7 +61,7 @@ def test_wrong_use_says_what_is_wrong(args, said):
 
 def test_refusals_say_whom_they_are_about(suite):
     for args, said in [
-        (["user", "del", "nobody"], "gkmail: nobody: no such user\n"),
+        (["user", "del", "nobody"], f"gkmail: nobody@{suite.domain}: no such user\n"),
         (["user", "passwd", "nobody@x.test"], "gkmail: nobody@x.test: no such user\n"),
         (["user", "add", suite.user("bob")["address"]], f"gkmail: user {suite.user('bob')['address']} is already there\n"),
         (["user", "add", "a b@x.test"], "gkmail: a b@x.test: bad local part\n"),
@@ -74,6 +74,29 @@ def test_refusals_say_whom_they_are_about(suite):
     # Nobody types a password for nothing.
     done = suite.ctl("user", "add", suite.user("bob")["address"], check=False, input="")
     assert "already there" in done.stderr
+
+
+def test_a_local_part_names_a_user(fresh_suite):
+    """Where there is one domain, or one user of all has it; else it is said whom it may mean."""
+    s = fresh_suite("--users", "2")
+    d = s.domain
+    assert s.ctl("apppass", "add", "alice", "phone").stdout
+    assert ask(s, "apppass", "list", "alice@" + d)[0]["name"] == "phone"
+    s.ctl("user", "add", "dave", input="a long password\n")
+    s.ctl("agent", "add", "dave", "desk")
+    assert ask(s, "agent", "list", "dave")[0]["name"] == "desk"
+    assert ask(s, "approve", "--user", "dave", "list") == [] and ask(s, "session", "list", "dave") == []
+    assert "dave" in s.ctl("audit", "show", "--user", "dave").stdout and s.ctl("mailbox", "check", "dave")
+    assert s.ctl("mcp", "--user", "dave", input="").returncode == 0
+    s.ctl("domain", "add", "other.test")
+    for address in ("alice@other.test", "erin@other.test"):
+        s.ctl("user", "add", address, input="a long password\n")
+    assert s.ctl("user", "quota", "erin", "1GiB").stdout.startswith("erin@other.test ")
+    r = s.ctl("user", "quota", "alice", "1GiB", check=False)
+    assert r.returncode == 1 and f"alice is several users: alice@{d}, alice@other.test; write which" in r.stderr
+    assert "nobody: no such user in any of 2 domains" in s.ctl("user", "del", "nobody", check=False).stderr
+    r = s.ctl("user", "add", "frank", check=False, input="a long password\n")
+    assert r.returncode == 1 and "frank" in r.stderr
 
 
 def test_check_looks_at_the_certificate(tmp_path):
@@ -495,14 +518,14 @@ def test_named_users_domains_and_extra_settings(fresh_suite):
 
 def test_demo(workdir):
     """What make run shows: fixed ports, mail in the mailboxes, lines that can be pasted."""
-    for port in (2525, 2587, 2465, 2143, 2993, 8443):
+    for port in (2525, 2587, 2465, 2143, 2993, 8443, 9090):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 pytest.skip(f"port {port} is taken: does make run run here?")
     d = workdir / "a demo"
     d.mkdir()
     s = Suite(d, "--demo", "--user", "alice:it's a \"secret\"", "--user", "bob", "--user", "carol").start()
-    assert s.info["ports"] == {"smtp": 2525, "submission": 2587, "submissions": 2465, "imap": 2143, "imaps": 2993, "https": 8443}
+    assert s.info["ports"] == {"smtp": 2525, "submission": 2587, "submissions": 2465, "imap": 2143, "imaps": 2993, "https": 8443, "metrics": 9090}
     assert [u["address"] for u in s.info["users"]] == [f"{n}@example.test" for n in ("alice", "bob", "carol")]
     for name, count in (("alice", 5), ("bob", 3), ("carol", 4)):
         assert len(s.inbox(name)) >= count, name

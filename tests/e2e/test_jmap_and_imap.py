@@ -41,9 +41,8 @@ class Walk:
         self.imap.ok(f'SELECT "{name}"')
         uids = [int(u) for u in self.imap.ok("UID SEARCH ALL")[-1].split()[2:] if u.isdigit()]
         some = ",".join(map(str, r.sample(uids, min(len(uids), r.randint(1, 3)))))
-        # Of several copies that all lose \Deleted between two looks an email is told as changed, not as new.
         how = r.choice("+-")
-        flags = " ".join(r.sample(WORDS if how == "+" else WORDS[:5], r.randint(1, 2)))
+        flags = " ".join(r.sample(WORDS, r.randint(1, 2)))
         what = r.randrange(10)
         if what < 3 or not uids:
             self.imap.append(f'"{name}"', self.message(), f"({' '.join(r.sample(WORDS[:4], r.randint(0, 2)))})")
@@ -164,3 +163,46 @@ def test_both_follow_both(suite, seed):
     c.close()
     walk.imap.close()
     walk.folders.close()
+
+
+def test_copies_that_hide_and_show_an_email(suite):
+    """Of several copies with \\Deleted none is there (RFC 8621 4.1.1); with the first that loses it the email is."""
+    jmap, imap = Client(suite, "bob"), connect(suite, "bob")
+    imap.ok("CREATE copies")
+    imap.append('"INBOX"', b"Message-ID: <hides@x>\r\nSubject: hides\r\n\r\nx\r\n")
+    imap.append('"INBOX"', b"Message-ID: <stays@x>\r\nSubject: stays\r\n\r\nx\r\n")
+    hides, = jmap.call("Email/query", filter={"subject": "hides"})["ids"]
+    stays, = jmap.call("Email/query", filter={"subject": "stays"})["ids"]
+
+    def state():
+        return jmap.call("Email/get", ids=[])["state"]
+
+    def store(*steps):
+        for name, flag in steps:
+            imap.ok(f'SELECT "{name}"')
+            imap.ok(f"STORE 1 {flag}")
+
+    def told(since, **more):
+        r = jmap.call("Email/changes", sinceState=since, **more)
+        return {k: r[k] for k in ("created", "updated", "destroyed") if r[k]}, r["newState"]
+
+    imap.ok('SELECT "INBOX"')
+    imap.ok('COPY 1 "copies"')
+    shown = state()
+    store(("INBOX", r"+FLAGS (\Deleted)"))
+    assert told(shown)[0] == {"updated": [hides]}
+    store(("copies", r"+FLAGS (\Deleted)"))
+    assert told(shown)[0] == {"destroyed": [hides]}
+    hidden = state()
+    store(("INBOX", r"-FLAGS (\Deleted)"), ("copies", r"-FLAGS (\Deleted)"))
+    assert told(hidden)[0] == {"created": [hides]}
+    assert told(shown)[0] == {"updated": [hides]}
+    # What is told of a part of the log is as it was where the part ends.
+    imap.ok('SELECT "INBOX"')
+    imap.ok(r"STORE 2 +FLAGS (\Flagged)")
+    store(("INBOX", r"+FLAGS (\Deleted)"), ("copies", r"+FLAGS (\Deleted)"))
+    first, between = told(hidden, maxChanges=1)
+    assert first == {"created": [hides]}
+    assert told(between)[0] == {"updated": [stays], "destroyed": [hides]}
+    assert told(hidden)[0] == {"updated": [stays]}
+    imap.close()

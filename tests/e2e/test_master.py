@@ -16,9 +16,9 @@ import tomllib
 import pytest
 from conftest import BIN, wait_for
 
-DAEMONS = ["authd", "dnsd", "queue", "local", "remote", "screen", "sign", "mailboxd", "smtpd", "imapd", "webd", "mcpd", "aid", "connect"]
+DAEMONS = ["authd", "dnsd", "queue", "local", "remote", "screen", "sign", "mailboxd", "smtpd", "imapd", "webd", "mcpd", "aid", "connect", "statd", "acme"]
 LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (error|warn|info|debug) (master|authd|dnsd|screen|sign|queue|local|remote|mailboxd|"
-                  r"smtpd|imapd|webd|mcpd|aid|connect) [a-z]+\.[a-z_0-9]+( [a-z_]+=(\"([^\"\\]|\\.)*\"|[^ \"]*))*$")
+                  r"smtpd|imapd|webd|mcpd|aid|connect|statd|acme) [a-z]+\.[a-z_0-9]+( [a-z_]+=(\"([^\"\\]|\\.)*\"|[^ \"]*))*$")
 
 
 # ---- helpers ----
@@ -107,6 +107,7 @@ GOOD = {
     "submission": {"listen": ["127.0.0.1:0"], "listen_tls": ["127.0.0.1:0"]},
     "imap": {"listen": ["127.0.0.1:0"], "listen_tls": ["127.0.0.1:0"]},
     "web": {"listen": ["127.0.0.1:0"]},
+    "metrics": {"listen": ["127.0.0.1:0"]},
 }
 
 
@@ -451,6 +452,32 @@ def test_a_listener_widens_and_narrows(suite):
             assert "Address already in use" in hup(suite)
 
 
+def test_who_waits_at_a_port_that_goes_is_served(suite):
+    """A port goes away while hundreds wait to be let in, and is there again before it is quite gone."""
+    port = free_port()
+    first = tomllib.loads((suite.dir / "gkmail.toml").read_text())["smtp"]["listen"][0]
+    both = {"smtp__listen": [first, f"127.0.0.1:{port}"]}
+    waiting = []
+    with configuration(suite, **both):
+        assert "master.reloaded" in hup(suite)
+        pid = state_of(suite, "smtpd")["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            waiting += [socket.create_connection(("127.0.0.1", port), 20) for _ in range(300)]
+            with configuration(suite, smtp__listen=[first]):
+                os.kill(suite.info["pid"], signal.SIGHUP)
+                os.kill(pid, signal.SIGCONT)
+                for c in waiting:
+                    assert c.recv(512).startswith(b"220")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        with socket.create_connection(("127.0.0.1", port), 20) as s:
+            assert s.recv(512).startswith(b"220")
+    for c in waiting:
+        c.close()
+    wait_for(lambda: refuses(port), what="the port to close")
+
+
 @pytest.mark.parametrize("changes,said", [
     ({"smtp__max_sise": "1MiB"}, r":\d+:1: smtp\.max_sise: no such key; did you mean max_size\?"),
     ({"smtp__max_size": "2MiB", "imap__listen": ["192.0.2.1:143"]}, r":\d+: imap\.listen: listen on 192\.0\.2\.1:143"),
@@ -480,6 +507,30 @@ def test_a_daemon_killed_during_a_reload_gets_the_new_one(suite):
             with suite.smtp(None, port="smtp", tls=False) as c:
                 return int(c.esmtp_features["size"])
         wait_for(lambda: size() == 9 << 20, what="the new size")
+    works(suite)
+
+
+def test_a_daemon_that_ended_during_a_refused_reload_comes_back(suite):
+    key = suite.dir / "api_key"
+    none = suite.dir / "no_anchor"
+    none.touch()
+    key.write_text("of two\nlines\n")
+    pids = suite.processes()
+    aid, queue = (state_of(suite, name)["pid"] for name in ("aid", "queue"))
+    with configuration(suite, assistant__provider="openai", assistant__model="m",
+                       assistant__api_key_file=str(key), dns__trust_anchor=str(none)), contextlib.ExitStack() as undo:
+        for pid in (aid, queue):
+            os.kill(pid, signal.SIGSTOP)
+        undo.callback(os.kill, queue, signal.SIGCONT)
+        refused = len(events(suite, "master.reload_refused"))
+        os.kill(suite.info["pid"], signal.SIGHUP)
+        os.kill(aid, signal.SIGKILL)
+        wait_for(lambda: try_state(suite, "aid").get("state") == "ended", what="aid to end of the new configuration")
+        assert len(events(suite, "master.reload_refused")) == refused, "not decided while the queue stands still"
+        undo.close()
+        wait_for(lambda: len(events(suite, "master.reload_refused")) > refused, what="the refusal")
+        wait_for(lambda: try_state(suite, "aid").get("state") == "ready", what="aid with the old configuration")
+    assert {n: p for n, p in suite.processes().items() if n != "aid"} == {n: p for n, p in pids.items() if n != "aid"}
     works(suite)
 
 

@@ -16,6 +16,7 @@ from jmapclient import WebSocket, echo
 from test_web_http import requests_of
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/CONFIGURATION.md"
+CONTAINERS = DOCUMENT.parents[1] / "docker/nginx.conf"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
 CLIENT = "127.0.0.9"
 
@@ -183,3 +184,46 @@ def test_whom_it_speaks_for(alice):
         head = s.recv(65536)
     assert b"200 OK" in head and b"Strict-Transport-Security" not in head
     wait_for(lambda: len(last()) > n and last()[-1]["peer"] == CLIENT)
+
+
+@pytest.mark.skipif(not CONTAINERS.is_file(), reason="a copy without docker/")
+def test_the_file_of_the_containers(front, tmp_path):
+    """docker/nginx.conf, as compose.prod.yml mounts it for its profile `proxy`; other are addresses and paths alone."""
+    text = CONTAINERS.read_text()
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+    for name in ("cert", "key"):
+        shutil.copy(front.dir / f"{name}.pem", tmp_path / {"cert": "tls_certificate", "key": "tls_key"}[name])
+    for old, new in (("http://mail:8080", f"http://127.0.0.1:{front.suite.port('http')}"), ("listen 443", f"listen 127.0.0.1:{port}"),
+                     ("/run/secrets", str(tmp_path)), ("/run/nginx.pid", f"{tmp_path}/pid"), ("error_log /dev/stderr", f"error_log {tmp_path}/log"),
+                     ("access_log /dev/stdout", "".join(f"{x}_temp_path {tmp_path}/{x};\n" for x in (
+                         "client_body", "proxy", "fastcgi", "uwsgi", "scgi")) + f"access_log {tmp_path}/access")):
+        assert text.count(old) >= 1, old
+        text = text.replace(old, new)
+    (tmp_path / "nginx.conf").write_text(text)
+    process = subprocess.Popen([NGINX, "-c", tmp_path / "nginx.conf", "-e", tmp_path / "log", "-g", "daemon off;"])
+    suite, u = front.suite, front.suite.user("bob")
+    try:
+        def ask(method, path, body=None, **headers):
+            c = http.client.HTTPSConnection("localhost", port, context=front.tls(), timeout=60, source_address=(CLIENT, 0))
+            with contextlib.closing(c):
+                c.request(method, path, body, {"Origin": f"https://localhost:{port}", "Sec-Fetch-Site": "same-origin", **headers})
+                r = c.getresponse()
+                return r.status, r.headers, r.read()
+
+        def up():
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            with contextlib.suppress(OSError):
+                return ask("GET", "/")[0] == 200
+        wait_for(up)
+        status, headers, body = ask("POST", "/auth/login", json.dumps({"user": u["address"], "password": u["password"]}).encode(),
+                                    **{"Content-Type": "application/json"})
+        assert status == 204, body
+        # Over TLS, as the suite is told, and from the client's own address.
+        assert "Secure" in headers["Set-Cookie"]
+        wait_for(lambda: f"peer={CLIENT}" in suite.log())
+        cookie = headers["Set-Cookie"].split(";")[0]
+        assert ask("GET", "/jmap/session", Cookie=cookie)[0] == 200
+    finally:
+        process.terminate()
+        process.wait(20)

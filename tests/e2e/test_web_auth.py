@@ -13,7 +13,7 @@ import ssl
 import threading
 
 import pytest
-from conftest import wait_for
+from suite import wait_for
 
 COOKIE = "__Host-gk"
 

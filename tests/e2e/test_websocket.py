@@ -73,7 +73,8 @@ def test_large_messages(suite):
                 if fin:
                     break
             assert json.loads(whole)["methodResponses"][0][1]["t"] == text[:200_000]
-            assert pongs > 0
+            # That of a ping behind the last piece may come behind the answer.
+            assert pongs > 0 or w.next_frame()[0] == PONG
 
 
 def test_octet_by_octet(suite):

@@ -65,6 +65,8 @@ def test_the_records_are_right(world):
     """What `gkmail dns` prints is in the zones, and `gkmail dns --check` finds it there."""
     for s in (world.one, world.two):
         done = s.ctl("dns", "--check", check=False)
+        if done.returncode == 75:  # no answer now: try later
+            done = s.ctl("dns", "--check", check=False)
         assert done.returncode == 0 and " ok " in done.stdout, done.stdout + done.stderr
         assert "missing" not in done.stdout and "different" not in done.stdout, done.stdout
 
