@@ -12,6 +12,7 @@ BEGIN, END = '.\\" The keys: written by man/keys.py (make samples).\n', '.\\" En
 SECTIONS = {
     "server": "The whole suite.",
     "tls": "Certificate and policy of every TLS listener.",
+    "acme": "The server's certificate from an authority:\n.Xr gk-acme 8 .",
     "smtp": "Mail from other hosts, and limits of every SMTP session.",
     "submission": "Mail from the users' own programs.",
     "imap": "Reading mail.",
@@ -24,6 +25,8 @@ SECTIONS = {
     "auth": "Accounts and passwords.",
     "limits": "What clients may use up.",
     "assistant": "The assistant in the web client:\n.Xr gk-aid 8 .",
+    "metrics": "Numbers and health, for those who watch over the suite:\n.Xr gk-statd 8 .",
+    "backup": "Snapshots of everything, by gkmail backup:\n.Xr gkmail 8 .",
     "log": "The log.",
     "certificate": "One more certificate, for clients that ask for one of its names (SNI).\n"
                    "The one in\n.Sx [tls]\nis for all others.\n"
@@ -81,6 +84,8 @@ def main(gkmail, path, *options):
     head, _, rest = old.partition(BEGIN)
     new = head + BEGIN + page(rows) + END + rest.partition(END)[2]
     if "--check" in options:
+        if new != old:
+            print(f"{path}: make samples writes its keys anew")
         return new != old
     with open(path, "w") as f:
         f.write(new)
