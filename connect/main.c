@@ -3,7 +3,8 @@
  * (INVARIANTS 10).
  *
  * Where they go is said by the configuration alone: gk-aid, which reads mail and what a model makes
- * of it, asks for a connection and cannot say to whom. Nothing is read from the sockets here.
+ * of it, asks for a connection and cannot say to whom; gk-statd likewise, to see whether it
+ * answers. Nothing is read from the sockets here.
  */
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -123,11 +124,12 @@ channel(struct ipc_chan *c, bool open)
 {
 	struct call *k, *next;
 
-	if (open || ipc_peer_of(c) != PEER_AID)
+	if (open)
 		return;
 	for (k = TAILQ_FIRST(&self.calls); k != NULL; k = next) {
 		next = TAILQ_NEXT(k, link);
-		forget(k);
+		if (k->chan == c)
+			forget(k);
 	}
 }
 
