@@ -85,7 +85,8 @@ def new_certificate(suite):
 
 def warnings(suite, *expected):
     bad = [x for x in suite.log().splitlines() if re.search(r'Z (warn|error) |"level":"(warn|error)"', x)]
-    return [x for x in bad if not any(e in x for e in expected)]
+    slow = ("loop.slow", '"no answer in time"')  # what a machine is told of that does much else
+    return [x for x in bad if not any(e in x for e in (*expected, *slow))]
 
 
 def subjects(suite, user):
