@@ -59,6 +59,7 @@ forget(struct chat *c)
 		brain_builtin.forget(c->slot_builtin);
 	c->slot = c->slot_builtin = NULL;
 	memory_clear(&c->memory);
+	kept_clear(&c->kept);
 	confirm_forget(c);
 }
 
@@ -319,8 +320,7 @@ take_ask(struct chat *c, const cJSON *root)
 	take_language(root, &c->language);
 	if (json_int(json_get(root, "zone"), -ZONE_MAX, ZONE_MAX, &zone) == 0)
 		c->zone = (int32_t)zone;
-	c->turn = turn_new(c, id);
-	c->turn->asked.text = arena_dup(&c->turn->arena, text);
+	c->turn = turn_new(c, id, text);
 	c->turn->asked.language = c->language;
 	c->turn->asked.now = (struct now){clock_wall(), c->zone};
 	take_context(c->turn, json_get(root, "context"));
@@ -423,6 +423,7 @@ static struct chat *
 take_resume(struct chat *c, const cJSON *root)
 {
 	struct str turn = json_str(json_get(root, "turn"));
+	bool all = cJSON_IsTrue(json_get(root, "all"));
 	bool late = c->asked; /* what it is asked goes on, and is not lost */
 	struct chat *o = late ? NULL : left_by(c, json_str(json_get(root, "chat")));
 
@@ -432,8 +433,10 @@ take_resume(struct chat *c, const cJSON *root)
 		move_page(c, o);
 	log_info("aid.resume", LZ("user", o != NULL ? o->user : c->user),
 	    LZ("outcome", o != NULL ? "found" : "unknown"));
+	if (o != NULL && all)
+		kept_tell_all(&o->kept, tell_again, o);
 	tell_resumed(o != NULL ? o : c, o != NULL);
-	if (turn.n > 0 && !late && (o == NULL || !kept_tell(&o->kept, turn, tell_again, o)))
+	if (turn.n > 0 && !all && !late && (o == NULL || !kept_tell(&o->kept, turn, tell_again, o)))
 		tell_error(o != NULL ? o : c, turn, "lost", "");
 	return o != NULL ? o : c;
 }

@@ -17,16 +17,17 @@
  *   {type:"confirm", id, call, yes}   answers the card of that number: true or false. No such card
  *     (any more): nothing
  *   {type:"new"}              forgets what was said; ends what is under way. Answered by a hello
- *   {type:"resume", chat, turn?}   the line broke: it goes on with that conversation, which was
- *     kept for five minutes for the same session of the browser. Before any ask. turn: the one that
- *     was under way, which is told again from its start
+ *   {type:"resume", chat, turn?, all?}   the line broke: it goes on with that conversation, which
+ *     was kept for five minutes for the same session of the browser. Before any ask. turn: the one
+ *     that was under way, which is told again from its start behind the hello. all: true, of a page
+ *     that was loaded anew: all that is kept (aid/kept.h) is told again, before the hello
  *   {type:"provider", name}   from now on this one of hello.providers answers; begins anew as "new"
  *
  * Server to page:
  *   {type:"hello", chat, provider, model, local, providers: [name, …], resumed?}   first, and when
  *     it changes. chat: the id for resume, a secret. resumed: answers resume; false: what was said
  *     is forgotten
- *   {type:"start", id}
+ *   {type:"start", id, text}      text: what was asked, as a reader sees it
  *   {type:"delta", id, text}      more of the answer; plain text, with line ends
  *   {type:"tool", id, call, name, arguments, state:"running"}
  *   {type:"tool", id, call, name, state:"done"|"failed"|"refused", summary, ms}

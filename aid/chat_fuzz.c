@@ -142,12 +142,14 @@ ask(struct line *l)
 static void
 resume(struct line *l)
 {
+	unsigned what;
 	struct buf b;
 
 	buf_init(&b, 1000);
 	buf_puts(&b, "{\"type\":\"resume\",\"chat\":");
 	json_print_str(str_z(lines[octet() % LINES].chat), &b);
-	buf_printf(&b, ",\"turn\":\"%u\"}", octet() % 4);
+	what = octet();
+	buf_printf(&b, ",\"turn\":\"%u\",\"all\":%s}", what % 4, what & 8 ? "true" : "false");
 	say(l, CHAT_TEXT, buf_view(&b));
 	buf_free(&b);
 }

@@ -161,7 +161,7 @@ bool confirm_over(struct turn *t, const char *how);
 /* ---- turns ---- */
 
 /* A turn begins: nothing is asked of the brain before turn_start(). text: of the person. */
-struct turn *turn_new(struct chat *c, struct str id);
+struct turn *turn_new(struct chat *c, struct str id, struct str text);
 void turn_start(struct turn *t);
 /* It ends from outside, at once: the brain hears cancel(). */
 void turn_stop(struct turn *t, const char *code, const char *text);

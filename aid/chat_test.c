@@ -442,20 +442,28 @@ open_and_note(void)
 	assert_int_equal(strlen(chat_id), CHAT_NAME);
 }
 
-/* Another line, on which the page says what it had before. */
 static void
-resume(const char *turn_id)
+resume_with(const char *what)
 {
 	char line[256];
 
 	page_open("en");
 	page_wait("hello");
 	page_forget();
-	snprintf(line, sizeof(line), "{\"type\":\"resume\",\"chat\":\"%s\",\"turn\":\"%s\"}",
-	    chat_id, turn_id);
+	snprintf(line, sizeof(line), "{\"type\":\"resume\",\"chat\":\"%s\",%s}", chat_id, what);
 	page_say(line);
 	page_wait("hello");
 	scene_turns();
+}
+
+/* Another line, on which the page says what it had before. */
+static void
+resume(const char *turn_id)
+{
+	char what[100];
+
+	snprintf(what, sizeof(what), "\"turn\":\"%s\"", turn_id);
+	resume_with(what);
 }
 
 static bool
@@ -656,6 +664,112 @@ test_gap(void **state)
 	assert_null(page_told("messages", 39));
 }
 
+/* ---- a page that is loaded anew ---- */
+
+static void
+say_as(const char *id, const char *text)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "{\"type\":\"ask\",\"id\":\"%s\",\"text\":\"%s\"}", id, text);
+	page_say(line);
+}
+
+/* Which turns there are: "start" by "start". */
+static const char *
+told_again(unsigned n)
+{
+	return json_str(json_get(page_told("start", n), "id")).p;
+}
+
+static void
+test_all_again(void **state)
+{
+	(void)state;
+	open_and_note();
+	say_as("t1", "first");
+	page_wait("done");
+	page_forget();
+	say_as("t2", "second");
+	page_wait("done");
+	page_forget();
+	say_as("t3", "wait");
+	page_wait("start");
+	turn_say(turn, STR("so far"));
+	frames_free(&scene.page);
+	scene_turns();
+	resume_with("\"all\":true");
+	assert_true(resumed());
+	assert_string_equal(told_again(0), "t1");
+	assert_string_equal(json_str(json_get(page_told("start", 0), "text")).p, "first");
+	assert_string_equal(told_again(1), "t2");
+	assert_string_equal(told_again(2), "t3");
+	assert_null(page_told("start", 3));
+	assert_non_null(page_told("done", 1));
+	assert_null(page_told("done", 2));
+	assert_string_equal(page_text(), "firstsecondso far");
+	/* What is under way goes on. */
+	turn_done(turn);
+	for (int i = 0; i < 1000 && page_told("done", 2) == NULL; i++)
+		loop_once(2);
+	assert_non_null(page_told("done", 2));
+	/* What is forgotten is not told either. */
+	page_forget();
+	page_say("{\"type\":\"new\"}");
+	page_wait("hello");
+	frames_free(&scene.page);
+	scene_turns();
+	resume_with("\"all\":true");
+	assert_true(resumed());
+	assert_null(page_told("start", 0));
+}
+
+/* The oldest go, whole: by their number, and by what the last one needs. */
+static void
+test_oldest_go(void **state)
+{
+	char id[16];
+	cJSON *items;
+
+	(void)state;
+	open_and_note();
+	for (unsigned i = 1; i <= KEPT_TURNS + 3; i++) {
+		page_forget();
+		snprintf(id, sizeof(id), "t%u", i);
+		say_as(id, "x");
+		page_wait("done");
+	}
+	frames_free(&scene.page);
+	scene_turns();
+	resume_with("\"all\":true");
+	assert_string_equal(told_again(0), "t4");
+	assert_string_equal(told_again(KEPT_TURNS - 1), "t23");
+	assert_null(page_told("start", KEPT_TURNS));
+	page_forget();
+	say_as("t24", "wait");
+	page_wait("start");
+	frames_free(&scene.page);
+	scene_turns();
+	for (int i = 0; i < 40; i++) {
+		items = cJSON_CreateArray();
+		for (int n = 0; n < 50; n++) {
+			cJSON *item = cJSON_CreateObject();
+			char text[300];
+
+			memset(text, 'x', sizeof(text) - 1);
+			text[sizeof(text) - 1] = '\0';
+			json_put_str(item, "emailId", STR("e"));
+			json_put_str(item, "subject", str_z(text));
+			json_add(items, item);
+		}
+		turn_messages(turn, items, 50, STR(""));
+	}
+	resume_with("\"all\":true");
+	assert_string_equal(told_again(0), "t24");
+	assert_null(page_told("start", 1));
+	assert_string_equal(page_str("notice", "code"), "gap");
+}
+
 /* Nobody is refused for those that are away. */
 static void
 test_make_room(void **state)
@@ -728,6 +842,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_forgotten, up, scene_down),
 	    cmocka_unit_test_setup_teardown(test_resume_behind_an_ask, up, scene_down),
 	    cmocka_unit_test_setup_teardown(test_gap, up, scene_down),
+	    cmocka_unit_test_setup_teardown(test_all_again, up, scene_down),
+	    cmocka_unit_test_setup_teardown(test_oldest_go, up, scene_down),
 	    cmocka_unit_test_setup_teardown(test_make_room, up, scene_down),
 	    cmocka_unit_test_setup_teardown(test_drain, up, scene_down),
 	};

@@ -32,6 +32,30 @@ new_message(const struct kept *k, const char *type)
 	return m;
 }
 
+/* ---- older turns ---- */
+
+static void
+drop_oldest(struct kept *k)
+{
+	size_t octets = k->n > 1 ? k->begin[1] : k->lines.n;
+
+	buf_consume(&k->lines, octets);
+	k->n--;
+	for (size_t i = 0; i < k->n; i++)
+		k->begin[i] = k->begin[i + 1] - octets;
+}
+
+static void
+begin_turn(struct kept *k)
+{
+	if (k->n == KEPT_TURNS)
+		drop_oldest(k);
+	k->begin[k->n++] = k->lines.n;
+	k->gap = false;
+}
+
+/* ---- messages ---- */
+
 static void put(struct kept *k, const cJSON *message, size_t max);
 
 /* Once, where the first is left out. */
@@ -58,6 +82,8 @@ put(struct kept *k, const cJSON *message, size_t max)
 	buf_init(&b, KEPT_MAX);
 	json_print(message, &b);
 	(void)buf_putc(&b, '\n');
+	while (!b.over && k->n > 1 && k->lines.n + b.n > max)
+		drop_oldest(k);
 	if (b.over || k->lines.n + b.n > max)
 		put_gap(k);
 	else
@@ -90,10 +116,10 @@ kept_add(struct kept *k, const cJSON *message)
 		   id = json_str(json_get(message, "id"));
 	bool end = str_eq_z(type, "done") || str_eq_z(type, "error");
 
-	if (str_eq_z(type, "start") && str_cz(id, k->id, sizeof(k->id)) == 0) {
-		buf_reset(&k->lines);
-		buf_reset(&k->text);
-		k->gap = false;
+	if (str_eq_z(type, "start")) {
+		put_text(k);
+		if (str_cz(id, k->id, sizeof(k->id)) == 0)
+			begin_turn(k);
 	}
 	if (id.n == 0 || !str_eq_z(id, k->id))
 		return;
@@ -105,16 +131,40 @@ kept_add(struct kept *k, const cJSON *message)
 	put(k, message, end ? KEPT_MAX : KEPT_MAX - END_MAX);
 }
 
-bool
-kept_tell(struct kept *k, struct str id, void (*tell)(void *arg, struct str), void *arg)
+static void
+tell_from(struct kept *k, size_t from, void (*tell)(void *arg, struct str), void *arg)
 {
 	struct str rest, line;
 
+	rest = str_from(buf_view(&k->lines), from);
+	while (str_cut(&rest, '\n', &line))
+		tell(arg, line);
+}
+
+bool
+kept_tell(struct kept *k, struct str id, void (*tell)(void *arg, struct str), void *arg)
+{
 	if (id.n == 0 || !str_eq_z(id, k->id))
 		return false;
 	put_text(k);
-	rest = buf_view(&k->lines);
-	while (str_cut(&rest, '\n', &line))
-		tell(arg, line);
+	tell_from(k, k->begin[k->n - 1], tell, arg);
 	return true;
+}
+
+void
+kept_tell_all(struct kept *k, void (*tell)(void *arg, struct str), void *arg)
+{
+	put_text(k);
+	tell_from(k, 0, tell, arg);
+}
+
+void
+kept_clear(struct kept *k)
+{
+	buf_reset(&k->lines);
+	buf_shrink(&k->lines);
+	buf_reset(&k->text);
+	buf_shrink(&k->text);
+	k->n = 0;
+	k->id[0] = '\0';
 }

@@ -146,15 +146,17 @@ on_time(void *arg)
 }
 
 struct turn *
-turn_new(struct chat *c, struct str id)
+turn_new(struct chat *c, struct str id, struct str text)
 {
 	struct turn *t = mem_alloc(sizeof(*t));
+	cJSON *m;
 
 	t->magic = TURN_MAGIC;
 	t->chat = c;
 	t->brain = c->brain;
 	arena_init(&t->arena);
 	t->id = arena_dup(&t->arena, id);
+	t->asked.text = arena_dup(&t->arena, text);
 	TAILQ_INIT(&t->calls);
 	buf_init(&t->said, TURN_TEXT_MAX);
 	loop_defer_init(&t->defer, on_defer, t);
@@ -163,7 +165,9 @@ turn_new(struct chat *c, struct str id)
 	loop_timer_set(t->timer, conf_num(svc_conf(), CONF_ASSISTANT_MAX_TIME));
 	t->began_us = clock_us();
 	t->outcome = "";
-	chat_tell(c, turn_message(t, "start"));
+	m = turn_message(t, "start");
+	json_put(m, "text", turn_shown(text, REQUEST_TEXT_MAX));
+	chat_tell(c, m);
 	return t;
 }
 

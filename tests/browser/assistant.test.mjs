@@ -612,6 +612,54 @@ test('a broken line loses nothing: what was listed is still known; what is not, 
 	await page.context().close();
 });
 
+test('a page that is loaded anew finds its conversation again, with its cards; nothing of it is in the browser', async () => {
+	const [carol, bob] = [2, 1].map(n => suite.user(n).address);
+	for (const subject of ['Found anew one', 'Found anew two'])
+		await submit(suite, 1, [2], message({ from: `Bob Hill <${bob}>`, to: carol, subject }));
+	const page = await as(b, suite, 2);
+	await row(page, 'Found anew one').waitFor();
+	await row(page, 'Found anew two').waitFor();
+	await open(page);
+	await page.locator('.assistant-welcome .idea:not([disabled])').first().waitFor();
+	await ask(page, 'Search emails about anew');
+	await ask(page, 'Star the first one');
+	await page.locator('.undoable button').waitFor();
+	await ask(page, 'Delete the second one');
+	await page.locator('.approval-card .approval-answer').waitFor();
+	const shown = async () =>
+		(await page.locator('.turn').allInnerTexts()).map(t => t.replace(/\s+/g, ' ').trim());
+	const before = await shown();
+	assert.equal(before.length, 3);
+	await page.reload();
+	// Open as it was, with no hand.
+	await page.locator('.approval-card .action-emails', { hasText: 'Found anew' }).waitFor();
+	await until(async () => JSON.stringify(await shown()) === JSON.stringify(before), 'what was shown');
+	assert.equal(await page.locator('.turn-error, .turn-notice').count(), 0);
+	const kept = await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }]));
+	assert.ok(!/anew|conversation/i.test(kept), kept);
+	// Nothing of it is read aloud again.
+	assert.equal(await page.locator('.assistant [role=log]').innerText(), '');
+	assert.deepEqual(await axe(page, 'loaded anew'), []);
+	// The card is still one that can be answered, and what is listed is still known.
+	await page.locator('.approval-card').getByRole('button', { name: 'Refuse' }).click();
+	await page.locator('.approval-card .approval-result').waitFor();
+	await page.locator('.undoable button').click();
+	await page.locator('.undoable', { hasText: 'One change undone.' }).waitFor();
+	await page.reload();
+	await page.locator('.undoable', { hasText: 'This was undone.' }).waitFor();
+	assert.equal(await page.locator('.undoable button').count(), 0);
+	const turn = await ask(page, 'Read the first one');
+	await turn.getByText('Found anew').first().waitFor();
+	assert.equal(await page.locator('.turn').count(), 4);
+	// A new conversation is none to come back to.
+	await page.getByRole('button', { name: 'New conversation' }).click();
+	await page.reload();
+	await page.locator('.assistant-welcome .idea:not([disabled])').first().waitFor();
+	assert.equal(await page.locator('.turn').count(), 0);
+	assert.deepEqual(page.said, []);
+	await page.context().close();
+});
+
 test('an address that only the text of a mail named is said to be so; hostile mail stays text on the way', async () => {
 	const [alice, bob] = [0, 1].map(n => suite.user(n).address);
 	const subject = 'Invoice <img src=x onerror=globalThis.pwned=1> \u202Efdp.exe';

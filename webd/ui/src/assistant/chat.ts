@@ -8,6 +8,8 @@ import { knownThread } from '../store/emails';
 import { leave } from '../store/session';
 import { Line, type LineState } from './line';
 import type { Context, Found, Heard } from './protocol';
+import { takeLeft } from '../store/assistant';
+import { wasUndone } from './undo';
 import { say as told } from './words';
 
 export interface Tool {
@@ -72,6 +74,8 @@ let said = 0;
 // The conversation's name at the other end, by which it goes on where the line broke.
 let chat = '';
 let resuming = false;
+// The page was loaded anew: what was said and shown is told again from the first.
+let restoring = false;
 // Of a turn that is told again, so much was heard before.
 let heardBefore = 0;
 // Stopped while there was no line to say so.
@@ -84,9 +88,14 @@ const zone = () => -new Date().getTimezoneOffset() || 0;
 
 export function connect() {
 	if (wire) return wire.wake();
+	if (!chat) {
+		chat = takeLeft();
+		restoring = chat !== '';
+	}
 	wire = new Line(address, {
 		state: s => {
-			line.value = s;
+			// Nothing is asked before what was asked is known again.
+			line.value = s === 'open' && restoring ? 'connecting' : s;
 			if (s === 'open') resume();
 			else if (s === 'none' || (s === 'away' && !chat)) brokenOff();
 		},
@@ -95,9 +104,13 @@ export function connect() {
 	});
 }
 
+// The id of the conversation, for the page that is loaded in this one's place (store/assistant.ts).
+export const conversation = (): string => chat;
+
 export function disconnect() {
 	wire?.close();
 	wire = null;
+	restoring = false;
 	chat = stopped = '';
 	batch(() => {
 		turns.value = [];
@@ -110,6 +123,12 @@ export function disconnect() {
 function resume() {
 	resuming = chat !== '';
 	if (!resuming) return;
+	if (restoring) {
+		// Again, where the line broke in the middle of it.
+		turns.value = [];
+		wire?.send({ type: 'resume', chat, all: true });
+		return;
+	}
 	const turn = current()?.id;
 	wire?.send({ type: 'resume', chat, ...(turn ? { turn } : {}) });
 	if (stopped) wire?.send({ type: 'cancel', id: stopped });
@@ -142,7 +161,11 @@ function context(): Context {
 // choice: which of a question's it is, from 1. What it says may come from mail, and is no request.
 export function ask(text: string, about?: Context, choice?: number): boolean {
 	const asked = text.trim();
-	if (!asked || turns.value.some(t => t.state.value === 'running' || t.state.value === 'waiting'))
+	if (
+		!asked ||
+		restoring ||
+		turns.value.some(t => t.state.value === 'running' || t.state.value === 'waiting')
+	)
 		return false;
 	const id = `t${nextId++}`;
 	if (
@@ -233,6 +256,27 @@ function forgotten() {
 	brokenOff();
 }
 
+// ---- a page that was loaded anew ----
+
+function again(m: { id: string; text: string }) {
+	const turn: Turn = { id: m.id, asked: m.text, pieces: signal([]), state: signal('waiting') };
+	turns.value = [...turns.value.filter(t => t.id !== m.id), turn].slice(-MAX_TURNS);
+	nextId = Math.max(nextId, Number(/^t(\d{1,9})$/.exec(m.id)?.[1] ?? 0) + 1);
+}
+
+// What is told from now on is new. What was taken back meanwhile is no longer offered.
+function restored() {
+	restoring = false;
+	line.value = 'open';
+	for (const session of new Set(
+		turns.peek().flatMap(t => t.pieces.peek().flatMap(p => (p.kind === 'undoable' ? [p.session] : []))),
+	))
+		void wasUndone(session).then(
+			yes => yes && markUndone(session, told.peek().undoneBefore),
+			() => {},
+		);
+}
+
 function end(t: Turn, state: 'done' | 'failed') {
 	batch(() => {
 		// A tool that never said how it ended, a card that nobody answered.
@@ -262,11 +306,13 @@ function heard(m: Heard) {
 		// Of the line, not yet of the conversation.
 		if (resuming && m.resumed === undefined && m.chat) return;
 		if (resuming && !m.resumed) forgotten();
+		if (restoring) restored();
 		resuming = false;
 		chat = m.chat;
 		hello.value = { provider: m.provider, model: m.model, local: m.local, providers: m.providers };
 		return;
 	}
+	if (m.type === 'start' && restoring) again(m);
 	const t = turns.value.find(x => x.id === m.id);
 	if (m.type === 'error') {
 		// One without a turn is about the last that was asked.
@@ -352,6 +398,7 @@ const SPOKEN_AT_LEAST = 40;
 
 // To the live region, whole sentences at a time.
 function say(text: string, now: boolean) {
+	if (restoring) return;
 	sentence += text;
 	let ready = '';
 	if (now) ready = sentence;

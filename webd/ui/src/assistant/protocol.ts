@@ -23,7 +23,7 @@ export type Said =
 	| { type: 'cancel'; id: string }
 	| { type: 'confirm'; id: string; call: number; yes: boolean }
 	| { type: 'new' }
-	| { type: 'resume'; chat: string; turn?: string }
+	| { type: 'resume'; chat: string; turn?: string; all?: true }
 	| { type: 'provider'; name: string };
 
 export interface Found {
@@ -47,7 +47,7 @@ export type Heard =
 			// Answers resume.
 			resumed?: boolean;
 	  }
-	| { type: 'start'; id: string }
+	| { type: 'start'; id: string; text: string }
 	| { type: 'delta'; id: string; text: string }
 	| {
 			type: 'tool';
@@ -128,8 +128,9 @@ export function read(data: string): Heard | null {
 	if (!id) return null;
 	switch (m.type) {
 		case 'start':
+			return { type: 'start', id, text: text(m.text, 20000) };
 		case 'done':
-			return { type: m.type, id };
+			return { type: 'done', id };
 		case 'delta':
 			return { type: 'delta', id, text: text(m.text, 1 << 20) };
 		case 'tool':

@@ -1,6 +1,6 @@
 // Takes back what an agent session has changed (docs/adr/0035-undo-audit-trace.md).
 
-import type { Id } from '../jmap/types';
+import type { GetResponse, Id } from '../jmap/types';
 import { call } from '../store/session';
 import type { AssistantWords } from './words';
 
@@ -23,6 +23,16 @@ export async function undoSession(session: Id): Promise<Undoing> {
 		conflicts: r.conflictsTotal ?? 0,
 		lost: r.lostTotal ?? 0,
 	};
+}
+
+// All that it has changed, and nothing was changed since.
+export async function wasUndone(session: Id): Promise<boolean> {
+	const r = await call<GetResponse<{ id: Id; last: string; undoneAt: string | null }>>('AgentSession/get', {
+		ids: [session],
+		properties: ['id', 'last', 'undoneAt'],
+	});
+	const s = r.list[0];
+	return s !== undefined && s.undoneAt !== null && s.undoneAt >= s.last;
 }
 
 // What came of it, for people.

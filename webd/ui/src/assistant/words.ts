@@ -71,6 +71,7 @@ const en = {
 	undoing: 'Undoing…',
 	undone: (n: number) => (n === 1 ? 'One change undone.' : `${n} changes undone.`),
 	undoneNothing: 'There was nothing left to undo.',
+	undoneBefore: 'This was undone.',
 	undoConflicts: (n: number) =>
 		n === 1
 			? 'One was changed again since, and stays as it is.'
@@ -410,6 +411,7 @@ const fr: AssistantWords = {
 	undoing: 'Annulation…',
 	undone: n => (n === 1 ? 'Un changement annulé.' : `${n} changements annulés.`),
 	undoneNothing: 'Il n’y avait plus rien à annuler.',
+	undoneBefore: 'Ceci a été annulé.',
 	undoConflicts: n =>
 		n === 1
 			? 'Un message a été modifié depuis et reste tel quel.'

@@ -43,25 +43,77 @@ export function toggleAssistant() {
 	else openAssistant();
 }
 
+// ---- a page that is loaded anew ----
+
+// Where a page is left in the middle of a conversation its id stays for the next in this tab: no word of what was said is in the
+// browser. It is there only between the two, so that a tab that is doubled has no part in it.
+const LEFT = 'gkmail.conversation';
+
+// Where there is no such storage the conversation ends with the page.
+function leaveBehind(value: string | null) {
+	try {
+		if (value === null) sessionStorage.removeItem(LEFT);
+		else sessionStorage.setItem(LEFT, value);
+	} catch {
+		// As it is.
+	}
+}
+
+// "ID", with " open" where the pane was.
+let left = '';
+try {
+	left = sessionStorage.getItem(LEFT) ?? '';
+} catch {
+	// None.
+}
+leaveBehind(null);
+
+// The id of the conversation that the page of before was in; once.
+export function takeLeft(): string {
+	const id = left.split(' ')[0] ?? '';
+	left = '';
+	return id;
+}
+
+// Goes on with it at once: it is kept for minutes only.
+async function comeBack() {
+	const open = left.endsWith(' open');
+	await loadPanel();
+	if (who.peek() !== 'somebody' || !prefs.assistant.peek()) return;
+	if (open && !phone.peek()) assistantOpen.value = true;
+	module?.connect();
+}
+
 // Nothing of it outlives who is logged in, or being switched off.
 export function followAssistant() {
+	addEventListener('pagehide', () => {
+		const id = who.peek() === 'somebody' ? module?.conversation() : '';
+		if (id) leaveBehind(id + (assistantOpen.peek() ? ' open' : ''));
+	});
+	addEventListener('pageshow', () => leaveBehind(null));
 	addEventListener('popstate', () => {
 		if (!pushed) return;
 		pushed = false;
 		assistantOpen.value = false;
 	});
 	effect(() => {
-		if (who.value === 'somebody' && prefs.assistant.value) return;
+		if (who.value === 'somebody' && prefs.assistant.value) {
+			if (left) void comeBack().catch(() => {});
+			return;
+		}
+		if (who.value === 'asking') return;
 		assistantOpen.value = false;
 		question.value = null;
 		pushed = false;
-		void loaded?.then(m => m.disconnect()).catch(() => {});
+		left = '';
+		module?.disconnect();
 	});
 }
 
-let loaded: Promise<typeof import('../assistant/chat')> | null = null;
+type Chat = typeof import('../assistant/chat');
+let module: Chat | null = null;
 
 export async function loadPanel() {
-	loaded ??= import('../assistant/chat');
+	module ??= await import('../assistant/chat');
 	return (await import('../assistant/panel')).Panel;
 }
