@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "svc/acme.h"
 #include "json/json.h"
 
 #define VALUES_MAX 5000u
@@ -49,32 +50,13 @@ answer_is_nonce(struct str s)
 	return is_base64url(s, NONCE_MAX);
 }
 
-struct str
-answer_path(const struct provider *origin, struct str url)
-{
-	struct str rest = str_from(url, 8), authority, host;
-	uint64_t port = 443;
-
-	if (!str_istarts(url, STR("https://")) || url.n > ANSWER_URL_MAX)
-		return STR_NONE;
-	for (size_t i = 0; i < url.n; i++)
-		if (url.p[i] <= ' ' || url.p[i] > '~' || url.p[i] == '#')
-			return STR_NONE;
-	authority = str_sub(rest, 0, str_chr(rest, '/'));
-	rest = str_from(rest, authority.n);
-	if (str_cut(&authority, ':', &host) && num_parse(authority, 1, 65535, &port) < 0)
-		return STR_NONE;
-	return rest.n > 0 && port == origin->port && str_ieq_z(host, origin->host) ? rest
-										   : STR_NONE;
-}
-
 static int
 take_url(const cJSON *v, const char *name, const struct provider *origin, struct arena *a,
     struct str *out, struct err *e)
 {
 	struct str url = json_str(json_get(v, name));
 
-	if (answer_path(origin, url).n == 0)
+	if (acme_path(origin, url).n == 0)
 		return err_set(e, E_PROTO, "its answer has no \"%s\" on its own host", name);
 	*out = arena_dup(a, url);
 	return 0;
@@ -112,7 +94,7 @@ answer_directory(struct str text, const struct provider *origin, struct arena *a
 		goto out;
 	meta = json_get(v, "meta");
 	out->terms =
-	    arena_dup(a, str_sub(json_str(json_get(meta, "termsOfService")), 0, ANSWER_URL_MAX));
+	    arena_dup(a, str_sub(json_str(json_get(meta, "termsOfService")), 0, ACME_URL_MAX));
 	out->binding = cJSON_IsTrue(json_get(meta, "externalAccountRequired"));
 	rc = 0;
 out:
@@ -166,7 +148,7 @@ read_order(const cJSON *v, const struct provider *origin, struct arena *a, struc
 	{
 		struct str url = json_str(one);
 
-		if (out->n == ANSWER_AUTH_MAX || answer_path(origin, url).n == 0)
+		if (out->n == ANSWER_AUTH_MAX || acme_path(origin, url).n == 0)
 			return err_set(e, E_PROTO,
 			    "its order has too many authorizations, or one that is not on its own "
 			    "host");

@@ -11,7 +11,6 @@
 #include "base/err.h"
 #include "svc/provider.h"
 
-#define ANSWER_URL_MAX  1000u
 #define ANSWER_AUTH_MAX 100u
 
 enum answer_status {
@@ -51,9 +50,6 @@ struct answer_authorization {
 	enum answer_status challenge;
 	struct answer_problem problem; /* why it failed */
 };
-
-/* Is it a URL of that origin? Its path then (a part of url), else STR_NONE. */
-struct str answer_path(const struct provider *origin, struct str url);
 
 int answer_directory(struct str text, const struct provider *origin, struct arena *a,
     struct answer_directory *out, struct err *e);

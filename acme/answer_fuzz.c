@@ -3,6 +3,7 @@
 
 #include "acme/answer.h"
 #include "base/mem.h"
+#include "svc/acme.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -21,13 +22,13 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	assume(provider_parse(STR("https://ca.test:14000/dir"), &origin) == 0);
 	arena_init(&a);
 	if (answer_directory(text, &origin, &a, &d, &e) == 0)
-		assume(answer_path(&origin, d.nonce).n > 0 && answer_path(&origin, d.order).n > 0);
+		assume(acme_path(&origin, d.nonce).n > 0 && acme_path(&origin, d.order).n > 0);
 	if (answer_order(text, &origin, &a, &o, &e) == 0) {
 		assume(o.n > 0 && o.n <= ANSWER_AUTH_MAX);
-		assume(answer_path(&origin, o.authorizations[o.n - 1]).n > 0);
+		assume(acme_path(&origin, o.authorizations[o.n - 1]).n > 0);
 	}
 	if (answer_authorization(text, &origin, STR("http-01"), &a, &z, &e) == 0 && z.url.n > 0)
-		assume(answer_path(&origin, z.url).n > 0 && z.token.n <= 128);
+		assume(acme_path(&origin, z.url).n > 0 && z.token.n <= 128);
 	answer_problem(text, &a, &problem);
 	assume(problem.type.n <= 60 && problem.detail.n < 700);
 	assume(answer_retry(text, 1800000000) <= ANSWER_RETRY_MAX);

@@ -8,6 +8,7 @@
 
 #include "acme/answer.h"
 #include "base/mem.h"
+#include "svc/acme.h"
 
 static struct provider origin;
 static struct arena arena;
@@ -34,8 +35,8 @@ test_path(void **state)
 {
 	(void)state;
 	assert_true(
-	    str_eq_z(answer_path(&origin, STR("https://ca.test:14000/a?b=c%20d")), "/a?b=c%20d"));
-	assert_true(str_eq_z(answer_path(&origin, STR("HTTPS://CA.test:14000/")), "/"));
+	    str_eq_z(acme_path(&origin, STR("https://ca.test:14000/a?b=c%20d")), "/a?b=c%20d"));
+	assert_true(str_eq_z(acme_path(&origin, STR("HTTPS://CA.test:14000/")), "/"));
 	static const char *const wrong[] = {"", "https://", "http://ca.test:14000/a",
 	    "https://ca.test/a", "https://ca.test:14001/a", "https://other.test:14000/a",
 	    "https://ca.test:14000", "https://user@ca.test:14000/a", "https://ca.test:14000/a b",
@@ -43,10 +44,10 @@ test_path(void **state)
 	    "https://ca.test:14000/a\r\nX: y", "//ca.test:14000/a"};
 
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
-		assert_int_equal(answer_path(&origin, str_z(wrong[i])).n, 0);
+		assert_int_equal(acme_path(&origin, str_z(wrong[i])).n, 0);
 	assert_int_equal(provider_parse(STR("https://ca.test/dir"), &origin), 0);
-	assert_true(str_eq_z(answer_path(&origin, STR("https://ca.test:443/a")), "/a"));
-	assert_true(str_eq_z(answer_path(&origin, STR("https://ca.test/a")), "/a"));
+	assert_true(str_eq_z(acme_path(&origin, STR("https://ca.test:443/a")), "/a"));
+	assert_true(str_eq_z(acme_path(&origin, STR("https://ca.test/a")), "/a"));
 	set_up(NULL);
 }
 

@@ -35,7 +35,7 @@ static struct {
 	int64_t from, until;
 	uint32_t chance;
 	uint64_t ended; /* orders, since the start */
-	bool asked;     /* by the operator: whatever the plan says */
+	bool asked;     /* by the operator, whatever the plan says: for until one has ended */
 } self;
 
 /* ---- what there is ---- */
@@ -100,14 +100,13 @@ read_chain(void)
 static int64_t
 next_time(void)
 {
-	const struct plan p = {.good = self.good,
-	    .from = self.from,
-	    .until = self.until,
-	    .failures = self.state.failures,
-	    .failed = self.state.failed,
-	    .retry = self.state.retry,
-	    .chance = self.chance};
+	struct plan p = {
+	    .good = self.good, .from = self.from, .until = self.until, .chance = self.chance};
 
+	state_heed(&self.state, clock_wall());
+	p.failures = self.state.failures;
+	p.failed = self.state.failed;
+	p.retry = self.state.retry;
 	return plan_next(&p);
 }
 
@@ -174,6 +173,7 @@ ended(void *arg, const struct order_end *end)
 
 	(void)arg;
 	self.order = NULL;
+	self.asked = false;
 	self.ended++;
 	if (end->e != NULL)
 		failed(end->e, end->retry);
@@ -195,7 +195,6 @@ on_timer(void *arg)
 		wait(0);
 		return;
 	}
-	self.asked = false;
 	log_info("acme.begin", LS("directory", conf_str(svc_conf(), CONF_ACME_DIRECTORY)));
 	self.order = order_start(self.talk, ended, NULL);
 }
@@ -213,6 +212,7 @@ take_conf(struct err *e)
 	if (rc < 0)
 		return -1;
 	order_cancel(&self.order); /* it may be about other names, at another authority */
+	self.asked = self.asked && acme_is_on(svc_conf());
 	read_chain();
 	wait(START_MS);
 	return 0;
@@ -226,8 +226,6 @@ start(struct err *e)
 		return -1;
 	self.timer = loop_timer_new(on_timer, NULL);
 	state_read(&self.state);
-	if (self.state.failed > clock_wall()) /* the clock was set back */
-		self.state.failed = clock_wall();
 	metric_set(METRIC_ACME_FAILING, self.state.failures);
 	return take_conf(e);
 }

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "ipc/ipc.h"
+#include "svc/acme.h"
 #include "svc/svc.h"
 
 #define ORDER_MAGIC 0x6f726472u
@@ -25,6 +26,7 @@
 struct order {
 	unsigned magic;
 	struct arena arena;
+	struct arena seen, seen_one; /* what was last said of the order, and of one authorization */
 	struct talk *talk;
 	struct provider origin;
 	struct answer_directory directory;
@@ -63,6 +65,8 @@ release(struct order *o)
 	loop_timer_free(&o->all);
 	loop_defer_cancel(&o->begin);
 	arena_free(&o->arena);
+	arena_free(&o->seen);
+	arena_free(&o->seen_one);
 	o->magic = 0;
 	free(o);
 }
@@ -242,6 +246,14 @@ go_on(struct order *o, const struct talk_answer *a)
 	look_later(o, a, look_at_order);
 }
 
+/* However often it is looked at: only the last answer is kept. */
+static int
+read_order(struct order *o, const struct talk_answer *a, struct err *e)
+{
+	arena_reset(&o->seen);
+	return answer_order(a->body, &o->origin, &o->seen, &o->order, e);
+}
+
 static void
 on_order(void *arg, const struct talk_answer *a, const struct err *e)
 {
@@ -250,7 +262,7 @@ on_order(void *arg, const struct talk_answer *a, const struct err *e)
 
 	if (!went_well(o, a, e))
 		return;
-	if (answer_order(a->body, &o->origin, &o->arena, &o->order, &wrong) < 0)
+	if (read_order(o, a, &wrong) < 0)
 		fail(o, &wrong, 0);
 	else
 		go_on(o, a);
@@ -325,8 +337,9 @@ on_authorization(void *arg, const struct talk_answer *a, const struct err *e)
 
 	if (!went_well(o, a, e))
 		return;
+	arena_reset(&o->seen_one);
 	if (answer_authorization(a->body, &o->origin, conf_str(svc_conf(), CONF_ACME_CHALLENGE),
-		&o->arena, &o->z, &wrong) < 0) {
+		&o->seen_one, &o->z, &wrong) < 0) {
 		fail(o, &wrong, 0);
 	} else if (o->z.status == ANSWER_VALID) {
 		o->at++;
@@ -350,7 +363,7 @@ on_authorization(void *arg, const struct talk_answer *a, const struct err *e)
 static int
 take_location(struct order *o, const struct talk_answer *a, struct str *out, struct err *e)
 {
-	if (answer_path(&o->origin, a->location).n == 0)
+	if (acme_path(&o->origin, a->location).n == 0)
 		return err_set(e, E_PROTO, "its answer has no Location on its own host");
 	*out = arena_dup(&o->arena, a->location);
 	return 0;
@@ -364,8 +377,7 @@ on_new_order(void *arg, const struct talk_answer *a, const struct err *e)
 
 	if (!went_well(o, a, e))
 		return;
-	if (take_location(o, a, &o->url, &wrong) < 0 ||
-	    answer_order(a->body, &o->origin, &o->arena, &o->order, &wrong) < 0)
+	if (take_location(o, a, &o->url, &wrong) < 0 || read_order(o, a, &wrong) < 0)
 		fail(o, &wrong, 0);
 	else
 		next_authorization(o);
@@ -429,6 +441,8 @@ order_start(struct talk *t, order_fn fn, void *arg)
 
 	o->magic = ORDER_MAGIC;
 	arena_init(&o->arena);
+	arena_init(&o->seen);
+	arena_init(&o->seen_one);
 	o->talk = t;
 	/* conf_check.c has looked at it. */
 	assume(provider_parse(conf_str(svc_conf(), CONF_ACME_DIRECTORY), &o->origin) == 0);

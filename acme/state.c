@@ -45,6 +45,13 @@ state_read(struct state *out)
 	arena_free(&a);
 }
 
+void
+state_heed(struct state *s, int64_t now)
+{
+	if (s->failed > now)
+		s->failed = now;
+}
+
 int
 state_write(const struct state *s, struct err *e)
 {

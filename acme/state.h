@@ -20,5 +20,7 @@ struct state {
 void state_read(struct state *out);
 /* Of use to one who starts again, not to one who lost power: nothing is synced. */
 int state_write(const struct state *s, struct err *e);
+/* The clock may have been set back: nothing has failed in the time to come. */
+void state_heed(struct state *s, int64_t now);
 /* From text. */
 void state_parse(struct str text, struct state *out);

@@ -32,11 +32,25 @@ test_parse(void **state)
 	assert_int_equal(s.failures, 0);
 }
 
+/* The clock was a day ahead when it failed, and was set right. */
+static void
+test_clock_set_back(void **state)
+{
+	struct state s = {.failures = 1, .failed = 1800086400};
+
+	(void)state;
+	state_heed(&s, 1800000000);
+	assert_int_equal(s.failed, 1800000000);
+	state_heed(&s, 1800000060);
+	assert_int_equal(s.failed, 1800000000);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_parse),
+	    cmocka_unit_test(test_clock_set_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

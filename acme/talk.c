@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "ipc/ipc.h"
 #include "net/https.h"
+#include "svc/acme.h"
 #include "svc/svc.h"
 
 #define TALK_MAGIC    0x74616c6bu
@@ -22,6 +23,8 @@
 #define ANSWER_MAX    (128u << 10)
 #define TIMEOUT_MS    30000u
 #define AGAIN_MAX     8u /* badNonce, one after the other */
+#define BUSY_MS       3000u
+#define BUSY_TRIES    40u
 
 struct talk {
 	unsigned magic;
@@ -38,12 +41,16 @@ struct talk {
 	struct arena arena;
 	enum acme_kind kind;
 	struct str url, kid;
-	unsigned again;
+	bool posting;
+	unsigned again, busy;
+	struct loop_timer *later;
 	struct https_get *get;
 	uint64_t call; /* to gk-sign, 0: none */
 	talk_fn fn;
 	void *arg;
 };
+
+static void have_signed(void *arg);
 
 struct talk *
 talk_new(struct dns *dns, struct err *e)
@@ -58,6 +65,7 @@ talk_new(struct dns *dns, struct err *e)
 		free(t);
 		return NULL;
 	}
+	t->later = loop_timer_new(have_signed, t);
 	return t;
 }
 
@@ -76,6 +84,7 @@ talk_stop(struct talk *t)
 	if (t->call != 0)
 		ipc_cancel(svc_channel(PEER_SIGN), t->call);
 	t->call = 0;
+	loop_timer_stop(t->later);
 	t->nonce[0] = '\0';
 	arena_reset(&t->host);
 	arena_reset(&t->arena);
@@ -108,8 +117,8 @@ refused(struct talk *t, const struct talk_answer *a)
 	struct err e;
 
 	answer_problem(a->body, &t->arena, &p);
-	/* RFC 8555 6.5: with the nonce of this answer. */
-	if (str_eq_z(p.type, "badNonce") && t->again++ < AGAIN_MAX) {
+	/* RFC 8555 6.5: with the nonce of this answer. The directory is asked for without one. */
+	if (t->posting && str_eq_z(p.type, "badNonce") && t->again++ < AGAIN_MAX) {
 		log_debug("acme.again", LS("url", t->url));
 		send_post(t);
 		return;
@@ -155,7 +164,7 @@ ask(struct talk *t, const char *method, struct str url, struct str body, https_a
 {
 	const struct https_want w = {.host = str_z(t->origin.host),
 	    .port = t->origin.port,
-	    .path = arena_dupz(&t->arena, answer_path(&t->origin, url)),
+	    .path = arena_dupz(&t->arena, acme_path(&t->origin, url)),
 	    .addresses = t->addresses,
 	    .naddresses = t->naddresses,
 	    .max = ANSWER_MAX,
@@ -176,26 +185,33 @@ on_signed(void *arg, struct ipc_in *m, const struct err *e)
 
 	OBJ(t, TALK_MAGIC);
 	t->call = 0;
+	/* Master, who keeps a new account, is about a reload, or not ready itself. */
+	if (m == NULL && e->code == E_TEMP && t->busy++ < BUSY_TRIES) {
+		loop_timer_set(t->later, BUSY_MS);
+		return;
+	}
 	if (m == NULL) {
 		tell(t, NULL, e);
 		return;
 	}
+	t->nonce[0] = '\0'; /* good for one */
 	body = ipc_get_str(m);
 	if (ipc_end(m) == 0)
 		ask(t, "POST", t->url, arena_dup(&t->arena, body), on_answer);
 }
 
 static void
-have_signed(struct talk *t)
+have_signed(void *arg)
 {
+	struct talk *t = arg;
 	struct ipc_out m;
 
+	OBJ(t, TALK_MAGIC);
 	ipc_begin(&m, MSG_ACME_SIGN);
 	ipc_put_u32(&m, t->kind);
 	ipc_put_str(&m, t->url);
 	ipc_put_z(&m, t->nonce);
 	ipc_put_str(&m, t->kid);
-	t->nonce[0] = '\0'; /* good for one */
 	t->call = ipc_call(svc_channel(PEER_SIGN), &m, on_signed, t);
 }
 
@@ -245,7 +261,8 @@ talk_post(
 	t->kid = arena_dup(&t->arena, str_of(copy_kid, kid.n));
 	free(copy);
 	free(copy_kid);
-	t->again = 0;
+	t->posting = true;
+	t->again = t->busy = 0;
 	t->fn = fn;
 	t->arg = arg;
 	send_post(t);
@@ -297,6 +314,7 @@ void
 talk_begin(struct talk *t, const struct provider *directory, talk_fn fn, void *arg)
 {
 	talk_stop(t);
+	t->posting = false;
 	t->origin = *directory;
 	t->fn = fn;
 	t->arg = arg;

@@ -132,7 +132,9 @@ verb_acme_renew(struct err *e)
 		nanosleep(&pause, NULL);
 		if (get(&a, e) < 0)
 			return -1;
-	} while (str_eq(fact(&a, "ended"), before) && clock_wall() < end);
+	} while (str_eq(fact(&a, "ended"), before) && !is_off(&a) && clock_wall() < end);
+	if (is_off(&a))
+		return err_set(e, E_DENIED, "acme.challenge is off now: it was given up");
 	if (str_eq(fact(&a, "ended"), before))
 		return err_set(e, E_TEMP, "it still goes on; gkmail acme status tells");
 	return print(&a);

@@ -1,6 +1,8 @@
 /* acme.c - see acme.h. */
 #include "svc/acme.h"
 
+#include "base/num.h"
+
 bool
 acme_is_on(const struct conf *c)
 {
@@ -34,4 +36,23 @@ size_t
 acme_chain_at(struct str pem)
 {
 	return str_find(pem, STR("-----BEGIN CERTIFICATE-----"));
+}
+
+struct str
+acme_path(const struct provider *origin, struct str url)
+{
+	struct str rest = str_from(url, 8), authority, host;
+	uint64_t port = 443;
+
+	if (!str_istarts(url, STR("https://")) || url.n > ACME_URL_MAX)
+		return STR_NONE;
+	for (size_t i = 0; i < url.n; i++)
+		if (url.p[i] <= ' ' || url.p[i] > '~' || url.p[i] == '#')
+			return STR_NONE;
+	authority = str_sub(rest, 0, str_chr(rest, '/'));
+	rest = str_from(rest, authority.n);
+	if (str_cut(&authority, ':', &host) && num_parse(authority, 1, 65535, &port) < 0)
+		return STR_NONE;
+	return rest.n > 0 && port == origin->port && str_ieq_z(host, origin->host) ? rest
+										   : STR_NONE;
 }

@@ -6,10 +6,15 @@
 
 #include "base/arena.h"
 #include "svc/conf.h"
+#include "svc/provider.h"
 
 bool acme_is_on(const struct conf *c);
 /* acme.names, or server.host_name: lower case, each once, in order. */
 size_t acme_names(const struct conf *c, struct arena *a, struct str **out);
+/* Is it a URL on the host and port of acme.directory? Its path then (a part of url), else STR_NONE.
+ */
+#define ACME_URL_MAX 1000u
+struct str acme_path(const struct provider *directory, struct str url);
 /* The key with its chain, and the account's key; names below data_dir. */
 #define ACME_PEM         "tls/acme.pem"
 #define ACME_ACCOUNT_PEM "tls/acme-account.pem"

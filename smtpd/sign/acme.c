@@ -25,6 +25,7 @@
 
 static struct {
 	struct evp_pkey_st *account, *served, *next; /* next: of the order under way */
+	bool damaged;                                /* the account's key is there and is none */
 	unsigned char eab[EAB_MAX];
 	size_t eab_n;
 	/* The one call that waits for master. */
@@ -64,22 +65,26 @@ wipe(struct buf *b)
 	buf_free(b);
 }
 
-/* Keeps what is there where master gave nothing new. */
-static int
-load_key(const char *name, struct evp_pkey_st **key, struct err *e)
+/* Keeps what is there where master gave nothing new. False: it gave what is none; that is no reason
+ * to sign no mail. */
+static bool
+load_key(const char *name, const char *path, struct evp_pkey_st **key)
 {
 	struct buf pem = take_file(name, ACME_PEM_MAX);
 	struct evp_pkey_st *fresh = NULL;
-	int rc = 0;
+	bool good = true;
+	struct err e;
 
-	if (pem.n > 0 && (fresh = jws_key_parse(buf_view(&pem), e)) == NULL)
-		rc = err_wrap(e, "%s", name);
+	if (pem.n > 0 && (fresh = jws_key_parse(buf_view(&pem), &e)) == NULL) {
+		log_error("sign.acme_key", LZ("file", path), LE(&e));
+		good = false;
+	}
 	if (fresh != NULL) {
 		jws_key_free(key);
 		*key = fresh;
 	}
 	wipe(&pem);
-	return rc;
+	return good;
 }
 
 static int
@@ -103,10 +108,9 @@ int
 acme_load(struct err *e)
 {
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-	return load_key("acme.account", &self.account, e) < 0 ||
-		       load_key("acme.pem", &self.served, e) < 0 || load_eab(e) < 0
-		   ? -1
-		   : 0;
+	self.damaged = !load_key("acme.account", ACME_ACCOUNT_PEM, &self.account);
+	(void)load_key("acme.pem", ACME_PEM, &self.served);
+	return load_eab(e);
 }
 
 void
@@ -318,6 +322,17 @@ make_account(struct ipc_chan *c, uint64_t id, const struct jws_head *h, struct e
 	return 0;
 }
 
+/* A request that is signed holds at that URL alone (RFC 8555 6.4): no other authority is told that
+ * its terms are agreed to. */
+static bool
+is_of_authority(struct str url)
+{
+	struct provider directory;
+
+	return provider_parse(conf_str(svc_conf(), CONF_ACME_DIRECTORY), &directory) == 0 &&
+	       acme_path(&directory, url).n > 0;
+}
+
 void
 acme_sign(struct ipc_chan *c, struct ipc_in *m)
 {
@@ -329,6 +344,12 @@ acme_sign(struct ipc_chan *c, struct ipc_in *m)
 		return;
 	if (!acme_is_on(svc_conf()))
 		err_set(&e, E_DENIED, "acme.challenge is off");
+	else if (!is_of_authority(h.url))
+		err_set(&e, E_DENIED, "not a URL of acme.directory");
+	else if (self.damaged && self.account == NULL)
+		err_set(&e, E_DENIED,
+		    "data_dir/" ACME_ACCOUNT_PEM " is damaged; put back the one of a backup, or "
+		    "move it away for a new account");
 	else if (self.now.active)
 		err_set(&e, E_TEMP, "busy");
 	else if (self.account == NULL && kind != ACME_ACCOUNT)

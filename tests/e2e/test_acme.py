@@ -61,8 +61,8 @@ def no_redirect(url):
 
 
 def test_http_01_and_renewal(pebble, fresh_suite):
-    """Half of all nonces are refused, and two names wanted. A connection stays open over the renewal."""
-    p = pebble(nonces=50)
+    """A fifth of all nonces is refused, and two names wanted. A connection stays open over the renewal."""
+    p = pebble(nonces=20)
     s = fresh_suite(config=p.settings("http-01", "names = ['mail.sandbox.test', 'mta-sts.sandbox.test']\n"
                                       "contact = ['mailto:admin@sandbox.test']\n") + "[server]\nhost_name = 'mail.sandbox.test'\n")
     issued(s)
