@@ -32,8 +32,9 @@ setup_suite_open(struct setup *s, struct err *e)
 	/* The DNS has five seconds: who waits sits at a terminal. */
 	static const char *const quiet[] = {"-o", "smtp.listen=", "-o", "submission.listen=", "-o",
 	    "submission.listen_tls=", "-o", "imap.listen=", "-o", "imap.listen_tls=", "-o",
-	    "web.listen=", "-o", "metrics.listen=", "-o", "log.to=stdout", "-o", "log.level=error",
-	    "-o", "dns.timeout=5s", NULL};
+	    "web.listen=", "-o", "web.listen_plain=", "-o", "acme.challenge=off", "-o",
+	    "metrics.listen=", "-o", "log.to=stdout", "-o", "log.level=error", "-o",
+	    "dns.timeout=5s", NULL};
 	bool asked = false;
 
 	s->was_running = setup_is_running();
