@@ -294,25 +294,28 @@ keeps(void *arg, const char *digest)
 	return backup_set_has(arg, digest);
 }
 
-/* What the snapshots that stay name. One that cannot be read stops it: nobody knows what it needs.
- */
+/* What the snapshots that stay name. So many of everything stay, and what was taken since the first
+ * of them: one user's mail is not in the place of all. One that cannot be read stops it: nobody
+ * knows what it needs. *go: so many of the oldest may go. */
 static int
-gather(struct backup_store *s, const struct str *names, size_t n, struct backup_set **set,
-    struct err *e)
+gather(struct backup_store *s, const struct str *names, size_t n, size_t keep,
+    struct backup_set **set, size_t *go, struct err *e)
 {
 	struct arena a;
+	size_t whole = 0;
 	int rc = 0;
 
 	arena_init(&a);
-	for (size_t i = 0; i < n && rc == 0; i++) {
+	for (*go = n; *go > 0 && whole < keep && rc == 0; --*go) {
 		struct backup_manifest m;
 		struct str name;
 
 		arena_reset(&a);
-		rc = backup_store_read(s, names[i].p, &a, &m, &name, e);
+		rc = backup_store_read(s, names[*go - 1].p, &a, &m, &name, e);
 		for (size_t k = 0; k < m.n && rc == 0; k++)
 			if (!m.v[k].folder)
 				backup_set_add(set, m.v[k].digest);
+		whole += rc == 0 && str_eq_z(m.scope, "all");
 	}
 	arena_free(&a);
 	return rc;
@@ -329,8 +332,7 @@ prune(struct backup_store *s, size_t keep, struct err *e)
 
 	if (backup_store_list(s, &ctl.arena, &names, &n, e) < 0)
 		return -1;
-	go = n > keep ? n - keep : 0;
-	rc = gather(s, names + go, n - go, &set, e);
+	rc = gather(s, names, n, keep, &set, &go, e);
 	for (size_t i = 0; i < go && rc == 0; i++)
 		rc = backup_store_drop(s, names[i], e);
 	if (rc == 0)

@@ -134,6 +134,8 @@ int backup_verify(struct backup_store *s, const struct backup_manifest *m, struc
 
 /* ---- who files belong to (backup_names.c) ---- */
 
+/* Can a manifest have it as a name? */
+bool backup_is_name(struct str name);
 /* Name of a uid or gid, or its number. */
 struct str backup_user_name(uint32_t uid);
 struct str backup_group_name(uint32_t gid);

@@ -132,6 +132,19 @@ test_names(void **state)
 	assert_false(backup_name_valid(STR("../../etc/passwd")));
 }
 
+/* What a directory service calls its groups would be several words of a line. */
+static void
+test_names_of_users(void **state)
+{
+	(void)state;
+	assert_true(backup_is_name(STR("gkmail-store")));
+	assert_true(backup_is_name(STR("0x")));
+	assert_false(backup_is_name(STR("domain users")));
+	assert_false(backup_is_name(STR("a\nb")));
+	assert_false(backup_is_name(STR("1000")));
+	assert_false(backup_is_name(STR("")));
+}
+
 static void
 test_another_version_is_told(void **state)
 {
@@ -157,6 +170,7 @@ main(void)
 	    cmocka_unit_test(test_no_change_and_no_part_is_read),
 	    cmocka_unit_test(test_no_path_leaves_its_tree),
 	    cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_names_of_users),
 	    cmocka_unit_test(test_another_version_is_told),
 	};
 

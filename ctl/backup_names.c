@@ -31,11 +31,27 @@ find(const struct kept *v, size_t n, uint32_t id)
 	return NULL;
 }
 
+/* A directory service may have names such as "domain users", which are several words of a manifest;
+ * and one of digits alone would be taken for a number. */
+bool
+backup_is_name(struct str name)
+{
+	bool letters = false;
+
+	for (size_t i = 0; i < name.n; i++) {
+		if (is_cntl(name.p[i]) || is_space(name.p[i]))
+			return false;
+		letters |= !is_digit(name.p[i]);
+	}
+	return letters;
+}
+
 static struct str
 keep(struct kept *v, size_t *n, uint32_t id, const char *name)
 {
-	struct str s = name != NULL ? arena_dup(&ctl.arena, str_z(name))
-				    : arena_printf(&ctl.arena, "%" PRIu32, id);
+	struct str s = name != NULL && backup_is_name(str_z(name))
+			   ? arena_dup(&ctl.arena, str_z(name))
+			   : arena_printf(&ctl.arena, "%" PRIu32, id);
 
 	if (*n < KEPT)
 		v[(*n)++] = (struct kept){id, s};

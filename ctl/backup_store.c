@@ -85,8 +85,11 @@ check_mark(struct backup_store *s, bool make, struct err *e)
 static int
 take_lock(struct backup_store *s, bool write, struct err *e)
 {
-	if ((s->lock = file_open(s->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600, e)) < 0)
-		return -1;
+	const int flags = write ? O_RDWR | O_CREAT : O_RDONLY;
+
+	/* To read from, it may be a copy, on a medium that takes no writing. */
+	if ((s->lock = file_open(s->dir, "lock", flags | O_NOFOLLOW, 0600, e)) < 0)
+		return !write && e->code == E_NOTFOUND ? 0 : -1;
 	if (flock(s->lock, (write ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
 		return 0;
 	if (errno != EWOULDBLOCK)
@@ -124,7 +127,7 @@ backup_store_open(struct backup_store *s, const char *path, bool write, bool mak
 	    check_mark(s, make, e) < 0 || take_lock(s, write, e) < 0 ||
 	    open_folder(s->dir, "objects", make, &s->objects, e) < 0 ||
 	    open_folder(s->dir, "snapshots", make, &s->snapshots, e) < 0 ||
-	    open_folder(s->dir, "tmp", make, &s->tmp, e) < 0)
+	    (write && open_folder(s->dir, "tmp", true, &s->tmp, e) < 0))
 		goto fail;
 	if (write) {
 		s->sync = file_open(s->dir, ".", O_RDONLY | O_DIRECTORY, 0, e);
@@ -231,20 +234,28 @@ backup_store_read(struct backup_store *s, const char *at, struct arena *a,
 		   : 0;
 }
 
-/* A name that no snapshot has: two within a second are one second apart. */
-static void
-free_name(struct backup_store *s, char name[BACKUP_NAME_LEN + 1])
+/* A name behind all that there are, by which the last one is known: two within a second are one
+ * second apart, also when the clock was set back. */
+static int
+next_name(struct backup_store *s, char name[BACKUP_NAME_LEN + 1], struct err *e)
 {
-	time_t t = (time_t)clock_wall();
-	char file[PATH_SIZE];
-	struct stat st;
-	struct tm tm;
+	time_t t = (time_t)clock_wall(), last;
+	struct tm tm = {0};
+	struct str *names;
+	struct arena a;
+	size_t n;
+	int rc;
 
-	do {
+	arena_init(&a);
+	if ((rc = backup_store_list(s, &a, &names, &n, e)) == 0) {
+		if (n > 0 && strptime(names[n - 1].p, "%Y%m%dT%H%M%SZ", &tm) != NULL &&
+		    (last = timegm(&tm)) >= t)
+			t = last + 1;
 		gmtime_r(&t, &tm);
 		strftime(name, BACKUP_NAME_LEN + 1, "%Y%m%dT%H%M%SZ", &tm);
-		t++;
-	} while (fstatat(s->snapshots, manifest_name(str_z(name), file), &st, 0) == 0);
+	}
+	arena_free(&a);
+	return rc;
 }
 
 int
@@ -257,8 +268,8 @@ backup_store_commit(
 	if (file_sync_all(s->sync, "backup.objects", e) < 0 ||
 	    (fd = file_open(s->tmp, "manifest", O_WRONLY | O_CREAT | O_EXCL, 0600, e)) < 0)
 		return -1;
-	free_name(s, name);
-	if (file_write(fd, text.p, text.n, e) < 0 || file_sync(fd, "backup.manifest", e) < 0 ||
+	if (next_name(s, name, e) < 0 || file_write(fd, text.p, text.n, e) < 0 ||
+	    file_sync(fd, "backup.manifest", e) < 0 ||
 	    file_rename_new(s->tmp, "manifest", s->snapshots, manifest_name(str_z(name), file), e) <
 		0 ||
 	    file_sync_dir(s->snapshots, "backup.manifest_name", e) < 0)

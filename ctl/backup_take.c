@@ -489,6 +489,17 @@ take_rest(struct take *t, struct err *e)
 	return 0;
 }
 
+/* Is it taken with data_dir anyway? */
+static bool
+is_in_data(const struct take *t, struct str path)
+{
+	struct str data = t->data_path;
+
+	while (data.n > 1 && data.p[data.n - 1] == '/')
+		data.n--;
+	return str_starts(path, data) && (path.n == data.n || path.p[data.n] == '/');
+}
+
 /* The configuration, and the files that it names: as they are read by whoever follows the names. */
 static int
 take_config(struct take *t, struct str path, struct err *e)
@@ -499,7 +510,7 @@ take_config(struct take *t, struct str path, struct err *e)
 	struct stat st;
 	int fd, rc;
 
-	if (path.n == 0 || path.p[0] != '/' || str_starts(path, t->data_path))
+	if (path.n == 0 || path.p[0] != '/' || is_in_data(t, path))
 		return 0;
 	if ((fd = open(path.p, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "%s", path.p);
@@ -514,19 +525,22 @@ take_config(struct take *t, struct str path, struct err *e)
 static int
 take_configs(struct take *t, struct err *e)
 {
-	static const enum conf_key keys[] = {
-	    CONF_TLS_CERTIFICATE, CONF_TLS_KEY, CONF_TLS_CLIENT_CA, CONF_ASSISTANT_API_KEY_FILE};
+	static const enum conf_key keys[] = {CONF_TLS_CERTIFICATE, CONF_TLS_KEY, CONF_TLS_CLIENT_CA,
+	    CONF_ACME_CA_FILE, CONF_ACME_EAB_KEY_FILE, CONF_DNS_TRUST_ANCHOR, CONF_REMOTE_CA_FILE,
+	    CONF_ASSISTANT_API_KEY_FILE, CONF_ASSISTANT_CA_FILE};
 	static const struct {
 		enum conf_table table;
 		enum conf_key key;
 	} of_tables[] = {{CONF_TABLE_CERTIFICATE, CONF_CERTIFICATE_CERTIFICATE},
 	    {CONF_TABLE_CERTIFICATE, CONF_CERTIFICATE_KEY},
-	    {CONF_TABLE_ROUTE, CONF_ROUTE_PASSWORD_FILE}};
+	    {CONF_TABLE_ROUTE, CONF_ROUTE_PASSWORD_FILE}, {CONF_TABLE_ROUTE, CONF_ROUTE_CA_FILE}};
 
 	if (take_config(t, t->config_path, e) < 0)
 		return -1;
+	/* What nobody has written is the system's own. */
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (take_config(t, conf_str(t->conf, keys[i]), e) < 0)
+		if (strcmp(conf_origin(t->conf, keys[i]), "default") != 0 &&
+		    take_config(t, conf_str(t->conf, keys[i]), e) < 0)
 			return -1;
 	for (size_t i = 0; i < ARRAY_LEN(of_tables); i++)
 		for (size_t k = 0; k < conf_count(t->conf, of_tables[i].table); k++)

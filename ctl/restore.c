@@ -70,7 +70,7 @@ give(const struct restore *r, int fd, const struct backup_entry *x, struct err *
 	if (r->root &&
 	    (backup_user_id(x->user, &uid, e) < 0 || backup_group_id(x->group, &gid, e) < 0))
 		return -1;
-	if ((r->root && fchown(fd, uid, gid) < 0) || fchmod(fd, x->mode) < 0 ||
+	if ((r->root && fchown(fd, uid, gid) < 0) || fchmod(fd, x->mode & 0777) < 0 ||
 	    (!x->folder && futimens(fd, times) < 0))
 		return err_sys(e, STR_FMT, STR_ARG(x->path));
 	return 0;
@@ -81,6 +81,7 @@ give(const struct restore *r, int fd, const struct backup_entry *x, struct err *
 static int
 write_config(struct restore *r, const struct backup_entry *x, const char *path, struct err *e)
 {
+	const char *fresh = arena_printf(&ctl.arena, "%s.restoring", path).p;
 	char part[PATH_MAX];
 	int fd, rc;
 
@@ -91,13 +92,19 @@ write_config(struct restore *r, const struct backup_entry *x, const char *path, 
 		    mkdir(part, 0755) < 0 && errno != EEXIST)
 			return err_sys(e, "make %s", part);
 	}
-	if ((fd = file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, e)) < 0)
+	/* All of it or nothing has its name: what is there is not written again. */
+	if (file_unlink(AT_FDCWD, fresh, e) < 0 ||
+	    (fd = file_open(AT_FDCWD, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, e)) <
+		0)
 		return -1;
 	rc = backup_store_get(r->store, x, fd, e) < 0 || give(r, fd, x, e) < 0 ||
-		     file_sync(fd, "restore.config", e) < 0
+		     file_sync(fd, "restore.config", e) < 0 ||
+		     file_rename_new(AT_FDCWD, fresh, AT_FDCWD, path, e) < 0
 		 ? -1
 		 : 0;
 	file_close(&fd);
+	if (rc < 0)
+		(void)file_unlink(AT_FDCWD, fresh, NULL);
 	if (rc == 0 && !ctl.json)
 		printf("restored %s\n", path);
 	return rc;
@@ -342,7 +349,11 @@ must_not_run(struct err *e)
 	if (client_hello(&build, &pid, &why) == 0)
 		return err_set(e, E_DENIED,
 		    "GK Mail is running: stop it first, or restore one user's mail with --user");
-	return 0;
+	/* Without a configuration there is nothing that could run. */
+	if (why.code == E_NOTFOUND || access(client_conf_path(), F_OK) < 0)
+		return 0;
+	*e = why;
+	return err_wrap(e, "whether GK Mail is running");
 }
 
 static void

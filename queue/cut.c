@@ -49,6 +49,12 @@ cut_message(struct queue *q, struct ipc_chan *c, struct ipc_in *in)
 		ipc_reply_error(c, in->id, &e);
 		return;
 	}
+	/* At its end whoever copied has to know that nothing went meanwhile. */
+	if (seconds == 0 && (q->cut_by != c || !cut_holds(q))) {
+		err_set(&e, E_TEMP, "the copy has taken too long: the journal has gone on");
+		ipc_reply_error(c, in->id, &e);
+		return;
+	}
 	arena_init(&a);
 	v = arena_array(&a, 2 * journal_count(q->journal) + 1, sizeof(*v));
 	for (s = journal_oldest(q->journal); s != NULL; s = TAILQ_NEXT(s, next)) {

@@ -5,6 +5,7 @@ import email
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import threading
@@ -357,3 +358,81 @@ def test_links_are_not_followed(kept):
         place.unlink()
     (s.maildir("carol").parent / "db/extra").unlink()
     (s.maildir("carol") / ".Linked").unlink()
+
+
+def test_a_copy_on_a_medium_is_enough(kept):
+    """A copy of the folder is read without anything being written to it, and without what is empty in it."""
+    s = kept
+    taken = ctl(s, "backup")
+    copy = s.dir / "copied"
+    shutil.copytree(s.dir / "backup", copy, ignore=shutil.ignore_patterns("lock", "tmp"))
+    before = sorted(copy.rglob("*"))
+    assert ctl(s, "backup", "list", "--from", str(copy))[-1]["snapshot"] == taken["snapshot"]
+    assert ctl(s, "backup", "verify", "--from", str(copy))["damaged"] == 0
+    assert ctl(s, "restore", "--from", str(copy), "--user", s.user("carol")["address"])["restored"] == 0
+    assert sorted(copy.rglob("*")) == before
+
+
+def test_what_the_configuration_names(kept):
+    """Also beside data_dir, under a name that begins as its own."""
+    s = kept
+    conf = s.dir / "gkmail.toml"
+    before = conf.read_text()
+    named = [s.dir / name for name in ("data-authorities.pem", "relay.pem", "relay.password", "eab")]
+    for path in named:
+        path.write_text("x\n")
+    try:
+        conf.write_text(before + f"\n[remote]\nca_file = '{named[0]}'\n[acme]\neab_kid = 'k'\neab_key_file = '{named[3]}'\n"
+                        f"[[route]]\ndomain = 'away.test'\nhost = 'away.test'\nuser = 'u'\ntls = 'required'\n"
+                        f"password_file = '{named[2]}'\nca_file = '{named[1]}'\n")
+        found = files(s, ctl(s, "backup"))
+        assert {f"config{path}" for path in named} <= set(found)
+        # What is the system's stays with it.
+        assert not any(path.startswith("config/etc/ssl") for path in found)
+    finally:
+        conf.write_text(before)
+
+
+def test_an_end_leaves_no_half_configuration(kept):
+    """Killed while it is written, it is written by the next try: what is there would stay."""
+    s = kept
+    ctl(s, "backup")
+    into, conf = s.dir / "again/data", s.dir / "gkmail.toml"
+    text = conf.read_text()
+    command = [str(s.bin / "gkmail"), "--config", str(conf), "restore", "--from", str(s.dir / "backup")]
+    moved = s.dir / "gkmail.toml.moved"
+    conf.rename(moved)
+    s.stop()
+    shutil.move(s.dir / "data", s.dir / "before")
+    try:
+        r = subprocess.run(command, capture_output=True, text=True,
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)))
+        assert r.returncode != 0
+        assert not conf.exists()
+        r = subprocess.run(command, capture_output=True, text=True)
+        assert r.returncode == 0, r
+        assert conf.read_text() == text
+        assert not into.exists()
+    finally:
+        s.start()
+
+
+def test_the_last_is_the_last(kept):
+    """Whatever the clock says: what is taken now is behind all that was taken."""
+    s = kept
+    to = str(s.dir / "clock")
+    first = ctl(s, "backup", "--to", to)["snapshot"]
+    snapshots = s.dir / "clock/snapshots"
+    (snapshots / f"{first}.manifest").rename(snapshots / "29991231T235959Z.manifest")
+    last = ctl(s, "backup", "--to", to)
+    assert last["snapshot"] == "30000101T000000Z" and last["new_files"] < last["files"]
+    assert [x["snapshot"] for x in ctl(s, "backup", "list", "--from", to)][-1] == last["snapshot"]
+
+
+def test_one_user_is_not_counted_as_all(kept):
+    s = kept
+    to, user = str(s.dir / "counted"), s.user("carol")["address"]
+    whole = [ctl(s, "backup", "--to", to)["snapshot"] for _ in range(2)]
+    one = [ctl(s, "backup", "--to", to, "--user", user)["snapshot"] for _ in range(2)]
+    assert ctl(s, "backup", "prune", "--from", to, "--keep", "1")["snapshots"] == 1
+    assert [x["snapshot"] for x in ctl(s, "backup", "list", "--from", to)] == [whole[1], *one]
