@@ -115,9 +115,10 @@ print_disks(struct str m)
 	while (next(&text, "gkmail_disk_size_bytes{", &rest, &octets)) {
 		label = arena_printf(&ctl.arena, "gkmail_disk_free_bytes{" STR_FMT, STR_ARG(rest));
 		free = all(m, label.p);
-		printf("disk          " STR_FMT " of " STR_FMT " free (" STR_FMT ")\n",
-		    STR_ARG(size(free)), STR_ARG(size(octets)),
-		    STR_ARG(str_sub(rest, 11, rest.n - 13))); /* directory="…"} */
+		printf("disk          " STR_FMT " of " STR_FMT " free (", STR_ARG(size(free)),
+		    STR_ARG(size(octets)));
+		out_str(stdout, str_sub(rest, 11, rest.n - 13)); /* directory="…"} */
+		puts(")");
 	}
 }
 

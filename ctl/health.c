@@ -67,7 +67,11 @@ print_one(void *arg, const char *name, const cJSON *check)
 	(void)arg;
 	if (str_eq_z(status, "pass"))
 		return;
-	printf("  %-5.*s %s ", STR_ARG(status), name);
+	fputs("  ", stdout);
+	out_str(stdout, status);
+	printf("%*s ", (int)(status.n < 5 ? 5 - status.n : 0), "");
+	out_str(stdout, str_z(name));
+	putchar(' ');
 	out_str(stdout, what);
 	fputs(what.n > 0 ? ": " : "", stdout);
 	out_str(stdout, asked_str(check, "output"));
@@ -79,6 +83,8 @@ health_print(const struct health *h)
 {
 	struct str status = asked_str(h->v, "status");
 
-	printf("health: " STR_FMT "\n", STR_ARG(status));
+	fputs("health: ", stdout);
+	out_str(stdout, status);
+	putchar('\n');
 	health_each(h, print_one, NULL);
 }

@@ -201,8 +201,10 @@ count_missing(void *arg, const struct dns_found *f)
 	++*missing;
 	if (ctl.json)
 		return;
-	printf("  %s: %s of " STR_FMT "%s" STR_FMT "\n", f->status, f->what, STR_ARG(f->name),
-	    f->why.n > 0 ? ", " : "", STR_ARG(f->why));
+	printf("  %s: %s of " STR_FMT "%s", f->status, f->what, STR_ARG(f->name),
+	    f->why.n > 0 ? ", " : "");
+	out_str(stdout, f->why); /* in the words of whoever serves the zone */
+	putchar('\n');
 }
 
 /* 1: all that is needed is served. */

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/num.h"
 #include "ctl/backup.h"
@@ -115,14 +116,19 @@ get_metrics(struct str *out, struct err *e)
 static int
 print_metrics(struct err *e)
 {
-	struct str text;
+	struct str text, line;
 
 	if (get_metrics(&text, e) < 0)
 		return -1;
 	if (ctl.json)
 		metrics_json(text);
-	else
+	else if (!isatty(STDOUT_FILENO))
 		fwrite(text.p, 1, text.n, stdout);
+	else
+		while (str_cut(&text, '\n', &line)) {
+			out_str(stdout, line);
+			putchar('\n');
+		}
 	return 0;
 }
 
@@ -201,10 +207,13 @@ print_text(const struct status *s, uint32_t pid, struct str build, const struct 
 
 	printf("gk-master " STR_FMT ", pid %" PRIu32 ", %s\n", STR_ARG(build), pid,
 	    status_is_ready(s) ? "all ready" : "not all ready");
-	if (health != NULL)
+	if (health != NULL) {
 		health_print(health);
-	else
-		printf("health: unknown, %s\n", why->text);
+	} else {
+		fputs("health: unknown, ", stdout);
+		out_str(stdout, str_z(why->text));
+		putchar('\n');
+	}
 	print_backup();
 	putchar('\n');
 	if (health != NULL && get_metrics(&metrics, &e) == 0)

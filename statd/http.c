@@ -14,6 +14,7 @@
 #include "io/stream.h"
 #include "net/http.h"
 #include "statd/statd.h"
+#include "svc/provider.h"
 #include "svc/svc.h"
 
 #define CONN_MAGIC 0x53544854u
@@ -21,6 +22,7 @@
 #define NETWORKS   256u
 #define TEXT_MAX   (8u << 20)
 #define IDLE_MS    10000u
+#define ALL_MS     60000u /* however busy it seems */
 
 struct conn {
 	unsigned magic;
@@ -29,6 +31,7 @@ struct conn {
 	struct http_head head;
 	size_t seen;
 	bool asked;
+	struct loop_timer *deadline;
 	struct state_wait wait;
 };
 
@@ -72,6 +75,7 @@ static void
 release(struct conn *c)
 {
 	state_leave(&c->wait);
+	loop_timer_free(&c->deadline);
 	stream_free(&c->s);
 	arena_free(&c->arena);
 	c->magic = 0;
@@ -161,15 +165,31 @@ is_ours(struct str path)
 	return str_eq_z(path, "/metrics") || str_eq_z(path, "/health") || str_eq_z(path, "/ready");
 }
 
+/* An address, or a name that is nobody else's to lead here. */
+static bool
+is_our_host(struct conn *c)
+{
+	struct str host = http_field(&c->head, "host");
+	struct provider p;
+
+	return provider_parse(arena_printf(&c->arena, "http://" STR_FMT, STR_ARG(host)), &p) == 0 &&
+	       (p.literal || str_eq_z(str_z(p.host), "localhost") ||
+		   str_ieq_z(conf_str(svc_conf(), CONF_SERVER_HOST_NAME), p.host));
+}
+
 /* A page that an operator's browser shows can have its own name lead to this address (DNS
  * rebinding): its scripts then read from here what only metrics.networks may. Browsers say what
- * asks (Fetch Metadata); a person who opens the address is a document, programs say nothing. */
+ * asks (Fetch Metadata), but only where they trust the address: by the name of a stranger they do
+ * not. What they always say is the languages of their user; programs do not. A person who opens
+ * our own name or address is a document. */
 static bool
-is_by_a_page(const struct http_head *h)
+is_by_a_page(struct conn *c)
 {
-	struct str dest = http_field(h, "sec-fetch-dest");
+	struct str dest = http_field(&c->head, "sec-fetch-dest");
 
-	return dest.p != NULL && !str_eq_z(dest, "document");
+	if (dest.p != NULL)
+		return !str_eq_z(dest, "document");
+	return http_field(&c->head, "accept-language").p != NULL && !is_our_host(c);
 }
 
 static void
@@ -181,9 +201,9 @@ take(struct conn *c)
 	} else if (!str_eq_z(c->head.method, "GET") && !str_eq_z(c->head.method, "HEAD")) {
 		metric_add(METRIC_STAT_OTHER, 1);
 		answer_text(c, "405 Method Not Allowed", "GET or HEAD\n");
-	} else if (is_by_a_page(&c->head)) {
+	} else if (is_by_a_page(c)) {
 		metric_add(METRIC_STAT_OTHER, 1);
-		answer_text(c, "403 Forbidden", "not for pages\n");
+		answer_text(c, "403 Forbidden", "not for pages; open it by its address\n");
 	} else {
 		state_want(&c->wait);
 	}
@@ -220,6 +240,15 @@ on_input(void *arg)
 }
 
 static void
+on_deadline(void *arg)
+{
+	struct conn *c = arg;
+
+	OBJ(c, CONN_MAGIC);
+	release(c);
+}
+
+static void
 on_closed(void *arg, const struct err *e)
 {
 	(void)e;
@@ -243,6 +272,8 @@ http_accept(const struct svc_conn *sc)
 	*c = (struct conn){.magic = CONN_MAGIC, .wait = {.fn = with_state, .arg = c}};
 	arena_init(&c->arena);
 	self.n++;
+	c->deadline = loop_timer_new(on_deadline, c);
+	loop_timer_set(c->deadline, ALL_MS);
 	c->s = stream_new(sc->fd, &limits, &events, c);
 	stream_start(c->s);
 }

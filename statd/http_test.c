@@ -198,6 +198,33 @@ test_what_is_asked(void **state)
 	assert_true(str_starts(ask("GET /ready HTTP/1.0\r\n\r\n"), STR("HTTP/1.1 200 ")));
 }
 
+/* Browsers say little to what they do not trust, such as a stranger's name without TLS. */
+static void
+test_by_a_name_that_leads_here(void **state)
+{
+	static const char *const ours[] = {
+	    "127.0.0.1", "127.0.0.1:9090", "[::1]:9090", "localhost:9090", "Mail.TEST:9090"};
+	static const char *const theirs[] = {"pages.test", "pages.test:9090",
+	    "mail.test.pages.test", "127.0.0.1.pages.test", "mail.test@pages.test", "",
+	    "[::1].pages.test"};
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
+		snprintf(text, sizeof(text),
+		    "GET /metrics HTTP/1.1\r\nHost: %s\r\nAccept-Language: en\r\n\r\n", ours[i]);
+		assert_true(str_starts(ask(text), STR("HTTP/1.1 200 ")));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(theirs); i++) {
+		snprintf(text, sizeof(text),
+		    "GET /metrics HTTP/1.1\r\nHost: %s\r\nAccept-Language: en\r\n\r\n", theirs[i]);
+		assert_false(str_starts(ask(text), STR("HTTP/1.1 200 ")));
+	}
+	/* Programs come by any name: a container's, say. */
+	assert_true(str_starts(
+	    ask("GET /metrics HTTP/1.1\r\nHost: gkmail:9090\r\n\r\n"), STR("HTTP/1.1 200 ")));
+}
+
 static void
 test_what_is_no_request(void **state)
 {
@@ -264,6 +291,27 @@ test_idle_clients(void **state)
 	assert_true(str_starts(hear(fd), STR("HTTP/1.1 200 ")));
 	for (size_t i = 0; i < 64; i++)
 		close(held[i]);
+}
+
+/* Who says an octet now and then is not idle, and holds a place all the same. */
+static void
+test_slow_clients(void **state)
+{
+	int fd = connect_from("127.0.0.1");
+	char octet;
+	ssize_t n;
+
+	(void)state;
+	say(fd, STR("GET /ready HTTP/1.1\r\nX: "));
+	for (int i = 0; i < 9; i++) {
+		clock_advance(7000);
+		(void)send(fd, "x", 1, MSG_NOSIGNAL);
+		for (int k = 0; k < 3; k++)
+			loop_once(1);
+	}
+	n = recv(fd, &octet, 1, MSG_DONTWAIT);
+	assert_true(n == 0 || (n < 0 && errno == ECONNRESET));
+	close(fd);
 }
 
 /* ---- ready ---- */
@@ -481,9 +529,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(test_every_split, usual),
 	    cmocka_unit_test_setup(test_what_is_asked, usual),
+	    cmocka_unit_test_setup(test_by_a_name_that_leads_here, usual),
 	    cmocka_unit_test_setup(test_what_is_no_request, usual),
 	    cmocka_unit_test_setup(test_who_may_ask, usual),
 	    cmocka_unit_test_setup(test_idle_clients, usual),
+	    cmocka_unit_test_setup(test_slow_clients, usual),
 	    cmocka_unit_test_setup(test_ready, usual),
 	    cmocka_unit_test_setup(test_a_master_that_does_not_answer, usual),
 	    cmocka_unit_test_setup(test_exposition, usual),
