@@ -41,6 +41,26 @@ own_value(const struct setup *s, enum conf_key k)
 	}
 }
 
+/* As a basic string of TOML has it: DOMAIN\user is a name too. */
+static const char *
+quoted(const char *s)
+{
+	struct buf b;
+	const char *out;
+
+	buf_init(&b, 65536);
+	buf_putc(&b, '"');
+	for (; *s != '\0'; s++)
+		if (is_cntl(*s))
+			buf_printf(&b, "\\u%04x", (unsigned char)*s);
+		else
+			buf_printf(&b, "%s%c", *s == '"' || *s == '\\' ? "\\" : "", *s);
+	buf_putc(&b, '"');
+	out = arena_dupz(&ctl.arena, buf_view(&b));
+	buf_free(&b);
+	return out;
+}
+
 /* "HOST" or "HOST:PORT", of which a literal has brackets. Where port 25 is closed it is mostly 587.
  */
 struct str
@@ -61,11 +81,10 @@ setup_route(const struct setup *s)
 	if (s->smart_user[0] == '\0')
 		return text;
 	return arena_printf(&ctl.arena,
-	    STR_FMT "tls = \"required\"\nuser = \"%s\"\npassword_file = \"%s\"\n", STR_ARG(text),
-	    s->smart_user, s->smart_password);
+	    STR_FMT "tls = \"required\"\nuser = %s\npassword_file = %s\n", STR_ARG(text),
+	    quoted(s->smart_user), quoted(s->smart_password));
 }
 
-/* What stands in it was looked at: nothing needs an escape. */
 static struct str
 compose(const struct setup *s, const struct conf *defaults)
 {
@@ -88,7 +107,7 @@ compose(const struct setup *s, const struct conf *defaults)
 		buf_printf(&b, "# %s\n", r->help);
 		own = own_value(s, shown[i]);
 		if (own[0] != '\0')
-			buf_printf(&b, "%s = \"%s\"\n", r->key, own);
+			buf_printf(&b, "%s = %s\n", r->key, quoted(own));
 		else
 			buf_printf(&b, "#%s = " STR_FMT "\n", r->key,
 			    STR_ARG(conf_text(defaults, shown[i], &ctl.arena)));

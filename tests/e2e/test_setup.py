@@ -167,7 +167,7 @@ python3 -c 'import socket, time; s = socket.create_server(("", 143)); open("boun
 while [ ! -e bound ]; do sleep 0.05; done
 known
 try mail.example.org --yes --domain example.org --user me --certificate $PWD/cert --key $PWD/key --no-start \
-	--smart-host smtp.example.net --smart-user us --smart-password $PWD/theirs
+	--smart-host smtp.example.net --smart-user 'EXAMPLE\us' --smart-password $PWD/theirs
 kill $taken; wait $taken || true
 step contradicted
 try other.example.org --yes
@@ -197,5 +197,6 @@ ls /etc/gkmail; gkmail config show route; gkmail status >/dev/null && echo runs
     assert all("is there already" in x or "has a [[route]] already" in x for x in contradicted), contradicted
     assert "exit 75" in steps["later"] and "missing: MX of example.org" in steps["later"]
     assert "A first mail went through it" in steps["later"] and 'host = "smtp.example.net"' in steps["later"]
+    assert r'user = "EXAMPLE\\us"' in steps["later"], steps["later"]
     assert "did you mean host_name?" in steps["broken"] and "exit 1" in steps["broken"]
     assert "runs" in steps["force"] and re.search(r"gkmail.toml\.2", steps["force"]) and "smtp.example.net" not in steps["force"]
