@@ -113,12 +113,23 @@ tell_drained(struct stream *s)
 }
 
 static void
+begin_to_finish(struct stream *s)
+{
+	s->state = STREAM_FINISHING;
+	s->last = clock_ms();
+	loop_timer_set(s->timer, s->limits.idle_ms ? s->limits.idle_ms : FINISH_MS);
+	loop_defer(&s->turn);
+}
+
+static void
 on_handshake(struct stream *s)
 {
 	if (!stream_shake_hands(s))
 		return;
 	loop_defer(&s->turn); /* output that waited for this */
-	if (s->events.secured)
+	if (s->ends)
+		begin_to_finish(s);
+	else if (s->events.secured)
 		s->events.secured(s->arg);
 }
 
@@ -164,7 +175,7 @@ on_timer(void *arg)
 
 	enter(s);
 	limit = s->limits.idle_ms;
-	if (limit == 0 && s->state == STREAM_FINISHING)
+	if (limit == 0 && (s->state == STREAM_FINISHING || s->ends))
 		limit = FINISH_MS;
 	if (s->state == STREAM_LINGERING)
 		stream_over(s, E_CLOSED, "finished", 0);
@@ -356,7 +367,7 @@ stream_set_idle(struct stream *s, uint64_t ms)
 {
 	OBJ(s, STREAM_MAGIC);
 	s->limits.idle_ms = ms;
-	if (!s->started || s->state >= STREAM_FINISHING)
+	if (!s->started || s->ends || s->state >= STREAM_FINISHING)
 		return;
 	s->last = clock_ms();
 	if (ms > 0)
@@ -380,7 +391,7 @@ static bool
 may_write(const struct stream *s)
 {
 	OBJ(s, STREAM_MAGIC);
-	return s->state < STREAM_FINISHING;
+	return !s->ends && s->state < STREAM_FINISHING;
 }
 
 /* After a put, which fitted or not. */
@@ -442,18 +453,18 @@ void
 stream_finish(struct stream *s)
 {
 	OBJ(s, STREAM_MAGIC);
-	if (s->state >= STREAM_FINISHING)
+	if (s->ends || s->state >= STREAM_FINISHING)
 		return;
 	/* Half a handshake carries no output, and what was meant for TLS does not go out in plain.
 	 */
-	if (s->state == STREAM_PLAIN_TAIL)
-		s->out.n = s->plain_left;
-	else if (s->state == STREAM_HANDSHAKE)
-		buf_reset(&s->out);
-	s->state = STREAM_FINISHING;
+	s->ends = (s->state == STREAM_PLAIN_TAIL && s->out.n > s->plain_left) ||
+		  (s->state == STREAM_HANDSHAKE && s->out.n > 0);
+	if (!s->ends) {
+		begin_to_finish(s);
+		return;
+	}
 	s->last = clock_ms();
 	loop_timer_set(s->timer, s->limits.idle_ms ? s->limits.idle_ms : FINISH_MS);
-	loop_defer(&s->turn);
 }
 
 /* ---- TLS ---- */

@@ -78,7 +78,8 @@ void stream_ack(struct stream *s);
 void stream_flush(struct stream *s);
 /* Reads no more, writes what is pending, sends the closing alert, waits at most 2 s for the peer's
  * end (a socket closed with unread input would take our last words with it), then closed(E_CLOSED).
- */
+ * What is pending in a TLS handshake goes out under TLS, if that succeeds before the idle limit or
+ * half a minute is over; secured() is not called any more. */
 void stream_finish(struct stream *s);
 
 /* Begins the server's handshake. Input that arrived before it is dropped: a STARTTLS command must

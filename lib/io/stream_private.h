@@ -43,6 +43,7 @@ struct stream {
 	bool busy; /* inside a callback of ours: stream_free() only marks */
 	bool freed;
 	bool speaks_first;        /* in the handshake: a client */
+	bool ends;                /* finished in the handshake: with its end come the last words */
 	bool told;                /* closed() was called */
 	unsigned write_needs;     /* LOOP_…: output waits for that */
 	unsigned read_needs;      /* LOOP_WRITE: TLS must write to read on */

@@ -354,7 +354,8 @@ starttls_drops_what_was_pipelined(void **state)
 	done(&o);
 }
 
-/* What is put behind the 220, by an owner in a hurry, goes out under TLS; finishing drops it. */
+/* What is put behind the 220, by an owner in a hurry, goes out under TLS, also as its last words.
+ */
 static void
 nothing_meant_for_tls_goes_out_in_plain(void **state)
 {
@@ -372,11 +373,9 @@ nothing_meant_for_tls_goes_out_in_plain(void **state)
 			stream_finish(o.s);
 		loop_once(0);
 		assert_int_equal(read(o.peer.fd, room, sizeof(room)), 11);
-		if (!finish) {
-			shake_hands(&o);
-			assert_heard(&o, "secret");
-		} else
-			assert_int_equal(read(o.peer.fd, room, sizeof(room)), 0);
+		rounds(&o, 6, SIZE_MAX);
+		assert_heard(&o, "secret");
+		assert_int_equal(o.secures, !finish);
 		done(&o);
 	}
 }
@@ -594,13 +593,58 @@ finishing_in_the_handshake_ends(void **state)
 	(void)state;
 	open_tls(&o, context);
 	loop_once(0);
-	stream_puts(o.s, "never");
 	stream_finish(o.s);
 	loop_once(0);
 	clock_advance(2000);
 	loop_once(0);
 	assert_int_equal(o.closes, 1);
 	assert_int_equal(o.code, E_CLOSED);
+	done(&o);
+}
+
+/* At a drain: "421", under TLS that the client has only begun. */
+static void
+last_words_wait_for_the_handshake(void **state)
+{
+	struct owner o;
+
+	(void)state;
+	open_tls(&o, context);
+	loop_once(0);
+	stream_puts(o.s, "bye");
+	stream_finish(o.s);
+	stream_finish(o.s);
+	stream_puts(o.s, "too late");
+	rounds(&o, 20, SIZE_MAX);
+	assert_heard(&o, "bye");
+	assert_true(o.peer.end);
+	assert_int_equal(o.secures, 0);
+	shutdown(o.peer.fd, SHUT_WR);
+	rounds(&o, 2, SIZE_MAX);
+	assert_int_equal(o.closes, 1);
+	assert_int_equal(o.code, E_CLOSED);
+	done(&o);
+}
+
+/* … and not for ever. */
+static void
+last_words_that_nobody_can_hear_end(void **state)
+{
+	struct owner o;
+
+	(void)state;
+	open_tls(&o, context);
+	loop_once(0);
+	stream_puts(o.s, "never");
+	stream_finish(o.s);
+	clock_advance(59000);
+	loop_once(0);
+	assert_int_equal(o.closes, 0);
+	clock_advance(2000);
+	loop_once(0);
+	loop_once(0);
+	assert_int_equal(o.closes, 1);
+	assert_int_equal(o.code, E_TIMEOUT);
 	done(&o);
 }
 
@@ -743,6 +787,8 @@ main(void)
 	    cmocka_unit_test(an_end_without_alert_is_an_end),
 	    cmocka_unit_test(finishing_sends_the_alert),
 	    cmocka_unit_test(finishing_in_the_handshake_ends),
+	    cmocka_unit_test(last_words_wait_for_the_handshake),
+	    cmocka_unit_test(last_words_that_nobody_can_hear_end),
 	    cmocka_unit_test(freed_in_secured),
 	    cmocka_unit_test(freed_in_input),
 	    cmocka_unit_test(bindings_are_the_clients),
