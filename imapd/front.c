@@ -94,8 +94,8 @@ front_bye(struct front_conn *c, const char *text)
 {
 	if (c->state == FRONT_CLOSING)
 		return;
-	if (c->state != FRONT_GREETING)
-		stream_printf(c->client, "* BYE %s\r\n", text);
+	/* In the greeting's place too (RFC 9051 7.1.5). */
+	stream_printf(c->client, "* BYE %s\r\n", text);
 	front_close(c);
 }
 
@@ -307,7 +307,7 @@ drain_one(struct front_conn *c)
 	if (c->state == FRONT_RELAY || c->state == FRONT_LEAVING || c->state == FRONT_RESUMING)
 		relay_shut(c);
 	else
-		front_bye(c, "Server shutting down");
+		front_bye(c, FRONT_SHUTDOWN);
 }
 
 void
@@ -317,4 +317,18 @@ front_drain(void)
 		svc_drained();
 	else
 		front_each(drain_one);
+}
+
+/* Into the middle of a line nothing is said. */
+static void
+overdue(struct front_conn *c)
+{
+	if (c->owner == NULL || c->tail[sizeof(c->tail) - 1] == '\n')
+		front_bye(c, FRONT_SHUTDOWN);
+}
+
+void
+front_overdue(void)
+{
+	front_each(overdue);
 }

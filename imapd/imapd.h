@@ -81,7 +81,10 @@ void front_each(void (*fn)(struct front_conn *c));
 void front_bans(struct ipc_in *m);
 int front_start(struct err *e);
 int front_reload(struct err *e);
+#define FRONT_SHUTDOWN "Server shutting down"
 void front_drain(void);
+/* The time for that is over. */
+void front_overdue(void);
 struct tls_context *front_tls(void); /* NULL: there is no certificate */
 
 /* ---- session.c: before login ---- */

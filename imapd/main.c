@@ -31,6 +31,7 @@ static const struct svc svc = {
     .message = on_message,
     .channel = on_channel,
     .drain = front_drain,
+    .overdue = front_overdue,
 };
 
 int

@@ -105,6 +105,10 @@ park_settle(struct front_conn *c)
 {
 	c->state = FRONT_PARKED;
 	c->parked_since = clock_ms();
+	if (svc_draining()) { /* its owner was leaving when the drain began */
+		front_bye(c, FRONT_SHUTDOWN);
+		return;
+	}
 	wait_more(c);
 	log_debug("imap.parked", LZ("sid", c->sid));
 	if (c->parked->wake || stream_input(c->client).n > 0)

@@ -19,8 +19,7 @@
 static const char *
 lost(void)
 {
-	return svc_draining() ? "Server shutting down"
-			      : "[UNAVAILABLE] Internal trouble, please reconnect";
+	return svc_draining() ? FRONT_SHUTDOWN : "[UNAVAILABLE] Internal trouble, please reconnect";
 }
 
 void

@@ -224,6 +224,15 @@ listeners_rollback(void)
 }
 
 void
+listeners_turn_away(void)
+{
+	struct listener *l;
+
+	TAILQ_FOREACH (l, &all, entry)
+		sock_turn_away(l->fd, true);
+}
+
+void
 listeners_close(void)
 {
 	struct listener *l;

@@ -89,7 +89,9 @@ void listeners_give(struct process *p);
  */
 void listeners_commit(void);
 void listeners_rollback(void);
-/* The end: who comes now is refused instead of waiting for nobody. */
+/* The end: nobody comes any more, who is about to come in gets in. */
+void listeners_turn_away(void);
+/* Who comes now is refused instead of waiting for nobody. */
 void listeners_close(void);
 /* name, address, name, address … */
 size_t listeners_list(struct arena *a, struct str **out);

@@ -104,6 +104,7 @@ static const struct svc svc = {
     .message = smtpd_message,
     .channel = smtpd_channel,
     .drain = session_drain_all,
+    .overdue = session_overdue,
 };
 
 int

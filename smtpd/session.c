@@ -354,13 +354,25 @@ session_drain_all(void)
 	struct session *s;
 
 	TAILQ_FOREACH (s, &sessions, link) {
-		if (s->state == SESSION_HANDSHAKE)
-			hang_up(s, METRIC_SMTP_SESSIONS_OK);
-		else if (s->state == SESSION_GREETING)
+		/* A handshake is ended first, so that the client hears why. */
+		if (s->state == SESSION_HANDSHAKE || s->state == SESSION_GREETING)
 			session_finish(s, REPLY_SHUTDOWN, METRIC_SMTP_SESSIONS_OK);
 		else
 			session_run(s);
 	}
 	if (session_none())
 		svc_drained();
+}
+
+/* RFC 5321 3.8: whoever did not come to an end in time is told 421 as well. */
+static void
+overdue(struct session *s)
+{
+	session_finish(s, REPLY_SHUTDOWN, METRIC_SMTP_SESSIONS_TIMEOUT);
+}
+
+void
+session_overdue(void)
+{
+	session_each(overdue);
 }

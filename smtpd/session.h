@@ -148,6 +148,8 @@ void session_init(struct dns *d);
 void session_accept(const struct svc_conn *c);
 /* Ends what can be ended at once; the rest at its next command. */
 void session_drain_all(void);
+/* The time for that is over. */
+void session_overdue(void);
 /* Ends the sessions of a user at their next command. */
 void session_revoke(struct str user);
 /* How many the owner of a user's mailbox has. */

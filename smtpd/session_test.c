@@ -387,6 +387,24 @@ draining_ends_the_idle(void **state)
 	assert_true(drained);
 }
 
+/* RFC 5321 3.8: not without a word, however long it is given. */
+static void
+who_drains_for_too_long_is_told(void **state)
+{
+	(void)state;
+	connect_to("smtp");
+	expect(OPENING, "220 250 250 250");
+	draining = true;
+	session_drain_all();
+	turn();
+	assert_string_equal(codes(), "");
+	session_overdue();
+	turn();
+	assert_string_equal(codes(), "421");
+	leave();
+	assert_true(drained);
+}
+
 static void
 half_a_close_still_gets_its_replies(void **state)
 {
@@ -660,6 +678,7 @@ main(void)
 	    TEST(a_session_has_an_end),
 	    TEST(draining_lets_transactions_finish),
 	    TEST(draining_ends_the_idle),
+	    TEST(who_drains_for_too_long_is_told),
 	    TEST(half_a_close_still_gets_its_replies),
 	    TEST(submission_wants_authentication),
 	    TEST(authors_are_checked),

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/filter.h>
 #include <netinet/in.h>
 
 #include "base/mem.h"
@@ -134,25 +133,17 @@ sock_share(int fd, bool on)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &v, sizeof(v));
 }
 
+/* By the least TTL or hop limit of what is heard (ip(7), ipv6(7)): the highest one, which hardly
+ * anybody sends. No SYN comes through then, and the end of a handshake is not held to it. A filter
+ * could look at the SYN itself, but newer kernels take one of this kind from CAP_NET_ADMIN alone.
+ */
 void
 sock_turn_away(int fd, bool on)
 {
-	/* The filter of a TCP socket sees segments from their header on, where octet 13 has the
-	 * flags (RFC 9293 3.1). A SYN without ACK begins a connection and is dropped. */
-	struct sock_filter code[] = {
-	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
-	    BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
-	    BPF_STMT(BPF_RET | BPF_K, 0),
-	    BPF_STMT(BPF_RET | BPF_K, 0xffffffffu),
-	};
-	struct sock_fprog program = {.len = ARRAY_LEN(code), .filter = code};
-	int none = 0; /* the kernel wants a value where it needs none */
+	int ttl = on ? 255 : 0;
 
-	if (on)
-		setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
-	else
-		setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
+	setsockopt(fd, IPPROTO_IP, IP_MINTTL, &ttl, sizeof(ttl)); /* IPv4 of "*" too */
+	setsockopt(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, &ttl, sizeof(ttl));
 }
 
 const char *

@@ -21,7 +21,8 @@ int sock_listen_beside(struct str text, struct err *e);
 void sock_share(int fd, bool on);
 /* Lets nobody come to a listening socket any more (false: again), while all whose handshake has
  * begun get through: who is turned away asks again a second later (RFC 6298 2.1), and then meets
- * whoever has the port. */
+ * whoever has the port. What is accepted from it meanwhile is deaf until its own IP_MINTTL and
+ * IPV6_MINHOPCOUNT are 0. */
 void sock_turn_away(int fd, bool on);
 /* The address a socket is bound to, with port. */
 const char *sock_bound_text(int fd, char out[SOCK_TEXT_SIZE]);

@@ -84,6 +84,16 @@ wait_a_little(void)
 	loop_timer_set(retry, RETRY_MS);
 }
 
+/* One that came through a listener which turns others away (net/sock.h) is as deaf as that. */
+static void
+hear_all(int fd)
+{
+	int ttl = 0;
+
+	setsockopt(fd, IPPROTO_IP, IP_MINTTL, &ttl, sizeof(ttl));
+	setsockopt(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, &ttl, sizeof(ttl));
+}
+
 /* False: nobody else waits. */
 static bool
 let_in(struct listener *l)
@@ -100,6 +110,7 @@ let_in(struct listener *l)
 			wait_a_little();
 		if (c.fd < 0)
 			return false;
+		hear_all(c.fd);
 		plain_v4(&c.peer);
 		peer_text(&c);
 		accept_fn(&c);
@@ -200,8 +211,11 @@ listen_stop(void)
 {
 	struct listener *l;
 
-	/* Who waits is told that this is the end, as all are, instead of being reset. However fast
-	 * others come: no more than a kernel's line of them. */
+	/* Who waits is told that this is the end, as all are, instead of being reset: whether or
+	 * not there was room for more. However fast others come: no more than a kernel's line of
+	 * them.
+	 */
+	paused = false;
 	while ((l = TAILQ_FIRST(&listeners)) != NULL) {
 		for (unsigned i = 0; i < LINE_TURNS && started && let_in(l); i++)
 			;
@@ -212,7 +226,8 @@ listen_stop(void)
 void
 svc_accept_pause(bool pause)
 {
-	if (pause == paused)
+	/* At the end nobody waits for room: all are let in, to be told. */
+	if (pause == paused || (pause && svc_draining()))
 		return;
 	paused = pause;
 	watch_all(!pause);

@@ -28,6 +28,8 @@
 
 #define CHANNELS_MAX 32u
 
+#define LAST_WORDS_MS 1000u /* master waits longer (drain.c) */
+
 static struct {
 	const struct svc *svc;
 	struct ipc_chan *control;
@@ -317,11 +319,23 @@ out:
 }
 
 static void
+on_last_words(void *arg)
+{
+	(void)arg;
+	loop_stop();
+}
+
+static void
 on_deadline(void *arg)
 {
 	(void)arg;
 	log_warn("svc.drain_timeout", LU("pid", getpid()));
-	loop_stop();
+	if (self.svc->overdue == NULL) {
+		loop_stop();
+		return;
+	}
+	loop_timer_set(loop_timer_new(on_last_words, NULL), LAST_WORDS_MS);
+	self.svc->overdue();
 }
 
 static void

@@ -63,6 +63,9 @@ struct svc {
 	 * does not know. fd is borrowed. Optional. */
 	void (*log)(enum log_format format, enum log_level level, int fd);
 	void (*drain)(void); /* optional: svc_drained() is then implied */
+	/* drain_timeout is over: last words to whoever is still there. The process ends a second
+	 * later, or with svc_drained(). Optional. */
+	void (*overdue)(void);
 };
 
 int svc_main(const struct svc *svc, int argc, char **argv);

@@ -29,6 +29,7 @@
 static char dir[] = "/tmp/gk-svc-XXXXXX";
 static int master = -1, listener = -1;
 static pid_t daemon_pid;
+static const char *drain_timeout = "1h";
 
 #ifdef GK_SANITIZED
 const char *__asan_default_options(void);
@@ -43,12 +44,37 @@ __asan_default_options(void)
 
 /* ---- the daemon: says on each connection what it knows ---- */
 
+static int kept = -1;
+
+/* Says what it is told. */
+static void
+talk(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char text[100];
+	ssize_t n = poll(&p, 1, 20000) == 1 ? read(fd, text, sizeof(text)) : -1;
+
+	if (n < 0 || write(fd, text, (size_t)n) < 0)
+		_exit(99);
+	close(fd);
+}
+
 static void
 greet(const struct svc_conn *c)
 {
 	char text[200], file[16] = "";
 	int fd = svc_file("secret");
 
+	if (str_eq(conf_str(svc_conf(), CONF_SERVER_HOST_NAME), STR("full.test")))
+		svc_accept_pause(true);
+	if (str_eq(conf_str(svc_conf(), CONF_SERVER_HOST_NAME), STR("talk.test"))) {
+		talk(c->fd);
+		return;
+	}
+	if (str_eq(conf_str(svc_conf(), CONF_SERVER_HOST_NAME), STR("kept.test"))) {
+		kept = c->fd;
+		return;
+	}
 	if (fd >= 0 && pread(fd, file, sizeof(file) - 1, 0) < 0)
 		file[0] = '\0';
 	metric_add(METRIC_SMTP_MESSAGES, 1);
@@ -80,6 +106,13 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 static void
 never_done(void)
 {
+}
+
+static void
+last_words(void)
+{
+	if (write(kept, "the end\n", 8) < 0)
+		_exit(99);
 }
 
 static struct svc svc = {
@@ -231,8 +264,8 @@ configure(const char *host, struct err *e)
 	size_t n;
 	int rc;
 
-	(void)snprintf(
-	    toml, sizeof(toml), "[server]\nhost_name = '%s'\ndrain_timeout = '1h'\n", host);
+	(void)snprintf(toml, sizeof(toml), "[server]\nhost_name = '%s'\ndrain_timeout = '%s'\n",
+	    host, drain_timeout);
 	c = conf_parse(str_z(toml), "test", e);
 	assert_non_null(c);
 	arena_init(&a);
@@ -448,6 +481,87 @@ a_second_order_ends_at_once(void **state)
 	assert_int_equal(exit_code(), 0);
 }
 
+static int
+begin_with_last_words(void **state)
+{
+	int rc;
+
+	drain_timeout = "1ms";
+	svc.overdue = last_words;
+	rc = begin_never_done(state);
+	svc.overdue = NULL;
+	return rc;
+}
+
+static int
+end_with_last_words(void **state)
+{
+	drain_timeout = "1h";
+	return end(state);
+}
+
+static void
+when_the_time_to_drain_is_over_it_says_so(void **state)
+{
+	struct err e;
+	int fd;
+
+	(void)state;
+	give_identity();
+	give_listener();
+	assert_int_equal(configure("kept.test", &e), 0);
+	fd = visit();
+	order_drain();
+	assert_string_equal(heard(fd, 10000), "the end\n");
+	assert_int_equal(exit_code(), 0);
+}
+
+/* Nobody is left in the line of a listener that goes, room or no room. */
+static void
+at_the_end_all_who_wait_are_let_in(void **state)
+{
+	struct err e;
+	int waiting[3];
+
+	(void)state;
+	give_identity();
+	give_listener();
+	assert_int_equal(configure("full.test", &e), 0);
+	assert_string_equal(heard(visit(), 10000), "smtp 127.0.0.1 full.test \n");
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
+		waiting[i] = visit();
+	assert_int_equal(configure("full.test", &e), 0); /* it takes nobody now */
+	assert_string_equal(heard(waiting[0], 100), "silence");
+	order_drain();
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
+		assert_string_equal(heard(waiting[i], 10000), "smtp 127.0.0.1 full.test \n");
+	assert_int_equal(exit_code(), 0);
+}
+
+/* Its handshake had begun when the listener began to turn others away: what it says is heard. */
+static void
+who_gets_through_a_parting_listener_is_heard(void **state)
+{
+	static const int highest = 255, usual = 64;
+	struct sockaddr_storage a;
+	socklen_t size = sizeof(a);
+	struct err e;
+	int fd;
+
+	(void)state;
+	give_identity();
+	give_listener();
+	assert_int_equal(configure("talk.test", &e), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &size), 0);
+	assert_int_equal(setsockopt(listener, IPPROTO_IP, IP_MINTTL, &highest, sizeof(int)), 0);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_TTL, &highest, sizeof(int)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, size), 0);
+	assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_TTL, &usual, sizeof(int)), 0);
+	assert_int_equal(write(fd, "hello\n", 6), 6);
+	assert_string_equal(heard(fd, 20000), "hello\n");
+}
+
 static void
 it_counts_in_the_page_it_was_given(void **state)
 {
@@ -522,6 +636,10 @@ main(void)
 	    T(a_signal_drains),
 	    T(an_order_drains_before_the_start_too),
 	    cmocka_unit_test_setup_teardown(a_second_order_ends_at_once, begin_never_done, end),
+	    cmocka_unit_test_setup_teardown(when_the_time_to_drain_is_over_it_says_so,
+		begin_with_last_words, end_with_last_words),
+	    T(at_the_end_all_who_wait_are_let_in),
+	    T(who_gets_through_a_parting_listener_is_heard),
 	    T(it_counts_in_the_page_it_was_given),
 	    cmocka_unit_test(it_says_who_starts_it),
 	};

@@ -46,10 +46,13 @@ class Raw:
             out += [b"\r\n", self._take(size)]
 
     def until(self, tag):
-        """Lines up to the tagged one, and that."""
+        """Lines up to the tagged one, and that. When the server ends it before: its last word."""
         lines = []
         while True:
-            line = self.line()
+            try:
+                line = self.line()
+            except EOFError as e:
+                raise EOFError(next((x for x in lines if x.startswith(b"* BYE")), e.args[0])) from e
             if line.startswith(tag + b" "):
                 return lines, line[len(tag) + 1:]
             lines.append(line)

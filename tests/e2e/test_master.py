@@ -1,9 +1,11 @@
 """gk-master: starts, refuses to start, restarts what dies, takes up a new configuration, drains, rotates its log."""
 
 import contextlib
+import errno
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import smtplib
@@ -736,7 +738,32 @@ def test_drain_has_a_limit(fresh_suite):
     assert end_of(suite, 20) == 0
     assert time.monotonic() - began >= 0.9
     assert events(suite, "svc.drain_timeout")
+    assert smtp.getreply()[0] == 421
     smtp.close()
+
+
+def test_nobody_new_is_let_in_at_the_end(fresh_suite):
+    """Who came before is told; who comes later finds no listener that closes under a handshake."""
+    suite = fresh_suite("--users", "1")
+    pid, address = state_of(suite, "smtpd")["pid"], ("127.0.0.1", suite.port("smtp"))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with socket.create_connection(address, 30) as before, socket.socket() as late:
+            os.kill(suite.info["pid"], signal.SIGTERM)
+            wait_for(lambda: events(suite, "master.drain"))
+            late.setblocking(False)
+            assert late.connect_ex(address) == errno.EINPROGRESS
+            # The handshake of loopback is done within connect().
+            assert select.select([], [late], [], 0)[1] == [], late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            os.kill(pid, signal.SIGCONT)
+            said = b"".join(iter(lambda: before.recv(1000), b""))
+            assert said.startswith(b"220 ") and b"\r\n421 4.3.2 " in said
+            assert select.select([], [late], [], 30)[1] == [late]
+            assert late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    assert end_of(suite, 20) == 0
 
 
 def test_twice_is_now(fresh_suite):

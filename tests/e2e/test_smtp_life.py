@@ -77,3 +77,26 @@ def test_drain(fresh_suite):
         assert finish(busy)[0] == 250
         t.join()
         assert results == [0]
+
+
+def test_a_handshake_is_ended_first(fresh_suite):
+    """TLS that has only begun when the end comes: through it goes what all are told."""
+    suite = fresh_suite("--users", "1")
+    with suite.connect("submissions") as tls, suite.connect("smtp") as start, suite.connect("imaps") as imaps, \
+            suite.connect("imap") as imap:
+        for s, line, ready in ((start, b"EHLO x\r\n", b"250 "), (start, b"STARTTLS\r\n", b"220 "), (imap, b"a STARTTLS\r\n", b"a OK")):
+            s.sendall(line)
+            said = b""
+            while ready not in said or not said.endswith(b"\n"):
+                said += s.recv(1000)
+        results = []
+        t = threading.Thread(target=lambda: results.append(suite.stop()))
+        t.start()
+        wait_for(lambda: suite.log().count("master.drain "), what="the drain")
+        time.sleep(0.5)  # the fronts are told: this shows nothing where it takes them longer
+        for s, word in ((tls, b"421 4.3.2 "), (start, b"421 4.3.2 "), (imaps, b"* BYE "), (imap, b"* BYE ")):
+            with suite.tls().wrap_socket(s, server_hostname="localhost") as c:
+                said = b"".join(iter(lambda: c.recv(1000), b""))
+                assert said.split(b"\r\n")[-2].startswith(word), said
+        t.join()
+        assert results == [0]
