@@ -27,7 +27,8 @@ struct process {
 	enum process_state state;
 	pid_t pid;
 	struct ipc_chan *control;
-	bool greeted; /* HELLO came: channels may be made */
+	bool greeted;     /* HELLO came: channels may be made */
+	bool other_build; /* it is of another build than ours, and ends */
 	char sections[256];
 	struct loop_timer *restart;
 	unsigned restarts;

@@ -89,14 +89,17 @@ configured(void *arg, struct ipc_in *m, const struct err *e)
 	}
 }
 
-/* Programs of two builds do not talk: an installation that is half done. */
+/* Programs of two builds do not talk: an installation that is half done, or was not followed by a
+ * restart. What runs goes on; this one is tried again now and then, for its file may come back. */
 static void
 mismatch(struct process *p, struct str build)
 {
 	char why[200];
 
 	log_error("master.build_mismatch", LZ("process", p->service->name), LS("its_build", build),
-	    LZ("our_build", build_id()));
+	    LZ("our_build", build_id()),
+	    LZ("error", "a program of another build was installed; restart gkmail as a whole"));
+	p->other_build = true;
 	if (p->pid > 0)
 		kill(p->pid, SIGKILL);
 	if (master.was_ready)
@@ -212,7 +215,9 @@ static void
 again_later(struct process *p)
 {
 	p->state = PROCESS_DOWN;
-	if (clock_ms() - p->started_ms > STEADY_MS)
+	if (p->other_build)
+		p->backoff_ms = BACKOFF_MAX_MS;
+	else if (clock_ms() - p->started_ms > STEADY_MS)
 		p->backoff_ms = 0;
 	loop_timer_set(p->restart, p->backoff_ms);
 	p->backoff_ms =
@@ -235,7 +240,7 @@ start(struct process *p)
 
 	p->started_ms = clock_ms();
 	p->state = PROCESS_STARTING;
-	p->greeted = false;
+	p->greeted = p->other_build = false;
 	if (spawn(p, &e) < 0) {
 		log_error("master.start_failed", LZ("process", p->service->name), LE(&e));
 		if (!master.was_ready)
@@ -267,7 +272,8 @@ ended(struct process *p, int status)
 	bool config = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG;
 	char why[64];
 
-	log_exit(p, status);
+	if (!p->other_build)
+		log_exit(p, status);
 	p->pid = 0; /* it may be another's from now on */
 	/* The answer that says why may still lie in the channel. */
 	ipc_drain(p->control);

@@ -3,8 +3,10 @@ of every kind at work."""
 
 import collections
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -15,7 +17,7 @@ import pytest
 import suite as suites
 from conftest import wait_for
 from sink import Sink
-from test_master import free_port, toml_text
+from test_master import base, conf_file, free_port, refusal, toml_text  # noqa: F401
 
 CONFIG = """
 [limits]
@@ -202,5 +204,56 @@ def test_new_programs_beside_the_running_ones(workdir, sinks):
             wait_for(lambda: all(c.turns()[k] > n for k, n in before.items()), what="all going on")
         assert patient(c.failures()) == []
         arrived(suite, c, sinks)
+    finally:
+        assert suite.stop() == 0
+
+
+def newer(program, build):
+    """Another build in its place, as dpkg puts it there."""
+    octets = program.read_bytes()
+    assert build in octets, program
+    new = program.with_name("." + program.name)
+    new.write_bytes(octets.replace(build, build[:-1] + b"x"))
+    new.chmod(0o755)
+    new.rename(program)
+
+
+def test_a_program_of_another_build(workdir, base):
+    """An upgrade without its restart: what runs serves on, a daemon that has to be started anew is refused and the log says
+    what to do. The restart takes up all, or names who is of another build."""
+    programs = base / "programs"
+    shutil.copytree(suites.BIN, programs, symlinks=True)
+    suite = suites.make(workdir, "--users", "2")
+    suite.bin = programs
+    suite.start()
+    try:
+        pids, build = suite.processes(), suite.status()["build"].encode()
+        newer(programs / "gk-imapd", build)
+        suite.ctl("reload")
+        with suite.imap("bob") as c:
+            c.select("INBOX")
+        os.kill(pids["imapd"], signal.SIGKILL)
+        wait_for(lambda: "master.build_mismatch" in suite.log(), what="the refusal")
+        line = next(x for x in suite.log().splitlines() if "master.build_mismatch" in x)
+        assert "process=imapd" in line and build.decode() in line and "restart gkmail as a whole" in line
+        suite.send()
+        wait_for(lambda: "empty" in suite.ctl("queue", "list").stdout, what="the delivery")
+        after = {p["name"]: p for p in suite.status()["processes"]}
+        assert after["imapd"]["state"] == "down"
+        assert {n: p["pid"] for n, p in after.items() if n != "imapd"} == {n: p for n, p in pids.items() if n != "imapd"}
+        # Our kill, and no other crash.
+        assert len([x for x in suite.log().splitlines() if "master.crash" in x]) == 1
+        newer(programs / "gkmail", build)
+        r = suite.ctl("queue", "list", check=False)
+        assert r.returncode == 1 and f"build {build.decode()} is running; restart it" in r.stderr
+        assert suite.stop() == 0
+        assert re.fullmatch("gk-imapd cannot start: it is of build .*; install them together",
+                            refusal(conf_file(base), program=programs / "gk-master"))
+        for p in programs.iterdir():
+            if p.name.startswith("gk-") and p.name != "gk-imapd":
+                newer(p, build)
+        suite.start()
+        assert suite.status()["build"].encode() == build[:-1] + b"x"
+        assert len(suite.inbox("bob")) == 1
     finally:
         assert suite.stop() == 0
