@@ -35,6 +35,7 @@ static struct {
 	const struct str *processes, *listeners, *disks, *certificates, *mailboxes;
 	size_t nprocesses, nlisteners, ndisks, ncertificates, nmailboxes;
 	bool draining;
+	bool gone;             /* the listener that STAT_PROBE asks for */
 	unsigned asked, tried; /* STAT_STATE, STAT_USERS */
 	/* Of connections that gk-statd was handed: our ends, and what listener each is of. */
 	int servers[SCENE_SERVERS];
@@ -128,6 +129,7 @@ static void
 scene_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 {
 	const struct err refusal = {.code = E_TEMP, .text = "not now"};
+	const struct err no_such = {.code = E_NOTFOUND, .text = "no such listener"};
 	enum scene_mode mode = m->type == MSG_STAT_USERS      ? scene.authd
 			       : m->type == MSG_PROVIDER_OPEN ? scene.connect
 			       : m->type == MSG_DNS_ASK       ? SCENE_ANSWERS
@@ -151,7 +153,9 @@ scene_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		(void)ipc_get_u32(m);
 	}
 	assume(ipc_end(m) == 0);
-	if (mode == SCENE_ANSWERS) {
+	if (mode == SCENE_ANSWERS && m->type == MSG_STAT_PROBE && scene.gone) {
+		ipc_reply_error(c, m->id, &no_such);
+	} else if (mode == SCENE_ANSWERS) {
 		scene_answer(c, m, str_z(name));
 	} else if (mode == SCENE_REFUSES) {
 		ipc_reply_error(c, m->id, &refusal);

@@ -216,6 +216,14 @@ test_listeners_come_and_go(void **state)
 	assert_true(result("smtp") != NULL && !fails("smtp"));
 	says("smtp", STR("220 x\r\n"));
 	expect_try("smtp", "");
+	/* A reload took it away after master had told of it: it is not down, it is no more. */
+	scene.gone = true;
+	round_begins();
+	scene.gone = false;
+	assert_null(result("smtp"));
+	round_begins();
+	says("smtp", STR("220 x\r\n"));
+	expect_try("smtp", "");
 }
 
 /* ---- the others ---- */
