@@ -151,6 +151,18 @@ accounts_is_user(struct db *db, struct str address, struct err *e)
 }
 
 int
+accounts_created(struct db *db, struct str address, int64_t *out, struct err *e)
+{
+	struct db_stmt *s = NULL;
+	int rc = look(db, "SELECT created FROM users WHERE address = ?", address, &s, e);
+
+	if (rc == 1)
+		*out = db_int(s, 0);
+	db_done(&s);
+	return rc == 1 ? 0 : rc == 0 ? err_set(e, E_NOTFOUND, "no such user") : -1;
+}
+
+int
 accounts_user(
     struct db *db, struct str address, struct arena *a, struct account *out, struct err *e)
 {

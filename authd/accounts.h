@@ -49,6 +49,8 @@ int accounts_user(
     struct db *db, struct str address, struct arena *a, struct account *out, struct err *e);
 /* Is there such a user? */
 int accounts_is_user(struct db *db, struct str address, struct err *e);
+/* Since when: seconds since the epoch. 0, or -1 (E_NOTFOUND). */
+int accounts_created(struct db *db, struct str address, int64_t *out, struct err *e);
 /* The only domain there is; 0 when there are none or several. */
 int accounts_sole_domain(struct db *db, struct arena *a, struct str *out, struct err *e);
 /* The first user of a domain, or of all when domain is empty. */

@@ -9,6 +9,7 @@
 
 #include "authd/agents.h"
 #include "authd/audit_file.h"
+#include "authd/audit_own.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "io/file.h"
@@ -345,6 +346,14 @@ on_file(struct ipc_chan *c, struct ipc_in *m)
 	ipc_put_u64(&out, size);
 	ipc_put_fd(&out, fd);
 	ipc_reply(c, m->id, &out);
+}
+
+void
+audit_durable(int *dir, struct audit_place *end)
+{
+	*dir = durable.dir;
+	*end = durable.end.seq == 0 ? (struct audit_place){0}
+				    : (struct audit_place){durable.number, durable.size};
 }
 
 bool

@@ -32,6 +32,10 @@ bool audit_settled(void);
 	} while (0)
 void audit_put(const char *kind, const struct log_field *fields, size_t n);
 
+/* For who reads it: its folder, and how far it is durable. file 0: there is nothing. */
+struct audit_place;
+void audit_durable(int *dir, struct audit_place *end);
+
 /* AUDIT_…; false when the message is none of these. */
 bool audit_message(struct ipc_chan *c, struct ipc_in *m);
 void audit_channel(struct ipc_chan *c); /* it is open */

@@ -84,6 +84,26 @@ audit_files_next(int dir, uint64_t number, uint64_t *out, struct err *e)
 	return n.found != 0 ? 0 : err_set(e, E_NOTFOUND, "no further records");
 }
 
+static void
+is_before(void *arg, uint64_t number)
+{
+	struct next *n = arg;
+
+	if (number < n->from && number > n->found)
+		n->found = number;
+}
+
+int
+audit_files_before(int dir, uint64_t number, uint64_t *out, struct err *e)
+{
+	struct next n = {.from = number};
+
+	if (each(dir, is_before, &n, e) < 0)
+		return -1;
+	*out = n.found;
+	return 0;
+}
+
 static int
 size_of(int dir, uint64_t number, uint64_t *out, struct err *e)
 {

@@ -44,3 +44,5 @@ int audit_files_write(struct audit_files *f, struct str records, uint64_t from,
 void audit_files_name(uint64_t number, char out[AUDIT_NAME_SIZE]);
 /* The first one of that number or a higher one. E_NOTFOUND. */
 int audit_files_next(int dir, uint64_t number, uint64_t *out, struct err *e);
+/* The last one of a lower number; 0: there is none. */
+int audit_files_before(int dir, uint64_t number, uint64_t *out, struct err *e);

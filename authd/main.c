@@ -8,6 +8,7 @@
 #include "authd/accounts.h"
 #include "authd/agents.h"
 #include "authd/audit.h"
+#include "authd/audit_own.h"
 #include "authd/authd.h"
 #include "authd/bans.h"
 #include "authd/cache.h"
@@ -166,7 +167,7 @@ start(struct err *e)
 	    accounts_fake_key(authd.db, authd.fake_key, e) < 0 || quota_load(authd.db, e) < 0 ||
 	    gone_init(authd.db, e) < 0 || notes_load(authd.db, authd.fake_key, e) < 0 ||
 	    web_load(authd.db, e) < 0 || bans_load(authd.db, e) < 0 ||
-	    audit_init(conf_num(svc_conf(), CONF_AUTH_AUDIT_SIZE), e) < 0)
+	    audit_init(conf_num(svc_conf(), CONF_AUTH_AUDIT_SIZE), e) < 0 || audit_own_init(e) < 0)
 		return -1;
 	cache_init();
 	session_init();
@@ -255,7 +256,7 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		return;
 	default:
 		assume(web_calls(c, m) || agents_message(c, m) || audit_message(c, m) ||
-		       operator_message(c, m));
+		       audit_own_message(c, m) || operator_message(c, m));
 	}
 }
 
@@ -277,6 +278,7 @@ channel(struct ipc_chan *c, bool open)
 	if (!open) {
 		agents_gone(c);
 		audit_gone(c);
+		audit_own_gone(c);
 	}
 	/* Sessions of a gk-smtpd that ended are over. */
 	if (!open && ipc_peer_of(c) == PEER_SMTPD)
@@ -331,6 +333,7 @@ main(int argc, char **argv)
 	/* The last handle to close moves the write-ahead log into accounts.db. */
 	password_done();
 	writer_done();
+	audit_own_done();
 	audit_done();
 	db_close(&authd.db);
 	return rc;

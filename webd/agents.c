@@ -1,6 +1,7 @@
 /*
- * agents.c - /auth/agents and /auth/approvals: a user's agents, and a human's word for what one of
- * them has asked (docs/adr/0032-agents-and-approvals.md). For browsers' sessions only.
+ * agents.c - /auth/agents, /auth/agent-calls and /auth/approvals: a user's agents, and a human's
+ *word for what one of them has asked (docs/adr/0032-agents-and-approvals.md). For browsers'
+ *sessions only.
  *
  *	GET    /auth/agents       {"agents": [{"name", "scopes": [...], "policy": {class: decision},
  *	                          "rate", "created", "lastUsed", "expires", "revoked", "builtIn"}]};
@@ -10,6 +11,11 @@
  *	                          this once
  *	PATCH  /auth/agents/NAME  {"policy": {class: decision}}: changes what it names; 204
  *	DELETE /auth/agents/NAME  revoked, with its sessions; 204
+ *	GET    /auth/agent-calls  ?agent=NAME&from=NEXT, both optional: {"calls": [{"at", "agent",
+ *	                          "session", "peer", "tool", "arguments", "decision", "outcome",
+ *	                          "result", "ms"}], "next"}: what the user's agents have called, of
+ *	                          the audit log, the newest first; next is missing where there is no
+ *	                          more. A page may have few, or none, and a next
  *	POST   /auth/approvals    {"session", "digest", "what"}: session and digest of the Approval
  *	                          that the user has seen (digest: 64 hexadecimal digits), what: a
  *	                          line for the log; 201 {"id", "until"}
@@ -27,10 +33,13 @@
 #include "webd/auth_op.h"
 #include "webd/routes.h"
 
-#define COLUMNS  8u /* of WEB_AGENT_LIST_R */
-#define DIGEST   32u
-#define WHAT_MAX 1000u
-#define WORD_MAX 32u
+#define COLUMNS 8u /* of WEB_AGENT_LIST_R */
+#define DIGEST  32u
+/* Of WEB_AUDIT_R; those behind the texts are numbers. */
+#define CALL_COLUMNS 10u
+#define CALL_TEXTS   8u
+#define WHAT_MAX     1000u
+#define WORD_MAX     32u
 
 /* ---- the list ---- */
 
@@ -326,6 +335,87 @@ drop_agent(struct exchange *x)
 	webauth(x, drop_agent_now);
 }
 
+/* ---- what they have called ---- */
+
+static void
+put_call(struct auth_op *o, cJSON *list, struct ipc_in *m)
+{
+	static const char *const names[] = {"at", "agent", "session", "peer", "tool", "arguments",
+	    "decision", "outcome", "result", "ms"};
+	cJSON *one = cJSON_CreateObject();
+
+	_Static_assert(ARRAY_LEN(names) == CALL_COLUMNS, "of WEB_AUDIT_R");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct str v = ipc_get_item(m);
+		uint64_t n;
+
+		if (i < CALL_TEXTS)
+			auth_op_put(o, one, names[i], v);
+		else if (num_parse(v, 0, INT64_MAX, &n) == 0)
+			cJSON_AddNumberToObject(one, names[i], (double)n);
+	}
+	cJSON_AddItemToArray(list, one);
+}
+
+static void
+got_calls(struct auth_op *o, struct ipc_in *m)
+{
+	uint64_t file = ipc_get_u64(m), at = ipc_get_u64(m);
+	cJSON *j = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(j, "calls");
+
+	for (uint32_t n = ipc_get_list(m) / CALL_COLUMNS; n > 0; n--)
+		put_call(o, list, m);
+	if (ipc_end(m) < 0) {
+		cJSON_Delete(j);
+		auth_op_broken(o);
+		return;
+	}
+	if (file != 0)
+		auth_op_put(o, j, "next",
+		    arena_printf(&o->x->arena, "%llu-%llu", (unsigned long long)file,
+			(unsigned long long)at));
+	auth_op_answer(o, 200, j);
+}
+
+/* "FILE-AT", as it was told. */
+static bool
+take_place(struct str s, uint64_t *file, uint64_t *at)
+{
+	struct str first;
+
+	return str_cut(&s, '-', &first) && num_parse(first, 1, INT64_MAX, file) == 0 &&
+	       num_parse(s, 0, UINT64_MAX, at) == 0;
+}
+
+static void
+calls_now(struct exchange *x, const struct webauth *who)
+{
+	struct str agent = STR(""), from;
+	uint64_t file = 0, at = 0;
+	struct ipc_out m;
+
+	if (exchange_parameter(x, "from", &from) && !take_place(from, &file, &at)) {
+		exchange_problem(x, 400, "There is no such place to go on from.");
+		return;
+	}
+	if (exchange_parameter(x, "agent", &agent) && agent.n > AGENT_NAME_MAX) {
+		exchange_problem(x, 400, "There is no such agent.");
+		return;
+	}
+	ipc_begin(&m, MSG_WEB_AUDIT);
+	ipc_put_str(&m, who->token);
+	ipc_put_str(&m, agent);
+	ipc_put_u64(&m, file);
+	ipc_put_u64(&m, at);
+	auth_op_ask(auth_op_new(x, who), &m, got_calls);
+}
+
+static void
+calls(struct exchange *x)
+{
+	webauth(x, calls_now);
+}
+
 /* ---- approvals ---- */
 
 static void
@@ -390,6 +480,7 @@ const struct route agents_routes[] = {
     {"/auth/agents", METHOD_POST, new_agent, AUTH_BODY_MAX, AUTH_SENT},
     {"/auth/agents/", METHOD_PATCH, set_policy, AUTH_BODY_MAX, AUTH_SENT},
     {"/auth/agents/", METHOD_DELETE, drop_agent, AUTH_BODY_MAX, AUTH_SENT},
+    {"/auth/agent-calls", METHOD_GET, calls, 0, ROUTE_OUR_ORIGIN},
     {"/auth/approvals", METHOD_POST, approve, AUTH_BODY_MAX, AUTH_SENT},
     {NULL, 0, NULL, 0, 0},
 };

@@ -183,6 +183,11 @@ enum ipc_peer {
 	X(WEB_AGENT_POLICY_R, PEER_AUTHD, PEER_WEBD, 0, "") \
 	X(WEB_AGENT_LIST, PEER_WEBD, PEER_AUTHD, 10, "token:str") \
 	X(WEB_AGENT_LIST_R, PEER_AUTHD, PEER_WEBD, 0, "rows:list") \
+	/* What the agents of that user have called (authd/audit_own.h), the newest first. agent: one of them, or empty. file, at:
+	 * where to go on, of the answer before; zeros at first, and where there is no more. rows: time, agent, agent session,
+	 * peer, tool, arguments, decision, outcome, octets of the result, ms, ten a call. */ \
+	X(WEB_AUDIT,      PEER_WEBD, PEER_AUTHD, 30, "token:str agent:str file:u64 at:u64") \
+	X(WEB_AUDIT_R,    PEER_AUTHD, PEER_WEBD, 0, "file:u64 at:u64 rows:list") \
 	/* key: what the built-in assistant opens its agent session with, as long as this session of a browser lasts. */ \
 	X(ASSISTANT_OPEN, PEER_WEBD, PEER_AUTHD, 10, "token:str") \
 	X(ASSISTANT_OPEN_R, PEER_AUTHD, PEER_WEBD, 0, "key:str") \

@@ -424,8 +424,15 @@ test('an agent is made, limited and revoked; its token is shown once', async () 
 	await line.getByText('Rules').click();
 	const send = line.getByRole('combobox', { name: 'Send', exact: true });
 	assert.deepEqual(await send.locator('option').allTextContents(), ['With my approval', 'Never']);
-	await send.selectOption('never');
-	await line.getByRole('combobox', { name: 'Delete', exact: true }).selectOption('never');
+	// A page that goes takes with it what it has not said yet.
+	const set = async (name, to) => {
+		const kept = page.waitForResponse(r => r.request().method() === 'PATCH' && r.ok());
+		const listed = page.waitForResponse(r => r.url().endsWith('/auth/agents') && r.ok());
+		await line.getByRole('combobox', { name, exact: true }).selectOption(to);
+		await Promise.all([kept, listed]);
+	};
+	await set('Send', 'never');
+	await set('Delete', 'never');
 	await page.reload();
 	await line.getByText('Rules').click();
 	await until(async () => (await send.inputValue()) === 'never', 'the rule being kept');
@@ -434,6 +441,31 @@ test('an agent is made, limited and revoked; its token is shown once', async () 
 	await line.getByRole('button', { name: 'Revoke: desk' }).click();
 	await page.locator('.dialog').getByRole('button', { name: 'Revoke' }).click();
 	await until(async () => !(await line.count()), 'revoking');
+	assert.deepEqual(page.said, []);
+	await page.context().close();
+});
+
+test('what agents have called is read in the settings, page by page, of one agent or of all', async () => {
+	const page = await as(b, suite, 0);
+	await open(page);
+	await page.locator('.assistant-welcome .idea:not([disabled])').first().waitFor();
+	for (let i = 0; i < 12; i++) await ask(page, `Search emails about call${i}`);
+	await ask(page, 'List my folders');
+	await page.goto(`${suite.base}/#/settings/agents`);
+	await page.getByRole('button', { name: 'Show the calls' }).click();
+	const calls = page.locator('.agent-call');
+	await calls.filter({ hasText: 'Looked at the folders' }).first().waitFor();
+	const n = await calls.count();
+	assert.ok(n >= 13, `${n} calls`);
+	const one = calls.filter({ hasText: 'Searched' }).first();
+	assert.match(await one.innerText(), /by itself/);
+	await one.locator('summary').click();
+	await one.locator('dd', { hasText: 'call11' }).waitFor();
+	assert.deepEqual(await axe(page, 'calls'), []);
+	await shot(page, 'agent-calls');
+	await page.locator('.calls-of select').selectOption('assistant');
+	await until(async () => (await calls.count()) >= 13, 'those of the assistant');
+	assert.ok(await fits(page));
 	assert.deepEqual(page.said, []);
 	await page.context().close();
 });

@@ -8,7 +8,9 @@ import re
 import signal
 import smtplib
 import sqlite3
+import urllib.parse
 
+import mcpclient
 import pytest
 from conftest import wait_for
 from test_web_auth import Browser, basic, logged_in, problem
@@ -81,6 +83,61 @@ def test_made_changed_and_revoked_by_the_page(suite):
     assert policies(page)["loft"]["revoked"]
     problem(logged_in(suite, "bob").ask("DELETE", "/auth/agents/loft"), 404)
     assert a.json()["token"] not in suite.log()
+
+
+def calls(page, **query):
+    """What the page is told that agents have called, all of it, from place to place."""
+    told, places = [], set()
+    while True:
+        a = page.ask("GET", "/auth/agent-calls?" + urllib.parse.urlencode(query))
+        assert a.status == 200, a.body
+        told += a.json()["calls"]
+        query["from"] = a.json().get("next")
+        if not query["from"]:
+            return told
+        assert query["from"] not in places
+        places.add(query["from"])
+
+
+def test_who_reads_what_agents_called(fresh_suite):
+    suite = fresh_suite()
+    alice, bob = logged_in(suite, "alice"), logged_in(suite, "bob")
+    assert calls(alice) == []
+    tokens = {(who, name): ask(suite, "agent", "add", who, name, "--scopes", "mail:read,mail:organize")["token"]
+              for who, name in (("alice", "desk"), ("alice", "loft"), ("bob", "desk"))}
+    for i in range(60):
+        assert mcpclient.Client(suite, tokens["alice", "desk"]).tool("search", {"query": "subject:plan%d" % i}).result
+    mcpclient.Client(suite, tokens["alice", "loft"]).tool("flag", {"messages": ["e1"], "read": True})
+    assert mcpclient.Client(suite, tokens["bob", "desk"]).tool("search", {"query": "from:secret"}).result
+    wait_for(lambda: len(calls(alice)) == 61 and len(calls(bob)) == 1, what="the records")
+    told = calls(alice)
+    first = told[0]
+    assert first["agent"] == "loft" and first["tool"] == "flag" and first["outcome"] != "ok", first
+    assert [json.loads(c["arguments"])["query"] for c in told[1:]] == ["subject:plan%d" % i for i in range(59, -1, -1)]
+    one = told[1]
+    assert one["agent"] == "desk" and one["decision"] == "free" and one["outcome"] == "ok", one
+    assert one["result"] > 0 and one["ms"] >= 0 and one["at"].endswith("Z") and re.fullmatch("[0-9a-f]{16}", one["session"])
+    assert "secret" not in json.dumps(told) and [c["tool"] for c in calls(alice, agent="loft")] == ["flag"]
+    assert calls(alice, agent="other") == [] and len(calls(alice, agent="desk")) == 60
+    # A page is bounded.
+    assert len(alice.ask("GET", "/auth/agent-calls").json()["calls"]) == 50
+    # From any place it is one's own, and nothing else is one.
+    for place in ("1-100", "1-99999999", "77-5", "1-0", "1-18446744073709551615"):
+        for c in calls(bob, **{"from": place}):
+            assert "secret" in c["arguments"]
+    for place in ("0-1", "1", "-1", "1-x", "1-1-1", "9" * 30 + "-1"):
+        problem(alice.ask("GET", "/auth/agent-calls?from=" + place), 400)
+    problem(alice.ask("GET", "/auth/agent-calls?agent=" + "x" * 65), 400)
+    # Who has the address after somebody else finds nothing of theirs.
+    with sqlite3.connect(next(suite.dir.glob("**/accounts.db"))) as db:
+        db.execute("UPDATE users SET created = created + 1000 WHERE address LIKE 'alice@%'")
+    assert calls(alice) == [] and len(calls(bob)) == 1
+    # It is for the page alone.
+    assert Browser(suite).ask("GET", "/auth/agent-calls").status == 401
+    given = {"Authorization": "Bearer " + tokens["alice", "desk"]}
+    assert Browser(suite).ask("GET", "/auth/agent-calls", headers=given, page=False).status == 401
+    given = basic(suite.user("bob")["address"], suite.user("bob")["password"])
+    assert Browser(suite).ask("GET", "/auth/agent-calls", headers=given, page=False).status == 403
 
 
 def test_what_the_page_may_not_say_of_an_agent(suite):

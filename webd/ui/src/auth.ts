@@ -64,6 +64,20 @@ export interface AppPassword {
 	lastUsed?: string;
 }
 
+// A tool that an agent has called, as the audit log has it: arguments are JSON without texts of mail.
+export interface AgentCall {
+	at: string;
+	agent: string;
+	session: string;
+	peer: string;
+	tool: string;
+	arguments: string;
+	decision: string;
+	outcome: string;
+	result?: number;
+	ms?: number;
+}
+
 const list = <T>(value: unknown, key: string): T[] =>
 	Array.isArray(value) ? (value as T[]) : (((value as Record<string, unknown> | null)?.[key] as T[]) ?? []);
 
@@ -91,6 +105,12 @@ export const auth = {
 		ask('POST', '/auth/agents', agent) as Promise<{ name: string; token: string }>,
 	agentPolicy: (name: string, policy: Record<string, string>) =>
 		ask('PATCH', `/auth/agents/${encodeURIComponent(name)}`, { policy }),
+	// The newest first; from: where the answer before said that it goes on.
+	agentCalls: async (agent: string, from: string) => {
+		const q = new URLSearchParams({ ...(agent ? { agent } : {}), ...(from ? { from } : {}) });
+		const r = (await ask('GET', `/auth/agent-calls?${q}`)) as { next?: string } | null;
+		return { calls: list<AgentCall>(r, 'calls'), next: r?.next ?? '' };
+	},
 	revokeAgent: (name: string) => ask('DELETE', `/auth/agents/${encodeURIComponent(name)}`),
 	deleteAppPassword: (name: string) => ask('DELETE', `/auth/app-passwords/${encodeURIComponent(name)}`),
 };

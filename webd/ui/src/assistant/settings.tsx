@@ -12,6 +12,7 @@ import { toast } from '../store/toasts';
 import { ask } from '../ui/confirm';
 import { Icon } from '../ui/icons';
 import { Section } from '../views/settings/parts';
+import { Calls } from './calls';
 import { proveIt } from './prove';
 import { proven } from './request';
 import { Sessions } from './sessions';
@@ -74,6 +75,7 @@ export function AgentSettings() {
 				<NewAgent onMade={load} />
 			</Section>
 			<Sessions />
+			<Calls agents={list.value ?? []} />
 		</>
 	);
 }

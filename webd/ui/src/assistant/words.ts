@@ -318,9 +318,27 @@ const en = {
 	agentProve: 'Making an agent takes your password.',
 	agentExists: 'There is an agent of that name already.',
 
+	calls: 'What agents have called',
+	callsHint:
+		'Each tool that an agent has called with your mail, also what it only read, as the audit log has it: without texts of mail.',
+	callsShow: 'Show the calls',
+	callsOf: 'Of',
+	callsAll: 'all agents',
+	callsNone: 'No agent has called anything yet.',
+	callsMore: 'Show older calls',
+	callTool: 'Tool',
+	callArguments: 'With',
+	callSession: 'Session',
+	callFailed: (why: string) => `not done (${why})`,
+	callDecisions: {
+		free: 'by itself',
+		approval: 'for your approval',
+		held: 'held, to ask you',
+		refused: 'refused',
+	} as Record<string, string>,
 	sessions: 'What agents have changed',
 	sessionsHint:
-		'Each conversation with what it changed in your mailboxes, and a way back. What agents read is not here: it is in the audit log, which those who run this server can read.',
+		'Each conversation with what it changed in your mailboxes, and a way back. What they read is below.',
 	sessionsNone: 'No agent has changed anything.',
 	sessionsMore: 'Show older ones',
 	sessionOf: (agent: string) =>
@@ -653,9 +671,27 @@ const fr: AssistantWords = {
 	agentProve: 'Pour créer un agent, il faut votre mot de passe.',
 	agentExists: 'Un agent de ce nom existe déjà.',
 
+	calls: 'Ce que les agents ont appelé',
+	callsHint:
+		'Chaque outil qu’un agent a appelé sur votre courrier, même pour seulement lire, tel que le journal d’audit le garde : sans texte de message.',
+	callsShow: 'Voir les appels',
+	callsOf: 'De',
+	callsAll: 'tous les agents',
+	callsNone: 'Aucun agent n’a encore rien appelé.',
+	callsMore: 'Voir les appels plus anciens',
+	callTool: 'Outil',
+	callArguments: 'Avec',
+	callSession: 'Session',
+	callFailed: why => `pas fait (${why})`,
+	callDecisions: {
+		free: 'de lui-même',
+		approval: 'pour votre accord',
+		held: 'retenu, pour vous demander',
+		refused: 'refusé',
+	},
 	sessions: 'Ce que les agents ont changé',
 	sessionsHint:
-		'Chaque conversation avec ce qu’elle a changé dans vos dossiers, et le moyen de revenir en arrière. Ce que les agents ont lu n’est pas ici : c’est dans le journal d’audit, que peuvent lire les personnes qui gèrent ce serveur.',
+		'Chaque conversation avec ce qu’elle a changé dans vos dossiers, et le moyen de revenir en arrière. Ce qu’ils ont lu est plus bas.',
 	sessionsNone: 'Aucun agent n’a rien changé.',
 	sessionsMore: 'Voir les plus anciennes',
 	sessionOf: agent =>
