@@ -154,7 +154,8 @@ undo(void)
 	struct err e;
 
 	if ((had ? file_rename(now.dir, OLD, now.dir, CERTIFICATE, &e)
-		 : file_unlink(now.dir, CERTIFICATE, &e)) < 0)
+		 : file_unlink(now.dir, CERTIFICATE, &e)) < 0 ||
+	    file_sync_dir(now.dir, "acme.undo", &e) < 0)
 		log_error("master.acme", LE(&e));
 }
 
@@ -240,9 +241,8 @@ keep_certificate(struct str pem, struct err *e)
 	if (faccessat(now.dir, CERTIFICATE, F_OK, 0) == 0 &&
 	    file_link(now.dir, CERTIFICATE, now.dir, OLD, e) < 0)
 		return -1;
-	if (write_file(CERTIFICATE, pem, e) < 0)
-		return -1;
-	if (tls_files_open(master.conf, e) == 0)
+	/* It may have its name though the folder could not be synced. */
+	if (write_file(CERTIFICATE, pem, e) == 0 && tls_files_open(master.conf, e) == 0)
 		return 0;
 	undo();
 	return -1;

@@ -5,6 +5,7 @@ import re
 import socket
 import ssl
 import subprocess
+import time
 import urllib.request
 
 import pytest
@@ -164,3 +165,28 @@ def certificate(s):
     with socket.create_connection(("127.0.0.1", s.port("imaps")), timeout=30) as raw:
         with c.wrap_socket(raw) as t:
             return t.getpeercert(binary_form=True)
+
+
+def test_killed_while_it_is_replaced(pebble, fresh_suite):
+    """At any instant: what is there is a key with its own certificate, and is served."""
+    p = pebble()
+    s = fresh_suite(config=p.settings("tls-alpn-01", "keep_key = false\n"))
+    issued(s)
+    root = p.roots()
+    began = time.monotonic()
+    s.ctl("acme", "renew")
+    whole = time.monotonic() - began
+    for n in range(6):
+        with subprocess.Popen([str(s.bin / "gkmail"), "--dir", str(s.dir), "acme", "renew"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as renew:
+            time.sleep(whole * (n + 1) / 6)
+            s.kill()
+            renew.kill()
+        s.start()
+        assert serial(s, "imaps", root)
+        pem = (s.dir / "data/tls/acme.pem").read_bytes()
+        of_certificate = subprocess.run(["openssl", "x509", "-noout", "-pubkey"], input=pem, check=True, capture_output=True).stdout
+        assert of_certificate == served_key(s)
+    s.ctl("acme", "renew")
+    assert serial(s, "imaps", root)
+    assert not [x.name for x in (s.dir / "data/tls").iterdir() if x.name.startswith(".acme.")]
