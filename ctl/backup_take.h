@@ -1,4 +1,5 @@
-/* backup_take.h - what the two halves of taking a snapshot share: backup_take.c, backup_home.c. */
+/* backup_take.h - what those who take a snapshot share: backup_take.c with _known.c, _tree.c
+ * and _home.c. */
 #pragma once
 
 #include <sys/stat.h>
@@ -39,15 +40,30 @@ struct take_how {
 
 typedef bool (*take_skip_fn)(struct take *t, struct str path);
 
+/* backup_known.c: what the snapshot before this one knows. */
+void take_learn(struct take *t);
+/* The same octets as last time, and they are in the store? Then x has their digest. */
+bool take_is_known(struct take *t, struct backup_entry *x);
+/* May an object of that digest be believed to be good? arg is the struct take. */
+bool take_has_digest(void *arg, const char *digest);
+void take_forget(struct take *t);
+
+/* backup_tree.c: files and folders. */
 void take_describe(const struct stat *st, struct str path, struct backup_entry *x);
 void take_note(struct take *t, const struct backup_entry *x);
 int take_octets(
     struct take *t, int fd, const struct take_how *how, struct backup_entry *x, struct err *e);
+/* All that fd has, which is open for reading. */
+int take_opened(struct take *t, int fd, const struct take_how *how, struct str path,
+    struct backup_entry *x, struct err *e);
 /* 1: x is to be noted; 0: it is not there, or no regular file. */
 int take_file(struct take *t, int dir, const char *name, struct str path,
     const struct take_how *how, struct backup_entry *x, struct err *e);
 /* 1: opened and noted; 0: not there, or not to be taken. */
 int take_folder(struct take *t, int dir, const char *name, struct str path, int *fd, struct err *e);
+/* A file, or all below a folder, noted; nothing where it is not there or no such. */
+int take_any(
+    struct take *t, int dir, const char *name, struct str path, take_skip_fn skip, struct err *e);
 /* All below a folder, with the folder. skip: which not; may be NULL. */
 int take_tree(
     struct take *t, int dir, const char *name, struct str path, take_skip_fn skip, struct err *e);

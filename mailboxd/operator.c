@@ -47,104 +47,85 @@ fail(struct task *t, const struct err *e)
 
 /* ---- the owner's answer ---- */
 
-/* Also called while the owner's channel is freed: the user may not be settled here. */
+/* The owner's answer, where somebody waits for it yet. Also called while its channel is freed: the
+ * user may not be settled here. */
+static void
+pass_on(struct task *t, struct ipc_in *m, struct ipc_out *out)
+{
+	struct user *u = t->user;
+
+	if (ipc_end(m) == 0 && t->ctl != NULL)
+		ipc_reply(t->ctl, t->call, out);
+	else
+		ipc_drop(out);
+	task_free(t);
+	spawn_idle(u);
+}
+
 static void
 answered(void *arg, struct ipc_in *m, const struct err *e)
 {
-	struct task *t = arg;
-	struct user *u = t->user;
 	struct ipc_out out;
 	struct str *rows;
-	uint64_t numbers[3];
 	uint32_t n;
 
 	if (m == NULL) {
-		fail(t, e);
+		fail(arg, e);
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		numbers[i] = ipc_get_u64(m);
+	ipc_begin(&out, MSG_MAILBOX_TASK_R);
+	for (size_t i = 0; i < 3; i++)
+		ipc_put_u64(&out, ipc_get_u64(m));
 	n = ipc_get_list(m);
 	rows = mem_array((size_t)n + 1, sizeof *rows);
 	for (uint32_t i = 0; i < n; i++)
 		rows[i] = ipc_get_item(m);
-	if (ipc_end(m) == 0 && t->ctl != NULL) {
-		ipc_begin(&out, MSG_MAILBOX_TASK_R);
-		for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-			ipc_put_u64(&out, numbers[i]);
-		ipc_put_list(&out, rows, n);
-		ipc_reply(t->ctl, t->call, &out);
-	}
+	ipc_put_list(&out, rows, n);
+	pass_on(arg, m, &out);
 	free(rows);
-	task_free(t);
-	spawn_idle(u);
 }
 
 static void
 approvals_told(void *arg, struct ipc_in *m, const struct err *e)
 {
-	struct task *t = arg;
-	struct user *u = t->user;
 	struct ipc_out out;
-	int fd;
 
 	if (m == NULL) {
-		fail(t, e);
+		fail(arg, e);
 		return;
 	}
-	fd = ipc_take_fd(m);
-	if (ipc_end(m) == 0 && t->ctl != NULL) {
-		ipc_begin(&out, MSG_APPROVALS_R);
-		ipc_put_fd(&out, fd);
-		ipc_reply(t->ctl, t->call, &out);
-	} else if (fd >= 0) {
-		close(fd);
-	}
-	task_free(t);
-	spawn_idle(u);
+	ipc_begin(&out, MSG_APPROVALS_R);
+	ipc_put_fd(&out, ipc_take_fd(m));
+	pass_on(arg, m, &out);
 }
 
 static void
 copied(void *arg, struct ipc_in *m, const struct err *e)
 {
-	struct task *t = arg;
-	struct user *u = t->user;
 	struct ipc_out out;
 
 	if (m == NULL) {
-		fail(t, e);
+		fail(arg, e);
 		return;
 	}
 	ipc_begin(&out, MSG_MAILBOX_COPY_R);
 	ipc_put_fd(&out, ipc_take_fd(m));
-	if (ipc_end(m) == 0 && t->ctl != NULL)
-		ipc_reply(t->ctl, t->call, &out);
-	else
-		ipc_drop(&out);
-	task_free(t);
-	spawn_idle(u);
+	pass_on(arg, m, &out);
 }
 
 static void
 put(void *arg, struct ipc_in *m, const struct err *e)
 {
-	struct task *t = arg;
-	struct user *u = t->user;
 	struct ipc_out out;
 
 	if (m == NULL) {
-		fail(t, e);
+		fail(arg, e);
 		return;
 	}
 	ipc_begin(&out, MSG_MAILBOX_PUT_R);
 	ipc_put_u32(&out, ipc_get_u32(m));
 	ipc_put_u32(&out, ipc_get_u32(m));
-	if (ipc_end(m) == 0 && t->ctl != NULL)
-		ipc_reply(t->ctl, t->call, &out);
-	else
-		ipc_drop(&out);
-	task_free(t);
-	spawn_idle(u);
+	pass_on(arg, m, &out);
 }
 
 static void
