@@ -74,8 +74,12 @@ void backup_store_close(struct backup_store *s);
 /* Names, oldest first. */
 int backup_store_list(
     struct backup_store *s, struct arena *a, struct str **names, size_t *n, struct err *e);
-/* The snapshot of that name; NULL: the last. *name says which. E_NOTFOUND: there is none. */
+/* The snapshot of that name. E_NOTFOUND: there is none. */
 int backup_store_read(struct backup_store *s, const char *at, struct arena *a,
+    struct backup_manifest *out, struct str *name, struct err *e);
+/* The last snapshot, or the last one of everything (whole). *name says which. E_NOTFOUND: there is
+ * none. */
+int backup_store_last(struct backup_store *s, bool whole, struct arena *a,
     struct backup_manifest *out, struct str *name, struct err *e);
 /* Is there an object of that size? */
 bool backup_store_has(struct backup_store *s, const char *digest, uint64_t size);

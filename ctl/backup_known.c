@@ -30,13 +30,14 @@ key_of(struct str path, struct arena *a)
 }
 
 void
-take_learn(struct take *t)
+take_learn(struct take *t, bool whole)
 {
 	struct err e = {0};
 	struct str name;
 
-	/* The first of all, or one that is damaged: everything is copied. */
-	if (backup_store_read(t->store, NULL, &t->arena, &t->base, &name, &e) < 0) {
+	/* One user's says little of all. The first of all, or one that is damaged: everything is
+	 * copied. */
+	if (backup_store_last(t->store, whole, &t->arena, &t->base, &name, &e) < 0) {
 		t->base = (struct backup_manifest){0};
 		t->base_name = STR("-");
 		if (e.code != E_NOTFOUND)

@@ -203,35 +203,52 @@ manifest_name(struct str name, char out[PATH_SIZE])
 	return out;
 }
 
+static int
+read_snapshot(struct backup_store *s, struct str name, struct arena *a, struct backup_manifest *out,
+    struct err *e)
+{
+	char file[PATH_SIZE];
+	struct str text;
+
+	if (file_read_all(s->snapshots, manifest_name(name, file), MANIFEST_MAX, a, &text, e) < 0) {
+		if (e->code == E_NOTFOUND)
+			err_set(e, E_NOTFOUND, "there is no snapshot " STR_FMT, STR_ARG(name));
+		return -1;
+	}
+	return backup_manifest_read(text, a, out, e) < 0
+		   ? err_wrap(e, "snapshot " STR_FMT, STR_ARG(name))
+		   : 0;
+}
+
 int
 backup_store_read(struct backup_store *s, const char *at, struct arena *a,
     struct backup_manifest *out, struct str *name, struct err *e)
 {
-	struct str *names, text;
-	char file[PATH_SIZE];
+	*name = arena_dup(a, str_z(at));
+	if (!backup_name_valid(*name))
+		return err_set(
+		    e, E_INVAL, "%.40s is no snapshot's name; gkmail backup list has them", at);
+	return read_snapshot(s, *name, a, out, e);
+}
+
+int
+backup_store_last(struct backup_store *s, bool whole, struct arena *a, struct backup_manifest *out,
+    struct str *name, struct err *e)
+{
+	struct str *names;
 	size_t n;
 
-	if (at == NULL) {
-		if (backup_store_list(s, a, &names, &n, e) < 0)
-			return -1;
-		if (n == 0)
-			return err_set(e, E_NOTFOUND, "there is no snapshot in %s", s->path);
-		*name = names[n - 1];
-	} else {
-		*name = arena_dup(a, str_z(at));
-		if (!backup_name_valid(*name))
-			return err_set(e, E_INVAL,
-			    "%.40s is no snapshot's name; gkmail backup list has them", at);
-	}
-	if (file_read_all(s->snapshots, manifest_name(*name, file), MANIFEST_MAX, a, &text, e) <
-	    0) {
-		if (e->code == E_NOTFOUND)
-			err_set(e, E_NOTFOUND, "there is no snapshot " STR_FMT, STR_ARG(*name));
+	if (backup_store_list(s, a, &names, &n, e) < 0)
 		return -1;
+	while (n-- > 0) {
+		*name = names[n];
+		if (read_snapshot(s, *name, a, out, e) < 0)
+			return -1;
+		if (!whole || str_eq_z(out->scope, "all"))
+			return 0;
 	}
-	return backup_manifest_read(text, a, out, e) < 0
-		   ? err_wrap(e, "snapshot " STR_FMT, STR_ARG(*name))
-		   : 0;
+	return err_set(
+	    e, E_NOTFOUND, "there is no snapshot %sin %s", whole ? "of everything " : "", s->path);
 }
 
 /* A name behind all that there are, by which the last one is known: two within a second are one

@@ -286,7 +286,7 @@ backup_take(struct backup_store *s, const char *user, struct backup_taken *out, 
 	buf_init(&t.text, TEXT_MAX);
 	if (begin(&t, e) < 0 || is_running(&t, e) < 0)
 		goto out;
-	take_learn(&t);
+	take_learn(&t, user == NULL);
 	head = (struct backup_manifest){.scope = user != NULL ? str_z(user) : STR("all"),
 	    .host = conf_str(t.conf, CONF_SERVER_HOST_NAME),
 	    .build = str_z(build_id()),

@@ -41,7 +41,7 @@ struct take_how {
 typedef bool (*take_skip_fn)(struct take *t, struct str path);
 
 /* backup_known.c: what the snapshot before this one knows. */
-void take_learn(struct take *t);
+void take_learn(struct take *t, bool whole);
 /* The same octets as last time, and they are in the store? Then x has their digest. */
 bool take_is_known(struct take *t, struct backup_entry *x);
 /* May an object of that digest be believed to be good? arg is the struct take. */

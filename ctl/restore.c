@@ -399,7 +399,8 @@ verb_restore(struct err *e)
 	    backup_store_open(&s, from, false, false, e) < 0)
 		return -1;
 	r.store = &s;
-	if (backup_store_read(&s, at, &ctl.arena, &r.m, &r.name, e) == 0)
+	if ((at != NULL ? backup_store_read(&s, at, &ctl.arena, &r.m, &r.name, e)
+			: backup_store_last(&s, w.user == NULL, &ctl.arena, &r.m, &r.name, e)) == 0)
 		rc = w.user != NULL ? restore_user(&s, &r.m, &w, e) : restore_all(&r, force, e);
 	backup_store_close(&s);
 	if (rc == 0 && w.user == NULL)

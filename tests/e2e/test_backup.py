@@ -436,3 +436,6 @@ def test_one_user_is_not_counted_as_all(kept):
     one = [ctl(s, "backup", "--to", to, "--user", user)["snapshot"] for _ in range(2)]
     assert ctl(s, "backup", "prune", "--from", to, "--keep", "1")["snapshots"] == 1
     assert [x["snapshot"] for x in ctl(s, "backup", "list", "--from", to)] == [whole[1], *one]
+    # Nor is it what the next of all is held against.
+    again = ctl(s, "backup", "--to", to)
+    assert again["new_files"] < again["files"] / 2, again
