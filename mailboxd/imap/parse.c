@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "mail/date.h"
-#include "mailboxd/imap/mutf7.h"
+#include "mail/mutf7.h"
 #include "net/lex.h"
 #include "store/folder.h"
 

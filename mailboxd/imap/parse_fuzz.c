@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 #include "base/mem.h"
-#include "mailboxd/imap/mutf7.h"
+#include "mail/mutf7.h"
 #include "mailboxd/imap/parse.h"
 #include "net/imap_frame.h"
 

@@ -2,7 +2,7 @@
  * parse_list.c - the arguments of LIST, LSUB (RFC 3501 6.3.8, 6.3.9; RFC 5258) and the items of
  * STATUS.
  */
-#include "mailboxd/imap/mutf7.h"
+#include "mail/mutf7.h"
 #include "mailboxd/imap/parse.h"
 #include "net/lex.h"
 

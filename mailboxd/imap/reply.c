@@ -1,8 +1,8 @@
 /*
  * reply.c - words to the client (RFC 3501 7, RFC 5530).
  */
+#include "mail/mutf7.h"
 #include "mailboxd/imap/conn.h"
-#include "mailboxd/imap/mutf7.h"
 
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
  * name is taken, so that two spellings never mean the same mailbox. Errors: -1, without words; the
  * caller answers with the name.
  */
-#include "mailboxd/imap/mutf7.h"
+#include "mail/mutf7.h"
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
 #include <stdint.h>
 
 #include "base/mem.h"
-#include "mailboxd/imap/mutf7.h"
+#include "mail/mutf7.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

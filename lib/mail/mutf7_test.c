@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "mailboxd/imap/mutf7.h"
+#include "mail/mutf7.h"
 
 static void
 both_ways(void **state)
