@@ -11,6 +11,7 @@
 #include "ctl/backup_take.h"
 #include "ctl/client.h"
 #include "ctl/output.h"
+#include "ctl/progress.h"
 #include "io/file.h"
 
 #define DAMAGED_SHOWN 20u
@@ -196,7 +197,7 @@ backup_verify(struct backup_store *s, const struct backup_manifest *m, struct ba
 		const struct backup_entry *x = &m->v[i];
 		struct err why = {0};
 
-		backup_progress("verify", "files", i, m->n);
+		progress_count("verify", "files", i, m->n);
 		if (x->folder || backup_set_has(*good, x->digest))
 			continue;
 		if (backup_store_get(s, x, -1, &why) == 0) {
@@ -209,12 +210,12 @@ backup_verify(struct backup_store *s, const struct backup_manifest *m, struct ba
 		}
 		if ((*damaged)++ >= DAMAGED_SHOWN)
 			continue;
-		backup_progress_end();
+		progress_end();
 		fprintf(stderr, "gkmail: %s: ", why.text);
 		out_str(stderr, x->path);
 		fputc('\n', stderr);
 	}
-	backup_progress_end();
+	progress_end();
 	return 0;
 }
 

@@ -145,9 +145,3 @@ struct str backup_user_name(uint32_t uid);
 struct str backup_group_name(uint32_t gid);
 int backup_user_id(struct str name, uint32_t *uid, struct err *e);
 int backup_group_id(struct str name, uint32_t *gid, struct err *e);
-
-/* ---- progress (backup_progress.c) ---- */
-
-/* A bar on a terminal, a line now and then otherwise; nothing with --json. what: "homes". */
-void backup_progress(const char *verb, const char *what, uint64_t done, uint64_t all);
-void backup_progress_end(void);

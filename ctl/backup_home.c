@@ -17,6 +17,7 @@
 #include "base/num.h"
 #include "ctl/backup_take.h"
 #include "ctl/client.h"
+#include "ctl/progress.h"
 #include "io/file.h"
 #include "store/maildir.h"
 
@@ -357,7 +358,7 @@ take_homes(struct take *t, const char *user, struct err *e)
 		if (domains[i].p[0] != '.')
 			rc = list_domain(t, domains[i], &l, e);
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
-		backup_progress("backup", "homes", i, l.n);
+		progress_count("backup", "homes", i, l.n);
 		rc = take_one(t, l.v[i], e);
 	}
 	free(l.v);

@@ -21,6 +21,7 @@
 #include "base/num.h"
 #include "ctl/backup_take.h"
 #include "ctl/client.h"
+#include "ctl/progress.h"
 #include "io/file.h"
 #include "svc/build.h"
 
@@ -302,7 +303,7 @@ backup_take(struct backup_store *s, const char *user, struct backup_taken *out, 
 	else
 		rc = backup_store_commit(s, buf_view(&t.text), out->name, e);
 out:
-	backup_progress_end();
+	progress_end();
 	take_forget(&t);
 	free((char *)t.config_path.p);
 	file_close(&t.data);

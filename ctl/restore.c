@@ -25,6 +25,7 @@
 #include "ctl/backup_take.h"
 #include "ctl/client.h"
 #include "ctl/output.h"
+#include "ctl/progress.h"
 #include "io/file.h"
 #include "store/home.h"
 
@@ -282,7 +283,7 @@ write_data(struct restore *r, struct err *e)
 	for (size_t i = 0; i < r->m.n; i++) {
 		const struct backup_entry *x = &r->m.v[i];
 
-		backup_progress("restore", "files", i, r->m.n);
+		progress_count("restore", "files", i, r->m.n);
 		if (x->folder || !str_starts(x->path, STR("data/")))
 			continue;
 		if (write_file(r, x, e) < 0)
@@ -330,7 +331,7 @@ restore_all(struct restore *r, bool force, struct err *e)
 		goto out;
 	rc = 0;
 out:
-	backup_progress_end();
+	progress_end();
 	backup_set_free(&good);
 	file_close(&sync);
 	file_close(&r->data);

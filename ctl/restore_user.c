@@ -19,6 +19,7 @@
 #include "base/num.h"
 #include "ctl/client.h"
 #include "ctl/output.h"
+#include "ctl/progress.h"
 #include "db/db.h"
 #include "io/file.h"
 #include "store/email.h"
@@ -244,14 +245,14 @@ put_rows(struct putting *p, struct db *db, struct err *e)
 	db_bind_str(s, 1, mailbox == NULL ? STR_NONE : inbox ? STR("INBOX") : str_z(mailbox));
 	db_bind_int(s, 2, (int64_t)p->uid);
 	while ((rc = db_step(s, e)) == 1) {
-		backup_progress("restore", "messages", p->done++, p->all);
+		progress_count("restore", "messages", p->done++, p->all);
 		if (put(p, db, s, e) < 0) {
 			rc = -1;
 			break;
 		}
 	}
 	db_done(&s);
-	backup_progress_end();
+	progress_end();
 	return rc;
 }
 
