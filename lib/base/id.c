@@ -5,6 +5,7 @@
 #include <sodium.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 
 static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford: no i, l, o, u */
 
@@ -53,6 +54,24 @@ id_new(char out[ID_SIZE])
 		out[i] = digits[ms & 31];
 	for (int i = ID_LEN - 1; i >= 9; i--, low >>= 5)
 		out[i] = digits[low & 31];
+	out[ID_LEN] = '\0';
+}
+
+void
+id_of(char out[ID_SIZE], struct str octets)
+{
+	unsigned bits = 0, have = 0;
+	size_t at = 0;
+
+	assume(octets.n * 8 >= (size_t)ID_LEN * 5);
+	for (size_t i = 0; i < ID_LEN; i++) {
+		if (have < 5) {
+			bits = bits << 8 | (unsigned char)octets.p[at++];
+			have += 8;
+		}
+		have -= 5;
+		out[i] = digits[bits >> have & 31];
+	}
 	out[ID_LEN] = '\0';
 }
 

@@ -13,4 +13,6 @@
 #define ID_SIZE (ID_LEN + 1)
 
 void id_new(char out[ID_SIZE]);
+/* The one id of those octets (a digest: 13 or more of them); it says nothing of time. */
+void id_of(char out[ID_SIZE], struct str octets);
 bool id_valid(struct str s);

@@ -38,6 +38,22 @@ all_differ(void **state)
 }
 
 static void
+one_of_octets(void **state)
+{
+	char a[ID_SIZE], b[ID_SIZE];
+
+	(void)state;
+	id_of(a, STR("\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+	assert_string_equal(a, "00000000000000000000");
+	id_of(a, STR("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xf0"));
+	assert_string_equal(a, "zzzzzzzzzzzzzzzzzzzz");
+	assert_true(id_valid(str_z(a)));
+	/* Each of the hundred bits counts. */
+	id_of(b, STR("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xe0"));
+	assert_string_equal(b, "zzzzzzzzzzzzzzzzzzzy");
+}
+
+static void
 children_have_their_own(void **state)
 {
 	char ids[3][ID_SIZE];
@@ -82,6 +98,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(all_differ),
+	    cmocka_unit_test(one_of_octets),
 	    cmocka_unit_test(children_have_their_own),
 	    cmocka_unit_test(what_is_no_id),
 	};

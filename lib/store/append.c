@@ -19,19 +19,21 @@ tmp_path(const struct append *ap, char out[64])
 	(void)snprintf(out, 64, "%s/%s", MAILDIR_TMP, ap->id);
 }
 
+int
+append_check(struct home *h, uint64_t size, struct err *e)
+{
+	if (h->quota != 0 && (size > h->quota || h->octets > h->quota - size))
+		return err_set(e, E_QUOTA, "mailbox is full");
+	return files_check_space(size, e);
+}
+
 struct append *
 append_new(struct home *h, uint64_t size, struct err *e)
 {
 	struct append *ap;
 	char path[64];
 
-	if (home_ready(h, e) < 0)
-		return NULL;
-	if (h->quota != 0 && (size > h->quota || h->octets > h->quota - size)) {
-		err_set(e, E_QUOTA, "mailbox is full");
-		return NULL;
-	}
-	if (files_check_space(size, e) < 0)
+	if (home_ready(h, e) < 0 || append_check(h, size, e) < 0)
 		return NULL;
 	ap = mem_alloc(sizeof *ap);
 	ap->home = h;
@@ -74,8 +76,7 @@ append_free(struct append **app)
 		return;
 	/* A finished one has left tmp/; this finds nothing then. */
 	tmp_path(ap, path);
-	if (ap->fd >= 0)
-		(void)unlink(path);
+	(void)unlink(path);
 	file_close(&ap->fd);
 	free(ap);
 	*app = NULL;
@@ -92,7 +93,8 @@ name_file(struct append *ap, struct mailbox *mb, const struct index_file *f, str
 	int rc;
 
 	tmp_path(ap, tmp);
-	if (files_path(mb, f, path, e) < 0 || file_sync(ap->fd, "store.append", e) < 0)
+	if (files_path(mb, f, path, e) < 0 ||
+	    (!ap->durable && file_sync(ap->fd, "store.append", e) < 0))
 		return -1;
 	own = scan_own_begin(mb);
 	rc = file_rename(AT_FDCWD, tmp, AT_FDCWD, path, e);
@@ -119,7 +121,10 @@ append_finish(struct append **app, struct mailbox *mb, const struct flag_set *se
 		goto out;
 	if (model_next_modseq(mb->home, &m.modseq, e) < 0 || model_next_uid(mb, &m.uid, e) < 0)
 		goto out;
-	maildir_base(base, date, str_z(ap->id), mb->home->o.host, ap->size);
+	if (ap->as != NULL)
+		maildir_base(base, date, str_z(ap->as), STR(IMPORT_HOST), ap->size);
+	else
+		maildir_base(base, date, str_z(ap->id), mb->home->o.host, ap->size);
 	m.email = email_number(str_z(base));
 	f = (struct index_file){.base = str_z(base), .letters = model_letters(m.flags, 0)};
 	if (name_file(ap, mb, &f, e) < 0)

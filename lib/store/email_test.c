@@ -87,6 +87,7 @@ take_back(void)
 				  "ALTER TABLE change DROP COLUMN thread;"
 				  "DROP TABLE object; ALTER TABLE mailbox DROP COLUMN sort;"
 				  "DROP INDEX change_agent;"
+				  "DROP TABLE imported;"
 				  "PRAGMA user_version = 2";
 	const struct db_options o = {.sync = DB_SYNC_FULL};
 	struct db *db = db_open("db/index.db", &o, &err);

@@ -70,9 +70,12 @@ static const char step_5[] =
 /* What agents did, and what of it was undone: few rows, which are asked for by their session. */
 static const char step_6[] =
 	"CREATE INDEX change_agent ON change (actor, sid, id) WHERE actor = 'agent' OR actor = 'undo'";
+/* What came from elsewhere (import.h), by the key of the message where it came from. */
+static const char step_7[] =
+	"CREATE TABLE imported (key BLOB PRIMARY KEY) WITHOUT ROWID";
 /* clang-format on */
 
-static const char *const steps[] = {step_1, step_2, step_3, step_4, step_5, step_6};
+static const char *const steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7};
 static const struct db_schema schema = {APPLICATION_ID, steps, ARRAY_LEN(steps)};
 
 struct index *

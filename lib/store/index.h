@@ -158,6 +158,13 @@ int index_object_octets(struct index *ix, unsigned frame, uint64_t *n, struct er
 int index_object_put(struct index *ix, unsigned kind, uint32_t id, struct str text, struct err *e);
 int index_object_remove(struct index *ix, unsigned kind, uint32_t id, struct err *e);
 
+/* ---- what came from elsewhere (index_import.c) ---- */
+
+int index_import_has(struct index *ix, struct str key, bool *has, struct err *e);
+int index_import_put(struct index *ix, struct str key, struct err *e);
+int index_imports(struct index *ix, int (*fn)(void *arg, struct str key, struct err *e), void *arg,
+    struct err *e);
+
 /* ---- cached text, change log ---- */
 
 /* *out.p NULL when there is none of this version. Borrows until the next call. */

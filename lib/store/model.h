@@ -83,8 +83,16 @@ struct append {
 	struct home *home;
 	int fd;
 	uint64_t size, written;
+	bool durable; /* its octets are already */
 	char id[ID_SIZE];
+	const char *as; /* the id in its name, where that was settled before; else NULL */
 };
+
+/* In names of what came from elsewhere: they say the same whatever this host is called later. */
+#define IMPORT_HOST "imported"
+
+/* Is there room for so many octets more? E_QUOTA, E_NOSPACE. (append.c) */
+int append_check(struct home *h, uint64_t size, struct err *e);
 
 struct mailbox_private {
 	size_t cap; /* of messages */
