@@ -13,11 +13,12 @@
 struct task {
 	struct ipc_chan *ctl; /* NULL: the asker has gone */
 	uint64_t call;
-	enum ipc_type type; /* MAILBOX_TASK, APPROVALS, MAILBOX_COPY, MAILBOX_PUT */
+	enum ipc_type type; /* MAILBOX_TASK, APPROVALS, or that of the route */
 	uint32_t what;
-	struct ipc_out own; /* of the last two: what the owner is told, until it is */
-	char *id;           /* of APPROVALS */
-	struct user *user;  /* once authd knows it */
+	const struct route *route; /* of what goes through as it is; NULL: none */
+	struct ipc_out own;        /* of that: what the owner is told, until it is */
+	char *id;                  /* of APPROVALS */
+	struct user *user;         /* once authd knows it */
 	uint64_t since;
 	bool sent; /* to the owner */
 	TAILQ_ENTRY(task) link;
@@ -99,33 +100,72 @@ approvals_told(void *arg, struct ipc_in *m, const struct err *e)
 	pass_on(arg, m, &out);
 }
 
-static void
-copied(void *arg, struct ipc_in *m, const struct err *e)
-{
-	struct ipc_out out;
+/* ---- what goes through as it is ---- */
 
-	if (m == NULL) {
-		fail(arg, e);
-		return;
-	}
-	ipc_begin(&out, MSG_MAILBOX_COPY_R);
-	ipc_put_fd(&out, ipc_take_fd(m));
-	pass_on(arg, m, &out);
+/* The operator's message, the owner's, and their answers. The first begins with the address, and is
+ * otherwise field by field the second. */
+static const struct route {
+	enum ipc_type from, to, answer;
+} routes[] = {
+    {MSG_MAILBOX_COPY, MSG_OWN_COPY, MSG_MAILBOX_COPY_R},
+    {MSG_MAILBOX_PUT, MSG_OWN_PUT, MSG_MAILBOX_PUT_R},
+    {MSG_MAILBOX_KEYS, MSG_OWN_KEYS, MSG_MAILBOX_KEYS_R},
+    {MSG_MAILBOX_MAKE, MSG_OWN_MAKE, MSG_MAILBOX_MAKE_R},
+    {MSG_MAILBOX_TAKE, MSG_OWN_TAKE, MSG_MAILBOX_TAKE_R},
+};
+
+static const struct route *
+route_of(enum ipc_type type)
+{
+	for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+		if (routes[i].from == type)
+			return &routes[i];
+	return NULL;
 }
 
 static void
-put(void *arg, struct ipc_in *m, const struct err *e)
+pass_list(struct ipc_in *m, struct ipc_out *out)
 {
+	uint32_t n = ipc_get_list(m);
+	struct str *v = mem_array((size_t)n + 1, sizeof *v);
+
+	for (uint32_t i = 0; i < n; i++)
+		v[i] = ipc_get_item(m);
+	ipc_put_list(out, v, n);
+	free(v);
+}
+
+/* The fields that m has left. */
+static void
+pass(struct ipc_in *m, struct ipc_out *out)
+{
+	while (*m->fields != '\0') {
+		if (*m->fields == 'u')
+			ipc_put_u32(out, ipc_get_u32(m));
+		else if (*m->fields == 'q')
+			ipc_put_u64(out, ipc_get_u64(m));
+		else if (*m->fields == 's')
+			ipc_put_str(out, ipc_get_str(m));
+		else if (*m->fields == 'l')
+			pass_list(m, out);
+		else
+			ipc_put_fd(out, ipc_take_fd(m));
+	}
+}
+
+static void
+passed(void *arg, struct ipc_in *m, const struct err *e)
+{
+	struct task *t = arg;
 	struct ipc_out out;
 
 	if (m == NULL) {
-		fail(arg, e);
+		fail(t, e);
 		return;
 	}
-	ipc_begin(&out, MSG_MAILBOX_PUT_R);
-	ipc_put_u32(&out, ipc_get_u32(m));
-	ipc_put_u32(&out, ipc_get_u32(m));
-	pass_on(arg, m, &out);
+	ipc_begin(&out, t->route->answer);
+	pass(m, &out);
+	pass_on(t, m, &out);
 }
 
 static void
@@ -135,8 +175,8 @@ give(struct task *t)
 
 	t->sent = true;
 	t->user->idle_since = 0;
-	if (t->type == MSG_MAILBOX_COPY || t->type == MSG_MAILBOX_PUT) {
-		ipc_call(t->user->owner, &t->own, t->type == MSG_MAILBOX_PUT ? put : copied, t);
+	if (t->route != NULL) {
+		ipc_call(t->user->owner, &t->own, passed, t);
 		return;
 	}
 	if (t->type == MSG_APPROVALS) {
@@ -227,7 +267,7 @@ checked(void *arg, struct ipc_in *m, const struct err *why)
 	u = t->user = user_get(name);
 	u->njobs++;
 	t->since = clock_ms();
-	if (t->type != MSG_MAILBOX_PUT && t->type != MSG_MAILBOX_COPY)
+	if (t->route == NULL)
 		log_info("mailbox.task", LZ("user", u->name), LU("task", t->what));
 	if (u->state == OWNER_NONE)
 		u->quota = quota;
@@ -250,36 +290,32 @@ begin(struct task *t, struct str address)
 	ipc_call(svc_channel(PEER_AUTHD), &out, checked, t);
 }
 
-void
-operator_backup(struct ipc_chan *c, struct ipc_in *m)
+bool
+operator_passes(struct ipc_chan *c, struct ipc_in *m)
 {
-	struct str address = ipc_get_str(m), *flags;
-	struct task *t = mem_alloc(sizeof *t);
-	uint32_t n;
+	const struct route *r = route_of(m->type);
+	struct str address;
+	struct task *t;
 
+	if (r == NULL)
+		return false;
+	address = ipc_get_str(m);
+	t = mem_alloc(sizeof *t);
 	t->ctl = c;
 	t->call = m->id;
 	t->type = m->type;
+	t->route = r;
 	t->id = mem_dup("", 0);
-	ipc_begin(&t->own, m->type == MSG_MAILBOX_PUT ? MSG_OWN_PUT : MSG_OWN_COPY);
-	if (m->type == MSG_MAILBOX_PUT) {
-		ipc_put_str(&t->own, ipc_get_str(m));
-		n = ipc_get_list(m);
-		flags = mem_array((size_t)n + 1, sizeof *flags);
-		for (uint32_t i = 0; i < n; i++)
-			flags[i] = ipc_get_item(m);
-		ipc_put_list(&t->own, flags, n);
-		free(flags);
-		ipc_put_u64(&t->own, ipc_get_u64(m));
-		ipc_put_fd(&t->own, ipc_take_fd(m));
-	}
+	ipc_begin(&t->own, r->to);
+	pass(m, &t->own);
 	if (ipc_end(m) == 0) {
 		begin(t, address);
-		return;
+		return true;
 	}
 	ipc_drop(&t->own);
 	free(t->id);
 	free(t);
+	return true;
 }
 
 void

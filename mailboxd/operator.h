@@ -1,6 +1,6 @@
 /*
- * operator.h - what the operator asks of a mailbox (gkmail mailbox, approve, backup, restore): its
- * owner does it, for nobody else has the home open (INVARIANTS 12).
+ * operator.h - what the operator asks of a mailbox (gkmail mailbox, approve, backup, restore,
+ * import): its owner does it, for nobody else has the home open (INVARIANTS 12).
  */
 #pragma once
 
@@ -8,7 +8,8 @@
 #include "mailboxd/parent.h"
 
 void operator_message(struct ipc_chan *c, struct ipc_in *m); /* MAILBOX_TASK, APPROVALS */
-void operator_backup(struct ipc_chan *c, struct ipc_in *m);  /* MAILBOX_COPY, MAILBOX_PUT */
+/* Backups, restores, imports: is it one of them? Then it is done, and answered. */
+bool operator_passes(struct ipc_chan *c, struct ipc_in *m);
 /* The user's owner is ready. */
 void operator_ready(struct user *u);
 /* Tasks that no owner has yet are refused. */

@@ -25,6 +25,7 @@
 #include "ipc/ipc.h"
 #include "mailboxd/approvals.h"
 #include "mailboxd/imap/imap.h"
+#include "mailboxd/import.h"
 #include "mailboxd/jmap/agent.h"
 #include "mailboxd/jmap/backlog.h"
 #include "mailboxd/jmap/conn.h"
@@ -669,6 +670,9 @@ on_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 	} else if (m->type == MSG_OWN_PUT) {
 		loop_timer_stop(self.linger);
 		restore_put(self.home, self.parent, m, settle);
+	} else if (m->type == MSG_OWN_KEYS || m->type == MSG_OWN_MAKE || m->type == MSG_OWN_TAKE) {
+		loop_timer_stop(self.linger);
+		import_message(self.home, self.parent, m, settle);
 	} else if (m->type == MSG_OWN_CONFIG) {
 		on_config(m);
 	} else if ((m->type == MSG_OWN_GO || m->type == MSG_OWN_DRAIN) && ipc_end(m) == 0) {

@@ -266,12 +266,10 @@ parent_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 		gone_message(m);
 	else if (m->type == MSG_MAILBOX_TASK || m->type == MSG_APPROVALS)
 		operator_message(c, m);
-	else if (m->type == MSG_MAILBOX_COPY || m->type == MSG_MAILBOX_PUT)
-		operator_backup(c, m);
 	else if (m->type == MSG_REPLAY_HOLD || m->type == MSG_REPLAY_READY ||
 		 m->type == MSG_REPLAY_DONE)
 		hold_message(m);
-	else
+	else if (!operator_passes(c, m))
 		ipc_refuse(m);
 }
 

@@ -505,6 +505,23 @@ enum ipc_peer {
 	X(MAILBOX_PUT_R,  PEER_MAILBOXD, PEER_CTL, 0, "added:u32 uid:u32") \
 	X(OWN_PUT,        PEER_MAILBOXD, PEER_OWNER, 540, "mailbox:str flags:list date:u64 octets:fd") \
 	X(OWN_PUT_R,      PEER_OWNER, PEER_MAILBOXD, 0, "added:u32 uid:u32") \
+	/* Mail from elsewhere (docs/adr/0047-moving-in.md). KEYS: the keys of all that came, in a memory file (store/import.h).
+	 * MAKE: a mailbox, where there is none; use: "\\Sent", or empty: the mailbox of that use is meant, if there is one;
+	 * the answer says which it is. TAKE: messages, durable when it is answered; rows: key, mailbox, flags (as IMAP has them, spaces between), INTERNALDATE
+	 * (seconds), octets, five a message; these stand in the memory file one behind the other. added: of the first
+	 * added + there of them; there: came before. Fewer than were asked for: the rest is to be asked for again. */ \
+	X(MAILBOX_KEYS,   PEER_CTL, PEER_MAILBOXD, 600, "address:str") \
+	X(MAILBOX_KEYS_R, PEER_MAILBOXD, PEER_CTL, 0, "keys:fd") \
+	X(OWN_KEYS,       PEER_MAILBOXD, PEER_OWNER, 540, "") \
+	X(OWN_KEYS_R,     PEER_OWNER, PEER_MAILBOXD, 0, "keys:fd") \
+	X(MAILBOX_MAKE,   PEER_CTL, PEER_MAILBOXD, 600, "address:str mailbox:str use:str subscribe:u32") \
+	X(MAILBOX_MAKE_R, PEER_MAILBOXD, PEER_CTL, 0, "mailbox:str") \
+	X(OWN_MAKE,       PEER_MAILBOXD, PEER_OWNER, 540, "mailbox:str use:str subscribe:u32") \
+	X(OWN_MAKE_R,     PEER_OWNER, PEER_MAILBOXD, 0, "mailbox:str") \
+	X(MAILBOX_TAKE,   PEER_CTL, PEER_MAILBOXD, 600, "address:str rows:list octets:fd") \
+	X(MAILBOX_TAKE_R, PEER_MAILBOXD, PEER_CTL, 0, "added:u32 there:u32") \
+	X(OWN_TAKE,       PEER_MAILBOXD, PEER_OWNER, 540, "rows:list octets:fd") \
+	X(OWN_TAKE_R,     PEER_OWNER, PEER_MAILBOXD, 0, "added:u32 there:u32") \
 	/* What agents have asked for, and a human's answer at the terminal: as Approval/get and Approval/set (JMAP) do it.
 	 * task: enum approval_task. fd: a memory file with the Response, in JSON; of APPROVAL_SHOW with the frozen octets,
 	 * and a few words on each email that an action is about. */ \
