@@ -158,6 +158,19 @@ const struct verb verbs[] = {
 	    "them there. Nothing is restored from a damaged snapshot.\n\n"
 	    "  gkmail restore --from /mnt/backup\n"
 	    "  gkmail restore --user alice@example.org --mailbox Archive --to-mailbox Restored\n", verb_restore),
+	V("import", "maildir", "DIR --user ADDRESS [--into MAILBOX] [--dry-run]",
+	    "take the mail of a Maildir into a user's mailboxes",
+	    "DIR and its folders, of Maildir++ (.A.B) or one in another, with flags, keywords, dates and subscriptions, while\n"
+	    "the server works. Each message comes once: run it again to go on where it was interrupted, or for what is\n"
+	    "new. Sent, Drafts, Junk, Trash and Archive become the user's own; --into puts all below one mailbox. --dry-run\n"
+	    "says what would come. Exit 1: something was left out, which is told; 75: not now, run it again.\n\n"
+	    "  gkmail import maildir /home/alice/Maildir --user alice@example.org\n", verb_import_maildir),
+	V("import", "mbox", "FILE|DIR --user ADDRESS [--into MAILBOX] [--dry-run]",
+	    "take the mail of an mbox, or of a folder of them, into a user's mailboxes",
+	    "FILE goes to INBOX, or to where --into says; of a DIR each mbox to the mailbox of its name. Like import maildir in all\n"
+	    "else; flags are read of Status, X-Status, X-Keywords and X-Mozilla-Status.\n\n"
+	    "  gkmail import mbox /var/mail/alice --user alice@example.org\n"
+	    "  gkmail import mbox old.mbox --user alice@example.org --into Old\n", verb_import_mbox),
 	V("ban", "list", "", "list the addresses and networks that are banned",
 	    "  gkmail ban list --json\n", verb_ban_list),
 	V("ban", "add", "NETWORK [--for DURATION] [--reason TEXT]", "turn away the clients of an address or network",

@@ -16,7 +16,7 @@ _gkmail() {
 		esac
 	done
 	case "$noun${verb:+ $verb}" in
-	'') words='--config --dir --json --help setup check config domain user apppass agent approve audit mcp session alias queue mailbox backup restore ban dkim acme dns dmarc status prove doctor log trace reload sandbox version completion' ;;
+	'') words='--config --dir --json --help setup check config domain user apppass agent approve audit mcp session alias queue mailbox backup restore import ban dkim acme dns dmarc status prove doctor log trace reload sandbox version completion' ;;
 	setup) words='--help --json --domain --user --postmaster --certificate --key --smart-host --smart-user --smart-password --offline --no-start --wait-dns --yes --force' ;;
 	check) words='--help --json' ;;
 	config) words='--help show explain sample' ;;
@@ -72,6 +72,9 @@ _gkmail() {
 	'backup verify') words='--help --json --from --all' ;;
 	'backup prune') words='--help --json --from --keep' ;;
 	restore) words='--help --json --from --at --force --user --mailbox --message --to-mailbox' ;;
+	import) words='--help maildir mbox' ;;
+	'import maildir') words='--help --json --user --into --dry-run' ;;
+	'import mbox') words='--help --json --user --into --dry-run' ;;
 	ban) words='--help list add remove' ;;
 	'ban list') words='--help --json' ;;
 	'ban add') words='--help --json --for --reason' ;;

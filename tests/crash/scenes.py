@@ -281,12 +281,36 @@ def objects_answered(m):
     must(again not in (own, made, gone), f"the number {again} comes twice")
 
 
+def maildir_of(folder, names):
+    """As another program keeps mail."""
+    for sub in ("cur", "new", "tmp"):
+        (folder / sub).mkdir(parents=True, exist_ok=True)
+    for i, name in enumerate(names):
+        (folder / "cur" / f"{1_700_000_000 + i}.M{i}.old:2,S").write_bytes(text(name))
+
+
+def imported(m):
+    """An import that was answered, of more messages than one."""
+    names = sorted(f"f{i}" for i in range(30))
+    # Where the power is not cut.
+    maildir_of(m.dir.parent / f"{m.dir.name}-old", names)
+    m.disk.sync()
+    command = ("import", "maildir", str(m.dir.parent / f"{m.dir.name}-old"), "--user", m.user()["address"])
+    must("imported 30" in m.ctl(*command).stdout, "30 were to come")
+    m.power_off()
+    m.power_on()
+    found = names_in(imapraw.connect(m), "INBOX")
+    must(sorted(found.values()) == names, f"after an import there is {found}")
+    must("0 messages" in (said := m.ctl(*command).stdout), f"once more it says {said}")
+
+
 # name -> (scene, how the machine is made, syncs that it shows to be needed)
 SCENES = {
     "told_and_lost": (told_and_lost, {"config": QUIET}, []),
     "jmap_answered": (jmap_answered, {"config": QUIET}, ["sync queue.batch", "sync index.db-wal", "sync store.append"]),
     "objects_answered": (objects_answered, {"config": QUIET, "bare": True, "mount": "noauto_da_alloc"},
                          ["sync store.objects"]),
+    "imported": (imported, {"config": QUIET}, ["syncall store.import"]),
     "many_moved": (many_moved, {"config": QUIET}, ["syncall store.copies"]),
     "copied": (copied, {"config": QUIET, "bare": True}, ["syncdir store.names"]),
     "expunged": (expunged, {"config": QUIET, "bare": True}, ["syncdir store.graves"]),

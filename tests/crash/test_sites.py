@@ -95,6 +95,10 @@ def steps(suite, n):
         suite.ctl("mailbox", "reindex", user["address"])
         suite.ctl("mailbox", "repair", user["address"])
 
+    def bring():
+        scenes.maildir_of(suite.dir.parent / f"old{n}", ["z"] * 3)
+        suite.ctl("import", "maildir", str(suite.dir.parent / f"old{n}"), "--user", user["address"], "--into", f"Old{n}")
+
     def account():
         address = f"new{n}@{suite.domain}"
         suite.ctl("user", "add", address, input="correct horse battery\n")
@@ -111,7 +115,7 @@ def steps(suite, n):
                 c.call("VacationResponse/set", update={"singleton": {"isEnabled": enabled}})
             (suite.maildir("user4").parent / "db" / "objects").unlink(missing_ok=True)
 
-    return [lambda: submit(200_000), lambda: submit(300_000), mailboxes, operator, account, empty, objects]
+    return [lambda: submit(200_000), lambda: submit(300_000), mailboxes, operator, bring, account, empty, objects]
 
 
 FAILS = (*world.GONE, AssertionError, subprocess.TimeoutExpired)

@@ -78,11 +78,27 @@ def here(suite, text):
     text = re.sub(rf"mail\.{domain}:(465|587|993|443|25)\b", lambda m: f"localhost:{suite.port(PORTS[m[1]])}", text)
     text = text.replace("127.0.0.1:9090", f"127.0.0.1:{suite.port('metrics')}").replace(MID, suite.mid)
     text = text.replace("/etc/gkmail/gkmail.toml", f"{suite.dir}/gkmail.toml")
+    text = text.replace("/srv/old", f"{suite.dir}-docs/old")
     return text.replace("/var/lib/gkmail", f"{suite.dir}/data").replace("/var/log/gkmail/gkmail.log", f"{suite.dir}/log")
 
 
 NAMED = r"(sudo |gkmail |https?:|/|[a-z]+\.[a-z_]+\b)"  # commands, addresses, files, settings
 PORTS = {"465": "submissions", "587": "submission", "993": "imaps", "443": "https", "25": "smtp"}
+
+
+def moved_from(place):
+    """What servers before kept."""
+    letter = "Subject: old\n\nold\n"
+    for folder in ("alice/Maildir", "alice/Maildir/.Sent Items"):
+        for sub in ("cur", "new", "tmp"):
+            (place / folder / sub).mkdir(parents=True)
+        for i in range(2 if folder.endswith("Maildir") else 1):
+            (place / folder / "cur" / f"{1_700_000_000 + i}.M{i}.old:2,S").write_text(letter)
+    (place / "alice/Maildir/new/1700000009.M9.old").write_text(letter)
+    (place / "mail").mkdir()
+    (place / "alice/mail").mkdir()
+    for mbox in ("mail/alice", "alice/mail/Work", "takeout.mbox"):
+        (place / mbox).write_text(f"From a@elsewhere.test Tue Nov 14 22:13:20 2023\n{letter}\n")
 
 
 def stand(suite):
@@ -95,6 +111,7 @@ def stand(suite):
     (place / "password").write_text("a long secret of mine\n")
     (place / ".mail-password").write_text(suite.user()["password"] + "\n")
     (place / ".mail-password").chmod(0o600)
+    moved_from(place / "old")
     suite.send("alice", ["bob"], subject="lunch")
     wait_for(lambda: suite.inbox("bob"), what="mail that came")
     with suite.smtp() as c:
