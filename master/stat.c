@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -161,19 +162,44 @@ put_processes(struct arena *a, struct ipc_out *m)
 	ipc_put_list(m, v, ARRAY_LEN(v));
 }
 
+/* Where the log is written, "" when that is no file. */
+static const char *
+log_place(struct arena *a)
+{
+	struct str to = conf_str(master.conf, CONF_LOG_TO);
+	size_t slash = str_rchr(to, '/');
+
+	return slash < to.n ? arena_dupz(a, str_sub(to, 0, slash + 1)) : "";
+}
+
+/* Is it on another file system than those before it, with a size of its own? */
+static bool
+stands_apart(const char *const *paths, size_t i)
+{
+	struct stat st, before;
+
+	if (stat(paths[i], &st) < 0)
+		return false;
+	for (size_t k = 0; k < i; k++)
+		if (stat(paths[k], &before) == 0 && before.st_dev == st.st_dev)
+			return false;
+	return true;
+}
+
 static void
 put_disks(struct arena *a, struct ipc_out *m)
 {
-	const char *const paths[] = {
-	    conf_z(master.conf, CONF_SERVER_DATA_DIR), conf_z(master.conf, CONF_SERVER_RUN_DIR)};
-	static const char *const names[] = {"data", "run"};
+	const char *data = conf_z(master.conf, CONF_SERVER_DATA_DIR);
+	const char *const paths[] = {data, conf_z(master.conf, CONF_SERVER_RUN_DIR),
+	    arena_printf(a, "%s/spool", data).p, arena_printf(a, "%s/mail", data).p, log_place(a)};
+	static const char *const names[] = {"data", "run", "spool", "mail", "log"};
 	struct str v[ARRAY_LEN(paths) * 5];
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		struct statvfs st;
 
-		if (statvfs(paths[i], &st) < 0)
+		if ((i > 1 && !stands_apart(paths, i)) || statvfs(paths[i], &st) < 0)
 			continue;
 		v[n++] = str_z(names[i]);
 		/* As df has it: what is kept for root is no part of it. */

@@ -131,8 +131,8 @@ check_disks(struct health *h, const struct state *s)
 	for (size_t i = 0; i < s->ndisks; i++) {
 		const struct disk *d = &s->disks[i];
 		int64_t used = d->size > 0 ? (int64_t)(100 - d->free * 100 / d->size) : 0;
-		bool full = str_eq_z(d->name, "data") &&
-			    d->free < conf_num(svc_conf(), CONF_QUEUE_MIN_FREE);
+		bool mail = !str_eq_z(d->name, "run") && !str_eq_z(d->name, "log");
+		bool full = mail && d->free < conf_num(svc_conf(), CONF_QUEUE_MIN_FREE);
 		bool files = d->files > 0 && d->files_free * 5 < d->files;
 		cJSON *c;
 

@@ -492,6 +492,10 @@ test_health(void **state)
 	    STR("data"), STR("1000000"), STR("900000"), STR("100"), STR("10")};
 	static const struct str full[] = {
 	    STR("data"), STR("1000000"), STR("1023"), STR("0"), STR("0")};
+	static const struct str full_mail[] = {
+	    STR("mail"), STR("1000000"), STR("1023"), STR("0"), STR("0")};
+	static const struct str full_log[] = {
+	    STR("log"), STR("1000000"), STR("0"), STR("0"), STR("0")};
 	cJSON *v = health("HTTP/1.1 200 ");
 
 	(void)state;
@@ -512,6 +516,12 @@ test_health(void **state)
 	clock_advance(400);
 	scene.disks = full;
 	finds("HTTP/1.1 503 ", "disk:utilization", "fail", "new mail is refused");
+	clock_advance(400);
+	scene.disks = full_mail;
+	finds("HTTP/1.1 503 ", "disk:utilization", "fail", "new mail is refused");
+	clock_advance(400);
+	scene.disks = full_log;
+	finds("HTTP/1.1 200 ", "disk:utilization", "warn", "fills up");
 	clock_advance(400);
 	scene.disks = disks, scene.ndisks = ARRAY_LEN(disks);
 	scene.processes = failed, scene.nprocesses = ARRAY_LEN(failed);

@@ -348,7 +348,7 @@ enum jmap_step jmap_item_fail(struct jmap_item *it, const char *type, const char
 /* invalidProperties, of one more property each time. */
 enum jmap_step jmap_item_invalid(struct jmap_item *it, const char *property, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* An error of the store: overQuota, notFound, … */
+/* An error of the store: overQuota, serverUnavailable, notFound, … */
 enum jmap_step jmap_item_err(struct jmap_call *c, struct jmap_item *it, const struct err *e);
 void jmap_item_add(struct jmap_item *it, const char *name, cJSON *v); /* a member of the SetError */
 bool jmap_item_failed(const struct jmap_item *it);

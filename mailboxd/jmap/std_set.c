@@ -62,14 +62,15 @@ jmap_item_invalid(struct jmap_item *it, const char *property, const char *fmt, .
 	return JMAP_DONE;
 }
 
-/* RFC 8620 5.3 */
+/* RFC 8620 5.3, 3.6.2. A full disk is no limit of the user's: later it may work. */
 static const char *
 set_error(enum err_code code)
 {
 	switch (code) {
 	case E_QUOTA:
-	case E_NOSPACE:
 		return "overQuota";
+	case E_NOSPACE:
+		return "serverUnavailable";
 	case E_NOTFOUND:
 		return "notFound";
 	case E_DENIED:

@@ -117,8 +117,12 @@ refused(struct jmap_outgoing *o, struct jmap_item *it, const struct smtp_result 
 	cJSON *list;
 
 	if (r->code / 100 != 5) {
-		(void)jmap_item_fail(
-		    it, r->code == 0 ? "serverFail" : "forbiddenToSend", STR_FMT, STR_ARG(r->text));
+		/* RFC 3463 3.4: the mail system is full, or otherwise not ready. */
+		(void)jmap_item_fail(it,
+		    r->code == 0                                  ? "serverFail"
+		    : str_find(r->text, STR(" 4.3.")) < r->text.n ? "serverUnavailable"
+								  : "forbiddenToSend",
+		    STR_FMT, STR_ARG(r->text));
 	} else if (r->stage == SMTP_OUT_MAIL) {
 		(void)jmap_item_fail(it,
 		    str_find(r->text, STR("5.3.4")) < r->text.n ? "tooLarge" : "forbiddenMailFrom",

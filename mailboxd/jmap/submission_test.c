@@ -291,6 +291,7 @@ refusals_have_names(void **state)
 	    {"MAIL", "552 5.3.4 too big\r\n", "\"tooLarge\""},
 	    {"RCPT", "550 5.1.1 unknown\r\n", "\"invalidRecipients\""},
 	    {"RCPT", "450 4.7.1 too many\r\n", "\"forbiddenToSend\""},
+	    {"MAIL", "452 4.3.1 No room\r\n", "\"serverUnavailable\""},
 	    {"220", "", ""},
 	};
 

@@ -17,6 +17,7 @@
 #include "base/num.h"
 #include "io/file.h"
 #include "mailboxd/jmap/upload.h"
+#include "store/files.h"
 
 #define PREFIX    "upload-"
 #define KEEP_S    86400
@@ -174,7 +175,7 @@ jmap_upload_new(struct jmap *j, struct str account, struct str type, struct err 
 		err_put(e, E_LIMIT, "maxConcurrentUpload");
 		return NULL;
 	}
-	if (make_room(j, e) < 0)
+	if (make_room(j, e) < 0 || files_check_space(0, e) < 0)
 		return NULL;
 	u = mem_alloc(sizeof *u);
 	u->jmap = j;
@@ -195,6 +196,8 @@ jmap_upload_write(struct jmap_upload *u, struct str octets, struct err *e)
 {
 	if (octets.n > JMAP_MAX_UPLOAD - u->size)
 		return err_set(e, E_LIMIT, "maxSizeUpload");
+	if (files_check_space(octets.n, e) < 0)
+		return -1;
 	u->size += octets.n;
 	return file_write(u->fd, octets.p, octets.n, e);
 }

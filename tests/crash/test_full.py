@@ -2,10 +2,13 @@
 users make room, and the same processes serve on."""
 
 import contextlib
+import json
 import os
 import random
 import signal
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -13,7 +16,10 @@ import imapraw
 import machine
 import scenes
 import world
+from jmapmail import Client
+from mcp import Stdio
 from suite import wait_for
+from test_web_auth import Browser
 
 pytestmark = pytest.mark.skipif(machine.why_not is not None, reason=f"a small file system: {machine.why_not}")
 
@@ -195,3 +201,150 @@ def test_full_under_load(small):
         w.end()
         w.quiet()
         w.check()
+
+
+def health(m):
+    """The status, and what is not well."""
+    try:
+        answer = urllib.request.urlopen(f"http://127.0.0.1:{m.port('metrics')}/health", timeout=30)
+    except urllib.error.HTTPError as e:
+        answer = e
+    checks = json.loads(answer.read())["checks"]
+    return answer.status, {(name, c.get("componentId")): c["output"] for name, all_of in checks.items() for c in all_of
+                           if c["status"] != "pass"}
+
+
+def not_created(result):
+    return result["notCreated"]["k"]["type"]
+
+
+def tool(agent, name, **arguments):
+    return agent.ask("tools/call", {"name": name, "arguments": arguments})["result"]
+
+
+def test_every_front_says_so(small):
+    """What adds is refused for now, in each protocol's own words; what makes room and what only looks goes on."""
+    m = small
+    a = imapraw.connect(m, "alice")
+    for i in range(4):
+        a.append("INBOX", scenes.text(f"a{i}"))
+    a.ok("SELECT INBOX")
+    j, agent, bob = Client(m, "alice"), Stdio(m), m.user("bob")
+    kept = j.draft("kept", [bob["address"]])
+    blob = j.upload(scenes.text("up")).json()["blobId"]
+    wait_for(lambda: reserve(m) == 6 << 20, 10, "the reserve")
+    before, filler = daemons(m), Filler(m)
+    filler.fill()
+    wait_for(lambda: mail_from(m)[0] == 452, 5, "the queue to see it")
+    # SMTP, users' too (RFC 5321 4.2.3, RFC 3463 3.4).
+    with m.smtp("alice") as c:
+        code, text = c.mail(m.user("alice")["address"])
+        assert code == 452 and text.startswith(b"4.3.1 ")
+    # IMAP (RFC 5530 3): not OVERQUOTA, which a user could do something about.
+    no(a, append(a, "late"))
+    no(a, "COPY 1 Archive")
+    for command in ("NOOP", "FETCH 1:* (FLAGS BODY.PEEK[])", "SEARCH TEXT hello", r"STORE 1 +FLAGS (\Flagged)",
+                    r"STORE 2 +FLAGS (\Deleted)", "EXPUNGE", "MOVE 1 Archive"):
+        a.ok(command)
+    # JMAP (RFC 8620 3.6.2, 5.3, 6.1): nor overQuota; and uploads do not eat what is kept for deliveries.
+    left = reserve(m)
+    for size in (10, 300_000):
+        answer = j.upload(b"x" * size)
+        assert answer.status == 507 and answer.headers["Content-Type"] == "application/problem+json", answer.body
+    assert reserve(m) == left
+    draft = {"mailboxIds": {j.boxes["drafts"]: True}, "subject": "late", "from": [{"email": j.identity["email"]}]}
+    assert not_created(j.call("Email/set", create={"k": draft})) == "serverUnavailable"
+    assert not_created(j.call("Email/import", emails={"k": {"blobId": blob, "mailboxIds": {j.boxes["inbox"]: True}}})) == \
+        "serverUnavailable"
+    (name, result, _), *_ = j.submit(kept)
+    assert name == "EmailSubmission/set" and result["notCreated"]["s"]["type"] == "serverUnavailable", result
+    assert kept in j.call("Email/set", update={kept: {"keywords/$flagged": True}})["updated"]
+    assert j.call("Email/set", destroy=[kept])["destroyed"] == [kept]
+    # An agent.
+    said = tool(agent, "create_draft", to=[bob["address"]], subject="late", body="x")
+    assert said["isError"] and "space" in said["content"][0]["text"], said
+    assert not tool(agent, "list_mailboxes").get("isError")
+    status, trouble = health(m)
+    assert status == 503 and "new mail is refused" in trouble["disk:utilization", "data"]
+    # Not even the reserve: nobody is told of a success, and whoever looks in hears that it is for now.
+    filler.use_up(m)
+    assert Browser(m).login("bob").status == 503
+    r = m.ctl("user", "passwd", bob["address"], input="another pass of mine\n", check=False)
+    assert r.returncode == 75 and "full" in r.stderr
+    with m.smtp("bob") as c:
+        assert c.mail(bob["address"])[0] == 452
+    filler.remove()
+    wait_for(lambda: mail_from(m)[0] == 250, 5, "the queue to see it")
+    wait_for(lambda: health(m)[0] == 200, 30, "health")
+    assert daemons(m) == before
+    # All of them again, with nobody's help.
+    with m.smtp("bob") as c:
+        assert c.mail(bob["address"])[0] == 250
+    send(m, "alice", "back")
+    empty(m)
+    assert j.upload(b"x" * 300_000).status == 201
+    kept = j.draft("again", [bob["address"]])
+    assert j.submit(kept)[0][1]["created"]
+    assert not wait_for(lambda: tool(agent, "create_draft", to=[bob["address"]], subject="again", body="x"), 30).get("isError")
+    assert Browser(m).login("bob").status == 204
+    assert sorted(scenes.names_in(imapraw.connect(m, "alice"), "INBOX").values()) == ["a2", "a3", "back"]
+
+
+def test_the_mail_on_a_disk_of_its_own(workdir):
+    """Full there, with room in the spool: mail is taken and waits."""
+    m = machine.Machine(workdir, "--users", "2", config=CONFIG, megabytes=96, apart=("mail",))
+    try:
+        m.start()
+        wait_for(lambda: reserve(m) == 6 << 20, 10, "the reserve")
+        before = daemons(m)
+        filler = Filler(m)
+        filler.f.close()
+        filler.path.unlink()
+        filler.path = m.disks[1].place / "filler"
+        filler.f = open(filler.path, "ab", buffering=0)
+        filler.use_up(m)
+        status, trouble = wait_for(lambda: (h := health(m))[0] == 503 and h, 10)
+        assert [k for k in trouble if k[0] == "disk:utilization"] == [("disk:utilization", "mail")]
+        for i in range(5):
+            send(m, "bob", f"b{i}")
+        filler.remove()
+        empty(m)
+        assert sorted(scenes.names_in(imapraw.connect(m, "bob"), "INBOX").values()) == [f"b{i}" for i in range(5)]
+        assert daemons(m) == before
+    finally:
+        m.destroy()
+
+
+def test_a_log_that_cannot_be_written(workdir):
+    """Lines are lost, and counted; nothing else is."""
+    m = machine.Machine(workdir, "--users", "2", config=CONFIG, megabytes=96)
+    log = m.dir / "data" / "log"
+    m.env["GKMAIL_LOG_TO"] = str(log)
+
+    def lost():
+        metrics = urllib.request.urlopen(f"http://127.0.0.1:{m.port('metrics')}/metrics", timeout=30).read().decode()
+        return sum(float(x.split()[-1]) for x in metrics.splitlines() if x.startswith("gkmail_log_lost_lines_total"))
+
+    try:
+        m.start()
+        wait_for(lambda: reserve(m) == 6 << 20, 10, "the reserve")
+        before, filler = daemons(m), Filler(m)
+        assert lost() == 0
+        filler.use_up(m)
+        a = imapraw.connect(m, None)
+
+        def knock():
+            imapraw.connect(m, None).close()
+            return lost() > 0
+        wait_for(knock, 20, "lines that are lost")
+        assert mail_from(m)[0] == 452
+        a.ok("NOOP")
+        filler.remove()
+        wait_for(lambda: mail_from(m)[0] == 250, 5, "the queue to see it")
+        send(m, "bob", "after")
+        empty(m)
+        # It says so itself, among whole lines.
+        wait_for(lambda: imapraw.connect(m, None).close() or "log.lost lines=" in log.read_text(), 20, "the word of it")
+        assert daemons(m) == before
+    finally:
+        m.destroy()
