@@ -65,12 +65,22 @@ forget(struct chat *c)
 
 /* ---- the page ---- */
 
+static void
+put_message(struct chat *c, struct str octets)
+{
+	while (octets.n > FRAMES_MAX) {
+		frames_put(c->frames, CHAT_PART, str_sub(octets, 0, FRAMES_MAX));
+		octets = str_from(octets, FRAMES_MAX);
+	}
+	frames_put(c->frames, CHAT_TEXT, octets);
+}
+
 void
 chat_tell(struct chat *c, cJSON *message)
 {
 	struct buf b;
 
-	buf_init(&b, FRAMES_MAX);
+	buf_init(&b, CHAT_OUT_MAX);
 	json_print(message, &b);
 	if (!b.over)
 		kept_add(&c->kept, message);
@@ -78,7 +88,7 @@ chat_tell(struct chat *c, cJSON *message)
 	if (b.over)
 		log_error("aid.message_size", LZ("user", c->user));
 	else if (c->frames != NULL)
-		frames_put(c->frames, CHAT_TEXT, buf_view(&b));
+		put_message(c, buf_view(&b));
 	buf_free(&b);
 }
 
@@ -414,9 +424,7 @@ move_page(struct chat *c, struct chat *o)
 static void
 tell_again(void *arg, struct str message)
 {
-	struct chat *c = arg;
-
-	frames_put(c->frames, CHAT_TEXT, message);
+	put_message(arg, message);
 }
 
 static struct chat *

@@ -15,9 +15,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct line {
 	struct frames *frames;
 	char web[4];
-	char chat[100]; /* as hello said */
-	bool on;        /* a turn is */
-	bool resumed;   /* one may be of which it does not know */
+	char chat[100];  /* as hello said */
+	bool on;         /* a turn is */
+	bool resumed;    /* one may be of which it does not know */
+	struct buf told; /* of a message in several frames */
 };
 
 static struct line lines[LINES];
@@ -61,10 +62,17 @@ static void
 on_frame(void *arg, unsigned kind, struct str octets)
 {
 	struct line *l = arg;
-	cJSON *v = json_parse(octets, 100000, NULL);
-	struct str type = json_str(json_get(v, "type"));
-	bool of_turn = json_get(v, "id") != NULL;
+	struct str type;
+	bool of_turn;
+	cJSON *v;
 
+	assume(buf_str(&l->told, octets) == 0);
+	if (kind == CHAT_PART)
+		return;
+	v = json_parse(buf_view(&l->told), 100000, NULL);
+	buf_reset(&l->told);
+	type = json_str(json_get(v, "type"));
+	of_turn = json_get(v, "id") != NULL;
 	assume(kind == CHAT_TEXT && v != NULL && type.n > 0);
 	if (str_eq_z(type, "hello")) {
 		on_hello(l, v);
@@ -104,7 +112,9 @@ open_line(struct line *l, const char *web)
 	int fd[2];
 
 	frames_free(&l->frames);
+	buf_free(&l->told);
 	memset(l, 0, sizeof(*l));
+	buf_init(&l->told, CHAT_OUT_MAX);
 	(void)snprintf(l->web, sizeof(l->web), "%s", web);
 	assume(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) == 0);
 	ipc_begin(&m, MSG_AID_OPEN);
@@ -182,6 +192,7 @@ operate(void)
 		break;
 	case 6:
 		frames_free(&l->frames);
+		buf_reset(&l->told);
 		l->on = false;
 		break;
 	case 7:
@@ -216,6 +227,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		say(&lines[i], CHAT_GONE, STR(""));
 		loop_once(0);
 		frames_free(&lines[i].frames);
+		buf_free(&lines[i].told);
 	}
 	/* What was kept for who may come back, and turns under way. */
 	for (int i = 0; i < 10; i++) {

@@ -14,10 +14,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "ipc/chat.h"
 #include "svc/metrics.h"
 #include "svc/svc.h"
-
-#define CARD_MAX (60u << 10) /* octets of a message to the page: FRAMES_MAX at most */
 
 #define SAYS_NO                                                                                   \
 	"Not done: the user said no. Nothing was changed. Do not try it again, nor another way: " \
@@ -138,7 +137,7 @@ fits(const cJSON *message)
 	struct buf b;
 	bool over;
 
-	buf_init(&b, CARD_MAX);
+	buf_init(&b, CHAT_OUT_MAX);
 	json_print(message, &b);
 	over = b.over;
 	buf_free(&b);

@@ -353,17 +353,43 @@ test_rules_are_not_held(void **state)
 	assert_false(scene.hold);
 }
 
+/* What is held is a text so long. */
+static void
+hold_much(size_t octets)
+{
+	static char much[CHAT_OUT_MAX + 100];
+	static struct step script[2] = {{"search", "{}", FOUND}, {"flag", "{}", much}};
+	size_t n = (size_t)snprintf(much, sizeof(much), "?[[\"Email/set\",{\"create\":\"");
+
+	memset(much + n, 'x', octets);
+	snprintf(much + n + octets, sizeof(much) - n - octets, "\"},\"0\"]]");
+	scene_script(script, 2);
+}
+
+/* In several frames. */
+static void
+test_long(void **state)
+{
+	const cJSON *changes;
+
+	(void)state;
+	hold_much(400000);
+	call("search", "{}");
+	wait_thens(1);
+	call("flag", "{}");
+	page_wait("confirm");
+	changes = json_get(page_told("confirm", 0), "changes");
+	changes = json_get(changes->child->child->next, "create");
+	assert_int_equal(json_str(changes).n, 400000);
+	answer(card_of(0), false);
+	wait_thens(2);
+}
+
 static void
 test_too_long_to_show(void **state)
 {
-	static char much[70000];
-	static struct step script[2] = {{"search", "{}", FOUND}, {"flag", "{}", much}};
-	int n = snprintf(much, sizeof(much), "?[[\"Email/set\",{\"create\":\"");
-
 	(void)state;
-	memset(much + n, 'x', 65000);
-	snprintf(much + n + 65000, sizeof(much) - (size_t)n - 65000, "\"},\"0\"]]");
-	scene_script(script, 2);
+	hold_much(CHAT_OUT_MAX);
 	call("search", "{}");
 	wait_thens(1);
 	call("flag", "{}");
@@ -466,6 +492,7 @@ main(void)
 	    TEST(test_ends),
 	    TEST(test_anew),
 	    TEST(test_rules_are_not_held),
+	    TEST(test_long),
 	    TEST(test_too_long_to_show),
 	    TEST(test_nonsense),
 	    TEST(test_comes_back),

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "json/json.h"
 
-#define PIECE   8192u /* octets of text in a message: within a frame, whatever it is escaped to */
+#define PIECE   8192u /* octets of text in a message */
 #define END_MAX 4096u
 
 void

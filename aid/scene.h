@@ -257,10 +257,19 @@ webd_message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 static void
 page_frame(void *arg, unsigned kind, struct str octets)
 {
-	cJSON *v = json_parse(octets, 10000, NULL);
+	static struct buf b;
+	cJSON *v;
 
 	(void)arg;
+	if (b.max == 0)
+		buf_init(&b, CHAT_OUT_MAX);
+	assert_int_equal(buf_str(&b, octets), 0);
+	if (kind == CHAT_PART)
+		return;
 	assert_int_equal(kind, CHAT_TEXT);
+	v = json_parse(buf_view(&b), 100000, NULL);
+	buf_reset(&b);
+	buf_shrink(&b);
 	assert_non_null(v);
 	json_add(scene.told, v);
 }

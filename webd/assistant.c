@@ -40,6 +40,7 @@ struct assistant {
 	struct loop_timer *timer;
 	struct buf in, message;
 	struct ws_frame_reader reader;
+	size_t told; /* octets of a message that has begun to be told */
 	bool upgraded, closing, heard;
 	TAILQ_ENTRY(assistant) link;
 };
@@ -185,14 +186,18 @@ on_frame(void *arg, unsigned kind, struct str octets)
 	OBJ(a, ASSISTANT_MAGIC);
 	if (a->closing || exchange_over(a->x))
 		return;
-	if (kind != CHAT_TEXT) {
+	if ((kind != CHAT_TEXT && kind != CHAT_PART) || (kind == CHAT_PART && octets.n == 0) ||
+	    a->told + octets.n > CHAT_OUT_MAX) {
 		log_error(
 		    "web.assistant", LZ("sid", a->x->sid), LZ("error", "a frame that is none"));
 		hang_up(a, WS_CLOSE_RESTART, "please look again");
 		return;
 	}
-	ws_put_frame(a->x, true, WS_FRAME_TEXT, octets);
-	metric_add(METRIC_WS_MESSAGES_OUT, 1);
+	/* RFC 6455 5.4: control frames may stand between them. */
+	ws_put_frame(
+	    a->x, kind == CHAT_TEXT, a->told > 0 ? WS_FRAME_CONTINUATION : WS_FRAME_TEXT, octets);
+	a->told = kind == CHAT_PART ? a->told + octets.n : 0;
+	metric_add(METRIC_WS_MESSAGES_OUT, kind == CHAT_TEXT);
 	if (exchange_pending(a->x) >= EXCHANGE_HIGH)
 		frames_pause(a->frames);
 }
