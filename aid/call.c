@@ -19,9 +19,10 @@
 #include "base/mem.h"
 #include "svc/svc.h"
 
-#define CALL_MS    60000u /* a tool that takes longer is given up */
-#define SHOWN_STR  200u   /* octets of an argument that the page is shown */
-#define SHOWN_ARGS 4096u
+#define CALL_MS     60000u /* a tool that takes longer is given up */
+#define SHOWN_STR   200u   /* octets of an argument that the page is shown */
+#define SHOWN_ITEMS 20u
+#define SHOWN_ARGS  4096u
 
 /* ---- its end ---- */
 
@@ -52,10 +53,26 @@ calls_drop(struct turn *t)
 
 /* ---- what the page is told ---- */
 
-/* Strings are cut, in place. */
+/* Of a long list the first, and how many more there are. */
+static void
+cut_list(cJSON *v)
+{
+	int left = cJSON_GetArraySize(v) - (int)SHOWN_ITEMS;
+	char more[32];
+
+	if (!cJSON_IsArray(v) || left <= 0)
+		return;
+	for (int i = 0; i < left; i++)
+		cJSON_DeleteItemFromArray(v, (int)SHOWN_ITEMS);
+	snprintf(more, sizeof(more), "(+ %d)", left);
+	json_add(v, json_new_str(str_z(more)));
+}
+
+/* Strings and lists are cut, in place. */
 static void
 cut_strings(cJSON *v)
 {
+	cut_list(v);
 	for (cJSON *child = v->child; child != NULL; child = child->next)
 		cut_strings(child);
 	if (cJSON_IsString(v) && strlen(v->valuestring) > SHOWN_STR)

@@ -10,8 +10,8 @@
 #include "mcpd/mail.h"
 #include "mcpd/tools.h"
 
-#define MESSAGES_ARG                                                                           \
-	"\"messages\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":50,\"items\":{\"type\":" \
+#define MESSAGES_ARG                                                                             \
+	"\"messages\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":1000,\"items\":{\"type\":" \
 	"\"string\",\"minLength\":1,\"maxLength\":40},\"description\":\"ids of messages\"}"
 
 /* {"id": patch} for each message; patch is taken. */
@@ -229,7 +229,7 @@ run_move(struct mcp_call *c)
 const struct mcp_tool tool_flag = {
     .name = "flag",
     .title = "Mark messages",
-    .description = "Marks up to 50 messages as read or unread, with or without a star.",
+    .description = "Marks up to 1,000 messages as read or unread, with or without a star.",
     .input = "{\"type\":\"object\",\"required\":[\"messages\"],\"additionalProperties\":false,"
 	     "\"properties\":{" MESSAGES_ARG
 	     ",\"read\":{\"type\":\"boolean\"},\"flagged\":{\"type\":\"boolean\"}}}",
@@ -244,7 +244,7 @@ const struct mcp_tool tool_move = {
     .name = "move",
     .title = "Move messages",
     .description =
-	"Moves up to 50 messages to a mailbox that exists. Throwing away, and more than 20 at a "
+	"Moves up to 1,000 messages to a mailbox that exists. Throwing away, and more than 20 at a "
 	"time, wait for the user's approval unless the agent's policy says otherwise.",
     .input = "{\"type\":\"object\",\"required\":[\"messages\",\"to\"],"
 	     "\"additionalProperties\":false,\"properties\":{" MESSAGES_ARG

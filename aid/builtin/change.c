@@ -1,11 +1,6 @@
 /* change.c - mark, move, throw away, and take it all back. See job.h. */
 #include "aid/builtin/job.h"
 #include "base/mem.h"
-#include "base/num.h"
-
-#define BATCH 50u /* of flag and move */
-
-static void next_batch(struct job *j);
 
 /* ---- what came of it ---- */
 
@@ -45,6 +40,21 @@ say_marked(struct job *j)
 	turn_sayf(j->t, "%.*s %s.", STR_ARG(n), L(j, en, fr));
 }
 
+/* Of those that match, what one request does not touch. */
+static void
+say_rest(struct job *j)
+{
+	struct str n;
+
+	if (j->r.picked != PICKED_MATCHING || j->r.limit > 0 || j->total <= j->ntargets)
+		return;
+	n = say_count(j, j->total - j->ntargets);
+	turn_sayf(j->t,
+	    L(j, " There are %.*s more: ask me again.",
+		" Il en reste %.*s : demandez-le-moi encore."),
+	    STR_ARG(n));
+}
+
 static void
 say_outcome(struct job *j)
 {
@@ -76,35 +86,26 @@ say_outcome(struct job *j)
 	}
 	if (j->changed + j->waiting + j->failed == 0)
 		turn_say(j->t, j->fr ? STR("Rien n'a changé.") : STR("Nothing has changed."));
+	say_rest(j);
 	j->desk->changing += j->changed > 0;
 	turn_done(j->t);
 }
 
 static void
-on_batch(struct turn *t, const struct turn_result *r, void *arg)
+on_changed(struct turn *t, const struct turn_result *r, void *arg)
 {
 	struct job *j = arg;
-	size_t n = num_min(j->ntargets - j->at, (size_t)BATCH);
 
 	(void)t;
-	if (r->failed && j->changed + j->waiting == 0) {
+	if (r->failed) {
 		say_failed(j, r);
 		return;
 	}
-	if (r->failed) {
-		j->failed += j->ntargets - j->at;
-		say_outcome(j);
-		return;
-	}
 	if (json_str(json_get(r->data, "approval")).n > 0)
-		j->waiting += n;
-	j->changed += (uint64_t)cJSON_GetArraySize(json_get(r->data, "changed"));
-	j->failed += (uint64_t)cJSON_GetArraySize(json_get(r->data, "failed"));
-	j->at += n;
-	if (j->at < j->ntargets)
-		next_batch(j);
-	else
-		say_outcome(j);
+		j->waiting = j->ntargets;
+	j->changed = (uint64_t)cJSON_GetArraySize(json_get(r->data, "changed"));
+	j->failed = (uint64_t)cJSON_GetArraySize(json_get(r->data, "failed"));
+	say_outcome(j);
 }
 
 /* ---- the tools ---- */
@@ -121,31 +122,31 @@ put_to(struct job *j, cJSON *args)
 		json_put_str(args, "to", p->by_role ? str_z(roles[p->role]) : p->name);
 }
 
+/* All in one call: what waits for the person stands on one card. */
 static void
-next_batch(struct job *j)
+change(struct job *j)
 {
 	cJSON *args = cJSON_CreateObject(), *ids = cJSON_CreateArray();
-	size_t n = num_min(j->ntargets - j->at, (size_t)BATCH);
 
-	for (size_t i = 0; i < n; i++)
-		json_add(ids, json_new_str(str_z(j->targets[j->at + i].id)));
+	for (size_t i = 0; i < j->ntargets; i++)
+		json_add(ids, json_new_str(str_z(j->targets[i].id)));
 	json_put(args, "messages", ids);
 	if (j->r.verb != VERB_MARK) {
 		put_to(j, args);
-		turn_call(j->t, "move", args, on_batch, j);
+		turn_call(j->t, "move", args, on_changed, j);
 		return;
 	}
 	if (j->r.mark_seen != CHOICE_ANY)
 		json_put_bool(args, "read", j->r.mark_seen == CHOICE_YES);
 	if (j->r.mark_flagged != CHOICE_ANY)
 		json_put_bool(args, "flagged", j->r.mark_flagged == CHOICE_YES);
-	turn_call(j->t, "flag", args, on_batch, j);
+	turn_call(j->t, "flag", args, on_changed, j);
 }
 
 void
 change_run(struct job *j)
 {
-	pick(j, 0, next_batch);
+	pick(j, 0, change);
 }
 
 /* ---- undo ---- */

@@ -8,7 +8,7 @@
 
 #include "aid/builtin/desk.h"
 
-#define JOB_TARGETS 500u /* mails that one request may touch */
+#define JOB_TARGETS 1000u /* mails that one request may touch: as many as flag and move take */
 
 struct job {
 	struct turn *t;
@@ -24,8 +24,7 @@ struct job {
 	size_t ntargets;
 	uint64_t total;
 
-	/* changes, batch by batch */
-	size_t at;
+	/* changes */
 	uint64_t changed, failed, waiting;
 
 	/* writing */
@@ -34,6 +33,7 @@ struct job {
 	struct str draft, what;
 
 	/* reading several */
+	size_t at;
 	struct buf said;
 };
 

@@ -35,7 +35,7 @@
 #define JMAP_MAX_REQUESTS  8u /* at a time */
 #define JMAP_MAX_CALLS     32u
 #define JMAP_MAX_GET       500u
-#define JMAP_MAX_SET       500u
+#define JMAP_MAX_SET       1000u
 #define JMAP_MAX_ANSWER    (64u << 20) /* octets of a response */
 #define JMAP_SLICE_US      4000u
 #define JMAP_MAX_QUERY     10000u /* ids in the answer to a query */

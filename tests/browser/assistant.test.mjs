@@ -605,6 +605,34 @@ test('what the assistant did is undone, all of it, and what it asks to do beside
 	await page.context().close();
 });
 
+test('hundreds are moved on one card, which tells how many and shows all of them when asked', async () => {
+	const imap = await Imap.login(suite, 1);
+	for (let i = 1; i <= 120; i++)
+		await imap.append(
+			'INBOX',
+			`From: news@shop.test\r\nSubject: Weekly ${i}\r\n\r\nx\r\n`,
+			new Date('2025-05-05T10:00:00Z'),
+		);
+	const page = await as(b, suite, 1);
+	await row(page, 'Weekly 120').waitFor();
+	await open(page);
+	await page.locator('.assistant-welcome .idea:not([disabled])').first().waitFor();
+	const turn = await ask(page, 'Move the emails about weekly of last year to Archive');
+	const card = turn.locator('.approval-card');
+	await card.locator('.action-what', { hasText: '120 messages' }).waitFor();
+	assert.equal(await turn.locator('.approval-card').count(), 1);
+	await card.locator('.action-more summary', { hasText: 'and 70 more' }).click();
+	await card.locator('.action-more li', { hasText: 'Weekly' }).nth(69).waitFor();
+	assert.equal(await card.locator('.action-emails li', { hasText: 'Weekly' }).count(), 120);
+	assert.deepEqual(await axe(page, 'many'), []);
+	assert.ok(await fits(page));
+	await card.getByRole('button', { name: 'Allow' }).click();
+	await card.locator('.approval-result', { hasText: 'Done.' }).waitFor();
+	await until(async () => !(await row(page, 'Weekly').count()), 'moving');
+	assert.deepEqual(page.said, []);
+	await page.context().close();
+});
+
 test('a broken line loses nothing: what was listed is still known; what is not, is said to be forgotten', async () => {
 	const [carol, bob] = [2, 1].map(n => suite.user(n).address);
 	await submit(suite, 1, [2], message({ from: `Bob Hill <${bob}>`, to: carol, subject: 'A thread' }));

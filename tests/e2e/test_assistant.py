@@ -238,6 +238,68 @@ def text_of(octets):
     return email.message_from_bytes(octets, policy=email.policy.default).get_content()
 
 
+def test_many_on_one_card(fresh_suite):
+    """One request, one card, one word of the person; and taken back as one."""
+    suite = fresh_suite()
+    with suite.imap("carol") as i:
+        for n in range(520):
+            i.append("INBOX", None, '"05-May-2025 10:00:00 +0000"', b"From: news@shop.test\r\nSubject: newsletters, number %d\r\n\r\nx\r\n" % n)
+        i.append("INBOX", None, None, b"From: news@shop.test\r\nSubject: newsletters, today\r\n\r\nx\r\n")
+
+    def counts():
+        with suite.imap("carol") as i:
+            return [int(i.select(name)[1][0]) for name in ("INBOX", "Archive")]
+
+    b = logged_in(suite, "carol")
+    with Chat(suite, browser=b) as c:
+        c.hello()
+        a = c.ask("Move all newsletters of last year to Archive")
+        assert not a.error and a.tools.count("move") == 1, a
+        assert "520 messages will go to the archive once you approve it." in a.text, a
+        running = next(m for m in a.of("tool") if m["name"] == "move" and m["state"] == "running")
+        assert running["arguments"]["messages"][-1] == "(+ 500)", running
+        assert counts() == [521, 0]
+        card = approve(b, c, a)
+        assert card["action"] == "move" and len(set(card["what"]["emailIds"])) == 520
+        wait_for(lambda: counts() == [1, 520], seconds=60)
+        page = Page(suite, b)
+        assert page.approval(card["id"])["outcome"] == {"done": 520, "failed": 0}
+        a = c.ask("Mark the newsletters of last year as read")
+        assert a.text == "520 messages marked as read." and a.one("undoable")["count"] == 520, a
+        a = c.ask("Undo")
+        assert "(1040 changes)" in a.text, a
+        assert counts() == [521, 0]
+
+
+def test_a_long_draft_is_shown_whole(fresh_suite):
+    """On a card that comes in several frames."""
+    text = "A line of a long letter, éàü. \n" * 3000
+
+    def model(request):
+        if not request.results:
+            return Say("", ("search", {"query": "subject:read"}))
+        if len(request.results) == 1:
+            return Say("", ("create_draft", {"to": ["bob@example.test"], "subject": "long", "body": text}))
+        return Say("done")
+
+    with Model(model) as m:
+        suite = fresh_suite(config=m.config(max_size="16MiB", max_tokens=100000))
+        mail = Mail(suite)
+        mail.put(message("Bob <bob@there.test>", subject="read this"))
+        with Chat(suite) as c:
+            c.hello()
+            a = c.ask("read and write", agrees=lambda card: True)
+            assert not a.error, a
+            ((_, args, _),) = a.one("confirm")["changes"]
+            (draft,) = args["create"].values()
+            (value,) = draft["bodyValues"].values()
+            assert value["value"].split() == text.split() and len(text.encode()) > 90000
+            assert a.cards["yes"]
+        with suite.imap("alice") as i:
+            assert i.select("Drafts")[1] == [b"1"]
+            assert "of a long letter, éàü." in text_of(i.fetch("1", "(BODY.PEEK[])")[1][0][1])
+
+
 def test_hostile_mail_in_lists(fresh_suite):
     """What a mail says is shown as it says it, and asks for nothing."""
     suite = fresh_suite()

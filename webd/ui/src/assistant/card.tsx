@@ -11,7 +11,7 @@ import { display } from '../lib/address';
 import { phone } from '../lib/media';
 import { approvals } from '../store/approvals';
 import { closeAssistant } from '../store/assistant';
-import { email } from '../store/emails';
+import { email, getEmails } from '../store/emails';
 import { mailboxes } from '../store/mailboxes';
 import { announce, toast } from '../store/toasts';
 import { Spinner } from '../ui/basics';
@@ -311,8 +311,34 @@ function Action({ asked }: { asked: Asked }) {
 					<ActionEmail key={id} id={id} />
 				))}
 			</ul>
-			{ids.length > SHOWN && <p class="hint">{s.actionMore(ids.length - SHOWN)}</p>}
+			{ids.length > SHOWN && <More ids={ids.slice(SHOWN)} />}
 		</>
+	);
+}
+
+// The rest of a long list, looked up when somebody wants to see it.
+function More({ ids }: { ids: Id[] }) {
+	const s = say.value;
+	const open = useSignal(false);
+	const known = useSignal(false);
+	const toggle = async (now: boolean) => {
+		open.value = now;
+		if (!now || known.value) return;
+		// What is not there says so.
+		await getEmails(ids.filter(id => !email(id).peek())).catch(() => undefined);
+		known.value = true;
+	};
+	return (
+		<details class="action-more" onToggle={e => void toggle(e.currentTarget.open)}>
+			<summary>{s.actionMore(ids.length)}</summary>
+			{open.value && known.value && (
+				<ul class="action-emails" tabIndex={0} aria-label={s.foundMessages(ids.length)}>
+					{ids.map(id => (
+						<ActionEmail key={id} id={id} />
+					))}
+				</ul>
+			)}
+		</details>
 	);
 }
 
