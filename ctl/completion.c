@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "ctl/ctl.h"
+#include "ipc/msg.h"
 
 /* The options that stand in a usage: words that begin with "--". */
 static void
@@ -19,6 +20,19 @@ print_options(const char *usage)
 		if (str_starts(word, STR("--")))
 			printf(" " STR_FMT, STR_ARG(word));
 	} while (more);
+}
+
+/* Who writes lines of the log. */
+static void
+print_daemons(void)
+{
+	const char *gap = "";
+
+	for (unsigned bit = 1; bit != 0; bit <<= 1)
+		if (((PEER_MASTER | PEER_DAEMON) & bit) != 0) {
+			printf("%s%s", gap, ipc_peer_name((enum ipc_peer)bit));
+			gap = " ";
+		}
 }
 
 static bool
@@ -47,18 +61,20 @@ verb_completion(struct err *e)
 {
 	if (args_end(0, 0, e) < 0)
 		return -1;
-	puts("# bash completion for gkmail, as `gkmail completion` prints it\n"
-	     "_gkmail() {\n"
-	     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} noun='' "
-	     "verb='' words='' i\n"
-	     "\tCOMPREPLY=()\n"
-	     "\tcase $prev in\n"
-	     "\t--config) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
-	     "\t--dir) COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n"
-	     "\t--level) COMPREPLY=($(compgen -W 'error warn info debug' -- \"$cur\")); return ;;\n"
-	     "\t--daemon) COMPREPLY=($(compgen -W 'master authd dnsd smtpd screen sign queue "
-	     "local remote mailboxd imapd webd mcpd aid connect' "
-	     "-- \"$cur\")); return ;;\n"
+	fputs(
+	    "# bash completion for gkmail, as `gkmail completion` prints it\n"
+	    "_gkmail() {\n"
+	    "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} noun='' "
+	    "verb='' words='' i\n"
+	    "\tCOMPREPLY=()\n"
+	    "\tcase $prev in\n"
+	    "\t--config) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
+	    "\t--dir) COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n"
+	    "\t--level) COMPREPLY=($(compgen -W 'error warn info debug' -- \"$cur\")); return ;;\n"
+	    "\t--daemon) COMPREPLY=($(compgen -W '",
+	    stdout);
+	print_daemons();
+	puts("' -- \"$cur\")); return ;;\n"
 	     "\tesac\n"
 	     "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
 	     "\t\tcase ${COMP_WORDS[i]} in\n"

@@ -6,7 +6,7 @@ _gkmail() {
 	--config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
 	--level) COMPREPLY=($(compgen -W 'error warn info debug' -- "$cur")); return ;;
-	--daemon) COMPREPLY=($(compgen -W 'master authd dnsd smtpd screen sign queue local remote mailboxd imapd webd mcpd aid connect' -- "$cur")); return ;;
+	--daemon) COMPREPLY=($(compgen -W 'master authd smtpd queue local mailboxd imapd dnsd screen sign remote webd mcpd aid connect statd acme' -- "$cur")); return ;;
 	esac
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in

@@ -228,6 +228,7 @@ def test_samples_are_what_gkmail_prints():
     (["gkmail", "--dir", "/x", "queue", "re"], {"release"}),
     (["gkmail", "log", "--le"], {"--level"}),
     (["gkmail", "log", "--level", "wa"], {"warn"}),
+    (["gkmail", "log", "--daemon", "a"], {"authd", "aid", "acme"}),
 ])
 def test_completion(words, expected):
     script = (f"source {ROOT}/etc/gkmail.bash; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
