@@ -35,6 +35,7 @@ DASHBOARDS = {
         ("Disk in use", "percentunit", "timeseries", [(f"gkmail:disk_used_ratio{{{I}}}", "{{directory}}")]),
         ("Certificates: days left", "d", "stat",
          [(f"(gkmail_certificate_expires_timestamp_seconds{{{I}}} - time()) / 86400", "{{file}}")]),
+        ("Failures since a certificate was issued", "none", "stat", [(f"gkmail_acme_failures{{{I}}}", "failures")]),
         ("Memory of each process", "bytes", "timeseries", [(f"gkmail_process_resident_memory_bytes{{{I}}}", "{{process}}")]),
         ("Processor time", "percentunit", "timeseries", [(rate("gkmail_process_cpu_seconds_total", "process"), "{{process}}")]),
         ("Restarts", "none", "timeseries", [(f"increase(gkmail_process_restarts_total{{{I}}}[10m])", "{{process}}")]),
