@@ -443,8 +443,8 @@ USERDIR := $(prefix)/lib/sysusers.d
 TMPFDIR := $(prefix)/lib/tmpfiles.d
 DOCDIR  := $(datadir)/doc/gkmail
 SHAREDIR := $(datadir)/gkmail
-WATCH   := $(patsubst etc/%,%,$(wildcard etc/prometheus/*.yml etc/grafana/dashboards/*.json etc/grafana/provisioning/*/*.yml \
-	etc/systemd/*))
+WATCH   := $(patsubst etc/%,%,$(wildcard etc/prometheus/*.yml etc/grafana/dashboards/*.json etc/grafana/provisioning/*/*.yml))
+UNITS   := $(wildcard etc/gkmail.service etc/systemd/*)
 BASHDIR := $(datadir)/bash-completion/completions
 # sendmail.8gkmail: other mail servers have a sendmail.8.
 MANUALS  = $(foreach m,$(wildcard man/*.[158] man/*.8gkmail),\
@@ -461,7 +461,7 @@ install: all ## install below $(DESTDIR)$(prefix), and an init script in $(DESTD
 	@for f in $(WATCH); do install -D -m 644 etc/$$f $(DESTDIR)$(SHAREDIR)/$$f || exit 1; done
 	@install -m 644 etc/gkmail.sysusers $(DESTDIR)$(USERDIR)/gkmail.conf
 	@install -m 644 etc/gkmail.tmpfiles $(DESTDIR)$(TMPFDIR)/gkmail.conf
-	@sed $(PATHS) etc/gkmail.service | install -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/gkmail.service
+	@for u in $(UNITS); do sed $(PATHS) $$u | install -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; done
 	@sed $(PATHS) etc/gkmail.init | install -m 755 /dev/stdin $(DESTDIR)$(sysconfdir)/init.d/gkmail
 	@[ -e $(DESTDIR)$(sysconfdir)/logrotate.d/gkmail ] || \
 		install -m 644 etc/gkmail.logrotate $(DESTDIR)$(sysconfdir)/logrotate.d/gkmail
@@ -470,7 +470,7 @@ install: all ## install below $(DESTDIR)$(prefix), and an init script in $(DESTD
 uninstall: ## remove what install put there; mail and configuration stay
 	@rm -rf $(DESTDIR)$(libexecdir)/gkmail $(DESTDIR)$(DOCDIR) $(DESTDIR)$(SHAREDIR)
 	@rm -f $(addprefix $(DESTDIR),$(sbindir)/gkmail $(sbindir)/sendmail $(MANUALS) $(BASHDIR)/gkmail $(USERDIR)/gkmail.conf $(TMPFDIR)/gkmail.conf \
-		$(UNITDIR)/gkmail.service $(sysconfdir)/init.d/gkmail $(sysconfdir)/logrotate.d/gkmail)
+		$(addprefix $(UNITDIR)/,$(notdir $(UNITS))) $(sysconfdir)/init.d/gkmail $(sysconfdir)/logrotate.d/gkmail)
 	@echo "GK Mail is removed from $(DESTDIR)$(prefix); $(sysconfdir)/gkmail and the mail stay"
 
 # ---- the Debian package ---------------------------------------------------------------------------------------------

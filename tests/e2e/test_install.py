@@ -113,9 +113,12 @@ def test_another_prefix_is_whole(workdir):
     assert done.returncode == 0, done.stdout + done.stderr
     assert str(prefix / "sbin/gkmail") in done.stdout
     assert f"CONFIG={prefix}/etc/gkmail/gkmail.toml" in (prefix / "etc/init.d/gkmail").read_text()
+    for name in ("gkmail.service", "gkmail-backup.service"):
+        commands = re.findall(r"^Exec\w+=(\S+) .*?(\S+/gkmail.toml)", (prefix / "lib/systemd/system" / name).read_text(), re.M)
+        assert len(commands) == 2 and all(x.startswith(f"{prefix}/") for row in commands for x in row), commands
     assert f"{prefix}/etc/gkmail/gkmail.toml" in subprocess.run(
         [prefix / "sbin/gkmail", "--help"], capture_output=True, text=True).stdout
-    for name in ("libexec/gkmail/gk-master", "share/man/man8/gkmail.8", "lib/systemd/system/gkmail.service",
+    for name in ("libexec/gkmail/gk-master", "share/man/man8/gkmail.8", "lib/systemd/system/gkmail-backup.timer",
                  "share/bash-completion/completions/gkmail", "lib/sysusers.d/gkmail.conf"):
         assert (prefix / name).is_file(), name
     subprocess.run(["make", "-s", "uninstall", f"B={copy}", f"prefix={prefix}"], cwd=ROOT, check=True,

@@ -21,7 +21,9 @@ def test_the_unit_gives_master_what_it_keeps():
 
 
 def test_every_user_of_a_daemon_is_made():
-    """master/service.c, etc/gkmail.sysusers."""
+    """master/service.c, etc/gkmail.sysusers, gkmail setup."""
     needed = set(re.findall(r'\{"\w+", PEER_\w+, "(\w+)", \d+,', (ROOT / "master/service.c").read_text()))
     made = set(re.findall(r"^u gkmail-(\w+)", (ROOT / "etc/gkmail.sysusers").read_text(), re.M))
     assert needed and needed == made
+    roles = re.search(r"roles\[\] = \{(.*?)\};", (ROOT / "ctl/setup_system.c").read_text(), re.S).group(1)
+    assert set(re.findall(r'"(\w+)"', roles)) == needed

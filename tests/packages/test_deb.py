@@ -69,6 +69,7 @@ step install
 dpkg -i $OLD
 systemctl is-enabled gkmail; systemctl is-active gkmail || true
 systemctl show gkmail -p ConditionResult -p Result
+systemctl is-enabled gkmail-backup.timer || true
 getent passwd | grep -c '^gkmail-'
 step setup
 date +%s.%N; setup; systemctl start gkmail; ready; date +%s.%N
@@ -82,6 +83,11 @@ gkmail status --metrics | grep -E 'gkmail_process_resident_memory_bytes.*"authd"
 step mail
 send; count 1
 printf 'To: me@example.org\nSubject: from cron\n\nhello\n' | /usr/lib/sendmail -t; count 2
+step backup
+date +%s; systemctl enable --now gkmail-backup.timer; systemctl list-timers --no-pager gkmail-backup.timer
+systemctl start gkmail-backup.service; systemctl show -P Result gkmail-backup.service
+gkmail backup list; gkmail backup verify --all; stat -c '%U %a' /var/backups/gkmail
+systemd-analyze security --no-pager gkmail-backup.service | tail -n 1
 step rotate
 logrotate -f /etc/logrotate.d/gkmail; ls /var/log/gkmail.log /var/log/gkmail.log.1; send; count 3
 grep -c smtp.accept /var/log/gkmail.log
@@ -93,10 +99,11 @@ gkmail version; systemctl is-active gkmail
 tail -n 1 /etc/logrotate.d/gkmail /etc/gkmail/gkmail.toml
 count 3; send; count 4
 step reload
-systemctl reload gkmail; systemctl is-active gkmail
+systemctl reload gkmail; systemctl is-active gkmail; systemctl is-active gkmail-backup.timer
 step remove
 dpkg -r gkmail; systemctl is-active gkmail || true
 pgrep -l gk- || echo 'no process'
+systemctl is-active gkmail-backup.timer || true
 ls -d /etc/gkmail/gkmail.toml /var/lib/gkmail/mail /etc/logrotate.d/gkmail
 step again
 dpkg -i $NEW; ready; count 4; tail -n 1 /etc/gkmail/gkmail.toml
@@ -113,6 +120,9 @@ dpkg -i $OLD; setup; systemctl start gkmail; ready; count 4
 """)
     assert "gkmail setup" in steps["install"] and "ConditionResult=no" in steps["install"]
     assert re.search(r"^enabled\ninactive$", steps["install"], re.M) and steps["install"].split()[-1] == USERS
+    assert re.search(r"^disabled$", steps["install"], re.M)
+    assert re.search(r"^success$", steps["backup"], re.M) and "root 700" in steps["backup"], steps["backup"]
+    assert steps["reload"].split() == ["active", "active"], steps["reload"]
     exposure = float(re.search(r"exposure level for gkmail.service: ([\d.]+)", steps["security"]).group(1))
     assert exposure <= 2.7, steps["security"]
     assert "CapBnd:\t00000000000405eb" in steps["confined"] and "no layer is missing" in steps["confined"], steps["confined"]
@@ -124,7 +134,7 @@ dpkg -i $OLD; setup; systemctl start gkmail; ready; count 4
     versions = re.findall(r"\S+-[0-9a-f]{12}", steps["upgrade"])
     assert len(versions) >= 2 and versions[0] != versions[-1] and "\nactive\n" in steps["upgrade"], steps["upgrade"]
     assert steps["upgrade"].count("# mine") == 2, steps["upgrade"]
-    assert "inactive" in steps["remove"] and "no process" in steps["remove"]
+    assert steps["remove"].count("inactive") == 2 and "no process" in steps["remove"]
     assert "# mine" in steps["again"]
     assert "failed" in steps["wrong"] and "did you mean host_name" in steps["wrong"], steps["wrong"]
     assert steps["wrong"].split()[-1] == "0"  # started anew: not once
@@ -133,11 +143,12 @@ dpkg -i $OLD; setup; systemctl start gkmail; ready; count 4
     for name in ("setup", "upgrade"):
         a, b = re.findall(r"^\d{10}\.\d+$", steps[name], re.M)
         print(f"\n{name}: {float(b) - float(a):.1f} s", end="")
-    print(f"\nsystemd-analyze security: {exposure}")
+    print(f"\nsystemd-analyze security: {exposure}; of the backup {re.search(r'service: ([0-9.]+)', steps['backup']).group(1)}")
 
 
 def test_what_the_documents_say(machine):
     """Each command of docs/INSTALLATION.md that is about the package, as it stands there."""
+    assert commands("ADMIN_GUIDE.md", "Backup and restore").count("sudo systemctl enable --now gkmail-backup.timer") == 1
     lines = [x for heading in ("Debian package", "First start", "Is it well?", "Upgrading and removing")
              for x in commands("INSTALLATION.md", heading)]
     names = dict.fromkeys(re.findall(r"gkmail_\S+\.deb", "\n".join(lines)))
