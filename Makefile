@@ -526,8 +526,9 @@ image-podman: $(UI)/policy
 		mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io bookworm - | podman import -q - localhost/debian:12 >/dev/null
 	@buildah bud --isolation chroot --format docker --layers --quiet -f docker/Dockerfile --build-arg BASE=localhost/debian:12 \
 		--build-context web=$(UI) --build-arg BUILD_ID=$(BUILD_ID) -t $(IMAGE) .
-image-check: ## the image in containers: size, rights, mail, restarts, the compose files
-	@GKMAIL_IMAGE=$(IMAGE) GKMAIL_ENGINE=$(ENGINE) PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -rs -s tests/containers
+image-check: ## the image in containers: size, rights, mail, restarts, the compose files (root only)
+	$(call need,python3-pytest python3-yaml curl openssl procps util-linux)
+	@GKMAIL_IMAGE=$(IMAGE) GKMAIL_ENGINE=$(ENGINE) PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -rs -s tests/containers/test_image.py
 image-push:
 	@for tag in $(TAGS); do docker tag $(IMAGE) $$tag && docker push $$tag || exit 1; done
 sbom: ## what is in the image, as CycloneDX, in build/image/sbom.json

@@ -23,16 +23,68 @@ def steps(workflow):
 
 
 def test_what_runs_is_there(workflow):
-    """`make TARGET` or the packages that make needs: nothing is done in CI that cannot be done elsewhere."""
+    """`make TARGET`, as root where its tests are root's, or the packages that make needs: nothing is done in CI that cannot be done
+    elsewhere."""
     for name, step in steps(workflow):
         assert ("run" in step) != ("uses" in step), step
         for part in re.split(r"&&|\n", step.get("run", "")):
-            words = part.split()
+            words = part.removeprefix("sudo ").split()
             if words[:1] == ["make"]:
                 for target in (w for w in words[1:] if "=" not in w):
                     assert re.search(rf"^{target}:", MAKEFILE, re.M), f"{name}: {part}"
             else:
                 assert not words or words[0] == "apt-get", f"{name}: {part}"
+
+
+def runs(workflow):
+    """What a workflow does, by job: the targets of make and the actions, without versions."""
+    found = {}
+    for name, step in steps(workflow):
+        for part in re.split(r"&&|\n", step.get("run", "")):
+            words = part.removeprefix("sudo ").split()
+            found.setdefault(name, []).extend(w for w in words[1:] if words[0] == "make" and "=" not in w)
+        found.setdefault(name, []).extend([step["uses"].partition("@")[0]] if "uses" in step else [])
+    return found
+
+
+def load(name):
+    return yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text())
+
+
+def test_all_that_has_to_be_there_is():
+    """Of every push: build, tests, sanitizers, fuzzing, packages, the image, what is in it, what is known of that; each night the long
+    forms; of a tag the same tests before anything leaves, and what is pushed is what was looked at."""
+    ci, nightly, release = (runs(load(n)) for n in ("ci", "nightly", "release"))
+    assert load("ci")[True].keys() == {"push", "pull_request"} and "schedule" in load("nightly")[True]
+    assert "check" in ci["check"] and "packages" in ci["packages"]
+    for job in (ci["image"], release["image"]):
+        assert {"image", "image-check", "sbom", "aquasecurity/trivy-action", "actions/upload-artifact"} <= set(job)
+    before = release["image"][:release["image"].index("image-push")]
+    assert {"image", "image-check", "aquasecurity/trivy-action", "docker/metadata-action"} <= set(before)
+    assert "actions/dependency-review-action" in ci["dependencies"]
+    assert {"scan", "image", "aquasecurity/trivy-action"} <= set(nightly["dependencies"])
+    assert {"asan", "e2e-asan"} <= set(nightly["sanitizers"]) and "fuzz" in nightly["fuzz"] and "check-long" in nightly["check-long"]
+    assert release["check"][-2:] == ["version-check", "check"]
+    assert release["packages"][-3:] == ["packages", "actions/download-artifact", "release-files"]
+    # What finds something ends with it.
+    for workflow in ("ci", "nightly", "release"):
+        for _, step in steps(load(workflow)):
+            assert "continue-on-error" not in step
+            assert "trivy" not in step.get("uses", "") or step["with"]["exit-code"] == "1", step
+
+
+def test_make_check_has_sanitizers_and_fuzzing():
+    """As the makefile has it, which is what CI runs."""
+    parts = " ".join(re.findall(r'"([a-z0-9 -]+)"', re.search(r"^check: .*?\n\n", MAKEFILE, re.M | re.S).group())).split()
+    assert {"lint", "packaging", "asan", "fuzz-short", "e2e", "conformance", "mcp", "browser", "crash"} <= set(parts)
+    release = re.search(r"^release-files:\n\t(.*)$", MAKEFILE, re.M).group(1)
+    assert "$(B)/deb/*_$(DEB_VERSION)_*.deb" in release and "$(B)/image/sbom.json" in release
+
+
+def test_images_are_tested_as_root_and_not_passed_over():
+    """tests/containers/test_image.py skips what it cannot do; who is not root can do nothing of it."""
+    text = "".join(p.read_text() for p in WORKFLOWS)
+    assert text.count("sudo make image-check") == text.count("make image-check") == 2
 
 
 def test_rights_are_the_least(workflow):
