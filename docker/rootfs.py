@@ -75,11 +75,13 @@ for name, text in {
         "etc/passwd": "".join(f"{n}:x:{u}:{u}::/nonexistent:/usr/sbin/nologin\n" for n, u in accounts.items()),
         "etc/group": "".join(f"{n}:x:{u}:\n" for n, u in {**accounts, "gkmail-admin": 64000}.items())}.items():
     (ROOT / name).write_text(text)
-for folder, mode in {"etc/gkmail": 0o755, "var/lib/gkmail": 0o755, "run/gkmail": 0o755, "tmp": 0o1777}.items():
+for folder, mode in {"etc/gkmail": 0o755, "var/lib/gkmail": 0o755, "var/backups/gkmail": 0o700, "run/gkmail": 0o755,
+                     "tmp": 0o1777}.items():
     (ROOT / folder).mkdir(parents=True, exist_ok=True)
     (ROOT / folder).chmod(mode)
 # A new volume takes this owner; a master that is root makes it root's.
-os.chown(ROOT / "var/lib/gkmail", accounts["gkmail"], accounts["gkmail"])
+for folder in ("var/lib/gkmail", "var/backups/gkmail"):
+    os.chown(ROOT / folder, accounts["gkmail"], accounts["gkmail"])
 (ROOT / "etc/gkmail/gkmail.toml").write_text(
     "# Nothing is set here: GKMAIL_SERVER_HOST_NAME and the like come from the environment, or another file takes this one's place.\n")
 size = sum(f.stat().st_size for f in ROOT.rglob("*") if f.is_file())

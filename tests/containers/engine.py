@@ -19,13 +19,15 @@ LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 # podman has systemd ask for health; where that is not, tests ask themselves. Its own limits may be above what there is here.
 QUIET = [] if ENGINE != "podman" else ["--ulimit", f"nofile={min(LIMIT, 65536)}", "--ulimit", "nproc=4096"] + (
     [] if Path("/run/systemd/system").exists() else ["--no-healthcheck"])
-VALUES = {"GKMAIL_VERSION": "dev", "GKMAIL_HOST_NAME": "mail.example.org", "GKMAIL_POSTMASTER": "me@example.org"}
+VALUES = {"GKMAIL_VERSION": "dev", "GKMAIL_HOST_NAME": "mail.example.org", "GKMAIL_POSTMASTER": "me@example.org",
+          "GKMAIL_ACME_TERMS_AGREED": "true"}
 
 
 def commands():
-    """The lines to type about containers."""
+    """The lines to type about containers that this tests."""
     section = re.search(r"^## Containers\n(.*?)^## ", (ROOT / "docs/INSTALLATION.md").read_text(), re.M | re.S).group(1)
-    return [line for block in re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S) for line in block.splitlines()]
+    mark = r"^<!-- tested: tests/containers/test_image.py -->\n```sh\n(.*?)^```"
+    return [line for block in re.findall(mark, section, re.M | re.S) for line in block.splitlines()]
 
 
 def interpolate(text):
@@ -42,9 +44,20 @@ def run(*words, check=True, **more):
     return done
 
 
-def service_words(file, service, secrets, user=None):
-    """Without its networks: tests enter the container's own. With a user: without root and capabilities."""
-    s = yaml.safe_load(interpolate((ROOT / "docker" / file).read_text()))["services"][service]
+def remove(name):
+    run("rm", "-f", *(["-t", "0"] if ENGINE == "podman" else []), name, check=False)
+
+
+def load(file):
+    return yaml.safe_load(interpolate((ROOT / "docker" / file).read_text()))
+
+
+def service_words(file, service, secrets, user=None, over=None):
+    """Without its networks: tests enter the container's own. With a user: without root and capabilities. over: a second file."""
+    s, files = load(file)["services"][service], {}
+    if over:
+        s["environment"].update(load(over)["services"][service]["environment"])
+        files = {k: v["file"] for k, v in load(over)["secrets"].items()}
     words = [*QUIET]
     words += ["--network", "none", "--hostname", s["hostname"], "--stop-timeout", s["stop_grace_period"].rstrip("s")]
     for c in s["cap_drop"]:
@@ -60,7 +73,7 @@ def service_words(file, service, secrets, user=None):
     for t in s["tmpfs"]:
         words += ["--tmpfs", t]
     for x in s.get("secrets", []):
-        words += ["--volume", f"{secrets / x}:/run/secrets/{x}:ro"]
+        words += ["--volume", f"{files.get(x, secrets / x)}:/run/secrets/{x}:ro"]
     for k, v in s["ulimits"].items():
         words += ["--ulimit", f"{k}={min(int(v), LIMIT)}"]
     words += ["--user", user] if user else []

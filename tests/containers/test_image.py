@@ -6,11 +6,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 
 import pytest
 import yaml
-from engine import CAPABILITIES, ENGINE, IMAGE, LIMIT, QUIET, ROOT, commands, run, service_words
+from engine import CAPABILITIES, ENGINE, IMAGE, LIMIT, QUIET, ROOT, commands, remove, run, service_words
 
 pytestmark = pytest.mark.skipif(not IMAGE or os.geteuid() != 0, reason="make image image-check, as root")
 
@@ -37,7 +38,7 @@ def until(what, seconds=90):
 class Container:
     def __init__(self, name, words):
         self.name = name
-        run("rm", "-f", "-i", name, check=False)
+        remove(name)
         started = time.monotonic()
         run("run", "-d", "--name", name, *words, IMAGE)
         self.ready()
@@ -89,13 +90,13 @@ def volume(request):
 def start(request, volume, secrets):
     names = []
 
-    def begin(*more, user=None):
+    def begin(*more, user=None, over=None):
         name = f"{volume}-{len(names)}"
         names.append(name)
-        return Container(name, [*service_words("compose.prod.yml", "mail", secrets, user), "--volume", f"{volume}:/var/lib/gkmail", *more])
+        return Container(name, [*service_words("compose.prod.yml", "mail", secrets, user, over), "--volume", f"{volume}:/var/lib/gkmail", *more])
     yield begin
     for name in names:
-        run("rm", "-f", "-i", "-t", "0", name, check=False)
+        remove(name)
 
 
 def test_nothing_is_in_the_image_but_what_runs():
@@ -194,10 +195,45 @@ def test_health(start):
         os.kill(c.pid(), 18)
 
 
+@pytest.mark.skipif(not shutil.which("pebble"), reason="pebble is not installed (make deps-check)")
+def test_a_certificate_by_acme(start, secrets, tmp_path):
+    """With docker/compose.acme.yml and no file of a certificate: from an authority that looks at port 443."""
+    sys.path.insert(0, str(ROOT / "tests/e2e"))
+    from pebble import Pebble
+    p = Pebble(tmp_path / "pebble")
+    p.config["tlsPort"] = 443
+    (tmp_path / "pebble/config.json").write_text(json.dumps({"pebble": p.config}))
+    c = start("--volume", f"{p.authority.file}:/authority.pem:ro", "--env", "GKMAIL_ACME_CA_FILE=/authority.pem",
+              "--env", f"GKMAIL_ACME_DIRECTORY=https://localhost:{p.port}/dir", over="compose.acme.yml")
+    p.inside = ["nsenter", "-t", str(c.pid()), "-n"]
+    p.start()
+    try:
+        done = c.gkmail("acme", "renew", check=False)
+        assert done.returncode == 0, done.stdout + done.stderr + p.log()
+    finally:
+        p.stop()
+    assert "issuer: CN=Pebble" in c.curl("-kv", "https://127.0.0.1/").stderr.replace("issuer: CN = ", "issuer: CN=")
+
+
+def test_compose_takes_the_files(tmp_path):
+    """As the engine's own compose reads them."""
+    shutil.copytree(ROOT / "docker", tmp_path / "docker")
+    with open(tmp_path / "docker/env.example") as f, open(tmp_path / "docker/.env", "w") as to:
+        to.write(f.read() + "GKMAIL_ACME_TERMS_AGREED=true\n")
+    compose = ["docker", "compose"] if ENGINE == "docker" else ["podman-compose"]
+    for files in (["compose.yml"], ["compose.prod.yml"], ["compose.prod.yml", "compose.acme.yml"]):
+        done = subprocess.run([*compose, *[w for f in files for w in ("-f", f)], "config"], cwd=tmp_path / "docker", capture_output=True,
+                              text=True)
+        assert done.returncode == 0, done.stderr
+        mail = yaml.safe_load(done.stdout)["services"]["mail"]["environment"]
+        mail = mail if isinstance(mail, dict) else dict(x.split("=", 1) for x in mail)
+        assert mail.get("GKMAIL_ACME_CHALLENGE") == ("tls-alpn-01" if len(files) > 1 else None), done.stdout
+
+
 def test_what_the_documents_say(tmp_path, secrets):
-    """Each command of docs/INSTALLATION.md about containers but the one that builds, with compose, or podman-compose in its place."""
-    lines = [x for x in commands() if not x.startswith("make ")]
-    assert len(lines) > 4
+    """Each command of docs/INSTALLATION.md about containers that needs no other host, with compose, or podman-compose in its place."""
+    lines = commands()
+    assert len(lines) > 7
     shutil.copytree(ROOT / "docker", tmp_path / "docker")
     compose = yaml.safe_load((tmp_path / "docker/compose.prod.yml").read_text())
     compose["name"] = "gktest"
