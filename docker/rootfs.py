@@ -13,8 +13,9 @@ from pathlib import Path
 
 INSTALLED, ROOT = Path(sys.argv[1]), Path(sys.argv[2])
 SOURCE = Path(__file__).resolve().parents[1]
-# Loaded or read by name, not linked: charsets, authorities, the DNS root's keys.
-ALSO = ["/etc/ssl/certs/ca-certificates.crt", "/usr/share/dns/root.key", "/etc/os-release"]
+# Loaded or read by name, not linked: charsets, authorities, the DNS root's keys. By the last two scanners know whose packages they look
+# at; Trivy goes by debian_version, and without it by nothing.
+ALSO = ["/etc/ssl/certs/ca-certificates.crt", "/usr/share/dns/root.key", "/etc/os-release", "/etc/debian_version"]
 PROGRAMS = [*sorted((INSTALLED / "usr/libexec/gkmail").iterdir()), INSTALLED / "usr/sbin/gkmail",
             INSTALLED / "usr/sbin/sendmail"]
 copied = []
