@@ -61,7 +61,7 @@ def test_all_that_has_to_be_there_is():
         assert {"image", "image-check", "sbom", "aquasecurity/trivy-action", "actions/upload-artifact"} <= set(job)
     before = release["image"][:release["image"].index("image-push")]
     assert {"image", "image-check", "aquasecurity/trivy-action", "docker/metadata-action"} <= set(before)
-    assert "actions/dependency-review-action" in ci["dependencies"]
+    assert "scan" in ci["image"] and "actions/dependency-review-action" in ci["dependencies"]
     assert {"scan", "image", "aquasecurity/trivy-action"} <= set(nightly["dependencies"])
     assert {"asan", "e2e-asan"} <= set(nightly["sanitizers"]) and "fuzz" in nightly["fuzz"] and "check-long" in nightly["check-long"]
     assert release["check"][-2:] == ["version-check", "check"]
