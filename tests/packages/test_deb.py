@@ -165,7 +165,8 @@ def test_what_the_documents_say(machine):
 
 def test_without_systemd(machine):
     """The init script does what the unit does: nothing before setup, restart by an upgrade, stop by removal."""
-    steps = machine.shell(WORDS + rf"""
+    # As sysvinit tells whom it starts; where no runlevel is known invoke-rc.d starts nothing.
+    steps = machine.shell("export RUNLEVEL=2 PREVLEVEL=N\n" + WORDS + rf"""
 step install
 dpkg -i {Path(DEB).name}; service gkmail start; pgrep -l gk- || echo 'no process'
 step start
