@@ -158,3 +158,10 @@ def test_prometheus_takes_its_configuration(tmp_path):
     ours, theirs = (yaml.safe_load(p.read_text())["datasources"][0]["uid"] for p in
                     (DOCKER / "grafana-source.yml", ROOT / "etc/grafana/provisioning/datasources/gkmail.yml"))
     assert ours == theirs
+
+
+def test_secrets_go_nowhere():
+    """What the host keeps beside the compose files gets into no commit, no image's cache."""
+    for name in (".gitignore", ".dockerignore"):
+        lines = {x.rstrip("/") for x in (ROOT / name).read_text().splitlines()}
+        assert {"docker/.env", "docker/secrets"} <= lines, name
