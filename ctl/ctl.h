@@ -127,6 +127,7 @@ int verb_backup_prune(struct err *e);
 int verb_restore(struct err *e);
 int verb_import_maildir(struct err *e);
 int verb_import_mbox(struct err *e);
+int verb_import_imap(struct err *e);
 int verb_log(struct err *e);
 int verb_trace(struct err *e);
 int verb_sandbox(struct err *e);

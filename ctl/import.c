@@ -7,19 +7,20 @@
  */
 #include "ctl/import.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/num.h"
 #include "ctl/client.h"
 #include "ctl/import_batch.h"
+#include "ctl/import_imap.h"
 #include "ctl/output.h"
+#include "ctl/password.h"
 #include "ctl/progress.h"
 #include "io/file.h"
 #include "store/folder.h"
@@ -177,7 +178,9 @@ import_skip(struct import *im, struct str where, const char *why)
 	progress_end();
 	fputs("gkmail: left out: ", stderr);
 	out_str(stderr, where);
-	fprintf(stderr, ": %s\n", why);
+	fputs(": ", stderr);
+	out_str(stderr, str_z(why));
+	fputc('\n', stderr);
 	im->skipped++;
 }
 
@@ -353,28 +356,45 @@ run(struct import *im, struct err *e)
 
 /* ---- the verbs ---- */
 
+/* Options that all have, and the one argument. */
 static int
-verb(int (*open_source)(struct import *im, const char *path, struct err *e), struct err *e)
+begin(struct import *im, struct err *e)
 {
-	struct import im = {.user = args_value("--user"), .into = args_value("--into")};
 	const struct conf *c;
-	int rc = -1;
 
-	im.dry = args_flag("--dry-run");
+	*im = (struct import){.user = args_value("--user"), .into = args_value("--into")};
+	im->dry = args_flag("--dry-run");
+	arena_init(&im->arena);
 	if (args_end(1, 1, e) < 0)
 		return -1;
-	if (im.user == NULL)
+	if (im->user == NULL)
 		return args_wrong(e, "--user says whose mail it will be");
 	if ((c = client_conf(e)) == NULL)
 		return -1;
-	im.max_message = conf_num(c, CONF_IMAP_MAX_SIZE);
-	arena_init(&im.arena);
-	if (open_source(&im, ctl.args[0], e) == 0)
-		rc = run(&im, e);
-	free(im.boxes);
-	free(im.keys);
-	arena_free(&im.arena);
+	im->max_message = conf_num(c, CONF_IMAP_MAX_SIZE);
+	return 0;
+}
+
+static int
+end(struct import *im, int rc)
+{
+	if (im->source != NULL && im->source->done != NULL)
+		im->source->done(im);
+	free(im->boxes);
+	free(im->keys);
+	arena_free(&im->arena);
 	return rc;
+}
+
+static int
+verb(int (*open_source)(struct import *im, const char *path, struct err *e), struct err *e)
+{
+	struct import im;
+	int rc = -1;
+
+	if (begin(&im, e) == 0 && open_source(&im, ctl.args[0], e) == 0)
+		rc = run(&im, e);
+	return end(&im, rc);
 }
 
 int
@@ -387,4 +407,79 @@ int
 verb_import_mbox(struct err *e)
 {
 	return verb(import_mbox_open, e);
+}
+
+/* "host", "host:143", "[2001:db8::1]:993" */
+static int
+split_host(const char *text, struct import_imap *at, struct err *e)
+{
+	struct str s = str_z(text), host = s, port = str_z(at->port);
+	size_t colon = str_rchr(s, ':');
+	uint64_t v;
+
+	if (s.n > 0 && s.p[0] == '[') {
+		size_t close = str_chr(s, ']');
+
+		host = str_sub(s, 1, close - 1);
+		port = close + 2 < s.n ? str_from(s, close + 2) : port;
+	} else if (colon < s.n && str_chr(s, ':') == colon) {
+		host = str_sub(s, 0, colon);
+		port = str_from(s, colon + 1);
+	}
+	if (host.n == 0 || num_parse(port, 1, 65535, &v) < 0)
+		return args_wrong(e, "%.100s is no HOST or HOST:PORT", text);
+	at->host = arena_dupz(&ctl.arena, host);
+	at->port = arena_dupz(&ctl.arena, port);
+	return 0;
+}
+
+/* The first line of a file. */
+static int
+read_password(const char *path, struct import_imap *at, struct err *e)
+{
+	struct str text, line;
+
+	if (file_read_all(AT_FDCWD, path, PASSWORD_MAX, &ctl.arena, &text, e) < 0)
+		return -1;
+	(void)str_cut(&text, '\n', &line);
+	if (str_ends(line, STR("\r")))
+		line.n--;
+	if (line.n == 0 || str_chr(line, '\0') < line.n)
+		return err_set(e, E_INVAL, "%s: no password in its first line", path);
+	at->password = arena_dupz(&ctl.arena, line);
+	return 0;
+}
+
+static int
+tls_of(const char *word, struct import_imap *at, struct err *e)
+{
+	at->port = "993";
+	if (word == NULL || strcmp(word, "imaps") == 0)
+		return 0;
+	at->port = "143";
+	at->tls = strcmp(word, "none") == 0 ? IMPORT_TLS_NONE : IMPORT_TLS_STARTTLS;
+	if (at->tls == IMPORT_TLS_NONE || strcmp(word, "starttls") == 0)
+		return 0;
+	return args_wrong(e, "--tls takes imaps, starttls or none, not %.40s", word);
+}
+
+int
+verb_import_imap(struct err *e)
+{
+	struct import_imap at = {.login = args_value("--imap-user"), .ca = args_value("--ca")};
+	const char *file = args_value("--password-file"), *tls = args_value("--tls");
+	struct import im;
+	int rc = -1;
+
+	if (begin(&im, e) < 0)
+		return end(&im, -1);
+	if (at.login == NULL || file == NULL)
+		args_wrong(
+		    e, "%s is missing", at.login == NULL ? "--imap-user" : "--password-file");
+	else if (tls_of(tls, &at, e) == 0 && split_host(ctl.args[0], &at, e) == 0 &&
+		 read_password(file, &at, e) == 0 && import_imap_open(&im, &at) == 0)
+		rc = run(&im, e);
+	if (at.password != NULL)
+		sodium_memzero((void *)(uintptr_t)at.password, strlen(at.password));
+	return end(&im, rc);
 }

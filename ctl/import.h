@@ -37,6 +37,8 @@ struct import_source {
 	int (*list)(struct import *im, struct err *e);
 	/* Brings the messages of one: import_wants(), import_give(), import_skip(). */
 	int (*bring)(struct import *im, struct import_box *b, struct err *e);
+	/* At the end, however it ended. NULL: there is nothing to do. */
+	void (*done)(struct import *im);
 };
 
 struct import {

@@ -389,7 +389,7 @@ list(struct import *im, struct err *e)
 int
 import_maildir_open(struct import *im, const char *path, struct err *e)
 {
-	static const struct import_source source = {"maildir", list, bring};
+	static const struct import_source source = {"maildir", list, bring, NULL};
 	struct source *s = arena_alloc(&im->arena, sizeof *s);
 
 	s->root = path;

@@ -327,7 +327,7 @@ out:
 int
 import_mbox_open(struct import *im, const char *path, struct err *e)
 {
-	static const struct import_source source = {"mbox", list, bring};
+	static const struct import_source source = {"mbox", list, bring, NULL};
 
 	im->source = &source;
 	im->own = (void *)(uintptr_t)path;

@@ -4,6 +4,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -90,6 +92,84 @@ talk_secure(struct talk *w, struct err *e)
 	return 0;
 }
 
+static bool
+is_address(const char *host)
+{
+	unsigned char any[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, host, any) == 1 || inet_pton(AF_INET6, host, any) == 1;
+}
+
+static int
+expect_host(SSL *ssl, const char *host)
+{
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	if (is_address(host))
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1 ? 0 : -1;
+	return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1 ? 0 : -1;
+}
+
+int
+talk_secure_as(struct talk *w, const char *host, const char *ca, struct err *e)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	long why;
+	int rc = -1;
+
+	/* What came in the clear counts for nothing from here on. */
+	w->n = w->taken = 0;
+	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1) {
+		err_set(e, E_INTERNAL, "no TLS");
+	} else if ((ca != NULL ? SSL_CTX_load_verify_locations(ctx, ca, NULL)
+			       : SSL_CTX_set_default_verify_paths(ctx)) != 1) {
+		err_set(e, E_INVAL, "%s: no certificates of authorities",
+		    ca != NULL ? ca : "the system");
+	} else if ((w->ssl = SSL_new(ctx)) == NULL || SSL_set_fd(w->ssl, w->fd) != 1 ||
+		   expect_host(w->ssl, host) < 0) {
+		err_set(e, E_INTERNAL, "no TLS with %.200s", host);
+	} else {
+		SSL_set_verify(w->ssl, SSL_VERIFY_PEER, NULL);
+		rc = SSL_connect(w->ssl) == 1 ? 0 : -1;
+		why = SSL_get_verify_result(w->ssl);
+		if (rc < 0 && why != X509_V_OK)
+			err_set(e, E_DENIED, "%.200s does not prove who it is: %s", host,
+			    X509_verify_cert_error_string(why));
+		else if (rc < 0)
+			err_set(e, E_PROTO, "no TLS handshake with %.200s", host);
+	}
+	SSL_CTX_free(ctx);
+	return rc;
+}
+
+int
+talk_reach_host(struct talk *w, const char *host, const char *port, unsigned seconds, struct err *e)
+{
+	const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+	const struct timeval limit = {.tv_sec = seconds};
+	struct addrinfo *all = NULL;
+	int rc = getaddrinfo(host, port, &hints, &all);
+
+	w->fd = -1;
+	w->ssl = NULL;
+	w->n = w->taken = 0;
+	if (rc != 0)
+		return err_set(
+		    e, rc == EAI_AGAIN ? E_TEMP : E_NOTFOUND, "%.200s: %s", host, gai_strerror(rc));
+	errno = 0;
+	for (const struct addrinfo *a = all; a != NULL && w->fd < 0; a = a->ai_next) {
+		struct sockaddr_storage to = {0};
+
+		memcpy(&to, a->ai_addr, a->ai_addrlen);
+		w->fd = talk_reach(&to, a->ai_addrlen);
+	}
+	freeaddrinfo(all);
+	if (w->fd < 0)
+		return err_sys(e, "connect to %.200s port %.20s", host, port);
+	setsockopt(w->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(w->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	return 0;
+}
+
 int
 talk_write(struct talk *w, struct str s, struct err *e)
 {
@@ -136,6 +216,35 @@ talk_line(struct talk *w, struct str *line, struct err *e)
 			return err_set(e, E_CLOSED, "no answer");
 		w->n += (size_t)n;
 	}
+}
+
+int
+talk_more(struct talk *w, struct err *e)
+{
+	ssize_t n;
+
+	memmove(w->room, w->room + w->taken, w->n - w->taken);
+	w->n -= w->taken;
+	w->taken = 0;
+	if ((n = more(w)) <= 0)
+		return err_set(e, E_CLOSED, "the connection ended, or no answer came");
+	w->n += (size_t)n;
+	return 0;
+}
+
+int
+talk_some(struct talk *w, struct str *in, struct err *e)
+{
+	if (w->taken == w->n && talk_more(w, e) < 0)
+		return -1;
+	*in = str_of(w->room + w->taken, w->n - w->taken);
+	return 0;
+}
+
+void
+talk_took(struct talk *w, size_t n)
+{
+	w->taken += n;
 }
 
 int

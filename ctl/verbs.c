@@ -171,6 +171,14 @@ const struct verb verbs[] = {
 	    "else; flags are read of Status, X-Status, X-Keywords and X-Mozilla-Status.\n\n"
 	    "  gkmail import mbox /var/mail/alice --user alice@example.org\n"
 	    "  gkmail import mbox old.mbox --user alice@example.org --into Old\n", verb_import_mbox),
+	V("import", "imap", "HOST[:PORT] --imap-user NAME --password-file FILE --user ADDRESS [--tls imaps|starttls|none] "
+	    "[--ca FILE] [--into MAILBOX] [--dry-run]",
+	    "take the mail of an account at another IMAP server into a user's mailboxes",
+	    "The account is read and not changed. Its mailboxes of special use become the user's own. The password is the first\n"
+	    "line of FILE; a server with a second factor wants an app password. The server proves its name by an authority of\n"
+	    "the system, or of --ca. Like import maildir in all else.\n\n"
+	    "  gkmail import imap imap.example.net --imap-user alice --password-file secret --user alice@example.org\n",
+	    verb_import_imap),
 	V("ban", "list", "", "list the addresses and networks that are banned",
 	    "  gkmail ban list --json\n", verb_ban_list),
 	V("ban", "add", "NETWORK [--for DURATION] [--reason TEXT]", "turn away the clients of an address or network",

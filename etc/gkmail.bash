@@ -72,9 +72,10 @@ _gkmail() {
 	'backup verify') words='--help --json --from --all' ;;
 	'backup prune') words='--help --json --from --keep' ;;
 	restore) words='--help --json --from --at --force --user --mailbox --message --to-mailbox' ;;
-	import) words='--help maildir mbox' ;;
+	import) words='--help maildir mbox imap' ;;
 	'import maildir') words='--help --json --user --into --dry-run' ;;
 	'import mbox') words='--help --json --user --into --dry-run' ;;
+	'import imap') words='--help --json --imap-user --password-file --user --tls --ca --into --dry-run' ;;
 	ban) words='--help list add remove' ;;
 	'ban list') words='--help --json' ;;
 	'ban add') words='--help --json --for --reason' ;;

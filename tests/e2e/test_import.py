@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import imap_host
 from conftest import make
 from suite import wait_for
 
@@ -283,3 +284,190 @@ def test_a_session_sees_it_come(s, tmp_path):
         c.select("Seen-coming")
         s.ctl("import", "maildir", str(tmp_path / "m"), "--user", "carol", "--into", "Seen-coming")
         wait_for(lambda: c.noop() and c.response("EXISTS")[1][-1:] == [b"30"], what="news of what came")
+
+
+# ---- another IMAP server ----
+
+def crlf(subject, body="hello\n"):
+    return message(subject, body).replace("\n", "\r\n").encode()
+
+
+@pytest.fixture
+def secret(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("open sesame\n")
+    return path
+
+
+def imap(host, secret, user, *more):
+    return ("imap", getattr(host, "at", host), "--imap-user", "them", "--password-file", str(secret), "--user", user, "--tls", "none", *more)
+
+
+def test_another_suite(s, fresh_suite, tmp_path):
+    """By TLS, from a server that has to prove its name."""
+    other = fresh_suite()
+    their = other.user("alice")
+    many(tmp_path / "m", 250)
+    other.ctl("import", "maildir", str(tmp_path / "m"), "--user", "alice")
+    with other.imap("alice") as c:
+        c.append("Sent", "(\\Seen $Label1)", '"01-Feb-2020 10:00:00 +0000"', crlf("sent"))
+        c.create("Caf&AOk-/Deep")
+        c.subscribe("Caf&AOk-/Deep")
+        c.append("Caf&AOk-/Deep", None, None, crlf("deep", "x\n" * 5000))
+        before = c.select("INBOX", readonly=True)[1]
+    (tmp_path / "password").write_text(their["password"] + "\n")
+    port = other.port("imaps")
+    line = ("imap", f"localhost:{port}", "--imap-user", their["address"], "--password-file", str(tmp_path / "password"), "--user", "user4",
+            "--into", "Other")
+    refused = s.ctl("import", *line, check=False)
+    assert refused.returncode == 1 and "does not prove who it is" in refused.stderr, refused.stderr
+    done = ctl(s, *line, "--ca", other.info["ca"])
+    assert (done["imported"], done["left_out"]) == (252, 0), done
+    assert ctl(s, *line, "--ca", other.info["ca"])["imported"] == 0
+    flags, date, octets = once(s, "user4", "Other/Sent")["sent"]
+    assert flags == {"\\Seen", "$Label1"} and date.strip() == "1-Feb-2020 10:00:00 +0000" and octets == crlf("sent")
+    assert set(once(s, "user4", "Other/Caf&AOk-/Deep")) == {"deep"}
+    assert set(once(s, "user4", "Other")) == {f"m{i}" for i in range(250)}
+    # With STARTTLS, and a password that is wrong.
+    (tmp_path / "password").write_text("wrong\n")
+    line = ("imap", f"localhost:{other.port('imap')}", *line[2:], "--ca", other.info["ca"], "--tls", "starttls")
+    refused = s.ctl("import", *line, check=False)
+    assert refused.returncode == 1 and "does not let" in refused.stderr, refused.stderr
+    (tmp_path / "password").write_text(their["password"] + "\n")
+    assert ctl(s, *line)["left_out"] == 0
+    with other.imap("alice") as c:
+        assert c.select("INBOX", readonly=True)[1] == before
+
+
+def test_uses_and_views(s, secret):
+    boxes = {"INBOX": ("", {7: ("\\Seen", crlf("in"))}),
+             "INBOX.Gesendet": ("\\Sent", {1: ("\\Seen", crlf("sent"))}),
+             "INBOX.Work.Plans": ("", {5: ("\\Flagged $X", crlf("plan"))}),
+             "INBOX.Work": ("\\Noselect", {}),
+             "INBOX.Starred": ("\\Flagged", {5: ("", crlf("star"))}),
+             "INBOX.All": ("\\All", {1: ("", crlf("all"))})}
+    with imap_host.Host(boxes, separator=".", subscribed=["INBOX.Work.Plans"]) as host:
+        done = ctl(s, *imap(host, secret, "user8", "--dry-run"))
+        assert {(b["to"], b["use"], b["new"]) for b in done["mailboxes"]} == {
+            ("INBOX", "", 1), ("Gesendet", "\\Sent", 1), ("Work/Plans", "", 1), ("All", "\\Archive", 0)}
+        assert not host.fetched, "a dry run fetches nothing"
+        ctl(s, *imap(host, secret, "user8"))
+        assert set(once(s, "user8", "Sent")) >= {"sent"} and set(once(s, "user8", "Work/Plans")) == {"plan"}
+        assert once(s, "user8", "Work/Plans")["plan"][:2] == ({"\\Flagged", "$X"}, "14-Nov-2023 22:13:20 +0000")
+        with s.imap("user8") as c:
+            assert "Gesendet" not in mailboxes(c)
+            assert b"Work/Plans" in b" ".join(c.lsub()[1])
+        # What is new alone is fetched, whatever was removed there.
+        host.fetched.clear()
+        boxes["INBOX"][1].clear()
+        boxes["INBOX"][1][8] = ("", crlf("later"))
+        assert ctl(s, *imap(host, secret, "user8"))["imported"] == 1
+        assert host.fetched == [8]
+
+
+def test_the_server_goes_away(s, secret):
+    """In the middle of a message, again and again: each run goes on, until all are there."""
+    boxes = {"INBOX": ("", {uid: ("", crlf(f"u{uid}", "x\n" * 3000)) for uid in range(1, 301)})}
+    budget = [0]
+
+    def answer(rest, tag, say):
+        if not rest.startswith("UID FETCH") or rest.startswith("UID FETCH 1:*"):
+            return False
+        for uid in map(int, rest.split(" ")[2].split(",")):
+            octets = boxes["INBOX"][1][uid][1]
+            if budget[0] <= 0:
+                say(f"* 1 FETCH (UID {uid} BODY[] {{{len(octets)}}}\r\n".encode() + octets[:100])
+                raise ConnectionError
+            budget[0] -= 1
+            say(f"* 1 FETCH (UID {uid} FLAGS () INTERNALDATE \"14-Nov-2023 23:13:20 +0100\" BODY[] {{{len(octets)}}}\r\n".encode() + octets + b")")
+        say(f"{tag} OK done")
+        return True
+
+    with imap_host.Host(boxes, answer) as host:
+        for _ in range(4):
+            budget[0] = 70
+            r = s.ctl("import", *imap(host, secret, "user7", "--into", "Away"), check=False)
+            assert r.returncode == 75 and "run this again" in r.stderr, r.stderr
+        budget[0] = 1000
+        assert ctl(s, *imap(host, secret, "user7", "--into", "Away"))["left_out"] == 0
+    assert set(once(s, "user7", "Away")) == {f"u{uid}" for uid in range(1, 301)}
+
+
+LIES = {
+    "a literal without end": ('* 1 FETCH (UID 1 BODY[] {4294967295}\r\n' + "x" * 100_000, 1, "too large"),
+    "a line without end": ("* OK " + "x" * 54_000_000, 1, "too large"),
+    "no IMAP": ("HTTP/1.1 400 Bad Request", 1, "no IMAP"),
+    "brackets without end": ("* 1 FETCH (X " + "(" * 10_000, 1, "no IMAP"),
+    "BYE": ("* BYE out of order", 75, "hangs up"),
+    "nothing": (None, 1, "did not send it"),
+    "what nobody asked for": ('* 1 FETCH (UID 99 FLAGS () BODY[] {3}\r\nabc)', 1, "did not send it"),
+    "an empty one": ('* 1 FETCH (UID 1 FLAGS () BODY[] "")', 1, "it is empty"),
+    "controls": ("* BYE \x1b[2J\x07gone", 75, "hangs up"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_hostile_server(s, secret, lie):
+    line, code, words = LIES[lie]
+
+    def answer(rest, tag, say):
+        if not rest.startswith("UID FETCH 1 "):
+            return False
+        if line is not None:
+            say(line)
+        say(f"{tag} OK done")
+        return True
+
+    with imap_host.Host({"INBOX": ("", {1: ("", crlf("one"))})}, answer) as host:
+        r = s.ctl("import", *imap(host, secret, "user6", "--into", "Hostile"), check=False)
+        assert r.returncode == code and words in r.stderr, (r.returncode, r.stderr)
+        assert "\x1b" not in r.stderr and "\x07" not in r.stderr
+    assert found(s, "user6", "Hostile") == {}
+
+
+def test_more_lies(s, secret):
+    one = {"INBOX": ("", {1: ("", crlf("one"))})}
+    with imap_host.Host(one, capability="IMAP4rev1 LOGINDISABLED") as host:
+        assert "takes no password" in s.ctl("import", *imap(host, secret, "user6"), check=False).stderr
+    with imap_host.Host(one, greeting="* BYE full") as host:
+        assert s.ctl("import", *imap(host, secret, "user6"), check=False).returncode == 75
+    with imap_host.Host(one) as host:
+        host.validity = 0
+        r = s.ctl("import", *imap(host, secret, "user6", "--into", "Lies"), check=False)
+        assert r.returncode == 1 and "no UIDVALIDITY" in r.stderr
+    names = {"../../etc": ("", {1: ("", crlf("x"))}), "a//b": ("", {}), "\x01": ("", {}), "x" * 3000: ("", {})}
+    with imap_host.Host(names) as host:
+        r = s.ctl("import", *imap(host, secret, "user6", "--into", "Names"), check=False)
+        assert r.returncode == 1 and r.stderr.count("left out: ") == 4, r.stderr
+    # A mailbox whose messages are not told is not passed over in silence.
+    for words in (None, "NO not now"):
+        with imap_host.Host(one, lambda rest, tag, say: rest.startswith("UID FETCH 1:*") and (say(f"{tag} {words or 'OK'}"), True)[-1]) as host:
+            r = s.ctl("import", *imap(host, secret, "user6", "--into", "Lies"), check=False)
+            assert r.returncode == 1 and "the server " in r.stderr, r.stderr
+    # Sizes that are not true matter to nobody.
+    with imap_host.Host(one, lambda rest, tag, say: rest.startswith("UID FETCH 1:*") and (
+            say("* 1 FETCH (UID 1 RFC822.SIZE 3)"), say("* 1 FETCH (UID 1 RFC822.SIZE 9)"), say(f"{tag} OK done"), True)[-1]) as host:
+        assert ctl(s, *imap(host, secret, "user6", "--into", "Sizes"))["imported"] == 1
+    assert once(s, "user6", "Sizes")["one"][2] == crlf("one")
+    # Without AUTH=PLAIN by LOGIN; what the password has in it is quoted.
+    secret.write_text('pass "word"\\\n')
+    seen = []
+    with imap_host.Host(one, lambda rest, tag, say: rest.startswith("LOGIN") and (seen.append(rest), say(f"{tag} OK"), True)[-1],
+                        capability="IMAP4rev1") as host:
+        assert ctl(s, *imap(host, secret, "user6", "--into", "Login"))["imported"] == 1
+    assert seen == ['LOGIN "them" "pass \\"word\\"\\\\"']
+
+
+def test_gmail_says_what_is_nowhere_else(s, secret):
+    boxes = {"INBOX": ("", {1: ("", crlf("in"))}), "[Gmail]/All Mail": ("\\All", {4: ("", crlf("archived")), 5: ("", crlf("in"))})}
+
+    def answer(rest, tag, say):
+        if not rest.startswith("UID SEARCH X-GM-RAW"):
+            return False
+        say("* SEARCH 4")
+        say(f"{tag} OK done")
+        return True
+
+    with imap_host.Host(boxes, answer, capability="IMAP4rev1 AUTH=PLAIN X-GM-EXT-1") as host:
+        assert ctl(s, *imap(host, secret, "bob"))["imported"] == 2
+    assert set(once(s, "bob", "Archive")) >= {"archived"} and "in" in once(s, "bob")
