@@ -283,6 +283,15 @@ test_change_matching(void **state)
 	assert_says("2 messages will go to the trash once you approve it.");
 	assert_string_equal(page_str("approval", "approvalId"), "a1");
 	assert_null(page_told("undoable", 0));
+	/* More than one request takes. */
+	{
+		SCRIPT({"search", "{\"query\":\"from:bob\",\"limit\":50}", LIST(BOB1, "1500")},
+		    {"move", "{\"messages\":[\"e1\"],\"to\":\"archive\"}",
+			"{\"changed\":[\"e1\"],\"failed\":[]}"});
+		ask("Archive the emails from bob");
+		assert_played();
+	}
+	assert_says("1 message moved to the archive. 1499 messages more match: ask me again.");
 	{
 		SCRIPT({"search", "{\"query\":\"from:nobody\",\"limit\":50}", LIST("", "0")});
 		ask("Move the emails from nobody to Work");

@@ -50,8 +50,8 @@ say_rest(struct job *j)
 		return;
 	n = say_count(j, j->total - j->ntargets);
 	turn_sayf(j->t,
-	    L(j, " There are %.*s more: ask me again.",
-		" Il en reste %.*s : demandez-le-moi encore."),
+	    L(j, " %.*s more match: ask me again.",
+		" Il reste encore %.*s : demandez-le-moi à nouveau."),
 	    STR_ARG(n));
 }
 
