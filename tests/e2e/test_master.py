@@ -480,6 +480,25 @@ def test_who_waits_at_a_port_that_goes_is_served(suite):
     wait_for(lambda: refuses(port), what="the port to close")
 
 
+def test_nobody_new_comes_to_a_port_that_goes(suite):
+    """It is served for a moment yet, for those whose handshake had begun: whoever comes later would be cut off in the middle."""
+    port = free_port()
+    first = tomllib.loads((suite.dir / "gkmail.toml").read_text())["smtp"]["listen"][0]
+    with configuration(suite, smtp__listen=[first, f"127.0.0.1:{port}"]):
+        assert "master.reloaded" in hup(suite)
+        with socket.create_connection(("127.0.0.1", port), 20) as before, socket.socket() as late, \
+                configuration(suite, smtp__listen=[first]):
+            assert before.recv(512).startswith(b"220")
+            assert "master.reloaded" in hup(suite)
+            late.setblocking(False)
+            assert late.connect_ex(("127.0.0.1", port)) in (errno.EINPROGRESS, errno.ECONNREFUSED)
+            assert select.select([], [late], [], 30)[1] == [late]
+            with pytest.raises(OSError):
+                late.getpeername()
+            before.sendall(b"NOOP\r\n")
+            assert before.recv(512).startswith(b"250")
+
+
 @pytest.mark.parametrize("changes,said", [
     ({"smtp__max_sise": "1MiB"}, r":\d+:1: smtp\.max_sise: no such key; did you mean max_size\?"),
     ({"smtp__max_size": "2MiB", "imap__listen": ["192.0.2.1:143"]}, r":\d+: imap\.listen: listen on 192\.0\.2\.1:143"),
