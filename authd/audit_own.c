@@ -23,7 +23,8 @@
 #define RECORD_VALUES 64u
 #define ARGUMENTS_MAX 1000u
 #define ANSWER_MAX    (40u << 10) /* octets of rows: an answer is one message */
-#define JOBS_MAX      16u
+#define JOBS_MAX      64u
+#define JOBS_OF_USER  4u /* at a time: nobody keeps the thread from others */
 
 /* ---- one record ---- */
 
@@ -245,11 +246,24 @@ done(void *arg)
 
 /* ---- the question ---- */
 
+static size_t
+jobs_of(struct str user)
+{
+	const struct job *j;
+	size_t n = 0;
+
+	TAILQ_FOREACH (j, &jobs, link)
+		n += str_eq(j->q.user, user);
+	return n;
+}
+
 static int
 begin(struct job *j, struct str user, struct err *e)
 {
 	int64_t created;
 
+	if (jobs_of(user) >= JOBS_OF_USER || pool_waiting(pool) >= JOBS_MAX)
+		return err_set(e, E_TEMP, "too many look into the audit log");
 	if (accounts_created(authd.db, user, &created, e) < 0)
 		return -1;
 	clock_rfc3339(created * 1000000, j->since);
@@ -311,7 +325,7 @@ audit_own_gone(struct ipc_chan *c)
 int
 audit_own_init(struct err *e)
 {
-	return (pool = pool_new(1, JOBS_MAX, e)) != NULL ? 0 : -1;
+	return (pool = pool_new(1, JOBS_MAX + 1, e)) != NULL ? 0 : -1;
 }
 
 void

@@ -9,6 +9,7 @@ import signal
 import smtplib
 import sqlite3
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 
 import mcpclient
 import pytest
@@ -132,6 +133,11 @@ def test_who_reads_what_agents_called(fresh_suite):
     with sqlite3.connect(next(suite.dir.glob("**/accounts.db"))) as db:
         db.execute("UPDATE users SET created = created + 1000 WHERE address LIKE 'alice@%'")
     assert calls(alice) == [] and len(calls(bob)) == 1
+    # Who asks for much at a time is put off, and then answered.
+    with ThreadPoolExecutor(16) as pool:
+        statuses = set(pool.map(lambda _: bob.ask("GET", "/auth/agent-calls").status, range(60)))
+    assert 200 in statuses and statuses <= {200, 503}, statuses
+    assert len(calls(bob)) == 1
     # It is for the page alone.
     assert Browser(suite).ask("GET", "/auth/agent-calls").status == 401
     given = {"Authorization": "Bearer " + tokens["alice", "desk"]}
