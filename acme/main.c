@@ -167,10 +167,30 @@ issued(const struct order_end *end)
 }
 
 static void
-ended(void *arg, const struct order_end *end)
+write_down(const struct state *s)
 {
 	struct err e;
 
+	if (state_write(s, &e) < 0)
+		log_warn("acme.state", LE(&e));
+}
+
+/* Who dies of an answer, again and again, is as one who fails: the next waits longer each time. */
+static void
+write_begun(void)
+{
+	struct state s = self.state;
+
+	s.failures++;
+	s.failed = clock_wall();
+	s.retry = 0;
+	snprintf(s.error, sizeof(s.error), "gk-acme ended while an order was under way");
+	write_down(&s);
+}
+
+static void
+ended(void *arg, const struct order_end *end)
+{
 	(void)arg;
 	self.order = NULL;
 	self.asked = false;
@@ -180,9 +200,18 @@ ended(void *arg, const struct order_end *end)
 	else
 		issued(end);
 	metric_set(METRIC_ACME_FAILING, self.state.failures);
-	if (state_write(&self.state, &e) < 0)
-		log_warn("acme.state", LE(&e));
+	write_down(&self.state);
 	wait(START_MS);
+}
+
+/* By our own will: nobody failed. */
+static void
+give_up(void)
+{
+	if (self.order == NULL)
+		return;
+	order_cancel(&self.order);
+	write_down(&self.state);
 }
 
 static void
@@ -196,6 +225,7 @@ on_timer(void *arg)
 		return;
 	}
 	log_info("acme.begin", LS("directory", conf_str(svc_conf(), CONF_ACME_DIRECTORY)));
+	write_begun();
 	self.order = order_start(self.talk, ended, NULL);
 }
 
@@ -211,7 +241,7 @@ take_conf(struct err *e)
 	file_close(&fd);
 	if (rc < 0)
 		return -1;
-	order_cancel(&self.order); /* it may be about other names, at another authority */
+	give_up(); /* it may be about other names, at another authority */
 	self.asked = self.asked && acme_is_on(svc_conf());
 	read_chain();
 	wait(START_MS);
@@ -307,7 +337,7 @@ message(void *arg, struct ipc_chan *c, struct ipc_in *m)
 static void
 drain(void)
 {
-	order_cancel(&self.order);
+	give_up();
 	svc_drained();
 }
 

@@ -1,6 +1,11 @@
 """An ACME server that is somebody's enemy, or broken; and files of ours that are."""
 
 import json
+import os
+import signal
+import subprocess
+import threading
+import time
 
 import pytest
 from conftest import wait_for
@@ -49,3 +54,33 @@ def test_damaged_keys_stop_no_mail(liar, fresh_suite):
     assert s.processes()["sign"]
     assert "sign.acme_key" in s.log()
     assert "rubbish" in (tls / "acme-account.pem").read_text()
+
+
+def test_an_end_in_the_middle_counts(liar, fresh_suite):
+    """What ends gk-acme may be the answer: it is not asked for again and again."""
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def hang(handler):
+        asked.set()
+        goes_on.wait(60)
+
+    liar.server.RequestHandlerClass.do_GET = hang
+    try:
+        s = fresh_suite(config=liar.settings)
+        assert asked.wait(60)
+        before = s.processes()["acme"]
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: s.processes()["acme"] not in (0, before) and status(s).get("failures"))
+        now = status(s)
+        assert now["failures"] == 1 and "under way" in now["error"] and now["now"] == "", now
+        assert now["next"] > time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+        # An end by our own will is none.
+        asked.clear()
+        p = subprocess.Popen([str(s.bin / "gkmail"), "--dir", str(s.dir), "acme", "renew"], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        assert asked.wait(60)
+        s.stop()
+        p.wait()
+        assert json.loads((s.dir / "data/acme/state").read_text())["failures"] == 1
+    finally:
+        goes_on.set()
