@@ -315,7 +315,7 @@ take_one(struct take *t, struct home_name n, struct err *e)
 		return -1;
 	if (str_starts(n.user, STR(".purge-")))
 		rc = 0;
-	else if (n.user.p[0] == '.') /* put aside: nobody has it open */
+	else if (str_starts(n.user, STR("."))) /* put aside: nobody has it open */
 		rc = take_tree(t, fd, n.user.p, path, skip_raw, e);
 	else
 		rc = take_home(t, fd, n.user.p, user.p, path, e);
@@ -323,35 +323,38 @@ take_one(struct take *t, struct home_name n, struct err *e)
 	return rc;
 }
 
+static int
+take_user(struct take *t, const char *user, struct err *e)
+{
+	char wanted[MAILDIR_HOME_SIZE];
+	struct str rest, domain, path;
+	struct home_name one;
+	int fd, rc;
+
+	if (maildir_home(str_z(user), wanted, e) < 0)
+		return -1;
+	rest = str_z(wanted);
+	(void)str_cut(&rest, '/', &domain);
+	one = (struct home_name){
+	    str_z(arena_dupz(&t->arena, domain)), str_z(arena_dupz(&t->arena, rest))};
+	path = arena_printf(&t->arena, "data/mail/" STR_FMT, STR_ARG(domain));
+	rc = take_folder(t, t->mail, one.domain.p, path, &fd, e);
+	file_close(&fd);
+	if (rc < 0 || (rc > 0 && take_one(t, one, e) < 0))
+		return -1;
+	return t->out->files > 0 ? 0 : err_set(e, E_NOTFOUND, "%s has no mail here", user);
+}
+
 int
 take_homes(struct take *t, const char *user, struct err *e)
 {
-	char wanted[MAILDIR_HOME_SIZE];
 	struct home_list l = {0};
-	struct str *domains, domain;
+	struct str *domains;
 	size_t n;
 	int rc = 0;
 
-	if (user != NULL) {
-		struct str rest;
-		struct home_name one;
-		int fd;
-
-		if (maildir_home(str_z(user), wanted, e) < 0)
-			return -1;
-		rest = str_z(wanted);
-		(void)str_cut(&rest, '/', &domain);
-		one = (struct home_name){
-		    str_z(arena_dupz(&t->arena, domain)), str_z(arena_dupz(&t->arena, rest))};
-		if ((rc = take_folder(t, t->mail, one.domain.p,
-			 arena_printf(&t->arena, "data/mail/" STR_FMT, STR_ARG(domain)), &fd, e)) <
-		    0)
-			return -1;
-		file_close(&fd);
-		if (rc > 0 && (rc = take_one(t, one, e)) < 0)
-			return -1;
-		return t->out->files > 0 ? 0 : err_set(e, E_NOTFOUND, "%s has no mail here", user);
-	}
+	if (user != NULL)
+		return take_user(t, user, e);
 	if (take_names(t->mail, &t->arena, &domains, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n && rc == 0; i++)

@@ -265,12 +265,12 @@ acme_keep(struct process *p, struct ipc_in *m)
 	now.active = true;
 	now.asked = p;
 	now.id = m->id;
-	if ((now.dir = open_dir(master.conf, &e)) < 0)
+	if ((now.dir = open_dir(master.conf, &e)) < 0 ||
+	    (what == ACME_SECRET_ACCOUNT ? write_file(ACCOUNT, pem, &e)
+					 : keep_certificate(pem, &e)) < 0)
 		finish(&e);
 	else if (what == ACME_SECRET_ACCOUNT)
-		finish(write_file(ACCOUNT, pem, &e) < 0 ? &e : NULL);
-	else if (keep_certificate(pem, &e) < 0)
-		finish(&e);
+		finish(NULL);
 	else
 		tell_fronts();
 }

@@ -250,7 +250,7 @@ test_by_todays_protocol(void **state)
 
 	assert_true(said(x, "-32602"));
 	(void)snprintf(body, sizeof(body), again, MOVE, (int)strlen(sealed) / 2, sealed);
-	x = answered(post(0, SCENE_TOKEN, "2026-07-28", NULL, body), 200);
+	(void)answered(post(0, SCENE_TOKEN, "2026-07-28", NULL, body), 200);
 	assert_int_equal(scene.asked, 2);
 	(void)snprintf(body, sizeof(body), again, MOVE, (int)strlen(sealed), sealed);
 	x = answered(post(0, SCENE_TOKEN, "2026-07-28", NULL, body), 200);
