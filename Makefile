@@ -419,7 +419,7 @@ lint: webd/ui/node_modules/.package-lock.json $(B)/bin/gkmail ## layout, floors 
 
 # Of the system's headers cppcheck reads those whose macros it must know.
 CPPCHECK_MACROS = $(addprefix --include=,$(shell $(CC) -M -include sys/queue.h -x c /dev/null | grep -o '/[^ ]*/queue.h') \
-	/usr/include/uthash.h)
+	/usr/include/uthash.h /usr/include/cjson/cJSON.h)
 tidy: $(B)/compile_commands.json ## clang-tidy and cppcheck over everything
 	$(call need,clang-tidy-14 cppcheck)
 	@echo $(filter-out %_fuzz.c,$(ALL_C)) | xargs -n 1 -P $$(nproc) clang-tidy-14 --quiet -p $(B)

@@ -206,8 +206,11 @@ answer_authorization(struct str text, const struct provider *origin, struct str 
 	out->name =
 	    arena_dup(a, str_sub(json_str(json_get(json_get(v, "identifier"), "value")), 0, 253));
 	read_problem(NULL, a, &out->problem);
-	cJSON_ArrayForEach(
-	    c, json_get(v, "challenges")) if (str_eq(json_str(json_get(c, "type")), type)) break;
+	cJSON_ArrayForEach(c, json_get(v, "challenges"))
+	{
+		if (str_eq(json_str(json_get(c, "type")), type))
+			break;
+	}
 	if (c != NULL)
 		rc = read_challenge(c, origin, a, out, e);
 	cJSON_Delete(v);

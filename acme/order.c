@@ -164,12 +164,13 @@ static void
 on_kept(void *arg, struct ipc_in *m, const struct err *e)
 {
 	struct order *o = arg;
-	const struct order_end end = {.chain = o->chain};
+	struct order_end end = {0};
 
 	OBJ(o, ORDER_MAGIC);
 	o->call = 0;
 	if (m != NULL) {
 		ipc_end(m);
+		end.chain = o->chain;
 		finish(o, &end);
 	} else if (e->code == E_TEMP && o->busy++ < BUSY_TRIES) {
 		/* Master is about a reload. */

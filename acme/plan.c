@@ -11,8 +11,8 @@ static int64_t
 back_off(const struct plan *p)
 {
 	static const int64_t waits[] = {60, 240, 960, 3840, 14400, 43200};
-	unsigned n = sizeof(waits) / sizeof(waits[0]);
-	int64_t wait = waits[(p->failures < n ? p->failures : n) - 1];
+	unsigned n = sizeof(waits) / sizeof(waits[0]), before = p->failures - 1;
+	int64_t wait = waits[before < n ? before : n - 1];
 
 	wait += wait * p->chance / 4000;
 	return p->failed + (p->retry > wait ? p->retry : wait);

@@ -206,7 +206,8 @@ asked_new(void)
 	if (nasked == ASKED_MAX || nminted + nasked + 1 >= MINTED_MAX)
 		settle_down();
 	q = &asked[nasked++];
-	*q = (struct asked){.waits = true, .before = nminted, .when = clock_wall(), .turn = ++turn};
+	turn++;
+	*q = (struct asked){.waits = true, .before = nminted, .when = clock_wall(), .turn = turn};
 	return q;
 }
 

@@ -352,8 +352,9 @@ void
 audit_durable(int *dir, struct audit_place *end)
 {
 	*dir = durable.dir;
-	*end = durable.end.seq == 0 ? (struct audit_place){0}
-				    : (struct audit_place){durable.number, durable.size};
+	*end = (struct audit_place){0};
+	if (durable.end.seq != 0)
+		*end = (struct audit_place){durable.number, durable.size};
 }
 
 bool

@@ -41,7 +41,7 @@ static bool writing;
 struct note_key
 notes_key(enum note_kind kind, const struct str *parts, size_t n)
 {
-	struct note_key k;
+	struct note_key k = {0};
 	char head = (char)kind;
 
 	keyed_digest(secret, str_of(&head, 1), parts, n, k.octets, sizeof(k.octets));

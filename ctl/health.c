@@ -54,8 +54,13 @@ health_each(
 {
 	const cJSON *list, *check;
 
-	cJSON_ArrayForEach(list, json_get(h->v, "checks")) cJSON_ArrayForEach(check, list)
-	    fn(arg, list->string, check);
+	cJSON_ArrayForEach(list, json_get(h->v, "checks"))
+	{
+		cJSON_ArrayForEach(check, list)
+		{
+			fn(arg, list->string, check);
+		}
+	}
 }
 
 static void

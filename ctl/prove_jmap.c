@@ -141,7 +141,9 @@ prove_jmap(const struct prove *p, struct err *e)
 		goto out;
 	}
 	cJSON_ArrayForEach(capability, json_get(session, "capabilities"))
-	    prove_one(p, capability->string, accounts->child->string);
+	{
+		prove_one(p, capability->string, accounts->child->string);
+	}
 	rc = 0;
 out:
 	cJSON_Delete(session);

@@ -272,11 +272,12 @@ static void
 on_frame(void *arg, unsigned kind, struct str octets)
 {
 	struct pipe *w = arg;
-	struct owner_call *c = w->call;
+	struct owner_call *c;
 	struct pipe_head head;
 	struct err e;
 
 	OBJ(w, PIPE_MAGIC);
+	c = w->call;
 	if (c == NULL) {
 		nonsense(w, kind);
 	} else if (kind == PIPE_HEAD && !w->head && pipe_parse_head(octets, &head) == 0) {

@@ -68,9 +68,10 @@ static void
 on_agent(void *arg, const struct err *e)
 {
 	struct mcp_session *s = arg;
-	void (*opened)(void *of, struct mcp_session *which, const struct err *why) = s->opened;
+	void (*opened)(void *of, struct mcp_session *which, const struct err *why);
 
 	OBJ(s, SESSION_MAGIC);
+	opened = s->opened;
 	s->opened = NULL;
 	if (e == NULL && opened != NULL) {
 		opened(s->arg, s, NULL);

@@ -40,12 +40,14 @@ static void
 looked_up(void *arg, struct ipc_in *in, const struct err *e)
 {
 	struct delivery *d = arg;
-	struct envelope_rcpt rcpt = d->env.rcpts[0];
-	struct envelope env = d->env;
+	struct envelope_rcpt rcpt;
+	struct envelope env;
 	uint32_t verdict;
 	struct err bad;
 
 	OBJ(d, DELIVERY_MAGIC);
+	rcpt = d->env.rcpts[0];
+	env = d->env;
 	if (e) {
 		deliver_away(d, e);
 		return;

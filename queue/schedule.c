@@ -167,10 +167,12 @@ job_new(struct queue *q, struct message *m, struct destination *d)
 void
 schedule_job_done(struct queue *q, struct job *j)
 {
-	struct destination *d = j->dest;
-	struct job **at = &j->m->jobs;
+	struct destination *d;
+	struct job **at;
 
 	OBJ(j, JOB_MAGIC);
+	d = j->dest;
+	at = &j->m->jobs;
 	assume(j->state != JOB_RUNNING);
 	stop(q, j);
 	while (*at != j)

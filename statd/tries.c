@@ -147,10 +147,11 @@ static void
 listener_open(void *arg, struct ipc_in *m, const struct err *e)
 {
 	struct try *t = arg;
-	const struct how *how = how_of(t->r.name);
+	const struct how *how;
 	int fd;
 
 	OBJ(t, TRY_MAGIC);
+	how = how_of(t->r.name);
 	if (m == NULL && e->code == E_NOTFOUND) { /* a reload took it away meanwhile */
 		forget(t);
 		return;
