@@ -6,6 +6,7 @@
 #include <sys/timex.h>
 
 #include "base/mem.h"
+#include "ctl/backup.h"
 #include "ctl/client.h"
 #include "ctl/doctor.h"
 #include "svc/certificates.h"
@@ -46,8 +47,12 @@ doctor_files(struct err *e)
 	    {"spool", 0700, "others could read mail that waits"},
 	    {"mail", 0750, "others could read mail"},
 	    {"dkim", 0700, "others could sign as us"},
+	    {"tls/self-signed.key", 0600, "others could read the key of the certificate"},
+	    {"tls/acme.pem", 0600, "others could read the key of the certificate"},
+	    {"tls/acme-account.pem", 0600, "others could have certificates issued, or revoked"},
 	};
 	const struct conf *c = client_conf(e);
+	const char *backups;
 	char path[PATH_MAX];
 	unsigned bad = 0;
 
@@ -62,6 +67,9 @@ doctor_files(struct err *e)
 		if (certificates_key_path(c, i)[0] != '\0')
 			bad += check(certificates_key_path(c, i), 0640,
 			    "others could read the key of the certificate");
+	if ((backups = backup_folder(NULL, e)) == NULL)
+		return -1;
+	bad += check(backups, 0700, "others could read all mail, or write what a restore believes");
 	bad += check(client_conf_path(), 0755, "others could change the configuration");
 	if (bad == 0)
 		doctor_say(FINDING_OK, "files", NULL, "nobody else reads or writes our files");

@@ -66,6 +66,15 @@ def test_permissions(quick):
         assert "hashes" in of(findings(quick, "--offline"), "files")[0]["text"]
     finally:
         accounts.chmod(0o600)
+    # Of a snapshot that somebody else may read, or write.
+    backups = quick.dir / "backup"
+    backups.mkdir()
+    backups.chmod(0o770)
+    try:
+        fault = of(findings(quick, "--offline"), "files")[0]
+        assert "all mail" in fault["text"] and fault["remedy"] == f"chmod 700 {backups}"
+    finally:
+        backups.rmdir()
 
 
 def test_status_tells_what_fails(fresh_suite):
