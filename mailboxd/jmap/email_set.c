@@ -244,7 +244,7 @@ static int
 place_all(struct updating *u, struct err *e)
 {
 	size_t from = 0, left = 0;
-	struct copy_result r;
+	struct copy_result r = {0};
 
 	while (from < u->nplaces && wants_box(u, jmap_model_mailbox(u->model, u->places[from].box)))
 		from++;

@@ -299,6 +299,7 @@ static enum jmap_step
 run_item(struct jmap_call *c, struct jmap_item *it)
 {
 	const struct jmap_object *o = c->method->object;
+	/* cppcheck-suppress uninitvar */
 	enum jmap_step (*fn[KINDS])(struct jmap_call *, struct jmap_item *) = {
 	    o->create, o->update, o->destroy};
 

@@ -44,7 +44,7 @@ by_text(const void *a, const void *b)
 static char *
 words_sorted(struct str flags)
 {
-	char *v[80];
+	char *v[80] = {NULL};
 	size_t n = 0;
 	struct str word;
 	struct buf b;
