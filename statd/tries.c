@@ -19,7 +19,8 @@
 #include "svc/svc.h"
 
 #define TRY_MAGIC  0x54525921u
-#define USERS_EACH 4u /* how many rounds an answer about mailboxes serves */
+#define USERS_EACH 4u /* how many rounds an answer about mailboxes serves, of more than */
+#define USERS_FEW  1000u
 #define AGAIN_MS   ((uint64_t)2000)
 #define DNS_TRY_MS 8000u
 #define LISTENERS  256u
@@ -273,13 +274,14 @@ accounts_done(void *arg, struct ipc_in *m, const struct err *e)
 	end(&self.accounts, NULL);
 }
 
-/* It reads all users: less often than the rest, once it has answered. */
+/* It reads all users: of many less often than the rest, once it has answered. */
 static void
 try_accounts(void)
 {
+	bool serves = self.accounts.r.ok && self.mailboxes.users > USERS_FEW;
 	struct ipc_out m;
 
-	if ((self.accounts.r.ok && self.round % USERS_EACH != 0) || !begin(&self.accounts))
+	if ((serves && self.round % USERS_EACH != 0) || !begin(&self.accounts))
 		return;
 	ipc_begin(&m, MSG_STAT_USERS);
 	ipc_put_u32(&m, (uint32_t)conf_num(svc_conf(), CONF_METRICS_USERS));

@@ -278,6 +278,26 @@ test_mailboxes(void **state)
 	scene.mailboxes = mailboxes, scene.nmailboxes = ARRAY_LEN(mailboxes);
 }
 
+/* A new server's first users are seen at once; to read many takes authd's time. */
+static void
+test_many_users_are_read_less_often(void **state)
+{
+	unsigned before = scene.tried;
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		round_begins();
+	assert_int_equal(scene.tried, before + 4);
+	scene.users = 100000;
+	round_begins();
+	before = scene.tried;
+	for (int i = 0; i < 4; i++)
+		round_begins();
+	assert_int_equal(scene.tried, before + 1);
+	scene.users = 4;
+	round_of_accounts();
+}
+
 static void
 expect_line(const char *line)
 {
@@ -394,6 +414,7 @@ main(void)
 	    cmocka_unit_test(test_listeners_come_and_go),
 	    cmocka_unit_test(test_dns),
 	    cmocka_unit_test(test_mailboxes),
+	    cmocka_unit_test(test_many_users_are_read_less_often),
 	    cmocka_unit_test(test_sizes_as_text),
 	    cmocka_unit_test(test_accounts_that_fail),
 	    cmocka_unit_test(test_a_master_that_hands_over_nothing),
