@@ -4,6 +4,7 @@ wherever it is interrupted (docs/adr, "moving in")."""
 import email
 import json
 import os
+import pty
 import random
 import re
 import signal
@@ -265,6 +266,27 @@ def test_killed_at_any_time(s, tmp_path):
     assert last["imported"] + last["there"] == 1500
     assert set(once(s, "user7")) == {f"m{i}" for i in range(1500)}
     assert "all is well" in s.ctl("mailbox", "check", "user7").stdout
+
+
+def test_it_shows_how_far_it_is(s, tmp_path):
+    """A bar at a terminal, which is gone at the end; no bar elsewhere."""
+    many(tmp_path / "m", 300)
+    here, there = pty.openpty()
+    p = subprocess.Popen([str(s.bin / "gkmail"), "--dir", str(s.dir), "import", "maildir", str(tmp_path / "m"), "--user", "user5",
+                          "--into", "Shown"], stdout=subprocess.PIPE, stderr=there, text=True)
+    os.close(there)
+    said = b""
+    while True:
+        try:
+            if not (more := os.read(here, 65536)):
+                break
+        except OSError:
+            break
+        said += more
+    os.close(here)
+    assert p.communicate()[0].startswith("imported 300 messages, ") and p.returncode == 0
+    assert re.search(rb"\rimport \[#* *\] \d+/300 messages", said) and said.endswith(b"\r\x1b[K"), said
+    assert s.ctl("import", "maildir", str(tmp_path / "m"), "--user", "user5", "--into", "Shown").stderr == ""
 
 
 def test_two_at_once(s, tmp_path):
