@@ -535,7 +535,7 @@ image-push:
 sbom: ## what is in the image, as CycloneDX, in build/image/sbom.json
 	@mkdir -p $(B)/image
 	@id=$$($(ENGINE) create $(IMAGE)) && $(ENGINE) export $$id | $(PYTHON) docker/sbom.py $(VERSION) webd/ui/package-lock.json \
-		>$(B)/image/sbom.json; rc=$$?; $(ENGINE) rm $$id >/dev/null; exit $$rc
+		>$(B)/image/sbom.json; rc=$$?; $(ENGINE) rm -v $$id >/dev/null; exit $$rc
 scan: ## known holes in the packages of npm that the web client is made of
 	@cd webd/ui && npm audit --omit=dev --audit-level=high
 

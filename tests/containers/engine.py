@@ -45,7 +45,7 @@ def run(*words, check=True, **more):
 
 
 def remove(name):
-    run("rm", "-f", *(["-t", "0"] if ENGINE == "podman" else []), name, check=False)
+    run("rm", "-f", "-v", *(["-t", "0"] if ENGINE == "podman" else []), name, check=False)
 
 
 def load(file):

@@ -109,7 +109,7 @@ def test_nothing_is_in_the_image_but_what_runs():
         export = subprocess.Popen([ENGINE, "export", id], stdout=subprocess.PIPE)
         names = subprocess.run(["tar", "-tv"], stdin=export.stdout, capture_output=True, text=True).stdout.splitlines()
     finally:
-        run("rm", id)
+        run("rm", "-v", id)
     assert not [n for n in names if re.search(r"/(sh|bash|dash|busybox|apt|dpkg|perl|python\S*|ldd|mount|su)$", n)]
     assert not [n for n in names if re.match(r"-..[sS]|-.....[sS]", n)], "set-user-ID"
     # What a scanner needs to know of it, and whose libraries these are.
@@ -179,7 +179,7 @@ def test_what_dies_comes_back(start, tmp_path):
     seconds = time.monotonic() - started
     print(f"\nstop: {seconds:.1f} s")
     assert json.loads(run("inspect", c.name).stdout)[0]["State"]["ExitCode"] == 0
-    run("rm", c.name)
+    run("rm", "-v", c.name)
     start().holds(2)
 
 
@@ -288,6 +288,8 @@ def test_what_the_documents_say(tmp_path, secrets):
         c.holds(1)
     finally:
         shell("docker compose -f docker/compose.prod.yml down -v")
+        if ENGINE == "podman":
+            run("network", "rm", *[f"docker_{n}" for n in compose["networks"]], check=False)
 
 
 @pytest.mark.skipif(ENGINE != "podman" or not os.environ.get("GKMAIL_LONG"), reason="GKMAIL_LONG=1: npm from the network, with Debian's Node")
