@@ -258,6 +258,19 @@ is_running(struct take *t, struct err *e)
 	return e->code == E_NOTFOUND ? 0 : -1;
 }
 
+/* What nobody had open was copied as it lay there. */
+static int
+is_as_before(struct take *t, struct err *e)
+{
+	struct err none = {0};
+	struct str build;
+	uint32_t pid;
+
+	if (t->running || client_hello(&build, &pid, &none) < 0)
+		return 0;
+	return err_set(e, E_TEMP, "GK Mail was started meanwhile: run it again");
+}
+
 static int
 take_everything(struct take *t, const char *user, struct err *e)
 {
@@ -295,7 +308,7 @@ backup_take(struct backup_store *s, const char *user, struct backup_taken *out, 
 	    .config = t.config_path,
 	    .data = t.data_path};
 	backup_manifest_head(&t.text, &head);
-	if (take_everything(&t, user, e) < 0)
+	if (take_everything(&t, user, e) < 0 || is_as_before(&t, e) < 0)
 		goto out;
 	backup_manifest_end(&t.text, out->files, out->octets);
 	if (t.text.over)

@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -439,3 +440,26 @@ def test_one_user_is_not_counted_as_all(kept):
     # Nor is it what the next of all is held against.
     again = ctl(s, "backup", "--to", to)
     assert again["new_files"] < again["files"] / 2, again
+
+
+def test_started_meanwhile(kept):
+    """What lay still when it began is written to when it ends: that is no snapshot."""
+    s = kept
+    to = s.dir / "meanwhile"
+    s.stop()
+    large = s.dir / "data/large"
+    with large.open("wb") as f:
+        f.truncate(2 << 30)
+    p = subprocess.Popen([str(s.bin / "gkmail"), "--dir", str(s.dir), "backup", "--to", str(to)], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for(lambda: p.poll() is not None or any(x.stat().st_size > 1 << 20 for x in to.glob("tmp/*")))
+        p.send_signal(signal.SIGSTOP)
+        large.write_bytes(b"")  # no need for the rest of it
+        s.start()
+    finally:
+        p.send_signal(signal.SIGCONT)
+        said = p.communicate()
+        large.unlink()
+    assert p.returncode == 75 and "started meanwhile" in said[1], said
+    assert ctl(s, "backup", "list", "--from", str(to)) == []
