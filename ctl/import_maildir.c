@@ -258,7 +258,7 @@ read_message(struct import *im, const char *path, struct arena *a, struct str *t
 {
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	const char *why = NULL;
-	struct stat st;
+	struct stat st = {0};
 	size_t got = 0;
 	char *p;
 

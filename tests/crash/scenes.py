@@ -38,7 +38,7 @@ def must(condition, what):
         raise Broken(what)
 
 
-def names_in(c, box):
+def names_in(c, box, size=600):
     """uid -> subject, of messages whose octets are whole."""
     c.ok(f'SELECT "{box}"')
     found = {}
@@ -46,7 +46,7 @@ def names_in(c, box):
         m = re.search(rb"UID (\d+)", line.split(b"\r\n", 1)[0])
         subject = re.search(rb"^Subject: (\S+)\r$", line, re.M)
         name = subject[1].decode() if subject else None
-        whole = name and text(name) in line
+        whole = name and text(name, size) in line
         found[int(m[1])] = name if whole else f"torn {name}"
     return found
 
@@ -281,12 +281,12 @@ def objects_answered(m):
     must(again not in (own, made, gone), f"the number {again} comes twice")
 
 
-def maildir_of(folder, names):
+def maildir_of(folder, names, size=600):
     """As another program keeps mail."""
     for sub in ("cur", "new", "tmp"):
         (folder / sub).mkdir(parents=True, exist_ok=True)
     for i, name in enumerate(names):
-        (folder / "cur" / f"{1_700_000_000 + i}.M{i}.old:2,S").write_bytes(text(name))
+        (folder / "cur" / f"{1_700_000_000 + i}.M{i}.old:2,S").write_bytes(text(name, size))
 
 
 def imported(m):

@@ -174,6 +174,23 @@ def test_full_to_the_brim(small):
     assert len(scenes.names_in(imapraw.connect(m, "bob"), "INBOX")) == 30
 
 
+def test_an_import_stops_and_goes_on(small, tmp_path):
+    m = small
+    names = sorted(f"i{i}" for i in range(400))
+    scenes.maildir_of(tmp_path / "old", names, 60_000)
+    command = ("import", "maildir", str(tmp_path / "old"), "--user", m.user()["address"])
+    before = daemons(m)
+    filler = Filler(m)
+    filler.fill()
+    r = m.ctl(*command, check=False)
+    assert r.returncode == 75 and "make room" in r.stderr and "goes on here" in r.stderr, (r.returncode, r.stderr)
+    filler.remove()
+    wait_for(lambda: mail_from(m)[0] == 250, 5, "the queue to see it")
+    assert m.ctl(*command).returncode == 0
+    assert sorted(scenes.names_in(imapraw.connect(m), "INBOX", 60_000).values()) == names
+    assert daemons(m) == before
+
+
 def test_full_under_load(small):
     m = small
     seed = random.SystemRandom().randrange(1 << 32)
