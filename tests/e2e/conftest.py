@@ -22,6 +22,14 @@ def workdir():
     shutil.rmtree(d, ignore_errors=True)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def room(workdir):
+    """A suite sets 225 MB of the disk aside; hundreds of them are too many to be kept until the last test."""
+    yield
+    for data in workdir.glob("s????????/data"):
+        shutil.rmtree(data, ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
 def suite(workdir):
     """One suite with alice, bob and carol for all tests of a file."""
