@@ -235,7 +235,8 @@ class Postfix:
             raise RuntimeError(self.log()) from e
 
     def stop(self):
-        run("postfix", "-c", self.dir / "conf", "stop", check=False)
+        with self.host:  # it wants its address to be one of the machine's
+            run("postfix", "-c", self.dir / "conf", "stop")
         for m in self.milters:
             m.terminate()
             m.wait(10)
