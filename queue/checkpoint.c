@@ -41,8 +41,10 @@ remove_oldest(struct queue *q, struct segment *s)
 {
 	struct message *m;
 
-	while ((m = TAILQ_FIRST(&s->messages)) != NULL)
+	while ((m = TAILQ_FIRST(&s->messages)) != NULL) {
+		past_add(q, m);
 		message_forget(&q->messages, m);
+	}
 	journal_remove_oldest(q->journal, NULL, NULL);
 }
 

@@ -26,6 +26,7 @@
 
 static char fixture_path[64];
 static struct queue fixture;
+static struct str fixture_approval; /* of messages that are appended */
 
 /* What became of each record. */
 struct told {
@@ -156,6 +157,7 @@ fixture_append_to(unsigned n, size_t size, struct str sender, struct envelope_rc
 	    .sender = sender,
 	    .user = sender, /* as submitted */
 	    .actor = STR("smtp"),
+	    .approval = fixture_approval,
 	    .rcpts = rcpts,
 	    .nrcpts = nrcpts};
 	struct record_message rm = {

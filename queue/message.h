@@ -24,13 +24,14 @@
 #define MESSAGE_NEAR  8u           /* outcomes kept without another allocation */
 #define MESSAGE_SMALL (256u << 10) /* larger ones are files of their own (ARCHITECTURE 3) */
 
-#define MESSAGE_LARGE   0x01u
-#define MESSAGE_HELD    0x02u
-#define MESSAGE_REPLAY  0x04u /* names of it in Maildirs prove nothing */
-#define MESSAGE_DELAYED 0x08u /* its sender was told that it waits */
-#define MESSAGE_MOVING  0x20u /* a MOVED record is on its way */
-#define MESSAGE_DELETED 0x40u
-#define MESSAGE_LINGERS 0x80u /* in message_table.large */
+#define MESSAGE_LARGE    0x01u
+#define MESSAGE_HELD     0x02u
+#define MESSAGE_REPLAY   0x04u /* names of it in Maildirs prove nothing */
+#define MESSAGE_DELAYED  0x08u /* its sender was told that it waits */
+#define MESSAGE_APPROVED 0x10u /* by a human, for an agent */
+#define MESSAGE_MOVING   0x20u /* a MOVED record is on its way */
+#define MESSAGE_DELETED  0x40u
+#define MESSAGE_LINGERS  0x80u /* in message_table.large */
 
 struct message {
 	unsigned magic;

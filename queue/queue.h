@@ -93,6 +93,7 @@ struct queue {
 	/* cut.c */
 	const struct ipc_chan *cut_by;
 	uint64_t cut_until; /* clock_ms */
+	struct past *past;  /* past.c, by mid */
 };
 
 /* ---- reply.c: answers that come later, to a channel that may be gone by then ---- */
@@ -189,6 +190,15 @@ void hold_tell(struct queue *q);
 bool hold_has(const struct queue *q, struct str user);
 /* Lets go of those whose replay is durable. */
 void hold_review(struct queue *q);
+
+/* ---- past.c: approved messages that the journal has let go of ---- */
+
+/* Marks a message that is made anew if its envelope (as it is stored) holds an approval. */
+void past_mark(struct message *m, struct str envelope);
+/* The message goes: if it is marked it stays known by id and user, like the last 10,000 of them. */
+void past_add(struct queue *q, const struct message *m);
+bool past_has(const struct queue *q, struct str mid, struct str user);
+void past_done(struct queue *q);
 
 /* ---- usage.c ---- */
 

@@ -117,10 +117,12 @@ add_message(struct recovery *r, struct segment *s, uint64_t at, const struct rec
 {
 	struct message *m = message_new(&r->q->messages, rm);
 
-	if (m)
+	if (m) {
+		past_mark(m, rm->envelope);
 		message_place(m, s, at, rm);
-	else
+	} else {
 		log_warn("queue.known_twice", LS("mid", rm->mid));
+	}
 }
 
 static int
@@ -147,6 +149,7 @@ apply_moved(struct recovery *r, struct segment *s, const struct record *rec, uin
 		message_forget(&r->q->messages, m);
 	if (!(m = message_new(&r->q->messages, &mv.message)))
 		return -1;
+	past_mark(m, mv.message.envelope);
 	message_place(m, s, at + record_moved_message_at(&mv), &mv.message);
 	for (uint32_t i = 0; i < m->ntargets; i++)
 		message_set(&r->q->messages, m, i, (enum record_outcome)(uint8_t)mv.outcomes.p[i]);

@@ -163,6 +163,8 @@ commit_journal(struct commit *c)
 		commit_fail(c, &e);
 		return;
 	}
+	if (c->session.n > 0)
+		past_mark(c->m, c->rm.envelope);
 	b = journal_begin(q->journal, RECORD_MESSAGE);
 	record_put_message(b, &c->rm);
 	if (c->octets.n > 0) {

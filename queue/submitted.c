@@ -146,7 +146,8 @@ submitted_message(struct queue *q, struct ipc_chan *c, struct ipc_in *in)
 		err_set(&e, E_TEMP, "it is being taken");
 		ipc_reply_error(c, in->id, &e);
 	} else if (!m) {
-		answer(c, in->id, SUBMITTED_UNKNOWN, NULL);
+		answer(
+		    c, in->id, past_has(q, mid, user) ? SUBMITTED_SENT : SUBMITTED_UNKNOWN, NULL);
 	} else if (message_envelope(m, &r.arena, &env, NULL, &e) < 0) {
 		ipc_reply_error(c, in->id, &e);
 	} else if (user.n == 0 || !str_eq(env.user, user)) {

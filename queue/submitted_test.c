@@ -121,6 +121,57 @@ it_is_told_and_taken_back(void **state)
 	assert_true(m == NULL || message_is_done(m));
 }
 
+/* Its segment goes, as after a restart when all of it is delivered. */
+static void
+let_go(struct message *m)
+{
+	char id[ID_SIZE];
+
+	memcpy(id, m->mid, ID_SIZE);
+	checkpoint_init(&fixture);
+	loop_timer_stop(fixture.checkpoint.timer);
+	for (uint32_t i = 0; i < m->ntargets; i++)
+		message_set(&fixture.messages, m, i, OUTCOME_SETTLED);
+	schedule_forget(&fixture, m);
+	checkpoint_sweep(&fixture);
+	for (int i = 0; i < 100 && message_find(&fixture.messages, str_z(id)) != NULL; i++)
+		loop_once(1);
+	assert_null(message_find(&fixture.messages, str_z(id)));
+	loop_timer_free(&fixture.checkpoint.timer);
+}
+
+/* An owner that ended before it noted the 250 asks when all is delivered: that is no loss. */
+static void
+what_a_human_approved_stays_known(void **state)
+{
+	char mid[ID_SIZE];
+
+	(void)state;
+	fixture_approval = STR("7");
+	let_go(submit(1));
+	fixture_mid(1, mid);
+	ask("alice@example.test", mid, false);
+	assert_int_equal(got.state, SUBMITTED_SENT);
+	ask("alice@example.test", mid, true);
+	assert_int_equal(got.state, SUBMITTED_SENT);
+	ask("bob@example.test", mid, false);
+	assert_int_equal(got.state, SUBMITTED_UNKNOWN);
+	fixture_approval = STR_NONE;
+	past_done(&fixture);
+}
+
+static void
+what_nobody_had_to_approve_does_not(void **state)
+{
+	char mid[ID_SIZE];
+
+	(void)state;
+	let_go(submit(1));
+	fixture_mid(1, mid);
+	ask("alice@example.test", mid, false);
+	assert_int_equal(got.state, SUBMITTED_UNKNOWN);
+}
+
 static void
 to_others_it_does_not_exist(void **state)
 {
@@ -163,6 +214,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(it_is_told_and_taken_back, up, down),
 	    cmocka_unit_test_setup_teardown(to_others_it_does_not_exist, up, down),
+	    cmocka_unit_test_setup_teardown(what_a_human_approved_stays_known, up, down),
+	    cmocka_unit_test_setup_teardown(what_nobody_had_to_approve_does_not, up, down),
 	    cmocka_unit_test_setup_teardown(what_is_under_way_is_not, up, down),
 	};
 

@@ -127,6 +127,28 @@ def used_and_not_taken(m):
     once(m, "scene found")
 
 
+def taken_and_not_told(m):
+    """The queue has taken it, and its owner stands still before it hears so. When somebody asks it is delivered long since, and
+    the journal has let go of it: it was sent."""
+    agent, human = Agent(m), Human(m)
+    id = agent.ask("scene taken")
+    must(human.mint(human.look(id)).status == 201, "no word for it")
+    m.faults.add("sync accounts.db-wal sleep=2000 gk-authd 1")
+    said(human, id)
+    wait_for(lambda: human.look(id)["state"] == "approved", 30, "it to be under way")
+    for owner in machine.children(m.processes()["mailboxd"]):
+        os.kill(owner, signal.SIGSTOP)
+    wait_for(lambda: "queue.approved" in m.log(), 30, "the queue to have it")
+    m.faults.set()
+    once(m, "scene taken")
+    m.power_off()
+    m.power_on()
+    wait_for(lambda: len(list((m.dir / "data/spool/journal").glob("*.seg"))) <= 3, 30, "the old segment to go")
+    a = settled(Human(m), id)
+    must(a["state"] == "sent", f"the human is told {a['state']}: {a['error']}")
+    once(m, "scene taken")
+
+
 def approved_and_not_used(m):
     """The human has said it, and authd has not synced that the word was used: it waits for the human again. (Or has failed,
     where somebody else's sync has taken it along.)"""
@@ -187,6 +209,7 @@ def used_and_not_done(m):
 SCENES = {
     "asked_and_approved": (asked_and_approved, {"config": QUIET}, ["sync accounts.db-wal"]),
     "used_and_not_taken": (used_and_not_taken, {"config": QUIET}, []),
+    "taken_and_not_told": (taken_and_not_told, {"config": QUIET.replace('"10m"', '"300ms"')}, []),
     "approved_and_not_used": (approved_and_not_used, {"config": QUIET}, []),
     "thrown_away": (thrown_away, {"config": QUIET}, []),
     "used_and_not_done": (used_and_not_done, {"config": QUIET}, []),
