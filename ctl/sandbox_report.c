@@ -103,7 +103,7 @@ report_demo(const struct sandbox *s)
 	printf(
 	    "\nTo read (curl), to send (swaks, or as a local program), to keep a copy (mbsync):\n\n"
 	    "  curl --cacert %s -u %s 'imaps://localhost:%u/INBOX;MAILINDEX=1'\n\n"
-	    "  swaks --server localhost:%u --tls --tls-verify --tls-ca-path %s --auth PLAIN \\\n"
+	    "  swaks --server 127.0.0.1:%u --tls --tls-verify --tls-ca-path %s --auth PLAIN \\\n"
 	    "    --auth-user " STR_FMT " --auth-password %s \\\n"
 	    "    --from " STR_FMT " --to " STR_FMT " --header 'Subject: Hello'\n\n"
 	    "  echo 'Subject: Hello' | %s -C %s " STR_FMT "\n\n"

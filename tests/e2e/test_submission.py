@@ -45,7 +45,7 @@ def run(*command, input=None):
 @pytest.mark.parametrize("port,tls", [("submission", "--tls"), ("submissions", "--tls-on-connect")])
 def test_swaks(suite, marker, port, tls, mech):
     alice = suite.user("alice")
-    run("swaks", "--server", "localhost", "--port", suite.port(port), tls, "--tls-ca-path", suite.info["ca"],
+    run("swaks", "--server", "127.0.0.1", "--port", suite.port(port), tls, "--tls-ca-path", suite.info["ca"],
         "--tls-verify", "--auth", mech, "--auth-user", alice["address"], "--auth-password", alice["password"],
         "--from", alice["address"], "--to", suite.user("bob")["address"], "--header", f"Subject: {marker}")
     assert b"with ESMTPSA id" in stored(suite, marker)
