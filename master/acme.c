@@ -26,11 +26,9 @@
 
 static struct {
 	struct process *asked; /* gk-sign */
-	bool active, failed;
+	bool active;
 	uint64_t id;
-	unsigned waiting;
 	int dir;
-	struct err e;
 } now = {.dir = -1};
 
 bool
@@ -160,18 +158,7 @@ undo(void)
 }
 
 static void
-restored(void *arg, struct ipc_in *m, const struct err *e)
-{
-	struct process *p = arg;
-
-	if (m != NULL)
-		ipc_end(m);
-	else
-		log_error("master.restore", LZ("process", p->service->name), LE(e));
-}
-
-static void
-back_to_old(void)
+back_to_old(const struct err *e)
 {
 	undo();
 	tls_files_rollback();
@@ -181,9 +168,9 @@ back_to_old(void)
 		if (!p->greeted || !p->service->tls)
 			continue;
 		tls_files_give(p);
-		setup_config(p, master.conf, restored, p);
+		round_restore(p);
 	}
-	finish(&now.e);
+	finish(e);
 }
 
 static void
@@ -196,22 +183,10 @@ taken_up(void)
 }
 
 static void
-answered(void *arg, struct ipc_in *m, const struct err *e)
+told(const struct err *e)
 {
-	struct process *p = arg;
-
-	/* One that died meanwhile starts again with the new one: not a refusal. */
-	if (m != NULL) {
-		ipc_end(m);
-	} else if (e->code != E_CLOSED) {
-		now.failed = true;
-		now.e = *e;
-		err_wrap(&now.e, "gk-%s", p->service->name);
-	}
-	if (--now.waiting > 0)
-		return;
-	if (now.failed)
-		back_to_old();
+	if (e != NULL)
+		back_to_old(e);
 	else
 		taken_up();
 }
@@ -219,19 +194,16 @@ answered(void *arg, struct ipc_in *m, const struct err *e)
 static void
 tell_fronts(void)
 {
-	now.waiting = 1; /* ourselves, until all are asked */
-	now.failed = false;
+	round_begin(told);
 	for (size_t i = 0; i < SERVICES; i++) {
 		struct process *p = &master.processes[i];
 
 		if (!p->greeted || !p->service->tls)
 			continue;
-		now.waiting++;
 		tls_files_give(p);
-		setup_config(p, master.conf, answered, p);
+		round_ask(p);
 	}
-	if (--now.waiting == 0)
-		taken_up();
+	round_end();
 }
 
 static int

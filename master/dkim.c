@@ -199,23 +199,13 @@ undo(void)
 }
 
 static void
-restored(void *arg, struct ipc_in *m, const struct err *e)
-{
-	(void)arg;
-	if (m != NULL)
-		ipc_end(m);
-	else
-		log_error("master.dkim", LE(e));
-}
-
-static void
 refused(struct process *p, const struct err *e)
 {
 	undo();
 	dkim_files_rollback();
 	if (p->greeted) {
 		dkim_files_give(p);
-		setup_config(p, master.conf, restored, NULL);
+		round_restore(p);
 	}
 	finish(e);
 }
@@ -232,16 +222,13 @@ taken_up(void)
 	finish(file_sync_dir(now.dir, "dkim.name", &e) < 0 ? &e : NULL);
 }
 
-/* One that ended meanwhile starts again with the new set. */
 static void
-answered(void *arg, struct ipc_in *m, const struct err *e)
+told(const struct err *e)
 {
-	if (m != NULL)
-		ipc_end(m);
-	if (m != NULL || e->code == E_CLOSED)
-		taken_up();
+	if (e != NULL)
+		refused(process_of(PEER_SIGN), e);
 	else
-		refused(arg, e);
+		taken_up();
 }
 
 static void
@@ -257,7 +244,9 @@ tell_sign(void)
 		taken_up();
 	} else {
 		dkim_files_give(p);
-		setup_config(p, master.conf, answered, p);
+		round_begin(told);
+		round_ask(p);
+		round_end();
 	}
 }
 

@@ -73,6 +73,14 @@ bool process_all_ready(void);
 /* Those that a wrong configuration kept down: there is a new one. */
 void process_start_ended(void);
 
+/* round.c: master.conf to running daemons, one round at a time. done gets NULL when all that were
+ * asked have taken it up or ended, or else what the last refusal was. */
+void round_begin(void (*done)(const struct err *e));
+void round_ask(struct process *p);
+void round_end(void); /* all are asked */
+/* After a refusal: p is given master.conf again, and nobody waits for it. */
+void round_restore(struct process *p);
+
 /* setup.c: what a daemon is told when it starts, and at a reload. */
 void setup_begin(struct process *p, const char *root);
 void setup_config(struct process *p, const struct conf *c, ipc_reply_fn fn, void *arg);

@@ -7,12 +7,10 @@
 #include "master/master.h"
 
 static struct {
-	bool active, failed;
+	bool active;
 	bool again; /* SIGHUP came meanwhile */
 	int log;
-	unsigned waiting;
 	struct conf *old;
-	struct err e;
 	void (*fn)(void *arg, const struct err *e);
 	void *arg;
 } now;
@@ -45,18 +43,7 @@ finish(const struct err *e)
 }
 
 static void
-restored(void *arg, struct ipc_in *m, const struct err *e)
-{
-	struct process *p = arg;
-
-	if (m != NULL)
-		ipc_end(m);
-	else
-		log_error("master.restore", LZ("process", p->service->name), LE(e));
-}
-
-static void
-back_to_old(void)
+back_to_old(const struct err *e)
 {
 	struct conf *refused = master.conf;
 
@@ -72,10 +59,10 @@ back_to_old(void)
 		if (!p->greeted)
 			continue;
 		setup_files(p);
-		setup_config(p, master.conf, restored, p);
+		round_restore(p);
 	}
 	process_start_ended(); /* it was the refused one that they could not do with */
-	finish(&now.e);
+	finish(e);
 }
 
 static void
@@ -98,22 +85,10 @@ take_up(void)
 }
 
 static void
-answered(void *arg, struct ipc_in *m, const struct err *e)
+told(const struct err *e)
 {
-	struct process *p = arg;
-
-	/* One that died meanwhile starts again with the new configuration: not a refusal. */
-	if (m != NULL) {
-		ipc_end(m);
-	} else if (e->code != E_CLOSED) {
-		now.failed = true;
-		now.e = *e;
-		err_wrap(&now.e, "gk-%s", p->service->name);
-	}
-	if (--now.waiting > 0)
-		return;
-	if (now.failed)
-		back_to_old();
+	if (e != NULL)
+		back_to_old(e);
 	else
 		take_up();
 }
@@ -160,7 +135,6 @@ reload_begin(void (*fn)(void *arg, const struct err *e), void *arg)
 		return;
 	}
 	now.active = true;
-	now.failed = false;
 	now.fn = fn;
 	now.arg = arg;
 	if (prepare(&next, &e) < 0) {
@@ -169,20 +143,18 @@ reload_begin(void (*fn)(void *arg, const struct err *e), void *arg)
 		return;
 	}
 	now.old = master.conf;
-	now.waiting = 1; /* ourselves, until all are asked */
 	master.conf = next;
+	round_begin(told);
 	for (size_t i = 0; i < SERVICES; i++) {
 		struct process *p = &master.processes[i];
 
 		/* One that starts just now has the old one, or gets the new one when it greets. */
 		if (!p->greeted)
 			continue;
-		now.waiting++;
 		setup_files(p);
-		setup_config(p, next, answered, p);
+		round_ask(p);
 	}
-	if (--now.waiting == 0)
-		take_up();
+	round_end();
 }
 
 static void
