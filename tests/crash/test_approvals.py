@@ -336,7 +336,7 @@ def test_nothing_changes_off_the_record(workdir):
                 agent.use(tool, **arguments)
         assert agent.use("read_message", message=kept)["subject"] == "x"
         assert metric("gkmail_mcp_unaudited_total") == 3
-        assert "audit.write" in s.log()
+        wait_for(lambda: "audit.write" in s.log())
         s.faults.set()
         wait_for(lambda: metric("gkmail_audit_down") == 0, 10, "the audit log to be up again")
         wait_for(lambda: "mcp.audit_up" in s.log(), 10)

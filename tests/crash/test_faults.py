@@ -113,7 +113,7 @@ def test_failed_checkpoint_runs_its_deliveries_again(unhurried):
     again = [n for n in first if n not in durable]
     wait_for(lambda: all(inodes()[n] != first[n] for n in again), 20, "them to be written again")
     assert {n: inodes()[n] for n in durable} == durable, "what was durable was written again"
-    assert faulty.log().count("local.checkpoint_failed") == 1
+    wait_for(lambda: faulty.log().count("local.checkpoint_failed") == 1)
     time.sleep(1)
     c = imapraw.connect(faulty, "bob")
     assert sorted(scenes.names_in(c, "INBOX").values()) == [f"m{i}" for i in range(6)]

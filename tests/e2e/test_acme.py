@@ -112,7 +112,7 @@ def test_tls_alpn_01(pebble, fresh_suite):
     wait_for(lambda: certificate(s) != first)
     assert serial(s, "imaps", root)
     assert served_key(s) != key
-    assert "http.challenge_shown" in s.log()
+    wait_for(lambda: "http.challenge_shown" in s.log())
     # Others who offer that protocol are nobody's.
     c = ssl.create_default_context(cafile=str(p.authority.file))
     c.set_alpn_protocols(["acme-tls/1"])

@@ -72,7 +72,8 @@ def test_asked_approved_and_there(suite, agent, human):
         names = {re.match(r"[\w-]+", f)[0] for f in re.split(r"\r\n(?![ \t])", top) if f}
         assert names <= {"Return-Path", "Received", "DKIM-Signature", "Authentication-Results", "Delivered-To"}, top
     done = human.look(asked["id"])
-    assert done["state"] == "sent" and re.search(rf"queue\.approved mid={done['mid']} ", suite.log())
+    assert done["state"] == "sent"
+    wait_for(lambda: re.search(rf"queue\.approved mid={done['mid']} ", suite.log()))
     assert agent.look(asked["id"])["state"] == "sent"
     # The draft is what was sent, and stands there.
     boxes = human.jmap("Mailbox/get", ids=None)["list"]
@@ -225,7 +226,7 @@ def test_a_hostile_smtp_front_sends_nothing_else(suite, agent, human, what):
     assert r["type"] == "forbiddenToSend", r
     # What was approved and not used never will be.
     assert human.look(asked["id"])["state"] == "requested"
-    assert "queue.refuse" in suite.log()
+    wait_for(lambda: "queue.refuse" in suite.log())
     assert {n: len(suite.inbox(n)) for n in before} == before
 
 

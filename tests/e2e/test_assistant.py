@@ -230,7 +230,7 @@ def test_t4(fresh_suite, language):
         wait_for(lambda: any(words["text"] in text_of(m) for m in suite.inbox("alice")))
         # What was done shows in metrics and log, without what was said.
         assert words["text"] not in suite.log() and "from bob" not in suite.log()
-        assert " aid.turn " in suite.log() and " tool=request_send outcome=ok " in suite.log()
+        wait_for(lambda: " aid.turn " in suite.log() and " tool=request_send outcome=ok " in suite.log())
     assert metric(suite, 'gkmail_assistant_requests_total{result="done"}') >= 4
 
 

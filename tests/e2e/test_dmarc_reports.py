@@ -244,7 +244,8 @@ def test_a_damaged_store_is_put_aside(workdir, zones):
     s.start()
     send(s, "author.test", GOOD, 1)
     assert waiting(s)["author.test"]["messages"] == 1
-    assert store.with_name("reports.db.damaged").exists() and "dmarc.store_damaged" in s.log()
+    assert store.with_name("reports.db.damaged").exists()
+    wait_for(lambda: "dmarc.store_damaged" in s.log())
     assert s.stop() == 0
     assert s.start() and waiting(s)["author.test"]["messages"] == 1  # a clean stop writes all down
     assert s.stop() == 0
@@ -262,6 +263,6 @@ def test_without_a_store_mail_is_checked(workdir, zones):
     deliver(s, carrier("unread", "gzip", "a.xml.gz", gzip.compress(foreign(1))), "unread")
     for words in (["dmarc", "report", "--now"], ["dmarc", "list"], ["dmarc", "show"]):
         assert s.ctl(*words, check=False).returncode == 75
-    assert "dmarc.no_store" in s.log()
+    wait_for(lambda: "dmarc.no_store" in s.log())
     store.rmdir()
     assert s.stop() == 0

@@ -41,4 +41,4 @@ def test_keys_that_are_not_its_own(suite):
     assert {r for _, r in attempts(suite)} == {"refused"}
     assert ("key of a session that is over", "refused") in attempts(suite)
     # Who may not be asked is told to nobody as known: agent sessions are of these two only.
-    assert suite.log().count(" mcp.session ") == 2
+    wait_for(lambda: suite.log().count(" mcp.session ") == 2)

@@ -244,7 +244,7 @@ def test_bounces_go_out_and_bounces_of_bounces_do_not(fresh_suite, sinks):
     assert report.get_content_type() == "multipart/report" and report["Auto-Submitted"] == "auto-replied"
     _, r = fields(report)
     assert r["Final-Recipient"] == "rfc822; eve@two.test" and r["Original-Recipient"] == f"rfc822; away@{suite.domain}"
-    assert suite.log().count("queue.notify") == 2
+    wait_for(lambda: suite.log().count("queue.notify") == 2)
 
 
 def test_a_message_is_traced_through_every_process(fresh_suite, sinks):

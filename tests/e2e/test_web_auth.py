@@ -611,4 +611,4 @@ def test_guessing_leads_to_the_ban_of_all_fronts(fresh_suite):
         assert s.recv(100) == b""
     assert inside.who() == alice["address"]
     assert Browser(suite, source="127.0.0.33").login().status == 204
-    assert "service=web" in suite.log() and "service=jmap" in suite.log() and "service=prove" in suite.log()
+    wait_for(lambda: "service=web" in suite.log() and "service=jmap" in suite.log() and "service=prove" in suite.log())
