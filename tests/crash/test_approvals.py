@@ -119,9 +119,11 @@ class Party(threading.Thread):
 
     def refuse(self, id):
         a = self.asked[id]
+        before = a.refusing
         a.refusing = True
         error = self.human.say(id, "refused")
-        a.refusing = error is not None and error["type"] != "forbidden"
+        if error is not None and error["type"] == "forbidden":
+            a.refusing = before  # one before it, of which nothing was heard, may have done it
         if error is None:
             a.state = "refused"
 

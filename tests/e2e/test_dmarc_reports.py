@@ -35,7 +35,7 @@ def zones(workdir):
 
 @pytest.fixture(scope="module")
 def suite(workdir, zones):
-    s = make(workdir, *options(), config=zones.conf(timeout="1s") + CONFIG).start()
+    s = make(workdir, *options(), config=zones.conf() + CONFIG).start()
     yield s
     assert "sandbox_violation" not in s.log()
     assert s.stop() == 0
@@ -227,7 +227,7 @@ def test_a_crash_neither_loses_nor_multiplies(suite):
 
 
 def test_libspf2_may_decide(workdir, zones):
-    s = make(workdir, *options(), config=zones.conf(timeout="1s") + CONFIG + "[screen]\nspf_engine = 'libspf2'\n").start()
+    s = make(workdir, *options(), config=zones.conf() + CONFIG + "[screen]\nspf_engine = 'libspf2'\n").start()
     send(s, "author.test", GOOD, 1, "by-libspf2")
     send(s, "author.test", BAD, 1, "by-libspf2-forged")
     assert "spf=pass smtp.mailfrom=a@author.test" in results(arrived(s, "by-libspf2-0"))
@@ -237,7 +237,7 @@ def test_libspf2_may_decide(workdir, zones):
 
 
 def test_a_damaged_store_is_put_aside(workdir, zones):
-    s = make(workdir, *options(), config=zones.conf(timeout="1s") + CONFIG).start()
+    s = make(workdir, *options(), config=zones.conf() + CONFIG).start()
     assert s.stop() == 0
     store, = s.dir.glob("**/screen/reports.db")
     store.write_bytes(b"no database at all, but long enough to look like one " * 200)
@@ -252,7 +252,7 @@ def test_a_damaged_store_is_put_aside(workdir, zones):
 
 
 def test_without_a_store_mail_is_checked(workdir, zones):
-    s = make(workdir, *options(), config=zones.conf(timeout="1s") + CONFIG).start()
+    s = make(workdir, *options(), config=zones.conf() + CONFIG).start()
     assert s.stop() == 0
     store, = s.dir.glob("**/screen/reports.db")
     store.unlink()
