@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
+import { cursor, followCursor, list } from '../src/store/list';
 import { EmailList } from '../src/store/query';
 import { body, email, ensureBodies, knownEmail, show, thread } from '../src/store/emails';
 import { markRead } from '../src/store/actions';
@@ -185,6 +186,54 @@ test('what is taken out while the server is asked what changed stays out', async
 	assert.ok(!l.ids.includes(out));
 	assert.equal(l.total, 5);
 	assert.equal(new Set(l.ids).size, 5);
+});
+
+test('what is put back stays there, whatever the server says of the time before', async () => {
+	fill(3);
+	await enter();
+	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
+	l.want(0, 10);
+	await until(() => l.total === 3);
+	const out = l.ids[0]!;
+	const back = l.remove(new Set([knownEmail(out)!.threadId]));
+	d.change(out, { mailboxIds: { [d.role('trash')]: true } });
+	const release = l.hold();
+	back();
+	await l.sync();
+	assert.equal(l.ids[0], out);
+	d.change(out, { mailboxIds: { [d.role('inbox')]: true } });
+	const fresh = d.deliver({ subject: 'Fresh' });
+	release();
+	await until(() => l.total === 4);
+	assert.equal(l.ids[0], fresh.id);
+	assert.ok(l.ids.includes(out));
+});
+
+test('the cursor stays on its conversation', async () => {
+	fill(3);
+	await enter();
+	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
+	list.value = l;
+	cursor.value = 0;
+	const end = followCursor();
+	l.want(0, 10);
+	await until(() => l.total === 3);
+	cursor.value = 1;
+	const on = l.threadAt(1)!;
+	d.deliver({ subject: 'Fresh' });
+	await until(() => l.total === 4);
+	assert.equal(cursor.value, 2);
+	assert.equal(l.threadAt(2), on);
+	d.deliver({ subject: 'Re: S1', threadId: on });
+	await until(() => l.threadAt(0) === on);
+	assert.equal(cursor.value, 0);
+	// One that goes leaves it to the next.
+	const next = l.threadAt(1);
+	l.remove(new Set([on]));
+	assert.equal(cursor.value, 0);
+	assert.equal(l.threadAt(0), next);
+	end();
+	list.value = null;
 });
 
 test('bodies that nobody looks at are let go, the oldest first', async () => {

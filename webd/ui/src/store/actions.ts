@@ -124,13 +124,18 @@ async function moveEmails(emails: Email[], threadIds: Id[], to: Id, said: string
 		if (Object.keys(patch).length) patches.set(e.id, patch);
 	}
 	if (!patches.size) return;
+	const l = list.value;
 	const putBack = currentMailbox.value && currentMailbox.value.id !== to ? leaveList(threadIds) : () => {};
 	announce(said);
 	const done = perform(patches, putBack);
 	toast(said, {
 		undo: () => {
+			const release = l?.hold();
 			putBack();
-			void done.then(back => perform(back)).catch(() => void list.value?.reload());
+			void done
+				.then(back => perform(back))
+				.catch(() => void l?.reload())
+				.finally(release);
 		},
 	});
 	await done.catch(() => {});

@@ -67,6 +67,26 @@ export function followRoute() {
 	});
 }
 
+// The cursor stays on its conversation when others come and go above it, or it moves up itself.
+export function followCursor() {
+	let on: { list: EmailList | null; at: number; thread: Id | undefined } = {
+		list: null,
+		at: 0,
+		thread: undefined,
+	};
+	return effect(() => {
+		const l = list.value;
+		let at = cursor.value;
+		void l?.version.value;
+		if (l && on.list === l && on.at === at && on.thread) {
+			const now = l.indexOfThread(on.thread);
+			if (now >= 0) at = now;
+		}
+		on = { list: l, at, thread: l?.threadAt(at) };
+		cursor.value = at;
+	});
+}
+
 function keep(old: EmailList) {
 	kept.set(old.key, { list: old, cursor: cursor.value });
 	for (const [key, k] of kept) {

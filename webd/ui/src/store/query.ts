@@ -34,6 +34,8 @@ export class EmailList {
 	private epoch = 0;
 	private syncing: Promise<void> | null = null;
 	private again = false;
+	// Changes that are shown ahead of the server.
+	private held = 0;
 	// The server gives the first rows of a large home before it knows how many conversations there are.
 	private counted = false;
 	private counting = false;
@@ -206,18 +208,29 @@ export class EmailList {
 		};
 	}
 
+	// Until the function that it returns is called the list is as it is shown: what the server says of the time before a change
+	// that is on its way to it would take that back for a moment.
+	hold(): () => void {
+		this.held++;
+		return () => {
+			if (--this.held === 0 && this.again && !this.syncing && !this.gone) void this.sync();
+		};
+	}
+
 	// Something changed at the server. Calls that come while one runs are one more run.
 	sync(): Promise<void> {
+		if (this.held) {
+			this.again = true;
+			return this.syncing ?? Promise.resolve();
+		}
 		if (this.syncing) {
 			this.again = true;
 			return this.syncing;
 		}
+		this.again = false;
 		this.syncing = this.changes().finally(() => {
 			this.syncing = null;
-			if (this.again && !this.gone) {
-				this.again = false;
-				void this.sync();
-			}
+			if (this.again && !this.gone) void this.sync();
 		});
 		return this.syncing;
 	}
@@ -248,7 +261,7 @@ export class EmailList {
 			}
 			if (this.gone) return;
 			// Rows were taken out or put back meanwhile: the places that are told are not those of this list.
-			if (epoch !== this.epoch) this.again = true;
+			if (epoch !== this.epoch || this.held) this.again = true;
 			else this.apply(r);
 		} catch (e) {
 			if (!(e instanceof MethodError) || this.gone) return;

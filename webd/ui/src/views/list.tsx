@@ -217,6 +217,7 @@ function Rows({ l, name }: { l: EmailList; name: string }) {
 		if (focused.current && document.activeElement === document.body)
 			box.current?.querySelector<HTMLElement>(`[data-row="${at}"]`)?.focus({ preventScroll: true });
 	}, [at, version]);
+	// When it comes to another conversation, not when its own moves.
 	useEffect(() => {
 		const e = box.current!;
 		const y = layout.top(at);
@@ -225,7 +226,7 @@ function Rows({ l, name }: { l: EmailList; name: string }) {
 		const near = [l.threadAt(at), l.threadAt(at + 1), l.threadAt(at - 1)].filter(t => t !== undefined);
 		const t = setTimeout(() => void prefetch(near), 150);
 		return () => clearTimeout(t);
-	}, [at, l]);
+	}, [l.threadAt(at) ?? at, l]);
 
 	const open = openThreadId.value;
 	const heads = layout.headings.filter(h => h.row >= first && h.row < end);
