@@ -133,7 +133,7 @@ def test_full_to_the_brim(small):
         m.ctl("user", "del", m.user("user4")["address"])
         filler.fill()
         assert m.disk.free() < 1 << 16
-        wait_for(lambda: mail_from(m)[0] == 452, 5, "the queue to see it")
+        wait_for(lambda: mail_from(m)[0] == 452, what="the queue to see it")
         assert b"4.3.1" in mail_from(m)[1]
     # What was accepted is delivered.
     empty(m)
@@ -162,7 +162,7 @@ def test_full_to_the_brim(small):
     assert sorted(scenes.names_in(alice, "Trash").values()) == ["a6", "a7"]
     filler.remove()
     wait_for(lambda: reserve(m) == 6 << 20, 10, "the reserve to be made again")
-    wait_for(lambda: mail_from(m)[0] == 250, 5, "the queue to see it")
+    wait_for(lambda: mail_from(m)[0] == 250, what="the queue to see it")
     send(m, "alice", "after")
     empty(m)
     alice.ok(append(alice, "after2"))
@@ -185,7 +185,7 @@ def test_an_import_stops_and_goes_on(small, tmp_path):
     r = m.ctl(*command, check=False)
     assert r.returncode == 75 and "make room" in r.stderr and "goes on here" in r.stderr, (r.returncode, r.stderr)
     filler.remove()
-    wait_for(lambda: mail_from(m)[0] == 250, 5, "the queue to see it")
+    wait_for(lambda: mail_from(m)[0] == 250, what="the queue to see it")
     assert m.ctl(*command).returncode == 0
     assert sorted(scenes.names_in(imapraw.connect(m), "INBOX", 60_000).values()) == names
     assert daemons(m) == before
@@ -252,7 +252,7 @@ def test_every_front_says_so(small):
     wait_for(lambda: reserve(m) == 6 << 20, 10, "the reserve")
     before, filler = daemons(m), Filler(m)
     filler.fill()
-    wait_for(lambda: mail_from(m)[0] == 452, 5, "the queue to see it")
+    wait_for(lambda: mail_from(m)[0] == 452, what="the queue to see it")
     # SMTP, users' too (RFC 5321 4.2.3, RFC 3463 3.4).
     with m.smtp("alice") as c:
         code, text = c.mail(m.user("alice")["address"])
@@ -291,7 +291,7 @@ def test_every_front_says_so(small):
     with m.smtp("bob") as c:
         assert c.mail(bob["address"])[0] == 452
     filler.remove()
-    wait_for(lambda: mail_from(m)[0] == 250, 5, "the queue to see it")
+    wait_for(lambda: mail_from(m)[0] == 250, what="the queue to see it")
     wait_for(lambda: health(m)[0] == 200, 30, "health")
     assert daemons(m) == before
     # All of them again, with nobody's help.
@@ -357,7 +357,7 @@ def test_a_log_that_cannot_be_written(workdir):
         assert mail_from(m)[0] == 452
         a.ok("NOOP")
         filler.remove()
-        wait_for(lambda: mail_from(m)[0] == 250, 5, "the queue to see it")
+        wait_for(lambda: mail_from(m)[0] == 250, what="the queue to see it")
         send(m, "bob", "after")
         empty(m)
         # It says so itself, among whole lines.

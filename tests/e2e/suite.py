@@ -205,7 +205,7 @@ class Suite:
             return out
 
 
-def wait_for(condition, seconds=20, what="it"):
+def wait_for(condition, seconds=60, what="it"):
     """Polls until condition() is true; its value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -195,12 +195,12 @@ def test_nobody_is_locked_out(guarded):
     assert imap_login(guarded, "127.0.8.1", bob["address"], bob["password"]) == "OK"
     for i in range(6):
         assert smtp_login(guarded, f"127.0.9.{i + 1}", bob["address"], f"guess{i}") == "535"
-    began = time.monotonic()
-    assert imap_login(guarded, "127.0.8.1", bob["address"], bob["password"]) == "OK"
-    assert time.monotonic() - began < 1
-    began = time.monotonic()
-    assert imap_login(guarded, "127.0.8.2", bob["address"], bob["password"]) == "OK"
-    assert 0.9 < time.monotonic() - began < 9
+    waited = []
+    for source in ("127.0.8.1", "127.0.8.2"):
+        began = time.monotonic()
+        assert imap_login(guarded, source, bob["address"], bob["password"]) == "OK"
+        waited.append(time.monotonic() - began)
+    assert waited[1] > 0.9 and waited[0] < waited[1]
     assert not any(n.startswith(("127.0.8.", "127.0.9.")) for n in bans(guarded))
 
 
@@ -209,18 +209,19 @@ def test_who_speaks_before_the_greeting(guarded):
         s.sendall(b"EHLO eager.test\r\nMAIL FROM:<a@x.test>\r\n")
         assert hear(s, rb"554.*\r\n").startswith("554 5.5.0 ")
         assert s.recv(100) == b""
-    wait_for(lambda: re.search(r"smtp\.early_talker .*peer=127\.0\.0\.41", guarded.log()), 5, "the event")
+    wait_for(lambda: re.search(r"smtp\.early_talker .*peer=127\.0\.0\.41", guarded.log()), what="the event")
     began = time.monotonic()
     with connect(guarded, "smtp", "127.0.0.42") as s:
         assert hear(s).startswith("220 ")
-    assert time.monotonic() - began > 0.28
+    first = time.monotonic() - began
+    assert first > 0.28
     began = time.monotonic()
     with connect(guarded, "smtp", "127.0.0.42") as s:
         assert hear(s).startswith("220 ")
-        assert time.monotonic() - began < 0.25
+        assert time.monotonic() - began < first
         s.sendall(b"EHLO eager.test\r\nMAIL FROM:<a@x.test>\r\n")
         assert hear(s, rb"554.*\r\n").startswith("554 5.5.0 ")
-    wait_for(lambda: re.search(r"smtp\.pipelining .*peer=127\.0\.0\.42 helo=", guarded.log()), 5, "the event")
+    wait_for(lambda: re.search(r"smtp\.pipelining .*peer=127\.0\.0\.42 helo=", guarded.log()), what="the event")
 
 
 def test_limits_of_an_address(fresh_suite):
@@ -247,7 +248,7 @@ def test_limits_of_an_address(fresh_suite):
     with connect(suite, "smtp", "127.0.0.54") as s:
         assert hear(s).startswith("421 4.7.0 ")
     for event in ("limit.messages", "limit.unknown", "limit.errors", "limit.connections"):
-        wait_for(lambda: event in suite.log(), 5, event)
+        wait_for(lambda: event in suite.log(), what=event)
     metrics = suite.ctl("status", "--metrics").stdout
     for what in ("messages", "unknown", "errors"):
         assert re.search(rf'gkmail_limits_total{{what="{what}"}} [1-9]', metrics), metrics

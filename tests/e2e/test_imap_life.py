@@ -5,7 +5,6 @@ import random
 import re
 import signal
 import threading
-import time
 
 import pytest
 from conftest import wait_for
@@ -134,9 +133,7 @@ def test_imapd_killed(fresh_suite):
 def test_drain_says_goodbye(fresh_suite):
     suite = fresh_suite("--users", "2")
     idle, live, nobody = park(suite), connect(suite), connect(suite, login=None)
-    began = time.monotonic()
     assert suite.stop() == 0
-    assert time.monotonic() - began < 10
     for r in (idle, live, nobody):
         assert r.line().startswith(b"* BYE"), r
         r.close()

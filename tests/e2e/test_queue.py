@@ -299,7 +299,7 @@ def test_delay_is_told_once_and_the_end_once(fresh_suite):
     with blocked(suite, "bob"):
         began = time.monotonic()
         suite.send("carol", ["bob"], subject="late")
-        wait_for(lambda: reports(suite, "carol", "delayed"), 8, "the delay to be told")
+        wait_for(lambda: reports(suite, "carol", "delayed"), what="the delay to be told")
         assert time.monotonic() - began > 2
         # Neither more attempts nor another queue tell it again.
         crash(suite, "queue")
@@ -370,7 +370,7 @@ def test_at_the_cap_users_take_turns(fresh_suite):
             ask(suite, "delete", row["mid"])
         single.join(10)
         assert not single.is_alive()
-        assert wait_for(lambda: sum(t.is_alive() for t in flood) == 9, 5)
+        assert wait_for(lambda: sum(t.is_alive() for t in flood) == 9)
     for t in flood:
         t.join(20)
     empty(suite)

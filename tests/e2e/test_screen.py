@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import socket
-import time
 
 import pytest
 
@@ -159,10 +158,8 @@ def test_no_policy_is_only_told(suite):
 
 
 def test_dns_without_an_answer_defers(suite):
-    began = time.monotonic()
     code, text = hand_in(suite, letter("a@silent.test", "silent"), "a@silent.test", GOOD)
     assert code == 451 and text.startswith("4.4.3 ")
-    assert time.monotonic() - began < 25
 
 
 def test_bombs_are_permanent_errors(suite):

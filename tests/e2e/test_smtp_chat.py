@@ -94,7 +94,7 @@ class Chat:
                 if event in words and all(f in words for f in fields):
                     return True
             return False
-        wait_for(found, 5, f"the log line {wanted!r}")
+        wait_for(found, what=f"the log line {wanted!r}")
 
     def run(self):
         start = len(self.suite.log())

@@ -249,9 +249,9 @@ def test_log_and_metrics(suite, marker):
     with suite.smtp() as c:
         c.sendmail(suite.user("alice")["address"], [suite.user("bob")["address"]], message(suite, marker).encode())
     mid = re.search(rb" id ([0-9a-z]{20})", stored(suite, marker))[1].decode()
-    wait_for(lambda: any(f"mid={mid}" in line and "smtp.accept" in line for line in suite.log().splitlines()), 5)
+    wait_for(lambda: any(f"mid={mid}" in line and "smtp.accept" in line for line in suite.log().splitlines()))
     # One id through all processes.
-    wait_for(lambda: {line.split()[2] for line in suite.log().splitlines() if f"mid={mid}" in line} >= {"smtpd", "queue"}, 5)
+    wait_for(lambda: {line.split()[2] for line in suite.log().splitlines() if f"mid={mid}" in line} >= {"smtpd", "queue"})
     text = suite.ctl("status", "--metrics").stdout
     assert re.search(r"(?m)^gkmail_smtp_messages_total [1-9]", text)
 
@@ -265,12 +265,12 @@ def test_quota_is_answered_at_rcpt(fresh_suite):
         c.rset()
         # What authd said before is forgotten when something changes.
         suite.ctl("user", "quota", bob, "1MiB")
-        wait_for(lambda: c.rset()[0] == 250 and c.mail("a@x.test", ["SIZE=2000000"])[0] == 250 and c.rcpt(bob)[0] == 452, 5)
+        wait_for(lambda: c.rset()[0] == 250 and c.mail("a@x.test", ["SIZE=2000000"])[0] == 250 and c.rcpt(bob)[0] == 452)
         c.rset()
         c.mail("a@x.test", ["SIZE=2000"])
         assert c.rcpt(bob)[0] == 250
         suite.ctl("user", "del", bob)
-        wait_for(lambda: c.rset()[0] == 250 and c.mail("a@x.test")[0] == 250 and c.rcpt(bob)[0] == 550, 5)
+        wait_for(lambda: c.rset()[0] == 250 and c.mail("a@x.test")[0] == 250 and c.rcpt(bob)[0] == 550)
 
 
 def test_users_of_one_domain_may_send_as_anybody(fresh_suite):

@@ -32,10 +32,9 @@ def queued(world):
     ("rejects.odd.test", r"5\.6\.0", "what a message"),
 ])
 def test_what_can_never_work_bounces_at_once(world, domain, status, words):
-    to, subject, began = f"x@{domain}", f"bounce {domain}", time.monotonic()
+    to, subject = f"x@{domain}", f"bounce {domain}"
     world.one.write(to, subject)
     dsn = wait_for(lambda: bounce(world, to, subject), 15, f"the bounce of {domain}")
-    assert time.monotonic() - began < 15
     assert re.search(r"^Status: " + status, dsn, re.M) and words in dsn, dsn
 
 
