@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import threading
+from pathlib import Path
 
 import machine
 from agentmail import Human
@@ -74,6 +75,12 @@ def cut(m):
     return Human(m)
 
 
+def used_up(m):
+    """Until authd writes down that a human's word was used: it stands in the sleep that a fault has made of that sync."""
+    threads = Path(f"/proc/{m.processes()['authd']}/task")
+    wait_for(lambda: any("nanosleep" in t.read_text() for t in threads.glob("*/wchan")), what="the word to be used")
+
+
 def said(human, id):
     """A human says it, and is not at the other end any more when the answer comes."""
     def say():
@@ -133,9 +140,9 @@ def taken_and_not_told(m):
     agent, human = Agent(m), Human(m)
     id = agent.ask("scene taken")
     must(human.mint(human.look(id)).status == 201, "no word for it")
-    m.faults.add("sync accounts.db-wal sleep=2000 gk-authd 1")
+    m.faults.add("sync accounts.db-wal sleep=5000 gk-authd 1")
     said(human, id)
-    wait_for(lambda: human.look(id)["state"] == "approved", 30, "it to be under way")
+    used_up(m)
     for owner in machine.children(m.processes()["mailboxd"]):
         os.kill(owner, signal.SIGSTOP)
     wait_for(lambda: "queue.approved" in m.log(), 30, "the queue to have it")
@@ -192,9 +199,9 @@ def used_and_not_done(m):
     agent, human = Agent(m), Human(m)
     id = one_to_throw_away(m, agent)
     must(human.mint(human.look(id)).status == 201, "no word for it")
-    m.faults.add("sync accounts.db-wal sleep=2000 gk-authd 1")
+    m.faults.add("sync accounts.db-wal sleep=5000 gk-authd 1")
     said(human, id)
-    wait_for(lambda: human.look(id)["state"] == "approved", 30, "it to be under way")
+    used_up(m)
     for owner in machine.children(m.processes()["mailboxd"]):
         os.kill(owner, signal.SIGSTOP)
     wait_for(lambda: "approval.used" in m.log(), 30, "the word to be used")

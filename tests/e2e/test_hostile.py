@@ -302,7 +302,9 @@ def test_a_hostile_screen_changes_no_message_and_speaks_to_nobody(turned):
         if size == 1:
             os.kill(suite.processes()["screen"], 9)
             wait_for(lambda: suite.log().count("process=screen") > 1 and suite.processes().get("screen"))
-    assert [code for code, _ in tried] == ([451] * 9 + [250]) * 2
+    codes = [code for code, _ in tried]
+    assert codes[:10] == [451] * 9 + [250]
+    assert codes[-10:] == codes[:10] and codes[10:-10] in ([], [451])  # the first may find it not yet there again
     wait_for(lambda: suite.log().count("hostile.attempt") == 20)
     taken = [m for code, m in tried if code == 250]
     got = wait_for(lambda: len(g := sorted(suite.inbox("bob"), key=len)) == 2 and g, what="both lies")
