@@ -118,7 +118,7 @@ function SessionLine({ x, onUndone }: { x: AgentSession; onUndone: () => Promise
 					</span>
 				)}
 			</span>
-			{!x.undoneAt && (
+			{!x.undoneAt && !result.value && (
 				<button
 					type="button"
 					class="button"
