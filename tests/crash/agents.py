@@ -75,10 +75,10 @@ def cut(m):
     return Human(m)
 
 
-def used_up(m):
-    """Until authd writes down that a human's word was used: it stands in the sleep that a fault has made of that sync."""
-    threads = Path(f"/proc/{m.processes()['authd']}/task")
-    wait_for(lambda: any("nanosleep" in t.read_text() for t in threads.glob("*/wchan")), what="the word to be used")
+def asleep(m, process):
+    """Until it stands in the sleep that a fault has made of a sync."""
+    threads = Path(f"/proc/{m.processes()[process]}/task")
+    wait_for(lambda: any("nanosleep" in t.read_text() for t in threads.glob("*/wchan")), what=f"{process} to sleep")
 
 
 def said(human, id):
@@ -122,6 +122,7 @@ def used_and_not_taken(m):
     m.faults.add("sync queue.batch sleep=20000 gk-queue 1")
     said(human, id)
     wait_for(lambda: "approval.used" in m.log(), 30, "the word to be used")
+    asleep(m, "queue")
     m.faults.set()
     human = cut(m)
     a = settled(human, id)
@@ -142,7 +143,7 @@ def taken_and_not_told(m):
     must(human.mint(human.look(id)).status == 201, "no word for it")
     m.faults.add("sync accounts.db-wal sleep=5000 gk-authd 1")
     said(human, id)
-    used_up(m)
+    asleep(m, "authd")
     for owner in machine.children(m.processes()["mailboxd"]):
         os.kill(owner, signal.SIGSTOP)
     wait_for(lambda: "queue.approved" in m.log(), 30, "the queue to have it")
@@ -164,7 +165,7 @@ def approved_and_not_used(m):
     must(human.mint(human.look(id)).status == 201, "no word for it")
     m.faults.add("sync accounts.db-wal sleep=20000 gk-authd 1")
     said(human, id)
-    wait_for(lambda: human.look(id)["state"] == "approved", 30, "it to be under way")
+    asleep(m, "authd")
     m.faults.set()
     human = cut(m)
     a = settled(human, id)
@@ -201,7 +202,7 @@ def used_and_not_done(m):
     must(human.mint(human.look(id)).status == 201, "no word for it")
     m.faults.add("sync accounts.db-wal sleep=5000 gk-authd 1")
     said(human, id)
-    used_up(m)
+    asleep(m, "authd")
     for owner in machine.children(m.processes()["mailboxd"]):
         os.kill(owner, signal.SIGSTOP)
     wait_for(lambda: "approval.used" in m.log(), 30, "the word to be used")

@@ -351,9 +351,10 @@ def test_a_log_that_cannot_be_written(workdir):
         a = imapraw.connect(m, None)
 
         def knock():
-            imapraw.connect(m, None).close()
+            for _ in range(10):
+                imapraw.connect(m, None).close()
             return lost() > 0
-        wait_for(knock, 20, "lines that are lost")
+        wait_for(knock, what="lines that are lost")
         assert mail_from(m)[0] == 452
         a.ok("NOOP")
         filler.remove()

@@ -24,7 +24,8 @@ LONG = bool(os.environ.get("GKMAIL_LONG"))
 SOURCE = Path(__file__).parents[2]
 AT_START = {"queue.spool": "queue", "queue.recover": "queue", "queue.recycle": "queue", "queue.recycle_name": "queue",
             "local.incoming": "local"}
-BY_CHANCE = ("index.db", "accounts.db", "store.rebuild", "store.uidlist")  # no trace in the log, or only after damage
+# No trace in the log, only after damage, or only where no old segment can be used again.
+BY_CHANCE = ("index.db", "accounts.db", "store.rebuild", "store.uidlist", "queue.segment")
 PARTS = 4
 
 
