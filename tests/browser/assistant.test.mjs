@@ -585,7 +585,7 @@ test('what the assistant did is undone, all of it, and what it asks to do beside
 	const turn = await ask(page, 'Archive the mails about undone');
 	await until(async () => !(await row(page, 'undone').count()), 'archiving');
 	const undo = page.locator('.undoable button');
-	assert.equal(await undo.count(), 1);
+	await undo.waitFor();
 	await undo.filter({ hasText: 'Undo all 4 of this conversation' }).click();
 	await turn.locator('.undoable', { hasText: 'undone.' }).waitFor();
 	await row(page, 'One undone').waitFor();

@@ -63,7 +63,7 @@ def quiet(m):
 
 
 def once(m, subject):
-    wait_for(lambda: arrived(m, subject), 30, f"{subject} to arrive")
+    wait_for(lambda: arrived(m, subject), what=f"{subject} to arrive")
     quiet(m)
     must(arrived(m, subject) == 1, f"{subject} arrived {arrived(m, subject)} times")
 
@@ -121,7 +121,7 @@ def used_and_not_taken(m):
     must(human.mint(human.look(id)).status == 201, "no word for it")
     m.faults.add("sync queue.batch sleep=20000 gk-queue 1")
     said(human, id)
-    wait_for(lambda: "approval.used" in m.log(), 30, "the word to be used")
+    wait_for(lambda: "approval.used" in m.log(), what="the word to be used")
     asleep(m, "queue")
     m.faults.set()
     human = cut(m)
@@ -146,12 +146,12 @@ def taken_and_not_told(m):
     asleep(m, "authd")
     for owner in machine.children(m.processes()["mailboxd"]):
         os.kill(owner, signal.SIGSTOP)
-    wait_for(lambda: "queue.approved" in m.log(), 30, "the queue to have it")
+    wait_for(lambda: "queue.approved" in m.log(), what="the queue to have it")
     m.faults.set()
     once(m, "scene taken")
     m.power_off()
     m.power_on()
-    wait_for(lambda: len(list((m.dir / "data/spool/journal").glob("*.seg"))) <= 3, 30, "the old segment to go")
+    wait_for(lambda: len(list((m.dir / "data/spool/journal").glob("*.seg"))) <= 3, what="the old segment to go")
     a = settled(Human(m), id)
     must(a["state"] == "sent", f"the human is told {a['state']}: {a['error']}")
     once(m, "scene taken")
@@ -180,7 +180,7 @@ def approved_and_not_used(m):
 
 def one_to_throw_away(m, agent):
     m.send("bob", ["alice"], subject="old")
-    got = wait_for(lambda: agent.use("list_threads", mailbox="inbox")["messages"], 30, "mail")
+    got = wait_for(lambda: agent.use("list_threads", mailbox="inbox")["messages"], what="mail")
     return agent.throw_away(got[0]["id"])
 
 
@@ -205,7 +205,7 @@ def used_and_not_done(m):
     asleep(m, "authd")
     for owner in machine.children(m.processes()["mailboxd"]):
         os.kill(owner, signal.SIGSTOP)
-    wait_for(lambda: "approval.used" in m.log(), 30, "the word to be used")
+    wait_for(lambda: "approval.used" in m.log(), what="the word to be used")
     m.faults.set()
     human = cut(m)
     a = settled(human, id)

@@ -54,7 +54,7 @@ def names_in(c, box, size=600):
 def owner_ends(m, user="alice"):
     """Nobody has the home open any more."""
     path = m.maildir(user).parent / "db" / "index.db-wal"
-    wait_for(lambda: not path.exists(), 10, "the owner's end")
+    wait_for(lambda: not path.exists(), what="the owner's end")
 
 
 def commit_of_others(m):
@@ -221,7 +221,7 @@ def told_and_lost(m):
     clients[1].ask("UID FETCH 1:* (FLAGS)")
     m.power_off()
     m.power_on()
-    wait_for(lambda: "empty" in m.ctl("queue", "list").stdout, 30, "the queue's end")
+    wait_for(lambda: "empty" in m.ctl("queue", "list").stdout, what="the queue's end")
     c = imapraw.connect(m)
     wait_for(lambda: len(names_in(c, "INBOX")) == 6)
     for qresync in (False, True):

@@ -140,7 +140,7 @@ def test_kill_abroad(workdir):
             os.kill(pid, signal.SIGKILL)
             time.sleep(r.uniform(0, 0.2))
             w.end()
-            wait_for(lambda: alive(suite, name) not in (None, 0, pid), 20)
+            wait_for(lambda: alive(suite, name) not in (None, 0, pid))
         counts = w.check(suite, KILLS)
         assert "4.4.7" not in suite.log()
     except Exception as e:

@@ -331,8 +331,8 @@ def test_nothing_changes_off_the_record(workdir):
         kept = agent.use("create_draft", **draft)["draft"]
         s.faults.set("sync authd.audit ENOSPC gk-authd")
         agent.use("list_mailboxes")  # its record is what fails
-        wait_for(lambda: metric("gkmail_audit_down") == 1, 10, "the audit log to be down")
-        wait_for(lambda: "mcp.audit_down" in s.log(), 10)
+        wait_for(lambda: metric("gkmail_audit_down") == 1, what="the audit log to be down")
+        wait_for(lambda: "mcp.audit_down" in s.log())
         for tool, arguments in (("create_draft", draft), ("delete_draft", {"draft": kept}), ("request_send", {"draft": kept})):
             with pytest.raises(Refused, match="nothing can be changed now"):
                 agent.use(tool, **arguments)
@@ -340,8 +340,8 @@ def test_nothing_changes_off_the_record(workdir):
         assert metric("gkmail_mcp_unaudited_total") == 3
         wait_for(lambda: "audit.write" in s.log())
         s.faults.set()
-        wait_for(lambda: metric("gkmail_audit_down") == 0, 10, "the audit log to be up again")
-        wait_for(lambda: "mcp.audit_up" in s.log(), 10)
+        wait_for(lambda: metric("gkmail_audit_down") == 0, what="the audit log to be up again")
+        wait_for(lambda: "mcp.audit_up" in s.log())
         assert agent.use("delete_draft", draft=kept)["deleted"] == kept
         rows = [r["tool"] for r in json.loads(s.ctl("--json", "audit", "show").stdout) if r["kind"] == "tool"]
         assert rows == ["create_draft", "list_mailboxes", "read_message", "delete_draft"]
@@ -362,7 +362,7 @@ def test_settled_though_nobody_looks(workdir, name):
         assert human.mint(human.look(id)).status == 201
         s.faults.set("sync queue.batch sleep=2000 gk-queue 1")
         said(human, id)
-        wait_for(lambda: "approval.used" in s.log(), 30, "the word to be used")
+        wait_for(lambda: "approval.used" in s.log(), what="the word to be used")
         parent = s.processes()["mailboxd"]
         victims = machine.children(parent) if name == "owner" else [parent]
         for pid in victims:

@@ -111,7 +111,7 @@ def test_failed_checkpoint_runs_its_deliveries_again(unhurried):
     wait_for(lambda: len(inodes()) == 6)
     first = inodes()
     again = [n for n in first if n not in durable]
-    wait_for(lambda: all(inodes()[n] != first[n] for n in again), 20, "them to be written again")
+    wait_for(lambda: all(inodes()[n] != first[n] for n in again), what="them to be written again")
     assert {n: inodes()[n] for n in durable} == durable, "what was durable was written again"
     wait_for(lambda: faulty.log().count("local.checkpoint_failed") == 1)
     time.sleep(1)

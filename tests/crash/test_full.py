@@ -112,7 +112,7 @@ def append(c, name, size=600):
 
 
 def empty(m):
-    wait_for(lambda: "empty" in m.ctl("queue", "list").stdout, 30, "the queue's end")
+    wait_for(lambda: "empty" in m.ctl("queue", "list").stdout, what="the queue's end")
 
 
 def test_full_to_the_brim(small):
@@ -123,7 +123,7 @@ def test_full_to_the_brim(small):
     alice.ok("SELECT INBOX")
     send(m, "carol", "c0")
     empty(m)
-    wait_for(lambda: reserve(m) == 6 << 20, 10, "the reserve")
+    wait_for(lambda: reserve(m) == 6 << 20, what="the reserve")
     before = daemons(m)
     filler = Filler(m)
     with stopped(m, "local"):
@@ -161,7 +161,7 @@ def test_full_to_the_brim(small):
     assert sorted(scenes.names_in(alice, "INBOX").values()) == ["a10", "a11", "a8", "a9"]
     assert sorted(scenes.names_in(alice, "Trash").values()) == ["a6", "a7"]
     filler.remove()
-    wait_for(lambda: reserve(m) == 6 << 20, 10, "the reserve to be made again")
+    wait_for(lambda: reserve(m) == 6 << 20, what="the reserve to be made again")
     wait_for(lambda: mail_from(m)[0] == 250, what="the queue to see it")
     send(m, "alice", "after")
     empty(m)
@@ -249,7 +249,7 @@ def test_every_front_says_so(small):
     j, agent, bob = Client(m, "alice"), Stdio(m), m.user("bob")
     kept = j.draft("kept", [bob["address"]])
     blob = j.upload(scenes.text("up")).json()["blobId"]
-    wait_for(lambda: reserve(m) == 6 << 20, 10, "the reserve")
+    wait_for(lambda: reserve(m) == 6 << 20, what="the reserve")
     before, filler = daemons(m), Filler(m)
     filler.fill()
     wait_for(lambda: mail_from(m)[0] == 452, what="the queue to see it")
@@ -292,7 +292,7 @@ def test_every_front_says_so(small):
         assert c.mail(bob["address"])[0] == 452
     filler.remove()
     wait_for(lambda: mail_from(m)[0] == 250, what="the queue to see it")
-    wait_for(lambda: health(m)[0] == 200, 30, "health")
+    wait_for(lambda: health(m)[0] == 200, what="health")
     assert daemons(m) == before
     # All of them again, with nobody's help.
     with m.smtp("bob") as c:
@@ -312,7 +312,7 @@ def test_the_mail_on_a_disk_of_its_own(workdir):
     m = machine.Machine(workdir, "--users", "2", config=CONFIG, megabytes=96, apart=("mail",))
     try:
         m.start()
-        wait_for(lambda: reserve(m) == 6 << 20, 10, "the reserve")
+        wait_for(lambda: reserve(m) == 6 << 20, what="the reserve")
         before = daemons(m)
         filler = Filler(m)
         filler.f.close()
@@ -320,7 +320,7 @@ def test_the_mail_on_a_disk_of_its_own(workdir):
         filler.path = m.disks[1].place / "filler"
         filler.f = open(filler.path, "ab", buffering=0)
         filler.use_up(m)
-        status, trouble = wait_for(lambda: (h := health(m))[0] == 503 and h, 10)
+        status, trouble = wait_for(lambda: (h := health(m))[0] == 503 and h)
         assert [k for k in trouble if k[0] == "disk:utilization"] == [("disk:utilization", "mail")]
         for i in range(5):
             send(m, "bob", f"b{i}")
@@ -344,7 +344,7 @@ def test_a_log_that_cannot_be_written(workdir):
 
     try:
         m.start()
-        wait_for(lambda: reserve(m) == 6 << 20, 10, "the reserve")
+        wait_for(lambda: reserve(m) == 6 << 20, what="the reserve")
         before, filler = daemons(m), Filler(m)
         assert lost() == 0
         filler.use_up(m)
@@ -362,7 +362,7 @@ def test_a_log_that_cannot_be_written(workdir):
         send(m, "bob", "after")
         empty(m)
         # It says so itself, among whole lines.
-        wait_for(lambda: imapraw.connect(m, None).close() or "log.lost lines=" in log.read_text(), 20, "the word of it")
+        wait_for(lambda: imapraw.connect(m, None).close() or "log.lost lines=" in log.read_text(), what="the word of it")
         assert daemons(m) == before
     finally:
         m.destroy()

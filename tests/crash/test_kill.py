@@ -55,7 +55,7 @@ def come_back(suite, name):
         suite.process.wait(30)  # without it nobody stays
         suite.kill()
         suite.start()
-    wait_for(lambda: running(suite), 30, f"all to run after the end of {name}")
+    wait_for(lambda: running(suite), what=f"all to run after the end of {name}")
 
 
 def crash_points(workdir, seed, points):

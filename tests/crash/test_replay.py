@@ -80,7 +80,7 @@ def test_undurable_deliveries_run_again(powered):
     m.power_off()
     m.power_on()
     assert 40 <= replays(m) <= 42  # the last results may not have reached the disk
-    wait_for(lambda: "empty" in m.ctl("queue", "list").stdout, 30, "the replay")
+    wait_for(lambda: "empty" in m.ctl("queue", "list").stdout, what="the replay")
     expected = {"first": 1} | {f"u{i}": 1 for i in range(40)}
     assert subjects(m, "bob") == expected
     assert subjects(m, "carol") == expected

@@ -40,7 +40,7 @@ def check(m, counted):
         found = by_id(report_mails(m))
         return found if sum(int(n) for v in found.values() for n in texts(report_of(v[0]), "record/row/count")) >= counted else None
 
-    found = wait_for(told, 30, "a report of everything that was counted")
+    found = wait_for(told, what="a report of everything that was counted")
     for copies in found.values():
         # Twice where the end came between the queue's word and the record of it.
         assert len(copies) <= 2 and len({attached(c).get_payload() for c in copies}) == 1

@@ -176,11 +176,11 @@ def test_a_start_that_fails_is_tried_again(faulty, site, error):
     send(faulty, "before")
     faulty.faults.set(*[t.format(error) for t in text_of(site)])
     os.kill(faulty.processes()[name], signal.SIGKILL)
-    wait_for(lambda: f"sync {site}" in faulty.log(), 20, f"{site} to fail")
+    wait_for(lambda: f"sync {site}" in faulty.log(), what=f"{site} to fail")
     time.sleep(0.3)
     faulty.faults.set()
-    wait_for(lambda: all(p["state"] == "ready" for p in faulty.status()["processes"]), 30, f"{name} to be back")
+    wait_for(lambda: all(p["state"] == "ready" for p in faulty.status()["processes"]), what=f"{name} to be back")
     send(faulty, "after")
-    wait_for(lambda: "empty" in faulty.ctl("queue", "list").stdout, 20, "the queue's end")
+    wait_for(lambda: "empty" in faulty.ctl("queue", "list").stdout, what="the queue's end")
     with contextlib.closing(imapraw.connect(faulty, "bob")) as c:
         assert sorted(scenes.names_in(c, "INBOX").values()) == ["after", "before"]

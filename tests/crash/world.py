@@ -546,7 +546,7 @@ class World:
         self.mailer = Mailer(self, self.random.random(), self.mailer)
         for t in self.actors + self.submitters + self.followers + [self.mailer]:
             t.start()
-        wait_for(lambda: all(a.running for a in self.actors + self.followers) or self.broken, 30, "logins")
+        wait_for(lambda: all(a.running for a in self.actors + self.followers) or self.broken, what="logins")
         time.sleep(seconds)
 
     def end(self):

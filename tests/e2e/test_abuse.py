@@ -175,10 +175,10 @@ def test_bans_end_and_survive(fresh_suite):
     old = suite.processes()["authd"]
     os.kill(old, signal.SIGKILL)
     assert smtp_login(suite, "127.0.5.1", alice["address"], alice["password"]) == "421"
-    wait_for(lambda: suite.processes().get("authd") not in (None, 0, old), 20, "another authd")
-    wait_for(lambda: "127.0.5.0/24" in suite.ctl("ban", "list", check=False).stdout, 20, "its bans")
+    wait_for(lambda: suite.processes().get("authd") not in (None, 0, old), what="another authd")
+    wait_for(lambda: "127.0.5.0/24" in suite.ctl("ban", "list", check=False).stdout, what="its bans")
     # The first ban ends by itself.
-    wait_for(lambda: smtp_login(suite, "127.0.0.21", alice["address"], alice["password"]) == "235", 20, "the end")
+    wait_for(lambda: smtp_login(suite, "127.0.0.21", alice["address"], alice["password"]) == "235", what="the end")
     assert time.monotonic() - began > 2
     suite.restart()
     assert list(bans(suite)) == ["127.0.5.0/24"]

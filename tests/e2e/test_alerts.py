@@ -26,7 +26,7 @@ pytestmark = needed
 
 def test_what_is_down(watched, watch):
     s, p = watched, watch(watched)
-    wait_for(lambda: p.query('gkmail_probe_up{what="dns"} == 1'), 30)
+    wait_for(lambda: p.query('gkmail_probe_up{what="dns"} == 1'))
     pids, alerts = [s.processes()[name] for name in ("smtpd", "authd", "dnsd")], ["GKMailServiceDown", "GKMailAccountsDown", "GKMailDnsDown"]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
@@ -67,7 +67,7 @@ def test_a_daemon_that_is_held_up(watched, watch):
             os.kill(pid, signal.SIGSTOP)
             time.sleep(1.2)  # what the alert is about
             os.kill(pid, signal.SIGCONT)
-            wait_for(lambda: p.query('up{job="gkmail"} == 1'), 30)
+            wait_for(lambda: p.query('up{job="gkmail"} == 1'))
             return "GKMailSlow" in p.firing()
         wait_for(held_up, 90, "GKMailSlow raised")
     finally:

@@ -75,9 +75,9 @@ def pid_of(suite, name):
 
 def kill(suite, name):
     """kill -9, and a new process in its place."""
-    before = wait_for(lambda: pid_of(suite, name), 20, f"{name} to run")
+    before = wait_for(lambda: pid_of(suite, name), what=f"{name} to run")
     os.kill(before, signal.SIGKILL)
-    wait_for(lambda: pid_of(suite, name) not in (None, before), 30, f"{name} to be started again")
+    wait_for(lambda: pid_of(suite, name) not in (None, before), what=f"{name} to be started again")
 
 
 def delivered(suite, user):
@@ -146,7 +146,7 @@ def test_kill_one(fresh_suite, name):
     time.sleep(0.5)
     # It serves on: each stream gets something through after the last kill.
     before = [len(s.accepted) for s in streams]
-    wait_for(lambda: all(len(s.accepted) > b for s, b in zip(streams, before)), 30, "the streams to go on")
+    wait_for(lambda: all(len(s.accepted) > b for s, b in zip(streams, before)), what="the streams to go on")
     end_streams(streams)
     accepted = sum(len(s.accepted) for s in streams)
     assert accepted > 20
@@ -200,7 +200,7 @@ def test_replay_on_request(fresh_suite):
     suite.kill()
     marker.touch()
     suite.start()
-    wait_for(lambda: not marker.exists(), 20, "the marker to go")
+    wait_for(lambda: not marker.exists(), what="the marker to go")
     wait_for(lambda: "empty" in suite.ctl("queue", "list").stdout)
     counts, _ = delivered(suite, "bob")
     assert counts == {f"r{i}": 1 for i in range(10)}
@@ -219,7 +219,7 @@ def test_segments_go(fresh_suite):
     check_arrived(suite, streams)
     journal = suite.dir / "data" / "spool" / "journal"
     incoming = suite.dir / "data" / "mail" / ".incoming"
-    wait_for(lambda: len(list(journal.iterdir())) <= 3, 20, "segments to go")
+    wait_for(lambda: len(list(journal.iterdir())) <= 3, what="segments to go")
     # A large file is one name in each Maildir and none in .incoming, once that is durable.
     assert any(len(b) > 300_000 for s in streams for _, b in s.accepted.values())
-    wait_for(lambda: not list(incoming.iterdir()), 20, ".incoming to be empty")
+    wait_for(lambda: not list(incoming.iterdir()), what=".incoming to be empty")

@@ -27,7 +27,7 @@ def test_what_was_submitted_for_later(own, killed):
     if killed:
         pid = own.processes()["mailboxd"]
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: own.processes().get("mailboxd") not in (None, 0, pid), 30, "another one")
+        wait_for(lambda: own.processes().get("mailboxd") not in (None, 0, pid), what="another one")
     # Nobody looks, and there is nothing left to be done.
     wait_for(lambda: not due(own), 60, "somebody to look after it")
     assert "mailbox.due" in own.log() or not killed

@@ -84,7 +84,7 @@ def test_idle_connections_leave_no_owner_and_hear_of_mail(fresh_suite):
     before = memory(front)
     some = in_parallel(IDLE, lambda i: idle(suite, names[i % users]))
     wait_for(lambda: metric(suite, "gkmail_imap_connections_parked") == IDLE, 60, "parking")
-    wait_for(lambda: not owners(suite), 30, "the owners' leave")
+    wait_for(lambda: not owners(suite), what="the owners' leave")
     print(f"{IDLE} parked, {(memory(front) - before) / IDLE:.1f} KiB each in the front")
     began = time.monotonic()
     with suite.smtp(None, port="smtp", tls=False) as c:

@@ -102,7 +102,7 @@ def test_only_the_largest_are_named(fresh_suite):
     s = fresh_suite("--users", "5", config=FAST + "users = 2\n")
     s.send(to=("carol",))
     named = lambda: [k for k in metrics(s) if k.startswith("maildir_size_bytes")]  # noqa: E731
-    wait_for(lambda: any("carol" in k for k in named()), 40)
+    wait_for(lambda: any("carol" in k for k in named()))
     assert len(named()) == 3 and metrics(s)["gkmail_users"] == 5
 
 
@@ -214,7 +214,7 @@ def test_many_idle_clients_starve_nobody_for_long(quick):
         except OSError:
             return False
 
-    wait_for(served, 40)
+    wait_for(served)
     for c in held:
         c.close()
 

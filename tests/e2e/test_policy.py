@@ -145,7 +145,7 @@ class World:
         """The message to the domain waits, and says why."""
         def row():
             return [r for r in ask(self.suite, "list") if r["destination"] == domain and r["error"]]
-        found = wait_for(row, 20, f"mail for {domain} to wait")[0]
+        found = wait_for(row, what=f"mail for {domain} to wait")[0]
         assert all(w in found["error"] for w in words), found["error"]
         assert found["error"].startswith("4."), found["error"]
         return found
@@ -154,7 +154,7 @@ class World:
         """The host takes a message to the domain; whether over TLS."""
         def taken():
             return [t for t in host.taken if any(f"@{domain}>" in r for r in t[2])]
-        return wait_for(taken, 20, f"mail to {domain}")[0][0]
+        return wait_for(taken, what=f"mail to {domain}")[0][0]
 
 
 @pytest.fixture(scope="module")

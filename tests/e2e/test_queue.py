@@ -78,7 +78,7 @@ def messages(suite, user):
 
 def bounce_to(suite, user):
     """The one notification that the user got."""
-    wait_for(lambda: any(m.get_content_type() == "multipart/report" for m in messages(suite, user)), 20, "a notification")
+    wait_for(lambda: any(m.get_content_type() == "multipart/report" for m in messages(suite, user)), what="a notification")
     return next(m for m in messages(suite, user) if m.get_content_type() == "multipart/report")
 
 
@@ -90,7 +90,7 @@ def status_of(report):
 
 
 def empty(suite):
-    wait_for(lambda: ask(suite, "list") == [], 20, "the queue's end")
+    wait_for(lambda: ask(suite, "list") == [], what="the queue's end")
 
 
 def remove_user(suite, user):
@@ -102,7 +102,7 @@ def test_deferred_message_is_listed_shown_and_delivered(suite):
     make_home(suite, "bob")
     with blocked(suite, "bob"):
         suite.send("alice", ["bob", "carol"], subject="waits")
-        wait_for(lambda: [m for m in ask(suite, "list") if m["state"] == "deferred"], 20, "a deferred message")
+        wait_for(lambda: [m for m in ask(suite, "list") if m["state"] == "deferred"], what="a deferred message")
         (row,) = ask(suite, "list")
         assert row["sender"] == suite.user("alice")["address"]
         assert row["recipients"] == 1 and row["size"] > 100
@@ -216,7 +216,7 @@ def test_large_message_bounces_with_its_header(suite):
     assert original.get_content_type() == "text/rfc822-headers"
     assert "Subject: large" in original.as_string() and "line 5" not in original.as_string()
     empty(suite)
-    wait_for(lambda: not list((suite.dir / "data" / "mail" / ".incoming").iterdir()), 20, ".incoming to be empty")
+    wait_for(lambda: not list((suite.dir / "data" / "mail" / ".incoming").iterdir()), what=".incoming to be empty")
 
 
 @contextlib.contextmanager
@@ -289,7 +289,7 @@ def reports(suite, user, action):
 def crash(suite, name):
     pid = suite.processes()[name]
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: suite.processes().get(name) not in (None, pid), 20, f"{name} to be started again")
+    wait_for(lambda: suite.processes().get(name) not in (None, pid), what=f"{name} to be started again")
 
 
 def test_delay_is_told_once_and_the_end_once(fresh_suite):
@@ -303,7 +303,7 @@ def test_delay_is_told_once_and_the_end_once(fresh_suite):
         assert time.monotonic() - began > 2
         # Neither more attempts nor another queue tell it again.
         crash(suite, "queue")
-        wait_for(lambda: reports(suite, "carol", "failed"), 20, "the end")
+        wait_for(lambda: reports(suite, "carol", "failed"), what="the end")
         assert time.monotonic() - began > 9
         empty(suite)
         crash(suite, "queue")

@@ -61,7 +61,7 @@ def fields(report):
 
 
 def empty(suite):
-    wait_for(lambda: ask(suite, "list") == [], 20, "the queue's end")
+    wait_for(lambda: ask(suite, "list") == [], what="the queue's end")
 
 
 def test_mail_goes_out(fresh_suite, sinks):
@@ -188,7 +188,7 @@ def test_it_comes_back_to_life(fresh_suite, sinks):
     assert len(ask(suite, "list")) == 40
     one = sinks(port=port, delay=0.02)
     ask(suite, "flush", "--destination", one.name)
-    wait_for(lambda: len(one.taken) == 40, 20)
+    wait_for(lambda: len(one.taken) == 40)
     empty(suite)
     assert sorted(one.subjects(), key=int) == [str(i) for i in range(40)]
     assert one.most <= 20
@@ -203,8 +203,8 @@ def test_the_delay_and_the_end_are_told_though_nothing_is_tried(fresh_suite, sin
     def told(action):
         return [m for m in reports(suite, "alice") if fields(m)[1]["Action"] == action]
 
-    wait_for(lambda: len(told("delayed")) == 12, 20)
-    wait_for(lambda: len(told("failed")) == 12, 30)
+    wait_for(lambda: len(told("delayed")) == 12)
+    wait_for(lambda: len(told("failed")) == 12)
     empty(suite)
     assert len(told("delayed")) == 12 and len(told("failed")) == 12
     for m in told("failed"):
@@ -220,7 +220,7 @@ def test_without_gk_remote_nothing_counts(fresh_suite, sinks):
         pid = wait_for(lambda: suite.processes().get("remote"))
         os.kill(pid, signal.SIGKILL)
         send(suite, "x@one.test")
-        wait_for(lambda: suite.processes().get("remote") not in (None, 0, pid), 20)
+        wait_for(lambda: suite.processes().get("remote") not in (None, 0, pid))
     wait_for(lambda: len(one.taken) == 3)
     empty(suite)
     assert "queue.defer" not in suite.log() and "queue.dead" not in suite.log()

@@ -108,7 +108,7 @@ def test_floods_of_connections(fresh_suite):
         with contextlib.suppress(ConnectionError):
             return final_codes(talk(suite, "QUIT\r\n")) == ["220", "221"]
 
-    wait_for(has_room, 10, "room again")
+    wait_for(has_room, what="room again")
     # Told once a minute, however many there were.
     assert suite.log().count("limit.connections") == 1 and "reason=connections_per_ip" in suite.log()
 

@@ -29,22 +29,22 @@ def test_a_session_outlives_other_processes(suite, name):
         code, _ = c.rcpt(suite.user("bob")["address"].replace("@", f"+{name}@"))
         assert code in (250, 451)
         c.rset()
-        wait_for(lambda: suite.processes().get(name), 10, "the restart")
+        wait_for(lambda: suite.processes().get(name), what="the restart")
         begin(c, suite)
         os.kill(suite.processes()[name], signal.SIGKILL)
         assert finish(c)[0] in (250, 451)
-        wait_for(lambda: suite.processes().get(name), 10, "the restart")
+        wait_for(lambda: suite.processes().get(name), what="the restart")
 
         def again():
             begin(c, suite)
             return finish(c)[0] == 250
-        wait_for(again, 15, "a message taken")
+        wait_for(again, what="a message taken")
 
 
 def test_smtpd_comes_back(suite):
     pid = suite.processes()["smtpd"]
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: suite.processes().get("smtpd") not in (None, pid), 10, "the restart")
+    wait_for(lambda: suite.processes().get("smtpd") not in (None, pid), what="the restart")
     with suite.smtp(None, "smtp", tls=False) as c:
         begin(c, suite)
         assert finish(c)[0] == 250

@@ -150,7 +150,7 @@ def test_an_account(suite, thunderbird):
     ca = "".join(re.findall(r"^[A-Za-z0-9+/=]+$", open(suite.info["ca"]).read(), re.M))
     assert base64.b64decode(ca)
     thunderbird.run(ACCOUNT, {"address": u["address"], "password": u["password"]}, suite.info["ports"], ca)
-    wait_for(lambda: "for Thunderbird" in thunderbird.run(INBOX)["subjects"], 40, "the message")
+    wait_for(lambda: "for Thunderbird" in thunderbird.run(INBOX)["subjects"], what="the message")
     seen = thunderbird.run(INBOX)
     assert {"Inbox", "Drafts", "Sent", "Archive", "Junk", "Trash"} <= {f.title() for f in seen["folders"]}, seen
     assert seen["roles"][1:] == ["Sent", "Drafts", "Trash", "Junk", "Archive"], seen  # by special-use (RFC 6154)

@@ -31,7 +31,7 @@ def received(world, name, subject):
 def test_mail_crosses(world, sender, to):
     subject = f"from {sender} to {to}"
     send(world, sender, address(world, to), subject)
-    got = wait_for(lambda: received(world, to, subject), 30, f"the message {subject}")
+    got = wait_for(lambda: received(world, to, subject), what=f"the message {subject}")
     assert len(got) == 1
     found = results(got[0], "mx.post.test" if to == "postfix" else f"mx.{to}.test")
     assert {m: found.get(m) for m in ("spf", "dkim", "dmarc")} == dict.fromkeys(("spf", "dkim", "dmarc"), "pass"), got[0].decode()
@@ -57,7 +57,7 @@ def test_a_bounce_crosses(world):
 def test_a_large_message_crosses(world):
     body = ("0123456789" * 7 + "\r\n") * 20000  # 1.4 MB
     world.one.write("bob@two.test", "large one", body=body)
-    got = wait_for(lambda: world.two.found("large one", "bob"), 30)
+    got = wait_for(lambda: world.two.found("large one", "bob"))
     assert body.encode() in got[0]
     assert results(got[0], "mx.two.test")["dkim"] == "pass"
 

@@ -34,7 +34,7 @@ def queued(world):
 def test_what_can_never_work_bounces_at_once(world, domain, status, words):
     to, subject = f"x@{domain}", f"bounce {domain}"
     world.one.write(to, subject)
-    dsn = wait_for(lambda: bounce(world, to, subject), 15, f"the bounce of {domain}")
+    dsn = wait_for(lambda: bounce(world, to, subject), what=f"the bounce of {domain}")
     assert re.search(r"^Status: " + status, dsn, re.M) and words in dsn, dsn
 
 
