@@ -221,27 +221,6 @@ def test_sessions_are_resumed(suite, version):
         assert t.session_reused
 
 
-def cpu_ns(pid):
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-def test_a_resumed_session_costs_less(suite, version):
-    c, pid, count = of_version(version), suite.processes()["imapd"], 100
-
-    def cost(session):
-        before = cpu_ns(pid)
-        for _ in range(count):
-            with secured(suite, "imaps", "rsa.second.test", c, session) as t:
-                assert t.session_reused == (session is not None)
-        return (cpu_ns(pid) - before) / count / 1000
-    with secured(suite, "imaps", "rsa.second.test", c) as t:
-        session = t.session
-    whole, resumed = cost(None), cost(session)
-    print(f"TLS {version}, RSA 2048: {whole:.0f} us of gk-imapd a connection, resumed {resumed:.0f} us")
-    assert resumed < 0.8 * whole
-
-
 # ---- reloads ----
 
 def replace(suite, pem, key):
