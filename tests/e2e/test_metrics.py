@@ -229,7 +229,8 @@ def test_status_at_a_glance(quick):
     assert text.splitlines()[0].endswith("all ready") and text.splitlines()[1].startswith("health: ")
     assert lines["queue"].endswith(" 0 waiting")
     assert f"{now['gkmail_smtp_messages_total']:.0f} taken, " in lines["mail"] and " 0 bounced" in lines["mail"]
-    assert re.search(r"SMTP 1, IMAP 1, HTTP \d+;", lines["connections"]) and "users 3, messages " in lines["mailboxes"]
+    # Ours, and as many as gk-statd tries listeners with just then.
+    assert re.search(r"SMTP [1-9], IMAP [1-9], HTTP \d+;", lines["connections"]) and "users 3, messages " in lines["mailboxes"]
     assert re.search(r" [1-9]\d* good, 0 failed, 0 bans", lines["logins"])
     assert re.search(r"good for 36\d\d d \(/.*certificate\.pem\)", lines["certificate"])
     assert re.search(r"[\d.]+ [MGT]iB of [\d.]+ [MGT]iB free \((data|run)\)", lines["disk"]) and " MiB, " in lines["memory"]
