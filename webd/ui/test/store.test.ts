@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { cursor, followCursor, list } from '../src/store/list';
-import { EmailList } from '../src/store/query';
+import { EmailList, type Filter } from '../src/store/query';
 import { body, email, ensureBodies, knownEmail, show, thread } from '../src/store/emails';
 import { markRead } from '../src/store/actions';
 import { toasts } from '../src/store/toasts';
@@ -20,12 +20,18 @@ function fill(n: number) {
 		d.addEmail({ subject: `S${i}`, receivedAt: new Date(1.7e12 - i * 1e6).toISOString() });
 }
 
-test('a list of many holds what one has looked at', async () => {
-	fill(1000);
+// The list of so many conversations: those of the inbox, or what the filter says.
+async function opened(n: number, filter: Filter = { inMailbox: d.role('inbox') }) {
+	fill(n);
 	await enter();
-	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
+	const l = new EmailList('x', filter, false);
 	l.want(0, 10);
-	await until(() => l.total === 1000);
+	await until(() => l.total === n);
+	return l;
+}
+
+test('a list of many holds what one has looked at', async () => {
+	const l = await opened(1000);
 	assert.equal(l.ids.filter(Boolean).length, 50);
 	l.want(600, 620);
 	await until(() => l.ids[600] !== undefined);
@@ -35,11 +41,7 @@ test('a list of many holds what one has looked at', async () => {
 
 // A server may have to look at all of a large home before it knows how many conversations there are.
 test('the first rows do not wait for their number', async () => {
-	fill(120);
-	await enter();
-	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
-	l.want(0, 10);
-	await until(() => l.total === 120);
+	await opened(120);
 	const [rows, count] = d.heard.filter(([name]) => name === 'Email/query').map(([, args]) => args);
 	assert.equal(rows?.calculateTotal, false);
 	assert.equal(rows?.limit, 50);
@@ -48,11 +50,7 @@ test('the first rows do not wait for their number', async () => {
 });
 
 test('threads are read anew where nobody can say what changed', async () => {
-	fill(1);
-	await enter();
-	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
-	l.want(0, 10);
-	await until(() => l.total === 1);
+	const l = await opened(1);
 	const first = knownEmail(l.ids[0]!)!;
 	assert.equal(thread(first.threadId).peek()!.length, 1);
 	d.refuse.set('Thread/changes', 'cannotCalculateChanges');
@@ -61,11 +59,7 @@ test('threads are read anew where nobody can say what changed', async () => {
 });
 
 test('new mail comes in at its place, and leaves from there', async () => {
-	fill(3);
-	await enter();
-	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
-	l.want(0, 10);
-	await until(() => l.total === 3);
+	const l = await opened(3);
 	const e = d.deliver({ subject: 'Fresh' });
 	await l.sync();
 	assert.equal(l.total, 4);
@@ -78,11 +72,7 @@ test('new mail comes in at its place, and leaves from there', async () => {
 });
 
 test('a list that the server cannot compare is read anew', async () => {
-	fill(3);
-	await enter();
-	const l = new EmailList('x', {}, false);
-	l.want(0, 10);
-	await until(() => l.total === 3);
+	const l = await opened(3, {});
 	d.refuse.set('Email/queryChanges', 'cannotCalculateChanges');
 	d.deliver({ subject: 'Fresh' });
 	await l.sync();
@@ -90,11 +80,7 @@ test('a list that the server cannot compare is read anew', async () => {
 });
 
 test('conversations that leave come back where they were', async () => {
-	fill(5);
-	await enter();
-	const l = new EmailList('x', {}, false);
-	l.want(0, 10);
-	await until(() => l.total === 5);
+	const l = await opened(5, {});
 	const before = [...l.ids];
 	const back = l.remove(new Set([l.threadAt(1)!, l.threadAt(3)!]));
 	assert.equal(l.total, 3);
@@ -103,21 +89,13 @@ test('conversations that leave come back where they were', async () => {
 });
 
 test('a push brings what another client changed', async () => {
-	fill(1);
-	await enter();
-	const l = new EmailList('x', {}, false);
-	l.want(0, 10);
-	await until(() => l.total === 1);
+	const l = await opened(1, {});
 	d.change(l.ids[0]!, { 'keywords/$flagged': true });
 	await until(() => !!knownEmail(l.ids[0]!)!.keywords.$flagged);
 });
 
 test('what is shown ahead of the server outlasts what the server says meanwhile', async () => {
-	fill(1);
-	await enter();
-	const l = new EmailList('x', {}, false);
-	l.want(0, 10);
-	await until(() => l.total === 1);
+	const l = await opened(1, {});
 	const id = l.ids[0]!;
 	const settle = show(id, { 'keywords/$seen': true });
 	assert.ok(email(id).value!.keywords.$seen);
@@ -128,11 +106,7 @@ test('what is shown ahead of the server outlasts what the server says meanwhile'
 });
 
 test('a refusal is taken back, and said', async () => {
-	fill(1);
-	await enter();
-	const l = new EmailList('x', {}, false);
-	l.want(0, 10);
-	await until(() => l.total === 1);
+	const l = await opened(1, {});
 	const t = l.threadAt(0)!;
 	await until(() => thread(t).value !== undefined);
 	d.refuse.set('Email/set', 'overQuota');
@@ -143,11 +117,7 @@ test('a refusal is taken back, and said', async () => {
 });
 
 test('deep in a list, what comes and goes above moves the rows and loses none', async () => {
-	fill(1000);
-	await enter();
-	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
-	l.want(0, 10);
-	await until(() => l.total === 1000);
+	const l = await opened(1000);
 	l.want(600, 620);
 	await until(() => l.ids[600] !== undefined);
 	const seen = l.ids[610]!;
@@ -168,11 +138,7 @@ test('deep in a list, what comes and goes above moves the rows and loses none', 
 });
 
 test('what is taken out while the server is asked what changed stays out', async () => {
-	fill(5);
-	await enter();
-	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
-	l.want(0, 10);
-	await until(() => l.total === 5);
+	const l = await opened(5);
 	const out = l.ids[0]!;
 	const fresh = d.deliver({ subject: 'Fresh' });
 	Socket.held = [];
@@ -189,11 +155,7 @@ test('what is taken out while the server is asked what changed stays out', async
 });
 
 test('what is put back stays there, whatever the server says of the time before', async () => {
-	fill(3);
-	await enter();
-	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
-	l.want(0, 10);
-	await until(() => l.total === 3);
+	const l = await opened(3);
 	const out = l.ids[0]!;
 	const back = l.remove(new Set([knownEmail(out)!.threadId]));
 	d.change(out, { mailboxIds: { [d.role('trash')]: true } });
@@ -210,14 +172,10 @@ test('what is put back stays there, whatever the server says of the time before'
 });
 
 test('the cursor stays on its conversation', async () => {
-	fill(3);
-	await enter();
-	const l = new EmailList('x', { inMailbox: d.role('inbox') }, false);
+	const l = await opened(3);
 	list.value = l;
 	cursor.value = 0;
 	const end = followCursor();
-	l.want(0, 10);
-	await until(() => l.total === 3);
 	cursor.value = 1;
 	const on = l.threadAt(1)!;
 	d.deliver({ subject: 'Fresh' });

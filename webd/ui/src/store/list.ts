@@ -78,7 +78,8 @@ export function followCursor() {
 		const l = list.value;
 		let at = cursor.value;
 		void l?.version.value;
-		if (l && on.list === l && on.at === at && on.thread) {
+		// Looked for in all of the list only where it moved, or the cursor would cost with each part of it that loads.
+		if (l && on.list === l && on.at === at && on.thread && l.threadAt(at) !== on.thread) {
 			const now = l.indexOfThread(on.thread);
 			if (now >= 0) at = now;
 		}
