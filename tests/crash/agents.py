@@ -90,6 +90,16 @@ def said(human, id):
     threading.Thread(target=say, daemon=True).start()
 
 
+def use_unheard(m, human, id):
+    """A human says it, and the owner stands still while authd writes down that the word is used: it never hears so."""
+    must(human.mint(human.look(id)).status == 201, "no word for it")
+    m.faults.add("sync accounts.db-wal sleep=5000 gk-authd 1")
+    said(human, id)
+    asleep(m, "authd")
+    for owner in machine.children(m.processes()["mailboxd"]):
+        os.kill(owner, signal.SIGSTOP)
+
+
 # ---- scenes: as in scenes.py ----
 
 def asked_and_approved(m):
@@ -140,12 +150,7 @@ def taken_and_not_told(m):
     the journal has let go of it: it was sent."""
     agent, human = Agent(m), Human(m)
     id = agent.ask("scene taken")
-    must(human.mint(human.look(id)).status == 201, "no word for it")
-    m.faults.add("sync accounts.db-wal sleep=5000 gk-authd 1")
-    said(human, id)
-    asleep(m, "authd")
-    for owner in machine.children(m.processes()["mailboxd"]):
-        os.kill(owner, signal.SIGSTOP)
+    use_unheard(m, human, id)
     wait_for(lambda: "queue.approved" in m.log(), what="the queue to have it")
     m.faults.set()
     once(m, "scene taken")
@@ -199,12 +204,7 @@ def used_and_not_done(m):
     """The human's word is used up, and its owner stands still before it acts: nobody does it later, and the human is told."""
     agent, human = Agent(m), Human(m)
     id = one_to_throw_away(m, agent)
-    must(human.mint(human.look(id)).status == 201, "no word for it")
-    m.faults.add("sync accounts.db-wal sleep=5000 gk-authd 1")
-    said(human, id)
-    asleep(m, "authd")
-    for owner in machine.children(m.processes()["mailboxd"]):
-        os.kill(owner, signal.SIGSTOP)
+    use_unheard(m, human, id)
     wait_for(lambda: "approval.used" in m.log(), what="the word to be used")
     m.faults.set()
     human = cut(m)
