@@ -165,7 +165,8 @@ def test_reports_are_read(suite, number, kind, name, pack):
 
 def test_whose_report_it_is_stands_with_it(suite):
     carried = carrier("unproven", "gzip", "a.xml.gz", gzip.compress(foreign(201, count=201)))
-    assert hand_in(suite, carried, "noreply@second.test", BAD, to="dmarc")[0] == 250
+    assert hand_in(suite, carried, "noreply@second.test", BAD, to="dmarc", linger=2)[0] == 250
+    arrived(suite, "unproven", "Junk", user="dmarc")
     row, = wait_for(lambda: listed(suite, 201), what="the report in the list")
     assert row["verified"] == 0
 

@@ -43,7 +43,7 @@ REMOTE = """
 [remote]
 idle = "500ms"
 port = {port}
-greeting_timeout = "1s"
+greeting_timeout = "{greeting}"
 command_timeout = "2s"
 data_timeout = "2s"
 final_timeout = "2s"
@@ -81,10 +81,11 @@ def zones(workdir):
 
 
 class World:
-    def __init__(self, workdir, zones, extra="", queue=CONFIG):
+    def __init__(self, workdir, zones, extra="", queue=CONFIG, greeting="1s"):
         self.port = port_for(ONE, TWO, SILENT, NOBODY)
         self.sinks = []
-        self.suite = make(workdir, config=queue + zones.conf() + REMOTE.format(port=self.port) + extra.format(port=self.port))
+        self.suite = make(workdir, config=queue + zones.conf() + REMOTE.format(port=self.port, greeting=greeting) +
+                          extra.format(port=self.port))
 
     def sink(self, address=ONE, **more):
         self.sinks.append(Sink(address=address, port=self.port, **more))
@@ -207,7 +208,8 @@ def test_each_answer_has_its_time(world, stage):
 
 def test_a_byte_a_second_delays_nobody_else(world):
     """A host that says its greeting by the octet, and one that takes a message so."""
-    w = world(queue=CONFIG.replace('"2s"', '"1h"').replace('"1s"', '"1h"'), extra='block_timeout = "2s"\nmin_rate = "1MiB"\n')
+    w = world(queue=CONFIG.replace('"2s"', '"1h"').replace('"1s"', '"1h"'), greeting="10s",
+              extra='block_timeout = "2s"\nmin_rate = "1MiB"\n')
     two = w.sink(TWO)
     drip = socket.create_server((SILENT, w.port))
     w.sinks.append(drip)
@@ -234,6 +236,7 @@ def test_a_byte_a_second_delays_nobody_else(world):
     for i in range(20):
         send(w.suite, "x@two.mail.test", subject=f"quick {i}")
     wait_for(lambda: len(two.taken) == 20)
+    assert not [r for r in ask(w.suite, "list") if r["error"]], "they waited until the slow ones were given up"
     rows = wait_for(lambda: [r for r in ask(w.suite, "list") if "timed out waiting for the greeting" in r["error"]])
     assert rows[0]["error"].startswith("4.4.2")
 
