@@ -315,13 +315,16 @@ run: deps ## build and start the whole suite in a sandbox, with demo users
 	@$(MAKE) --no-print-directory all
 	@exec $(B)/bin/gkmail sandbox --demo --dir $(B)/run
 
+# ONLY=files of a part: of these alone. AGAIN: the parts whose failed files are run once more, alone (tests/run-check).
+AGAIN ?= e2e interop mcp browser
 # What computes goes beside what waits. Everything is built first, so that no two parts build the same.
 check: deps-check ## every test
-	@tests/run-check $(B)/check '$(MAKE_COMMAND) --no-print-directory $(MAKEOVERRIDES)' build \
+	@AGAIN="$(AGAIN)" tests/run-check $(B)/check '$(MAKE_COMMAND) --no-print-directory $(MAKEOVERRIDES)' build \
 		"lint packaging ui-unit conformance asan unit-confined fuzz-short" "e2e interop" "mcp browser crash"
 
 build: all $(CONFINED) $(TOOLS) $(FAULT_BINS)
 
+check-long: export AGAIN :=
 check-long: check tidy ## the long forms of the tests too
 	@RACES=10000 GKMAIL_LONG=1 $(MAKE) --no-print-directory e2e-long
 	@$(MAKE) --no-print-directory e2e-asan
@@ -347,14 +350,14 @@ OWN_NET := $(if $(filter 0,$(shell id -u)),unshare -n sh -c 'ip link set lo up &
 browser: all ## the page in Chromium on the real suite; screenshots in build/screenshots
 	@cd webd/ui && npm run --silent build:test
 	@GKMAIL_BIN="$(abspath $(B))/bin" GKMAIL_SUITES="$(abspath $(SUITES))" GKMAIL_SHOTS="$(abspath build/screenshots)" \
-		$(OWN_NET) node --test --test-concurrency=1 --test-reporter=spec tests/browser/*.test.mjs
+		$(OWN_NET) node --test --test-concurrency=1 --test-reporter=spec $(or $(ONLY),tests/browser/*.test.mjs)
 
 asan: ## unit tests under ASan and UBSan
 	@$(MAKE) --no-print-directory B=$(B)/asan SAN=1 unit
 
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider
 e2e: all $(TOOLS) ## end-to-end tests on the real suite (as root: most of them again as an ordinary user)
-	@GKMAIL_SUITES="$(abspath $(SUITES))" tests/run-e2e $(B) $(PYTEST)
+	@ONLY="$(ONLY)" GKMAIL_SUITES="$(abspath $(SUITES))" tests/run-e2e $(B) $(PYTEST)
 
 E2E_ASAN := $(addprefix tests/e2e/,test_web_auth.py test_web_http.py test_web_pipe.py test_websocket.py test_jmap_core.py \
 	test_jmap_push.py test_mcp_http.py test_mcp_stdio.py test_mcp_client.py test_mcp_tools.py test_mcp_tools_hostile.py \
@@ -375,7 +378,7 @@ e2e-long: all
 	@GKMAIL_BIN="$(abspath $(B))/bin" PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -s $(E2E_LONG)
 
 interop: all ## mail across GK Mail twice, Postfix and a signed DNS, in a network of their own (root only)
-	@GKMAIL_BIN="$(abspath $(B))/bin" PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -rs tests/interop
+	@GKMAIL_BIN="$(abspath $(B))/bin" PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -rfEs $(or $(ONLY),tests/interop)
 
 POINTS ?= 30
 crash: all $(FAULT_BINS) ## cut the power of a file system under users at work, at POINTS instants (root only); fail disks
@@ -390,8 +393,8 @@ $(MCP_SUITE): tests/mcp/package.json tests/mcp/package-lock.json
 	@cd tests/mcp && npm ci --ignore-scripts --silent $(if $(NODE22),--omit=optional) && touch ../../$@
 
 mcp: all $(TOOLS) $(MCP_SUITE) ## the public conformance suite of MCP, and its official clients (from npm, 60 MB or, without a Node 22, 245)
-	@GKMAIL_BIN="$(abspath $(B))/bin" GKMAIL_TOOLS="$(abspath $(B))/tools" PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -rs -n 2 \
-		--dist loadfile tests/mcp
+	@GKMAIL_BIN="$(abspath $(B))/bin" GKMAIL_TOOLS="$(abspath $(B))/tools" PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -rfEs -n 2 \
+		--dist loadfile $(or $(ONLY),tests/mcp)
 
 conformance: all $(TOOLS) ## public test suites (SUITES=folder)
 	@if [ -d "$(SUITES)" ]; then GKMAIL_SUITES="$(abspath $(SUITES))" GKMAIL_TOOLS="$(B)/tools" $(PYTEST) tests/conformance; \
