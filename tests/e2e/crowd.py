@@ -5,6 +5,7 @@ import smtplib
 import ssl
 import threading
 import time
+import traceback
 
 import h2.exceptions
 import imapraw
@@ -41,7 +42,8 @@ class Client(threading.Thread):
                     self.turns += 1
                     time.sleep(0.01)
             except BROKEN as e:
-                self.failed.append((type(self).__name__, time.time(), repr(e)))
+                where = [f"{x.name}:{x.lineno}" for x in traceback.extract_tb(e.__traceback__)]
+                self.failed.append((type(self).__name__, time.time(), repr(e), where))
                 time.sleep(0.1)
             finally:
                 try:

@@ -2,6 +2,7 @@
 of every kind at work."""
 
 import collections
+import datetime
 import json
 import os
 import re
@@ -151,15 +152,21 @@ def test_reloads_fail_nobody(fresh_suite, sinks):
     assert warnings(suite, "master.reload_refused", "master.certificate_name", "limit.exceeded") == []
 
 
+FRONT = {"Submitter": "smtpd", "Stranger": "smtpd", "Reader": "imapd", "Idler": "imapd"}
 TOLD = r"ConnectionRefused|421, b'4\.3\.2 |\* BYE Server shutting down"
 
 
-def patient(failures):
-    """Only what clients try again: refused connections and 421 or BYE (RFC 5321 3.8, RFC 9051 3.4); in HTTP, where no such
-    word is, connections that end."""
+def patient(suite, failures):
+    """Without what clients try again: refused connections and 421 or BYE (RFC 5321 3.8, RFC 9051 3.4); in HTTP, where no such
+    word is, connections that end. What is left is shown with what the suite logged just before it."""
     web = TOLD + (r"|ConnectionReset|BrokenPipe|EOF|RemoteDisconnected|Closed\(|connection was closed|"
                   r"AssertionError\(\((0|None), \{")
-    return [f for f in failures if not re.search(web if f[0] in ("Http1", "Http2", "Socket") else TOLD, f[2])]
+    left = [f for f in failures if not re.search(web if f[0] in ("Http1", "Http2", "Socket") else TOLD, f[2])]
+    for f in left:
+        first, last = (datetime.datetime.utcfromtimestamp(f[1] + s).isoformat(timespec="milliseconds") for s in (-3, 0.3))
+        said = [line for line in suite.log().splitlines() if first <= line[:23] <= last]
+        print(f, *(x for x in said if x.split()[2] in ("master", FRONT.get(f[0], "webd"))), sep="\n")
+    return left
 
 
 def test_restarts_lose_nothing(fresh_suite, sinks):
@@ -172,7 +179,7 @@ def test_restarts_lose_nothing(fresh_suite, sinks):
             suite.start()
         before = c.turns()
         wait_for(lambda: all(c.turns()[k] > n for k, n in before.items()), what="all going on")
-    assert patient(c.failures()) == []
+    assert patient(suite, c.failures()) == []
     arrived(suite, c, sinks)
     # Each client's connection ends once a restart; all the rest is knocking at a closed door.
     ended = [f for f in c.failures() if "ConnectionRefused" not in f[2]]
@@ -202,7 +209,7 @@ def test_new_programs_beside_the_running_ones(workdir, sinks):
             suite.start()
             before = c.turns()
             wait_for(lambda: all(c.turns()[k] > n for k, n in before.items()), what="all going on")
-        assert patient(c.failures()) == []
+        assert patient(suite, c.failures()) == []
         arrived(suite, c, sinks)
     finally:
         assert suite.stop() == 0
