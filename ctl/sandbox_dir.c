@@ -63,15 +63,11 @@ address(const struct sandbox *s, const struct listener *l)
 {
 	struct str last;
 	struct err none;
-	int fd;
 
 	if (s->demo)
 		return arena_printf(&ctl.arena, "127.0.0.1:%u", l->demo_port);
 	last = last_address(s, l->name);
-	if (last.n == 0 || (fd = sock_listen(last, &none)) < 0)
-		return STR("127.0.0.1:0");
-	close(fd);
-	return last;
+	return last.n > 0 && sock_try(last, &none) == 0 ? last : STR("127.0.0.1:0");
 }
 
 int

@@ -27,13 +27,10 @@ try_ports(const struct setup *s, enum conf_key k)
 	unsigned taken = 0;
 	const char *port;
 	struct err e;
-	int fd;
 
 	for (size_t i = 0; i < n; i++) {
-		if ((fd = sock_listen(v[i], &e)) >= 0) {
-			close(fd);
+		if (sock_try(v[i], &e) == 0)
 			continue;
-		}
 		taken++;
 		port = arena_dupz(&ctl.arena, str_from(v[i], str_rchr(v[i], ':') + 1));
 		doctor_say(FINDING_FAIL, "ports",

@@ -68,9 +68,15 @@ refuse(struct str text, struct err *e)
 	errno = saved;
 }
 
+enum use {
+	TRY,
+	LISTEN,
+	LISTEN_BESIDE
+};
+
 /* errno is the failed call's. */
 static int
-bind_to(const struct sockaddr_storage *a, socklen_t size, bool both, bool beside)
+bind_to(const struct sockaddr_storage *a, socklen_t size, bool both, enum use use)
 {
 	int fd = socket(a->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int one = 1, v6only = !both, error;
@@ -78,11 +84,12 @@ bind_to(const struct sockaddr_storage *a, socklen_t size, bool both, bool beside
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (beside)
+	if (use == LISTEN_BESIDE)
 		sock_share(fd, true);
 	if (a->ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
-	if (bind(fd, (const struct sockaddr *)a, size) == 0 && listen(fd, BACKLOG) == 0)
+	if (bind(fd, (const struct sockaddr *)a, size) == 0 &&
+	    (use == TRY || listen(fd, BACKLOG) == 0))
 		return fd;
 	error = errno;
 	close(fd);
@@ -91,7 +98,7 @@ bind_to(const struct sockaddr_storage *a, socklen_t size, bool both, bool beside
 }
 
 static int
-listen_on(struct str text, bool beside, struct err *e)
+open_on(struct str text, enum use use, struct err *e)
 {
 	bool all = str_starts(text, STR("*:"));
 	struct sockaddr_storage a;
@@ -101,12 +108,12 @@ listen_on(struct str text, bool beside, struct err *e)
 
 	if (sock_parse(text, &a, &size, e) < 0)
 		return -1;
-	fd = bind_to(&a, size, all, beside);
+	fd = bind_to(&a, size, all, use);
 	if (fd < 0 && all && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
 		snprintf(v4, sizeof(v4), "0.0.0.0" STR_FMT, STR_ARG(str_sub(text, 1, 10)));
 		if (sock_parse(str_z(v4), &a, &size, e) < 0)
 			return -1;
-		fd = bind_to(&a, size, false, beside);
+		fd = bind_to(&a, size, false, use);
 	}
 	if (fd < 0)
 		refuse(text, e);
@@ -114,15 +121,26 @@ listen_on(struct str text, bool beside, struct err *e)
 }
 
 int
+sock_try(struct str text, struct err *e)
+{
+	int fd = open_on(text, TRY, e);
+
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+int
 sock_listen(struct str text, struct err *e)
 {
-	return listen_on(text, false, e);
+	return open_on(text, LISTEN, e);
 }
 
 int
 sock_listen_beside(struct str text, struct err *e)
 {
-	return listen_on(text, true, e);
+	return open_on(text, LISTEN_BESIDE, e);
 }
 
 void

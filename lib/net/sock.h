@@ -13,6 +13,8 @@
 
 /* "127.0.0.1:25", "[::1]:25", "*:25" (every address, IPv6 and IPv4). Numbers only, no look-up. */
 int sock_parse(struct str text, struct sockaddr_storage *out, socklen_t *size, struct err *e);
+/* Could one listen there? Without doing so: who came in between would be reset. */
+int sock_try(struct str text, struct err *e);
 /* A non-blocking listening TCP socket. "*" takes IPv4 alone where there is no IPv6. */
 int sock_listen(struct str text, struct err *e);
 /* The same where sockets of ours that are shared hold the port already: "*:25" while 127.0.0.1:25

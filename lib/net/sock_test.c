@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "net/sock.h"
@@ -115,6 +116,34 @@ a_port_is_bound_once(void **state)
 	close(fd);
 }
 
+static unsigned listened;
+
+/* In libc's place. */
+int
+listen(int fd, int backlog)
+{
+	listened++;
+	return (int)syscall(SYS_listen, fd, backlog);
+}
+
+/* Who came meanwhile would be let in, and reset. */
+static void
+a_port_is_tried_without_listening(void **state)
+{
+	char text[SOCK_TEXT_SIZE];
+	struct err e = {0};
+	int fd = sock_listen(STR("127.0.0.1:0"), NULL);
+
+	(void)state;
+	sock_bound_text(fd, text);
+	listened = 0;
+	assert_int_equal(sock_try(str_z(text), &e), -1);
+	assert_non_null(strstr(e.text, strerror(EADDRINUSE)));
+	close(fd);
+	assert_int_equal(sock_try(str_z(text), &e), 0);
+	assert_int_equal(listened, 0);
+}
+
 static void
 a_star_takes_both_families(void **state)
 {
@@ -193,6 +222,7 @@ main(void)
 	    cmocka_unit_test(addresses_are_read),
 	    cmocka_unit_test(what_is_no_address_is_refused_with_an_example),
 	    cmocka_unit_test(a_port_is_bound_once),
+	    cmocka_unit_test(a_port_is_tried_without_listening),
 	    cmocka_unit_test(a_star_takes_both_families),
 	    cmocka_unit_test(who_is_turned_away_comes_again),
 	};
