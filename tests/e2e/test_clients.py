@@ -26,7 +26,7 @@ def run(home, *words, screen=False, **more):
     env = dict(os.environ, HOME=str(home), TERM="xterm", LC_ALL="C.UTF-8", LINES="24", COLUMNS="80")
     if not screen:
         return subprocess.run([str(w) for w in words], env=env, cwd=home, stdin=more.pop("stdin", subprocess.DEVNULL),
-                              capture_output=True, text=True, timeout=60, **more)
+                              capture_output=True, text=True, timeout=more.pop("timeout", 60), **more)
     here, there = pty.openpty()
     child = subprocess.Popen([str(w) for w in words], env=env, cwd=home, stdin=there, stdout=there, stderr=there, start_new_session=True)
     os.close(there)
@@ -85,6 +85,16 @@ def test_fetchmail(suite, home):
     assert run(home, "fetchmail", "-f", rc, "--nosyslog", "--pidfile", home / "pid").returncode == 1  # nothing new
 
 
+def getmail(home):
+    """Again where it hangs: it can miss the end of its own MDA (6.18: its child is gone, and it waits for a lock)."""
+    for _ in range(5):
+        try:
+            return run(home, "getmail", timeout=15)
+        except subprocess.TimeoutExpired:
+            pass
+    return run(home, "getmail")
+
+
 def test_getmail(suite, home):
     needs("getmail")
     u = suite.user("bob")
@@ -108,10 +118,10 @@ read_all = false
 delivered_to = false
 received = false
 """)
-    done = run(home, "getmail")
+    done = getmail(home)
     assert done.returncode == 0 and "Subject: for getmail" in (home / "box").read_text(), done.stdout + done.stderr
     before = (home / "box").read_text()
-    assert run(home, "getmail").returncode == 0 and (home / "box").read_text() == before  # nothing new
+    assert getmail(home).returncode == 0 and (home / "box").read_text() == before  # nothing new
 
 
 def test_mutt_reads_and_sends(suite, home):
