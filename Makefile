@@ -319,7 +319,7 @@ run: deps ## build and start the whole suite in a sandbox, with demo users
 AGAIN ?= e2e interop mcp browser
 # What computes goes beside what waits. Everything is built first, so that no two parts build the same.
 check: deps-check ## every test
-	@AGAIN="$(AGAIN)" tests/run-check $(B)/check '$(MAKE_COMMAND) --no-print-directory $(MAKEOVERRIDES)' build \
+	@AGAIN="$(AGAIN)" tests/run-check $(B)/check '$(MAKE_COMMAND) --no-print-directory $(MAKEOVERRIDES) ONLY=' build \
 		"lint packaging ui-unit conformance asan unit-confined fuzz-short" "e2e interop" "mcp browser crash"
 
 build: all $(CONFINED) $(TOOLS) $(FAULT_BINS)

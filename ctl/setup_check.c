@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "ctl/client.h"

@@ -13,7 +13,8 @@
 
 /* "127.0.0.1:25", "[::1]:25", "*:25" (every address, IPv6 and IPv4). Numbers only, no look-up. */
 int sock_parse(struct str text, struct sockaddr_storage *out, socklen_t *size, struct err *e);
-/* Could one listen there? Without doing so: who came in between would be reset. */
+/* Could one listen there? 0, or -1 and why not. It does not listen itself: who came just then would
+ * be let in and reset. */
 int sock_try(struct str text, struct err *e);
 /* A non-blocking listening TCP socket. "*" takes IPv4 alone where there is no IPv6. */
 int sock_listen(struct str text, struct err *e);

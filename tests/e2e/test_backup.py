@@ -92,11 +92,11 @@ def end_restore_when_begun(s):
         while p.poll() is None and not (s.dir / "data/.restoring").exists():
             pass
         p.kill()
-        p.communicate()
+        said = p.communicate()
         if (s.dir / "data/.restoring").exists():
             return
         shutil.rmtree(s.dir / "data", ignore_errors=True)
-    raise AssertionError("no restore was ended before its end")
+    raise AssertionError(f"no restore was ended before its end: {said}")
 
 
 def test_under_load_and_back(fresh_suite):

@@ -6,6 +6,7 @@ import pty
 import shutil
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 from conftest import wait_for
@@ -21,12 +22,16 @@ def needs(program):
         pytest.skip(f"{program} is not installed")
 
 
+def environment(home):
+    return dict(os.environ, HOME=str(home), TERM="xterm", LC_ALL="C.UTF-8", LINES="24", COLUMNS="80")
+
+
 def run(home, *words, screen=False, **more):
     """A program in a home of its own; with a screen, where it wants one."""
-    env = dict(os.environ, HOME=str(home), TERM="xterm", LC_ALL="C.UTF-8", LINES="24", COLUMNS="80")
+    env = environment(home)
     if not screen:
         return subprocess.run([str(w) for w in words], env=env, cwd=home, stdin=more.pop("stdin", subprocess.DEVNULL),
-                              capture_output=True, text=True, timeout=more.pop("timeout", 60), **more)
+                              capture_output=True, text=True, timeout=60, **more)
     here, there = pty.openpty()
     child = subprocess.Popen([str(w) for w in words], env=env, cwd=home, stdin=there, stdout=there, stderr=there, start_new_session=True)
     os.close(there)
@@ -86,12 +91,17 @@ def test_fetchmail(suite, home):
 
 
 def getmail(home):
-    """Again where it hangs: it can miss the end of its own MDA (6.18: its child is gone, and it waits for a lock)."""
-    for _ in range(5):
-        try:
-            return run(home, "getmail", timeout=15)
-        except subprocess.TimeoutExpired:
-            pass
+    """Where it misses the end of its own MDA (6.18: its child has ended, and it waits for a lock), once more."""
+    p = subprocess.Popen(["getmail"], env=environment(home), cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+    try:
+        return subprocess.CompletedProcess(p.args, p.wait(30), *p.communicate())
+    except subprocess.TimeoutExpired:
+        children = Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()
+        ended = [c for c in children if Path(f"/proc/{c}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"]
+        p.kill()
+        said = p.communicate()
+        assert ended, f"it waits for us: {said}"
     return run(home, "getmail")
 
 

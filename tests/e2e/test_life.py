@@ -156,6 +156,11 @@ FRONT = {"Submitter": "smtpd", "Stranger": "smtpd", "Reader": "imapd", "Idler": 
 TOLD = r"ConnectionRefused|421, b'4\.3\.2 |\* BYE Server shutting down"
 
 
+def stamp(at):
+    """As in the log, without its Z."""
+    return datetime.datetime.fromtimestamp(at, datetime.timezone.utc).isoformat(timespec="milliseconds")[:23]
+
+
 def patient(suite, failures):
     """Without what clients try again: refused connections and 421 or BYE (RFC 5321 3.8, RFC 9051 3.4); in HTTP, where no such
     word is, connections that end. What is left is shown with what the suite logged just before it."""
@@ -163,7 +168,7 @@ def patient(suite, failures):
                   r"AssertionError\(\((0|None), \{")
     left = [f for f in failures if not re.search(web if f[0] in ("Http1", "Http2", "Socket") else TOLD, f[2])]
     for f in left:
-        first, last = (datetime.datetime.utcfromtimestamp(f[1] + s).isoformat(timespec="milliseconds") for s in (-3, 0.3))
+        first, last = (stamp(f[1] + seconds) for seconds in (-3, 0.3))
         said = [line for line in suite.log().splitlines() if first <= line[:23] <= last]
         print(f, *(x for x in said if x.split()[2] in ("master", FRONT.get(f[0], "webd"))), sep="\n")
     return left
