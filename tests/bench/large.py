@@ -49,23 +49,18 @@ def fill(maildir, rng):
         os.chown(path, st.st_uid, st.st_gid)
 
 
-def owners(suite):
-    parent = suite.processes()["mailboxd"]
-    return open(f"/proc/{parent}/task/{parent}/children").read().split()
-
-
 def kill_owner(suite):
-    for pid in owners(suite):
+    for pid in suite.owners():
         os.kill(int(pid), signal.SIGKILL)
 
 
 def cpu(suite):
     return sum(sum(map(int, open(f"/proc/{p}/stat").read().rsplit(")", 1)[1].split()[11:13]))
-               for p in owners(suite)) / os.sysconf("SC_CLK_TCK")
+               for p in suite.owners()) / os.sysconf("SC_CLK_TCK")
 
 
 def pss(suite):
-    return [int(line.split()[1]) / 1024 for p in owners(suite) for line in open(f"/proc/{p}/smaps_rollup")
+    return [int(line.split()[1]) / 1024 for p in suite.owners() for line in open(f"/proc/{p}/smaps_rollup")
             if line.startswith("Pss:")]
 
 
@@ -151,7 +146,7 @@ def run(suite, rng):
         c.close()
 
     say("picked up, LOGIN and SELECT", timed(select)[1])
-    wait_for(lambda: not owners(suite), what="an owner that leaves")
+    wait_for(lambda: not suite.owners(), what="an owner that leaves")
     say("again, from no owner", timed(select)[1])
     print(f"    memory of the owner without JMAP: {', '.join(f'{m:.1f}' for m in pss(suite))} MiB")
     cold(suite, j, "first time")
@@ -211,11 +206,11 @@ def warm(suite, j):
     last, still = 0, 0
     while still < 10 and time.monotonic() - began < 300:
         time.sleep(0.3)
-        now = cpu(suite) if owners(suite) else last
+        now = cpu(suite) if suite.owners() else last
         still, last = (still + 1 if now - last < 0.011 else 0), now
     print(f"    the index of words: {time.monotonic() - began - 3:.0f} s, {cpu(suite) - used:.1f} s of processor; {noops.end()}")
     say("search by text, all indexed", timed(lambda: j.page(text=f"rare{random.randrange(1000)}"), 5)[1])
-    wait_for(lambda: not owners(suite), 60, what="an owner that leaves")
+    wait_for(lambda: not suite.owners(), 60, what="an owner that leaves")
     cold(suite, j, "owner started anew")
     print(f"    memory of the owner: {', '.join(f'{m:.1f}' for m in pss(suite))} MiB; index.db "
           f"{(suite.maildir().parent / 'db' / 'index.db').stat().st_size / 1e6:.0f} MB")

@@ -72,25 +72,20 @@ def main():
             suite.stop()
 
 
-def owners(suite):
-    parent = suite.processes()["mailboxd"]
-    return open(f"/proc/{parent}/task/{parent}/children").read().split()
-
-
 def cpu(suite):
     return sum(sum(map(int, open(f"/proc/{p}/stat").read().rsplit(")", 1)[1].split()[11:13]))
-               for p in owners(suite)) / os.sysconf("SC_CLK_TCK")
+               for p in suite.owners()) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(suite):
-    return [int(line.split()[1]) // 1024 for p in owners(suite) for line in open(f"/proc/{p}/status")
+    return [int(line.split()[1]) // 1024 for p in suite.owners() for line in open(f"/proc/{p}/status")
             if line.startswith("VmRSS")]
 
 
 def run(suite, rng):
     j = Client(suite)
     j.search()
-    for pid in owners(suite):
+    for pid in suite.owners():
         os.kill(int(pid), signal.SIGKILL)
     words = fill(suite.maildir(), rng)
     total, ms = j.search()

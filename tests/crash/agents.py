@@ -15,7 +15,6 @@ import signal
 import threading
 from pathlib import Path
 
-import machine
 from agentmail import Human
 from mcpclient import Client, token_of
 from scenes import QUIET, must
@@ -96,7 +95,7 @@ def use_unheard(m, human, id):
     m.faults.add("sync accounts.db-wal sleep=5000 gk-authd 1")
     said(human, id)
     asleep(m, "authd")
-    for owner in machine.children(m.processes()["mailboxd"]):
+    for owner in m.owners():
         os.kill(owner, signal.SIGSTOP)
 
 

@@ -22,7 +22,7 @@ import uuid
 from pathlib import Path
 
 
-from suite import BIN, END_SECONDS, Suite
+from suite import BIN, END_SECONDS, Suite, children
 
 EXT4_IOC_SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 NOLOGFLUSH = 2
@@ -300,13 +300,6 @@ class Machine(Suite):
             with contextlib.suppress(Exception):
                 d.destroy()
         shutil.rmtree(self.dir, ignore_errors=True)
-
-
-def children(pid):
-    try:
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
 
 
 def descendants(pid):

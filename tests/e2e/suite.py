@@ -20,6 +20,14 @@ START_SECONDS = 30
 END_SECONDS = 45
 
 
+def children(pid):
+    """Of a process that may be gone."""
+    try:
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
 class Suite:
     """A running `gkmail sandbox`."""
 
@@ -116,6 +124,10 @@ class Suite:
     def processes(self):
         """name -> pid of the daemons that run now."""
         return {p["name"]: p["pid"] for p in self.status()["processes"]}
+
+    def owners(self):
+        """Pids of gk-mailboxd's children, each of which is some user's owner."""
+        return children(self.processes().get("mailboxd"))
 
     def port(self, name):
         return self.info["ports"][name]

@@ -155,18 +155,8 @@ def test_nothing_leaves_that_was_not_approved(workdir, seed):
 # ---- kills ----
 
 
-def owners(suite):
-    parent = suite.processes().get("mailboxd")
-    found = []
-    for p in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            if int((p / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent and p.name.isdigit():
-                found.append(int(p.name))
-    return found
-
-
 def victims(suite, name):
-    return owners(suite) if name == "owner" else [suite.processes().get(name)]
+    return suite.owners() if name == "owner" else [suite.processes().get(name)]
 
 
 def settled(human, id):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import wait_for
+from suite import children
 
 
 @pytest.fixture
@@ -97,8 +98,7 @@ def getmail(home):
     try:
         return subprocess.CompletedProcess(p.args, p.wait(30), *p.communicate())
     except subprocess.TimeoutExpired:
-        children = Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()
-        ended = [c for c in children if Path(f"/proc/{c}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"]
+        ended = [c for c in children(p.pid) if Path(f"/proc/{c}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"]
         p.kill()
         said = p.communicate()
         assert ended, f"it waits for us: {said}"

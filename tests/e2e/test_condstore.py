@@ -17,12 +17,6 @@ MESSAGE = b"From: <bob@example.test>\r\nSubject: x\r\n\r\nbody\r\n"
 FLAGS = [r"\Seen", r"\Answered", r"\Flagged", r"\Deleted", "$Label", "Work"]
 
 
-def owners(suite):
-    """Pids of owner processes: children of mailboxd."""
-    parent = suite.processes()["mailboxd"]
-    return [int(p) for p in open(f"/proc/{parent}/task/{parent}/children").read().split()]
-
-
 @pytest.fixture
 def two(suite, request):
     """Two sessions of one user and a mailbox of six messages that only this test knows."""
@@ -233,7 +227,7 @@ def test_owner_killed_before_it_saved(fresh_suite):
     b.ok(r"STORE 2 FLAGS (\Flagged)")
     b.ok("STORE 4 FLAGS ($Work)")
     knowing.ask("NOOP")
-    for pid in owners(suite):
+    for pid in suite.owners():
         os.kill(pid, signal.SIGKILL)
     for r in (a, b, knowing.c, unaware.c):
         r.close()

@@ -24,17 +24,6 @@ def descriptors(pid):
     return {os.readlink(p) for p in Path(f"/proc/{pid}/fd").iterdir()}
 
 
-def owner_of(suite, parent):
-    """The pid of a child of the mailboxd parent."""
-    for p in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"PPid:\t{parent}\n" in (p / "status").read_text():
-                return int(p.name)
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return None
-
-
 def test_every_daemon_runs(suite):
     assert DAEMONS <= set(suite.processes())
 
@@ -73,9 +62,7 @@ def test_daemon_inherits_what_master_gave_up(suite, name):
 def test_owner_is_closed_in(suite):
     with suite.imap("alice") as c:
         c.select("INBOX")
-        owner = owner_of(suite, suite.processes()["mailboxd"])
-        assert owner is not None
-        s = status_of(owner)
+        s = status_of(suite.owners()[0])
         assert s["Seccomp"] == "2" and s["NoNewPrivs"] == "1"
         assert "0" not in s["Uid"].split() and int(s["CapEff"], 16) == 0
         assert int(s["Seccomp_filters"]) >= 3  # master's, the parent's, its own

@@ -42,11 +42,6 @@ class Page(ctypes.Structure):
                 ("targets", (ctypes.c_char * 256) * 24), ("names", (ctypes.c_char * 64) * 96), ("slots", Slot * 24)]
 
 
-def children(suite):
-    parent = suite.processes()["mailboxd"]
-    return [int(p) for p in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
-
-
 def state_of(path):
     st = path.stat()
     return path.read_bytes(), st.st_mode, st.st_uid, st.st_gid, st.st_mtime_ns, os.listxattr(path)
@@ -114,7 +109,7 @@ class Attack:
         self.over = threading.Event()
         with s.imap("bob") as c:
             c.select("INBOX")
-            p.victim, = children(s)
+            p.victim, = s.owners()
             p.go = 1
             thread = threading.Thread(target=self.tempt)
             thread.start()

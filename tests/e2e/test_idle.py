@@ -24,11 +24,6 @@ connections_per_ip = 100000
 """
 
 
-def owners(suite):
-    parent = suite.processes()["mailboxd"]
-    return [int(p) for p in open(f"/proc/{parent}/task/{parent}/children").read().split()]
-
-
 def metric(suite, name):
     m = re.search(rf"^{name} (\d+)", suite.ctl("status", "--metrics").stdout, re.M)
     return int(m.group(1)) if m else 0
@@ -84,7 +79,7 @@ def test_idle_connections_leave_no_owner_and_hear_of_mail(fresh_suite):
     before = memory(front)
     some = in_parallel(IDLE, lambda i: idle(suite, names[i % users]))
     wait_for(lambda: metric(suite, "gkmail_imap_connections_parked") == IDLE, 60, "parking")
-    wait_for(lambda: not owners(suite), what="the owners' leave")
+    wait_for(lambda: not suite.owners(), what="the owners' leave")
     print(f"{IDLE} parked, {(memory(front) - before) / IDLE:.1f} KiB each in the front")
     began = time.monotonic()
     with suite.smtp(None, port="smtp", tls=False) as c:
@@ -99,7 +94,7 @@ def test_idle_connections_leave_no_owner_and_hear_of_mail(fresh_suite):
 
     times = sorted(in_parallel(IDLE, hear))
     print(f"heard of mail: p50 {times[IDLE // 2]:.3f} s, last {times[-1]:.3f} s")
-    wait_for(lambda: not owners(suite), 60, "the owners' leave")
+    wait_for(lambda: not suite.owners(), 60, "the owners' leave")
     for r in some:
         r.close()
     assert suite.stop() == 0
@@ -108,7 +103,7 @@ def test_idle_connections_leave_no_owner_and_hear_of_mail(fresh_suite):
 def test_news_come_at_once_and_start_no_owner(fresh_suite):
     suite = fresh_suite("--users", "1", config=CONFIG.replace("200ms", "0s").replace("100ms", "0s"))
     r = idle(suite, "alice")
-    wait_for(lambda: metric(suite, "gkmail_imap_connections_parked") == 1 and not owners(suite), what="parking")
+    wait_for(lambda: metric(suite, "gkmail_imap_connections_parked") == 1 and not suite.owners(), what="parking")
     time.sleep(1.1)
     starts = metric(suite, "gkmail_mailbox_owner_starts_total")
     seconds, n, heard = 3.0, 0, []
@@ -144,13 +139,13 @@ def until(r, *wanted):
 def test_what_was_told_without_an_owner_holds_when_it_comes(fresh_suite):
     suite = fresh_suite("--users", "1", config=CONFIG)
     r, other = idle(suite, "alice"), idle(suite, "alice")
-    wait_for(lambda: metric(suite, "gkmail_imap_connections_parked") == 2 and not owners(suite), what="parking")
+    wait_for(lambda: metric(suite, "gkmail_imap_connections_parked") == 2 and not suite.owners(), what="parking")
     with suite.smtp(None, port="smtp", tls=False) as c:
         for i in range(3):
             c.sendmail("x@elsewhere.test", [suite.user()["address"]], f"Subject: n{i}\r\n\r\nx\r\n")
     until(r, b"* 3 EXISTS")
     until(other, b"* 3 EXISTS")
-    assert not owners(suite)
+    assert not suite.owners()
     # The client that speaks gets an owner, UIDs, and what it was told of.
     other.send(b"DONE\r\n")
     until(other, b"i OK Idle completed")

@@ -13,12 +13,6 @@ from imapraw import Raw, connect
 SMALL = b"Subject: small\r\n\r\nbody\r\n"
 
 
-def owners(suite):
-    """Pids of owner processes: children of mailboxd."""
-    parent = suite.processes()["mailboxd"]
-    return [int(p) for p in open(f"/proc/{parent}/task/{parent}/children").read().split()]
-
-
 def metric(suite, name):
     m = re.search(rf"^{name} (\d+)", suite.ctl("status", "--metrics").stdout, re.M)
     return int(m.group(1)) if m else 0
@@ -37,7 +31,7 @@ def park(suite, user="alice"):
 def test_owner_killed(suite):
     r = connect(suite)
     r.ok("SELECT INBOX")
-    for pid in owners(suite):
+    for pid in suite.owners():
         os.kill(pid, signal.SIGKILL)
     assert r.line().startswith(b"* BYE [UNAVAILABLE]")
     with pytest.raises(EOFError):
@@ -51,18 +45,18 @@ def test_owner_killed(suite):
 def test_no_process_while_parked(fresh_suite):
     suite = fresh_suite("--users", "2", config='[mailbox]\nlinger = "100ms"\n')
     r = park(suite)
-    wait_for(lambda: not owners(suite), what="the owner's leave")
+    wait_for(lambda: not suite.owners(), what="the owner's leave")
     r.send(b"DONE\r\n")
     assert r.until(b"i")[1].startswith(b"OK")
     r.ok("NOOP")
-    assert owners(suite)
+    assert suite.owners()
     # Parked again, and what changes meanwhile is told as it would have been.
     uid = r.append("INBOX", SMALL)
     r.append("INBOX", SMALL)
     r.ok("NOOP")
     r.send(b"j IDLE\r\n")
     assert r.line().startswith(b"+")
-    wait_for(lambda: not owners(suite), what="the owner's second leave")
+    wait_for(lambda: not suite.owners(), what="the owner's second leave")
     other = connect(suite)
     other.ok("SELECT INBOX")
     other.ok(f"UID STORE {uid} +FLAGS (\\Deleted)")

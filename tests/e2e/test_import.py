@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
@@ -224,12 +223,6 @@ def many(root, n):
         file_in(root, f"m{i}", i, text=message(f"m{i}", "x" * 70 + "\n" * (i % 50)))
 
 
-def owner_of(s):
-    """The processes that are some user's owner."""
-    parent = s.processes()["mailboxd"]
-    return [int(p) for p in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
-
-
 def test_a_full_mailbox_stops_it_and_it_goes_on(s, tmp_path):
     many(tmp_path / "m", 300)
     s.ctl("user", "quota", "user6", "20KiB")
@@ -258,7 +251,7 @@ def test_killed_at_any_time(s, tmp_path):
         if n % 2:
             p.kill()
         else:
-            for pid in owner_of(s):
+            for pid in s.owners():
                 os.kill(pid, signal.SIGKILL)
         out, err = p.communicate(timeout=60)
         assert p.returncode in (0, 75, -signal.SIGKILL), out + err

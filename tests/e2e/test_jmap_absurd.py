@@ -9,7 +9,6 @@ import pytest
 from imapraw import connect
 from jmapclient import CORE, MAIL
 from jmapmail import Client
-from test_owner import owners
 
 NOTHING = {"operator": "AND", "conditions": []}
 
@@ -146,5 +145,5 @@ def test_nobody_else_is_harmed(suite, alice):
             asked += 1
         codes = [w.result() for w in work]
     assert codes.count(201) >= 1 and codes.count(200) >= 1
-    assert max(memory(p) for p in owners(suite)) < 700
+    assert max(memory(p) for p in suite.owners()) < 700
     imap.close()

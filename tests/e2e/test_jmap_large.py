@@ -15,11 +15,6 @@ TALKS, ROUNDS = 400, 5
 SORT = [{"property": "receivedAt", "isAscending": False}]
 
 
-def owners(suite):
-    parent = suite.processes()["mailboxd"]
-    return [int(p) for p in open(f"/proc/{parent}/task/{parent}/children").read().split()]
-
-
 def fill(suite):
     """Mail of other hands, picked up by IMAP."""
     with contextlib.closing(imapraw.connect(suite)) as c:
@@ -94,7 +89,7 @@ def test_who_follows_ends_with_what_there_is(fresh_suite, kills):
     page.start(inbox)
     assert len(page.first) == 50 and len(set(page.of.values())) == 50
     for _ in range(kills):
-        for pid in owners(suite):
+        for pid in suite.owners():
             os.kill(pid, signal.SIGKILL)
         wait_for(lambda: page.api({"using": [], "methodCalls": []}).status in (200, 400), what="an owner")
         page.follow()
@@ -112,7 +107,7 @@ def test_nobody_asks_and_all_is_found(fresh_suite):
     page = Page(suite)
     fill(suite)
     page.start(page.boxes["inbox"])
-    for pid in owners(suite):
+    for pid in suite.owners():
         os.kill(pid, signal.SIGKILL)
 
     def select():  # another kind of client starts the next one
@@ -121,7 +116,7 @@ def test_nobody_asks_and_all_is_found(fresh_suite):
             return True
 
     wait_for(select, what="an owner")
-    wait_for(lambda: not owners(suite), 60, what="an owner that leaves")
+    wait_for(lambda: not suite.owners(), 60, what="an owner that leaves")
     got = Page(suite)
     got.start(page.inbox)
     assert got.counts[page.inbox]["totalThreads"] == TALKS

@@ -207,7 +207,7 @@ def test_what_went_while_nobody_was_there_is_told(fresh_suite, marker):
     alice, bob = Client(suite), address(suite, "bob")
     made = alice.submit(alice.draft(marker, [bob]), to=[bob], hold={"HOLDFOR": "20"})[0][1]
     name = made["created"]["s"]["id"]
-    wait_for(lambda: not children(suite), 60, "the sleep of alice's owner")
+    wait_for(lambda: not suite.owners(), 60, "the sleep of alice's owner")
     arrived(suite, marker)
     with alice.events(types="EmailSubmission"):
         wait_for(lambda: alice.call("EmailSubmission/changes", sinceState=made["newState"])["updated"] == [name], 60)
@@ -243,18 +243,13 @@ def test_a_crash_keeps_what_was_answered(fresh_suite, marker):
     assert not stored(suite, later, "bob")
 
 
-def children(suite):
-    parent = suite.processes()["mailboxd"]
-    return open(f"/proc/{parent}/task/{parent}/children").read().split()
-
-
 def test_an_absent_user_answers_asleep(fresh_suite, marker):
     suite = fresh_suite(config='[mailbox]\nlinger = "200ms"\n')
     alice, bob = Client(suite), address(suite, "bob")
     result = alice.call("VacationResponse/set", update={"singleton": {
         "isEnabled": True, "subject": "Gone " + marker, "textBody": "back on Monday", "htmlBody": "<p>back</p>"}})
     assert result["notUpdated"] is None
-    wait_for(lambda: not children(suite), 60, "the sleep of alice's owner")
+    wait_for(lambda: not suite.owners(), 60, "the sleep of alice's owner")
     suite.send("bob", ("alice",), subject="one")
     got = arrived(suite, marker)
     head = got.split(b"\r\n\r\n")[0]
@@ -267,6 +262,6 @@ def test_an_absent_user_answers_asleep(fresh_suite, marker):
     arrived(suite, marker, "carol")
     assert len(stored(suite, marker, "bob")) == 1
     assert alice.call("VacationResponse/set", update={"singleton": {"isEnabled": False}})["notUpdated"] is None
-    wait_for(lambda: not children(suite), 60, "the sleep of alice's owner")
+    wait_for(lambda: not suite.owners(), 60, "the sleep of alice's owner")
     assert not list(suite.maildir("alice").parent.glob("db/vacation.db*"))
     assert os.path.exists(suite.maildir("alice"))

@@ -40,11 +40,6 @@ PEOPLE = ["Ann Example <ann@example.test>", "Jörg Müller <joerg@other.test>", 
           "Анна Каренина <anna@example.ru>", "bob@example.test"]
 
 
-def owners(suite):
-    parent = suite.processes()["mailboxd"]
-    return [int(p) for p in open(f"/proc/{parent}/task/{parent}/children").read().split()]
-
-
 class Client(Jmap):
     @functools.cached_property
     def account(self):
@@ -135,7 +130,7 @@ def index_of(suite):
 
 def test_behind_and_whole(suite, box):
     check(suite, box, 40, 1)
-    wait_for(lambda: not owners(suite), 60, "the owner's leave")
+    wait_for(lambda: not suite.owners(), 60, "the owner's leave")
     with contextlib.closing(sqlite3.connect(f"file:{index_of(suite)}?mode=ro", uri=True)) as db:
         assert db.execute("SELECT count(*) FROM docs WHERE email <> 0").fetchone() == (250,)
     check(suite, box, 80, 2)
@@ -144,16 +139,16 @@ def test_behind_and_whole(suite, box):
 def test_killed_while_indexing(suite, box):
     for round in range(4):
         check(suite, box, 5, 10 + round)
-        for pid in owners(suite):
+        for pid in suite.owners():
             os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not owners(suite), what="the owner's end")
+        wait_for(lambda: not suite.owners(), what="the owner's end")
         check(suite, box, 15, 20 + round)
 
 
 def test_damaged(suite, box):
-    for pid in owners(suite):
+    for pid in suite.owners():
         os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not owners(suite), what="the owner's end")
+    wait_for(lambda: not suite.owners(), what="the owner's end")
     with open(index_of(suite), "r+b") as f:
         f.write(b"no database at all")
     check(suite, box, 30, 30)

@@ -15,11 +15,6 @@ SMALL = b"Subject: small\r\n\r\nbody\r\n"
 CONFIG = '[mailbox]\nlinger = "100ms"\n[queue]\ncheckpoint = "60s"\n'
 
 
-def owners(suite):
-    parent = suite.processes()["mailboxd"]
-    return [int(p) for p in open(f"/proc/{parent}/task/{parent}/children").read().split()]
-
-
 def ask(suite, verb, user="alice", code=0):
     done = suite.ctl("--json", "mailbox", verb, suite.user(user)["address"], check=False)
     assert done.returncode == code, (done.stdout, done.stderr)
@@ -57,9 +52,9 @@ def test_check_repair_reindex(fresh_suite):
 
 def test_tasks_start_an_owner_and_it_leaves(fresh_suite):
     suite = fresh_suite("--users", "1", config=CONFIG)
-    assert not owners(suite)
+    assert not suite.owners()
     assert ask(suite, "check")["found"] == 0
-    wait_for(lambda: not owners(suite), what="the owner's leave")
+    wait_for(lambda: not suite.owners(), what="the owner's leave")
     done = suite.ctl("mailbox", "check", f"nobody@{suite.domain}", check=False)
     assert done.returncode == 1 and "nobody" not in done.stdout
 

@@ -24,11 +24,6 @@ connections_per_ip = 10000
 """
 
 
-def owners(suite):
-    parent = suite.processes()["mailboxd"]
-    return open(f"/proc/{parent}/task/{parent}/children").read().split()
-
-
 def memory(suite):
     return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{suite.processes()['mcpd']}/status").read()).group(1))
 
@@ -42,14 +37,14 @@ def test_who_listens_keeps_no_owner(fresh_suite):
     streams = [clients[i % USERS].listen("subscriptions/listen", wish) for i in range(LISTENERS)]
     for s in streams:
         assert s.event()["method"] == "notifications/subscriptions/acknowledged"
-    wait_for(lambda: not owners(suite), seconds=60, what="the owners' leave")
+    wait_for(lambda: not suite.owners(), seconds=60, what="the owners' leave")
     print(f"{LISTENERS} listeners, {(memory(suite) - before) / LISTENERS:.1f} KiB each")
     for _ in range(2):
         with suite.smtp(None, port="smtp", tls=False) as c:
             c.sendmail("x@elsewhere.test", [u["address"] for u in suite.info["users"]], "Subject: wake\r\n\r\nup\r\n")
         for s in streams:
             assert s.event()["params"]["uri"] == "mail://mailbox/inbox"
-        wait_for(lambda: not owners(suite), seconds=60, what="the owners' leave again")
+        wait_for(lambda: not suite.owners(), seconds=60, what="the owners' leave again")
     # Who is revoked is told while it rests.
     suite.ctl("agent", "revoke", names[0], "desk")
     assert streams[0].event() is None or streams[0].event() is None
@@ -77,7 +72,7 @@ def test_sessions_that_do_nothing(fresh_suite):
     c = Client(suite, tokens[-1])
     c.initialize()
     assert clients[-8].call("ping").status == 404 and clients[-7].call("ping").status == 200
-    wait_for(lambda: not owners(suite), seconds=60, what="no owner")
+    wait_for(lambda: not suite.owners(), seconds=60, what="no owner")
     assert suite.stop() == 0
 
 

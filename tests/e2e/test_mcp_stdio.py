@@ -4,11 +4,11 @@ import json
 import os
 import re
 import signal
-from pathlib import Path
 
 import pytest
 from conftest import wait_for
 from mcp import LEGACY, MODERN, META, Stdio, meta
+from suite import children
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_client_that_leaves_ends_its_calls(fresh_suite, how):
     with Stdio(s) as c:
         c.call("list_mailboxes")
         stopped = [p["pid"] for p in s.status()["processes"] if p["name"].startswith("mailboxd")]
-        owners = [int(x) for pid in stopped for x in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        owners = [x for pid in stopped for x in children(pid)]
         for pid in stopped + owners:
             os.kill(pid, signal.SIGSTOP)
         try:

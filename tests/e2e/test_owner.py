@@ -9,7 +9,6 @@ import ssl
 import threading
 import time
 import tomllib
-from pathlib import Path
 
 import pytest
 
@@ -28,19 +27,8 @@ def quick(workdir):
     assert s.stop() == 0
 
 
-def owners(suite):
-    """The pids of the mailboxd parent's children."""
-    parent = suite.processes()["mailboxd"]
-    found = []
-    for p in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if f"PPid:\t{parent}\n" in (p / "status").read_text():
-                found.append(int(p.name))
-    return found
-
-
 def no_owner(suite):
-    wait_for(lambda: not owners(suite), what="the end of all owners")
+    wait_for(lambda: not suite.owners(), what="the end of all owners")
 
 
 class Idle:
@@ -97,7 +85,7 @@ def test_an_owner_starts_at_login_and_leaves(quick):
     no_owner(quick)
     with quick.imap("alice") as c:
         c.select("INBOX")
-        assert len(owners(quick)) == 1
+        assert len(quick.owners()) == 1
     no_owner(quick)
 
 
@@ -106,7 +94,7 @@ def test_connections_of_a_user_share_one_owner(quick):
         a.select("INBOX")
         b.select("INBOX")
         other.select("INBOX")
-        assert len(owners(quick)) == 2
+        assert len(quick.owners()) == 2
         a.append("INBOX", None, None, b"Subject: one\r\n\r\nx\r\n")
         b.noop()
         assert int(b.untagged_responses["EXISTS"][-1]) >= 1
@@ -117,7 +105,7 @@ def test_a_parked_connection_has_no_process(quick, idle):
     no_owner(quick)
     assert i.done()
     assert i.c.noop()[0] == "OK"
-    assert len(owners(quick)) == 1
+    assert len(quick.owners()) == 1
 
 
 def test_delivery_wakes_a_parked_connection(quick, idle):
@@ -198,12 +186,12 @@ def test_a_killed_owner_costs_its_user_a_connection_and_no_mail(quick):
     no_owner(quick)
     with quick.imap("bob") as other:
         other.select("INBOX")
-        mine = set(owners(quick))
+        mine = set(quick.owners())
         with quick.imap("user4") as c:
             c.select("INBOX")
             validity = c.response("UIDVALIDITY")[1]
             uid = c.uid("SEARCH", None, "ALL")[1]
-            (pid,) = set(owners(quick)) - mine
+            (pid,) = set(quick.owners()) - mine
             os.kill(pid, signal.SIGKILL)
             with pytest.raises((imaplib.IMAP4.error, OSError)):
                 c.noop()
@@ -237,7 +225,7 @@ def test_what_was_answered_ok_survives_a_kill(fresh_suite):
                 c.uid("STORE", str(victim), "+FLAGS", "(\\Deleted)")
                 assert c.expunge()[0] == "OK"
                 shown.discard(victim)
-            for pid in owners(suite):
+            for pid in suite.owners():
                 os.kill(pid, signal.SIGKILL)
     with suite.imap("alice") as c:
         c.select("INBOX")
@@ -304,11 +292,11 @@ def test_owners_are_bounded_and_users_wait(fresh_suite):
     suite = fresh_suite(config='[mailbox]\nmax_owners = 1\nlinger = "1h"\n')
     with suite.imap("alice") as c:
         c.select("INBOX")
-    assert len(owners(suite)) == 1
+    assert len(suite.owners()) == 1
     # One that lingers makes room at once.
     with suite.imap("bob") as c:
         assert c.select("INBOX")[0] == "OK"
-        assert len(owners(suite)) == 1
+        assert len(suite.owners()) == 1
         got = []
 
         def third():
@@ -357,7 +345,7 @@ def test_who_logs_in_while_an_owner_ends_gets_the_next(fresh_suite):
     greedy = suite.connect("imaps", tls=True)  # never reads
     greedy.sendall(f"a LOGIN {u['address']} {u['password']}\r\nb SELECT INBOX\r\n".encode() +
                    b"c FETCH 1:* BODY.PEEK[]\r\n" * 20)
-    (old,) = owners(suite)
+    (old,) = suite.owners()
     time.sleep(0.3)
     foreign.chmod(0o644)
     foreign.write_bytes(b"Subject: another one\r\n\r\nbody\r\n")
@@ -377,7 +365,7 @@ def test_who_logs_in_while_an_owner_ends_gets_the_next(fresh_suite):
         t.join(30)
     assert [(s, n) for s, n, _ in got] == [(("OK", [b"2"]), "OK")] * 5
     assert got[0][2] > 1  # they waited
-    assert owners(suite) != [old]
+    assert suite.owners() != [old]
     greedy.close()
     for event in ("mailbox.exit", "mailbox.kill", "mailbox.crash"):
         assert event not in suite.log()
@@ -392,7 +380,7 @@ def test_owners_that_live_follow_a_reload(fresh_suite):
     with suite.imap("alice") as c, suite.imap("bob") as other:
         c.select("INBOX")
         other.select("INBOX")
-        before = sorted(owners(suite))
+        before = sorted(suite.owners())
         assert len(before) == 2
         for i in range(20):
             size = 100_000 + i
@@ -413,7 +401,7 @@ def test_owners_that_live_follow_a_reload(fresh_suite):
         conf["imap"]["park_after"] = conf["mailbox"]["linger"] = "50ms"
         config.write_text(toml_text(conf))
         suite.ctl("reload")
-        assert sorted(owners(suite)) == before
+        assert sorted(suite.owners()) == before
         assert waiting.done()
         waiting.begin()
         assert c.logout()[0] == "BYE"
@@ -447,7 +435,7 @@ def test_races_of_connecting_parking_delivering_and_killing(quick):
     def kill():
         while time.monotonic() < end:
             time.sleep(0.4)
-            for pid in owners(quick)[:1]:
+            for pid in quick.owners()[:1]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
@@ -457,7 +445,7 @@ def test_races_of_connecting_parking_delivering_and_killing(quick):
         t.start()
     while time.monotonic() < end:
         # Two users come here, carol only sends.
-        assert len(owners(quick)) <= 2 + 1  # one may be ending while it is counted
+        assert len(quick.owners()) <= 2 + 1  # one may be ending while it is counted
         time.sleep(0.02)
     for t in threads:
         t.join()

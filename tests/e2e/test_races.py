@@ -13,6 +13,7 @@ from pathlib import Path
 
 from conftest import wait_for
 from imapraw import Raw
+from suite import children
 
 RACES = int(os.environ.get("RACES", "300"))
 SEED = int(os.environ.get("GKMAIL_SEED", "0")) or random.SystemRandom().randrange(1 << 32)
@@ -26,12 +27,6 @@ park_after = "20ms"
 connections_per_ip = 1000
 """
 STUCK = 40  # seconds in which any single step has to end
-
-
-def children(pid):
-    with contextlib.suppress(OSError):
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
 
 
 def holders(path):
@@ -202,7 +197,7 @@ def test_races_around_one_user(fresh_suite):
             return exists >= w.accepted
 
     wait_for(all_there, STUCK, "all mail in the mailbox")
-    wait_for(lambda: not children(suite.processes()["mailboxd"]), what="the last owner's leave")
+    wait_for(lambda: not suite.owners(), what="the last owner's leave")
     assert not lock_is_held(suite.maildir().parent / "db" / "lock")
     log = suite.log()
     assert "open in another process" not in log and " abort" not in log

@@ -14,7 +14,7 @@ import pytest
 from conftest import make, wait_for
 from jmapclient import CORE, Jmap, basic, echo, tls_to
 from test_crash import kill
-from test_owner import no_owner, owners
+from test_owner import no_owner
 
 QUICK = '[mailbox]\nlinger = "200ms"\n[imap]\npark_after = "100ms"\n[web]\npark_after = "200ms"\n'
 
@@ -296,7 +296,7 @@ def test_a_killed_owner(quick):
     with j.events() as e:
         for _ in range(3):
             assert j.api(echo()).status == 200
-            for pid in owners(quick):
+            for pid in quick.owners():
                 os.kill(pid, signal.SIGKILL)
             wait_for(lambda: j.api(echo()).status == 200, what="the next owner")
         before = len(e.seen)

@@ -12,7 +12,7 @@ import pytest
 from conftest import make, wait_for
 from jmapclient import BINARY, CLOSE, PING, PONG, TEXT, Closed, Jmap, WebSocket, echo
 from test_crash import kill
-from test_owner import no_owner, owners
+from test_owner import no_owner
 from test_web_auth import Browser, logged_in
 from test_web_pipe import QUICK, metric, quick  # noqa: F401
 
@@ -305,7 +305,7 @@ def test_a_killed_owner_is_not_noticed(quick):  # noqa: F811
         w.push()
         for _ in range(3):
             quiet(w)
-            for pid in owners(quick):
+            for pid in quick.owners():
                 os.kill(pid, signal.SIGKILL)
             quick.send("bob", ["user4"])
             w.until("StateChange")
