@@ -7,7 +7,6 @@ meets maxConcurrentRequests on its WebSockets; its last user has the mailbox of 
 
 import http.client
 import json
-import os
 import re
 import resource
 import shutil

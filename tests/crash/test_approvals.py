@@ -1,7 +1,6 @@
 """Agents ask and humans answer while power goes at random instants, disks fail and are full: agents.py says what must hold."""
 
 import collections
-import contextlib
 import http.client
 import json
 import os

@@ -1,7 +1,6 @@
 """IMAP over the whole suite: RFC 3501 and the extensions announced, by imaplib and by hand."""
 
 import base64
-import imaplib
 import re
 import socket
 import time

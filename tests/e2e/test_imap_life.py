@@ -235,7 +235,7 @@ def test_quota(fresh_suite):
     assert b'* QUOTA "" (STORAGE 0 64)' in r.ok("GETQUOTAROOT INBOX")
     r.append("INBOX", b"Subject: x\r\n\r\n" + b"x" * 40000)
     assert b'* QUOTA "" (STORAGE 40 64)' in r.ok('GETQUOTA ""')
-    _, result = r.command(f"APPEND INBOX {{30000+}}\r\n".encode() + b"x" * 30000)
+    _, result = r.command("APPEND INBOX {30000+}\r\n".encode() + b"x" * 30000)
     assert result.startswith(b"NO [OVERQUOTA]"), result
     _, result = r.command("APPEND INBOX {30000}")
     assert result.startswith(b"NO [OVERQUOTA]"), result

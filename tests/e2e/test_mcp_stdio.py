@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from conftest import wait_for
-from mcp import LEGACY, MODERN, META, Stdio, meta
+from mcp import LEGACY, MODERN, META, Stdio
 from suite import children
 
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from conftest import make, wait_for
-from sink import Sink, route
+from sink import Sink
 from test_queue_abroad import CONFIG, ask, empty, fields, reports, send
 from zones import Zones
 

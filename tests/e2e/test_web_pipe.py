@@ -6,13 +6,10 @@ import json
 import os
 import re
 import signal
-import socket
-import threading
-import time
 
 import pytest
 from conftest import make, wait_for
-from jmapclient import CORE, Jmap, basic, echo, tls_to
+from jmapclient import Jmap, basic, echo, tls_to
 from test_crash import kill
 from test_owner import no_owner
 

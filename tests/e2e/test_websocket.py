@@ -9,11 +9,11 @@ import threading
 import time
 
 import pytest
-from conftest import make, wait_for
+from conftest import wait_for
 from jmapclient import BINARY, CLOSE, PING, PONG, TEXT, Closed, Jmap, WebSocket, echo
 from test_crash import kill
 from test_owner import no_owner
-from test_web_auth import Browser, logged_in
+from test_web_auth import logged_in
 from test_web_pipe import QUICK, metric, quick  # noqa: F401
 
 
